@@ -1,0 +1,42 @@
+"""What exists and what it costs: models, the backends that serve them, and the source of every fact."""
+
+from .backend import Backend, BackendKind, DeploymentTier, Limits, Measured, PrivacyTier
+from .errors import (
+    CatalogError,
+    ImportFailedError,
+    InvalidOverlayError,
+    InvalidPriceError,
+    InvalidProfileError,
+    ParetoGateError,
+    UnknownModelError,
+)
+from .pool import Floats, Pool, PoolEntry
+from .price import Price, Usage
+from .profile import CAPABILITIES, Ability, ModelProfile
+from .provenance import Provenance, Trust
+
+__all__ = [
+    "CAPABILITIES",
+    "Ability",
+    "Backend",
+    "BackendKind",
+    "CatalogError",
+    "DeploymentTier",
+    "Floats",
+    "ImportFailedError",
+    "InvalidOverlayError",
+    "InvalidPriceError",
+    "InvalidProfileError",
+    "Limits",
+    "Measured",
+    "ModelProfile",
+    "ParetoGateError",
+    "Pool",
+    "PoolEntry",
+    "Price",
+    "PrivacyTier",
+    "Provenance",
+    "Trust",
+    "UnknownModelError",
+    "Usage",
+]

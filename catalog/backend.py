@@ -1,0 +1,69 @@
+"""Where a model is served: the endpoint, its price, its place and what was measured there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from .errors import InvalidProfileError
+from .price import Price
+
+__all__ = ["Backend", "BackendKind", "DeploymentTier", "Limits", "Measured", "PrivacyTier"]
+
+BackendKind = Literal["openai", "vllm", "llama_cpp", "ollama", "litellm", "embedded", "fake"]
+PrivacyTier = Literal["any", "no_training", "no_retention", "local"]  # from the weakest promise to the strongest
+DeploymentTier = Literal["device", "edge", "cloud"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What our own journal saw of a backend; None where it saw too little."""
+
+    n_calls: int = 0
+    output_tokens_mean: float | None = None
+    output_tokens_sd: float | None = None
+    input_token_ratio: float | None = None  # the provider's count / our estimate
+    ttft_s: float | None = None
+    ttft_sd_s: float | None = None
+    seconds_per_output_token: float | None = None
+    error_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a backend may be asked for."""
+
+    max_concurrency: int | None = None
+    requests_per_minute: int | None = None
+    timeout_s: float = 600.0
+    first_token_timeout_s: float = 60.0
+    stall_timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """One endpoint that serves one profile. The API key stays in the environment: only its variable's name is here."""
+
+    id: str
+    profile_id: str
+    kind: BackendKind
+    provider: str
+    model_name: str  # the name this endpoint knows the model by
+    base_url: str | None = None
+    api_key_env: str | None = None
+    region: str | None = None
+    privacy: PrivacyTier = "any"
+    tier: DeploymentTier = "cloud"
+    quantization: str | None = None
+    price: Price | None = None
+    context_tokens: int | None = None  # where it serves less than the model could
+    limits: Limits = field(default_factory=Limits)
+    measured: Measured = field(default_factory=Measured)
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("kind", BackendKind), ("privacy", PrivacyTier), ("tier", DeploymentTier)):
+            if getattr(self, name) not in get_args(allowed):
+                raise InvalidProfileError(
+                    f"backend {self.id}: {name} is {getattr(self, name)!r}; choose from {', '.join(get_args(allowed))}"
+                )

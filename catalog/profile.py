@@ -1,0 +1,79 @@
+"""What a model is: its weights, its abilities and its limits, wherever it is served."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
+
+from .errors import InvalidProfileError
+from .price import Price
+from .provenance import Provenance
+
+__all__ = ["CAPABILITIES", "Ability", "ModelProfile"]
+
+CAPABILITIES = frozenset({"tools", "vision", "audio", "json_schema", "reasoning", "streaming", "logprobs"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ability:
+    """A latent ability estimated from benchmark scores, on a logit scale whose zero is the average model."""
+
+    mean: float
+    se: float
+    n_benchmarks: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelProfile:
+    """One model. Everything optional is None (or absent) when no source states it, never 0.
+
+    `price` is the maker's list price, used for planning where no backend serves the model.
+    `provenance` maps a field's name to the source of its value.
+    """
+
+    id: str  # "owner/name", the catalog id
+    name: str
+    family: str | None = None
+    base_model: str | None = None
+    version: str | None = None
+    aliases: tuple[str, ...] = ()
+    params_total_b: float | None = None
+    params_active_b: float | None = None
+    architecture: str | None = None
+    license: str | None = None  # an SPDX id, or "proprietary"
+    open_weights: bool | None = None
+    released: date | None = None
+    knowledge_cutoff: date | None = None
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    modalities_in: frozenset[str] = frozenset({"text"})
+    modalities_out: frozenset[str] = frozenset({"text"})
+    capabilities: frozenset[str] = frozenset({"streaming"})
+    price: Price | None = None
+    ability: Mapping[str, Ability] = field(default_factory=lambda: MappingProxyType({}))  # axis -> Ability; "general"
+    output_tokens_mean: float | None = None
+    tokens_per_char: float | None = None
+    ttft_s: float | None = None
+    tokens_per_s: float | None = None
+    energy_wh_per_mtok: float | None = None
+    readability: float | None = None  # Flesch reading ease of its answers, 0..100
+    risk_cvar95: float | None = None
+    agent_risk: float | None = None
+    provenance: Mapping[str, Provenance] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        if "/" not in self.id or self.id != self.id.strip():
+            raise InvalidProfileError(f"a catalog id has the form owner/name, not {self.id!r}")
+        if unknown := self.capabilities - CAPABILITIES:
+            raise InvalidProfileError(
+                f"{self.id}: unknown capabilities {sorted(unknown)}; known: {sorted(CAPABILITIES)}"
+            )
+        for name in ("params_total_b", "params_active_b", "context_tokens", "max_output_tokens", "tokens_per_s"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise InvalidProfileError(f"{self.id}: {name} must be positive or unknown, not {value}")
+
+    @property
+    def owner(self) -> str:
+        """Who publishes the model: the part of the id before the slash."""
+        return self.id.partition("/")[0]

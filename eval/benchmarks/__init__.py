@@ -1,0 +1,1 @@
+"""One adapter per public dataset, all yielding one outcomes table."""

@@ -1,0 +1,1 @@
+"""Knows HTTP, decides nothing: doors, upstreams, the journal and the joining of the parts."""

@@ -1,0 +1,1 @@
+"""Every decision and its outcome, kept."""

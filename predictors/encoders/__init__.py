@@ -1,0 +1,1 @@
+"""Encoders: static, sentence-transformers, remote."""

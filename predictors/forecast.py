@@ -1,0 +1,59 @@
+"""What each candidate would do with a query: the numbers the router decides on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from catalog import Floats, Pool
+
+from .query import Query
+
+__all__ = ["Forecast", "ForecastSource", "Load"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """Every array has shape (n_candidates,), in the pool's order.
+
+    NaN means "no basis for a forecast": an unpriced model has no cost, an unmeasured one perhaps no latency.
+    Quality always has a value; with nothing known it is the mean over models, with a wide error.
+    """
+
+    quality: Floats  # expected score in [0, 1]
+    quality_se: Floats  # its standard error
+    output_tokens: Floats
+    output_tokens_sd: Floats
+    cost_usd: Floats
+    cost_usd_sd: Floats
+    ttft_s: Floats
+    ttft_s_sd: Floats
+    latency_s: Floats  # the whole call
+    latency_s_sd: Floats
+    familiarity: float  # 1: like the training prompts; 0: unlike anything seen, quality is the models' global mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How busy the backends are right now."""
+
+    waiting: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # backend id -> queued requests
+    running: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class ForecastSource(Protocol):
+    """Forecasts for one pool. Pure: the same query and load give the same forecast."""
+
+    @property
+    def pool(self) -> Pool:
+        """The candidates, in the order of every array of the forecasts."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Names the predictor and its fit, for the record of every decision."""
+        ...
+
+    def forecast(self, query: Query, *, load: Load | None = None) -> Forecast:
+        """What each candidate of the pool would do with this query."""
+        ...

@@ -1,0 +1,1 @@
+"""Expected quality of every model on a prompt."""

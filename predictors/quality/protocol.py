@@ -1,0 +1,46 @@
+"""What every quality predictor can do, whatever is inside."""
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from catalog import Floats
+
+__all__ = ["Matrix", "QualityEstimate", "QualityPredictor", "TrainingSet"]
+
+Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSet:
+    """Outcomes as a matrix: one row per prompt, one column per model; NaN where a pair was not tried."""
+
+    features: Matrix  # (n_prompts, dim), from predictors.features
+    score: Matrix  # (n_prompts, n_models), in [0, 1] or NaN
+    models: tuple[str, ...]  # catalog ids where known, else the source's names
+    domain: npt.NDArray[np.str_]  # (n_prompts,): "dataset/benchmark[/domain]"
+    group: npt.NDArray[np.str_]  # (n_prompts,): split on this, never on rows
+    profile_features: Matrix | None = None  # (n_models, n_features), from predictors.quality.cold_start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityEstimate:
+    """Expected scores of every model on every query."""
+
+    mean: Matrix  # (n_queries, n_models), in [0, 1]
+    se: Matrix  # (n_queries, n_models), standard error of the mean
+    familiarity: Floats  # (n_queries,), 1 near the training data, 0 far from it
+
+
+class QualityPredictor(Protocol):
+    """Fitted on outcomes; predicts expected scores with their errors."""
+
+    def fit(self, training: TrainingSet) -> Self:
+        """Learn from outcomes; everything learned ends in an underscore."""
+        ...
+
+    def predict(self, features: Matrix) -> QualityEstimate:
+        """Expected scores for the models of the training set, in its order."""
+        ...

@@ -1,0 +1,33 @@
+"""What a predictor may look at: the prompt, and what answering it requires."""
+
+from dataclasses import dataclass
+
+__all__ = ["Query"]
+
+_CHARS_PER_TOKEN = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One request, before any model saw it.
+
+    `text` is what the encoder reads. `input_tokens` estimates the whole request (all turns, tools and schemas),
+    in reference tokens; a model's own tokenizer ratio is applied by the length predictor.
+    """
+
+    text: str
+    input_tokens: int
+    n_turns: int = 1
+    tool_names: tuple[str, ...] = ()
+    max_output_tokens: int | None = None  # what the caller allows
+    cached_tokens: int = 0  # how much of the input the session's model has likely cached
+    needs: frozenset[str] = frozenset()  # capabilities the request itself requires, of catalog.CAPABILITIES
+
+    @classmethod
+    def from_prompt(cls, prompt: str, *, max_output_tokens: int | None = None) -> "Query":
+        """A single user turn, as benchmarks and the command line have it."""
+        return cls(
+            text=prompt,
+            input_tokens=max(1, round(len(prompt) / _CHARS_PER_TOKEN)),
+            max_output_tokens=max_output_tokens,
+        )

@@ -1,0 +1,48 @@
+"""One decision: who should answer, who next, and all it rests on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from catalog import Floats, Pool, PoolEntry
+from predictors import Forecast
+
+__all__ = ["Bools", "Decision", "Screening"]
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screening:
+    """Which candidate breaks which constraint."""
+
+    constraints: tuple[str, ...]  # only those in force
+    violated: Bools  # (n_constraints, n_candidates)
+
+    @property
+    def eligible(self) -> Bools:
+        """Candidates that break none, shape (n_candidates,)."""
+        return ~np.any(self.violated, axis=0, keepdims=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Positions refer to the pool. `ranking` starts with the chosen one; the rest is the fallback order."""
+
+    pool: Pool
+    forecast: Forecast
+    screening: Screening
+    front: tuple[int, ...]
+    utility: Floats  # (n_candidates,), higher is better under the policy; NaN for the ineligible
+    ranking: tuple[int, ...]
+    propensity: float  # the exact probability with which this choice was made
+    explored: bool
+    policy: str
+    reason: str  # short code: "pareto", "explored", "session", "only_candidate", "cheapest_relaxed", ...
+    relaxed: str | None = None  # the constraint that gave way under on_infeasible
+
+    @property
+    def chosen(self) -> PoolEntry:
+        """The candidate that should answer."""
+        return self.pool.entries[self.ranking[0]]

@@ -1,0 +1,39 @@
+"""What can be wrong with a decision.
+
+ParetoGateError
+└── RoutingError
+    ├── InvalidRoutingError       the caller's wishes are malformed or contradict each other  (ValueError)
+    └── NoEligibleModelError      every candidate breaks a constraint; says which, and what would help
+"""
+
+from collections.abc import Mapping
+
+from catalog import ParetoGateError
+
+__all__ = ["InvalidRoutingError", "NoEligibleModelError", "RoutingError"]
+
+
+class RoutingError(ParetoGateError):
+    """A decision could not be made."""
+
+
+class InvalidRoutingError(RoutingError, ValueError):
+    """A routing wish is malformed, unknown, or contradicts another one."""
+
+    def __init__(self, *, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field, self.problem = field, problem
+
+
+class NoEligibleModelError(RoutingError):
+    """No candidate satisfies every constraint."""
+
+    def __init__(self, *, rejections: Mapping[str, int], closest: Mapping[str, object] | None) -> None:
+        reasons = ", ".join(f"{name} rejects {count}" for name, count in rejections.items())
+        remedy = (
+            f"; relaxing {closest['constraint']} to {closest['relax_to']} would admit {closest['id']}"
+            if closest
+            else ""
+        )
+        super().__init__(f"no model satisfies every constraint: {reasons or 'the pool is empty'}{remedy}")
+        self.rejections, self.closest = dict(rejections), dict(closest) if closest else None
