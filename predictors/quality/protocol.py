@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from catalog import Floats
 
-__all__ = ["Matrix", "QualityEstimate", "QualityPredictor", "TrainingSet"]
+__all__ = ["BoundQuality", "Matrix", "QualityEstimate", "QualityPredictor", "TrainingSet"]
 
 Matrix = npt.NDArray[np.float64]
 
@@ -43,4 +43,20 @@ class QualityPredictor(Protocol):
 
     def predict(self, features: Matrix) -> QualityEstimate:
         """Expected scores for the models of the training set, in its order."""
+        ...
+
+
+class BoundQuality(Protocol):
+    """A quality model bound to one pool of candidates: what the hot path calls once per request."""
+
+    def estimate(self, features: Floats) -> tuple[Floats, Floats, float]:
+        """Expected scores of every bound candidate on one query.
+
+        Args:
+            features: (dim,) one row of predictors.features.
+
+        Returns:
+            mean (n_candidates,) in [0, 1], its standard error (n_candidates,), and the familiarity of the query in
+            [0, 1]; the candidates are in the order they were bound.
+        """
         ...
