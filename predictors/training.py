@@ -1,0 +1,118 @@
+"""From a table of outcomes to the matrices that predictors learn from, and the folds they are judged on."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from catalog import Floats
+
+from .errors import InvalidOutcomesError
+from .outcomes import Outcomes
+from .quality.protocol import Matrix, TrainingSet
+
+__all__ = ["FeatureExtractor", "group_folds", "rows_of", "training_set"]
+
+
+class FeatureExtractor(Protocol):
+    """Turns prompts into the numbers that quality is predicted from (predictors.features.Features)."""
+
+    @property
+    def name(self) -> str:
+        """Names the encoder and the surface features; a saved predictor is bound to it."""
+        ...
+
+    def extract(self, texts: Sequence[str]) -> Matrix:
+        """Features of every text, shape (n_texts, dim)."""
+        ...
+
+
+def training_set(
+    outcomes: Outcomes,
+    features: FeatureExtractor,
+    *,
+    model_id: Callable[[str | None, str], str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> TrainingSet:
+    """Outcomes in matrix form: prompts in order of their ids, models in order of their names.
+
+    Args:
+        outcomes: several outcomes of one (prompt, model) pair are averaged.
+        features: reads each distinct prompt once.
+        model_id: the catalog id of (dataset, name); None keeps the names of the table.
+        progress: called with (prompts done, prompts in all).
+
+    Raises:
+        InvalidOutcomesError: two prompts share one prompt_id.
+    """
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only by those who train
+
+    table = outcomes.table
+    prompts = table.unique(subset=["dataset", "prompt_id"], keep="first", maintain_order=True)
+    clash = table.select("dataset", "prompt_id", "prompt").unique().height - prompts.height
+    if clash:
+        raise InvalidOutcomesError(f"{clash} prompt_id(s) stand for several prompts; make them unique or drop them")
+    prompts = prompts.sort("dataset", "prompt_id", nulls_last=False).with_row_index("_row")
+    pairs = table.select("dataset", "model").unique().sort("dataset", "model")
+    ids = [model_id(dataset, name) if model_id else name for dataset, name in pairs.iter_rows()]
+    models = tuple(sorted(set(ids)))
+    column = {m: j for j, m in enumerate(models)}
+    pairs = pairs.with_columns(pl.Series("_column", [column[m] for m in ids], dtype=pl.Int64))
+    cells = (
+        table.join(prompts.select("dataset", "prompt_id", "_row"), on=["dataset", "prompt_id"], nulls_equal=True)
+        .join(pairs, on=["dataset", "model"], nulls_equal=True)
+        .group_by("_row", "_column")
+        .agg(pl.col("score").mean())
+    )
+    score = np.full((prompts.height, len(models)), np.nan)  # (n_prompts, n_models)
+    score[cells["_row"].to_numpy(), cells["_column"].to_numpy()] = cells["score"].to_numpy()
+    return TrainingSet(
+        features=_extract(features, prompts["prompt"].to_list(), progress),
+        score=score,
+        models=models,
+        domain=np.array([_domain(*row) for row in prompts.select("dataset", "benchmark", "domain").iter_rows()]),
+        group=np.array(prompts["group_key"].to_list(), dtype=np.str_),
+    )
+
+
+def group_folds(group: npt.NDArray[np.str_], n_folds: int, seed: int = 0) -> npt.NDArray[np.int64]:
+    """The fold of each row, shape (n_rows,), from a hash of its group: the same question is always in the same fold.
+
+    The fold depends on the group's key, the seed and the number of folds alone, so it survives added rows, another
+    order and another machine.
+    """
+    keys, where = np.unique(group, return_inverse=True)
+    digests = [hashlib.sha256(f"{seed}:{key}".encode("utf-8", "surrogatepass")).digest() for key in keys]
+    folds = np.array([int.from_bytes(d[:8], "big") % n_folds for d in digests], dtype=np.int64)  # (n_groups,)
+    return folds[where]
+
+
+def rows_of(training: TrainingSet, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> TrainingSet:
+    """The same models on some of the prompts; rows as a mask or as indices."""
+    return TrainingSet(
+        features=training.features[rows],
+        score=training.score[rows],
+        models=training.models,
+        domain=training.domain[rows],
+        group=training.group[rows],
+        profile_features=training.profile_features,
+    )
+
+
+_BATCH = 512
+
+
+def _extract(features: FeatureExtractor, prompts: Sequence[str], progress: Callable[[int, int], None] | None) -> Matrix:
+    blocks: list[Floats] = []
+    for start in range(0, len(prompts), _BATCH):
+        blocks.append(np.asarray(features.extract(prompts[start : start + _BATCH]), dtype=np.float64))
+        if progress:
+            progress(min(start + _BATCH, len(prompts)), len(prompts))
+    return np.concatenate(blocks)  # (n_prompts, dim)
+
+
+def _domain(dataset: str | None, benchmark: str | None, domain: str | None) -> str:
+    named = [part for part in (dataset, benchmark, domain) if part]
+    return "/".join(named) or "all"
