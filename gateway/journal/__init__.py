@@ -1,1 +1,22 @@
 """Every decision and its outcome, kept."""
+
+from .errors import JournalError, JournalFullError, JournalUnreadableError
+from .prompts import PromptKeeping
+from .protocol import Journal, JournalHealth, RecordKind
+from .reading import JournalledCall, JournalledOutcome, JournalReader
+from .sqlite import SqliteHealth, SqliteJournal
+
+__all__ = [
+    "Journal",
+    "JournalError",
+    "JournalFullError",
+    "JournalHealth",
+    "JournalReader",
+    "JournalUnreadableError",
+    "JournalledCall",
+    "JournalledOutcome",
+    "PromptKeeping",
+    "RecordKind",
+    "SqliteHealth",
+    "SqliteJournal",
+]

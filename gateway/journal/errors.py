@@ -1,0 +1,33 @@
+"""What can go wrong with the journal.
+
+GatewayError
+└── JournalError
+    ├── JournalFullError       a record cannot be kept: the disk or the spool is full
+    └── JournalUnreadableError the store is missing, damaged or of another version
+"""
+
+from gateway.errors import GatewayError
+
+__all__ = ["JournalError", "JournalFullError", "JournalUnreadableError"]
+
+
+class JournalError(GatewayError):
+    """Something about the journal is wrong."""
+
+
+class JournalFullError(JournalError):
+    """A record cannot be kept; nothing of it was written."""
+
+    def __init__(self, *, folder: str, problem: str) -> None:
+        super().__init__(
+            f"the journal cannot keep a record in {folder}: {problem}; free space or raise journal.spool_max_mb"
+        )
+        self.folder, self.problem = folder, problem
+
+
+class JournalUnreadableError(JournalError):
+    """The store is missing, damaged or of another version."""
+
+    def __init__(self, *, path: str, problem: str) -> None:
+        super().__init__(f"cannot read the journal {path}: {problem}")
+        self.path, self.problem = path, problem

@@ -1,0 +1,53 @@
+"""Where every decision, outcome and piece of feedback is kept."""
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+__all__ = ["Journal", "JournalHealth", "RecordKind"]
+
+RecordKind = Literal["decision", "outcome", "feedback"]
+
+
+class JournalHealth(Protocol):
+    """How the journal fares; every count is since this process started, for `/metrics` and `paretogate doctor`."""
+
+    @property
+    def written(self) -> int:
+        """Records accepted by `write`."""
+        ...
+
+    @property
+    def lost(self) -> int:
+        """Records that could not be kept, because the disk or the spool was full."""
+        ...
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes that wait in the spool for the store."""
+        ...
+
+    @property
+    def store_failures(self) -> int:
+        """Attempts to move records into the store that failed and will be repeated."""
+        ...
+
+
+class Journal(Protocol):
+    """Keeps records. Their fields are those of the journal's JSON form; unknown fields are kept too."""
+
+    def write(self, kind: RecordKind, record: Mapping[str, object]) -> None:
+        """Keep one record. Synchronous, some microseconds, and durable against SIGKILL when it returns.
+
+        Raises:
+            JournalFullError: the record cannot be kept, and the journal was told to refuse rather than to count.
+        """
+        ...
+
+    @property
+    def health(self) -> JournalHealth:
+        """How the journal fares."""
+        ...
+
+    async def close(self) -> None:
+        """Move what waits into the store and let go of it."""
+        ...

@@ -1,0 +1,121 @@
+"""The journal read back: decisions with what came of them."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import orjson
+
+from .errors import JournalUnreadableError
+
+__all__ = ["JournalReader", "JournalledCall", "JournalledOutcome"]
+
+Record = Mapping[str, object]
+
+_FEEDBACK = """
+SELECT record FROM feedback WHERE decision_id = :id
+   OR response_id IN (SELECT response_id FROM outcomes WHERE decision_id = :id AND response_id IS NOT NULL)
+ORDER BY seq
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalledCall:
+    """One decision, the outcomes that it had, and what was said about them."""
+
+    seq: int
+    time: float  # seconds since the epoch
+    decision: Record
+    outcomes: tuple[Record, ...]
+    feedback: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalledOutcome:
+    """One outcome, and the decision that led to it (None where that was forgotten or never made)."""
+
+    seq: int
+    time: float  # seconds since the epoch
+    outcome: Record
+    decision: Record | None
+
+
+class JournalReader:
+    """Reads a journal, also while a gateway writes it. Give it back by `close` or `with`.
+
+    Raises:
+        JournalUnreadableError: the file is missing or is no journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            raise JournalUnreadableError(path=str(path), problem="it does not exist; serve some requests first")
+        self.path = path
+        self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)
+        try:
+            self._db.execute("SELECT count(*) FROM segments").fetchone()
+        except sqlite3.Error as exc:
+            self._db.close()
+            raise JournalUnreadableError(path=str(path), problem=str(exc)) from exc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def calls(self, *, after: int = 0, since: float = 0.0) -> Iterator[JournalledCall]:
+        """Decisions in the order they were stored, from the one after a `seq` and not before a time."""
+        rows = self._db.execute(
+            "SELECT seq, time, decision_id, record FROM decisions WHERE seq > ? AND time >= ? ORDER BY seq",
+            (after, since),
+        )
+        for seq, time, decision_id, record in rows:
+            yield JournalledCall(
+                seq=seq,
+                time=time,
+                decision=orjson.loads(record),
+                outcomes=self._records("SELECT record FROM outcomes WHERE decision_id = :id ORDER BY seq", decision_id),
+                feedback=self._records(_FEEDBACK, decision_id),
+            )
+
+    def outcomes(self, *, after: int = 0, since: float = 0.0) -> Iterator[JournalledOutcome]:
+        """Outcomes in the order they were stored, from the one after a `seq` and not before a time."""
+        rows = self._db.execute(
+            "SELECT o.seq, o.time, o.record, d.record FROM outcomes o LEFT JOIN decisions d USING (decision_id) "
+            "WHERE o.seq > ? AND o.time >= ? ORDER BY o.seq",
+            (after, since),
+        )
+        for seq, time, outcome, decision in rows:
+            yield JournalledOutcome(
+                seq=seq,
+                time=time,
+                outcome=orjson.loads(outcome),
+                decision=None if decision is None else orjson.loads(decision),
+            )
+
+    def decision_of(self, response_id: str) -> str | None:
+        """The decision behind a response, None where no outcome bears that id."""
+        row = self._db.execute(
+            "SELECT decision_id FROM outcomes WHERE response_id = ? ORDER BY seq DESC", (response_id,)
+        ).fetchone()
+        return row[0] if row else None
+
+    def counts(self) -> dict[str, int]:
+        """Rows per table."""
+        return {
+            table: self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - our own table names
+            for table in ("decisions", "outcomes", "feedback", "damaged")
+        }
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def _records(self, query: str, decision_id: str) -> tuple[Record, ...]:
+        return tuple(orjson.loads(row[0]) for row in self._db.execute(query, {"id": decision_id}))

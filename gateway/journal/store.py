@@ -1,0 +1,178 @@
+"""The journal's tables in SQLite, and how a line of the spool becomes a row, exactly once."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+
+from .errors import JournalUnreadableError
+
+__all__ = ["SCHEMA_VERSION", "Store"]
+
+SCHEMA_VERSION = 1
+
+# `record` is the whole record as JSON; the columns beside it are those that readers select and join by.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS decisions (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, decision_id TEXT NOT NULL UNIQUE,
+    tenant TEXT, policy TEXT, chosen TEXT, record TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS decisions_by_time ON decisions (time);
+CREATE TABLE IF NOT EXISTS outcomes (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, decision_id TEXT, response_id TEXT,
+    backend TEXT, status TEXT, record TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS outcomes_by_decision ON outcomes (decision_id);
+CREATE INDEX IF NOT EXISTS outcomes_by_response ON outcomes (response_id);
+CREATE INDEX IF NOT EXISTS outcomes_by_time ON outcomes (time);
+CREATE TABLE IF NOT EXISTS feedback (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, idempotency_key TEXT UNIQUE, decision_id TEXT,
+    response_id TEXT, metric TEXT, value REAL, record TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS feedback_by_decision ON feedback (decision_id);
+CREATE INDEX IF NOT EXISTS feedback_by_response ON feedback (response_id);
+CREATE TABLE IF NOT EXISTS damaged (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, segment TEXT NOT NULL, offset INTEGER NOT NULL, line BLOB NOT NULL,
+    problem TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS segments (name TEXT PRIMARY KEY, offset INTEGER NOT NULL);
+"""
+
+_INSERT = {
+    "decision": (
+        """INSERT INTO decisions (time, decision_id, tenant, policy, chosen, record) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (decision_id) DO NOTHING""",
+        ("decision_id", "tenant", "policy", "chosen"),
+    ),
+    "outcome": (
+        "INSERT INTO outcomes (time, decision_id, response_id, backend, status, record) VALUES (?, ?, ?, ?, ?, ?)",
+        ("decision_id", "response_id", "backend", "status"),
+    ),
+    "feedback": (
+        """INSERT INTO feedback (time, idempotency_key, decision_id, response_id, metric, value, record)
+        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (idempotency_key) DO NOTHING""",
+        ("idempotency_key", "decision_id", "response_id", "metric", "value"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    kind: str
+    values: tuple[object, ...]
+
+
+class Store:
+    """One connection, used by one thread. Every method may raise `sqlite3.Error`; then nothing has changed."""
+
+    def __init__(self, path: Path, *, busy_timeout_s: float = 5.0) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path = path
+        self._db = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def take(self, segment: str, offset: int, lines: Sequence[bytes]) -> int:
+        """Insert lines that start at `offset` of a segment, and remember how far we came, in one transaction.
+
+        Returns:
+            The offset after the last line. Lines before the remembered offset are not inserted again.
+        """
+        with self._transaction():
+            done = self.position(segment)
+            for line in lines:
+                if offset >= done:
+                    self._insert(segment, offset, line)
+                offset += len(line) + 1
+            self._db.execute(
+                "INSERT OR REPLACE INTO segments (name, offset) VALUES (?, ?)",
+                (segment, max(offset, done)),
+            )
+        return max(offset, done)
+
+    def note_damage(self, segment: str, offset: int, line: bytes, problem: str) -> None:
+        """Keep bytes that are no record, for a person to look at."""
+        self._db.execute(
+            "INSERT INTO damaged (segment, offset, line, problem) VALUES (?, ?, ?, ?)", (segment, offset, line, problem)
+        )
+
+    def position(self, segment: str) -> int:
+        """How much of a segment is in the tables."""
+        row = self._db.execute("SELECT offset FROM segments WHERE name = ?", (segment,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def forget_segment(self, segment: str) -> None:
+        """The segment's file is gone."""
+        self._db.execute("DELETE FROM segments WHERE name = ?", (segment,))
+
+    def forget_before(self, time: float) -> int:
+        """Delete what is older than a time, seconds since the epoch; returns how many decisions went."""
+        with self._transaction():
+            gone = self._db.execute("DELETE FROM decisions WHERE time < ?", (time,)).rowcount
+            self._db.execute("DELETE FROM outcomes WHERE time < ?", (time,))
+            self._db.execute("DELETE FROM feedback WHERE time < ?", (time,))
+        return gone
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def _prepare(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            problem = f"it has schema {version}, this program knows up to {SCHEMA_VERSION}; use a newer paretogate"
+            raise JournalUnreadableError(path=str(self.path), problem=problem)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        with self._transaction():
+            for statement in filter(str.strip, _SCHEMA.split(";")):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _transaction(self) -> "_Transaction":
+        return _Transaction(self._db)
+
+    def _insert(self, segment: str, offset: int, line: bytes) -> None:
+        try:
+            row = _read_line(line)
+        except (ValueError, TypeError, KeyError) as exc:
+            self.note_damage(segment, offset, line, f"{type(exc).__name__}: {exc}")
+            return
+        self._db.execute(_INSERT[row.kind][0], row.values)
+
+
+class _Transaction:
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+def _read_line(line: bytes) -> _Row:
+    entry = orjson.loads(line)
+    kind, record = entry["kind"], entry["record"]
+    time = _epoch(record.get("time"), otherwise=float(entry["at"]))
+    columns = tuple(_scalar(record.get(name)) for name in _INSERT[kind][1])
+    if kind == "decision" and columns[0] is None:
+        raise ValueError("a decision without decision_id")
+    return _Row(kind, (time, *columns, orjson.dumps(record).decode()))
+
+
+def _epoch(value: object, *, otherwise: float) -> float:
+    if isinstance(value, bool) or value is None:
+        return otherwise
+    if isinstance(value, int | float):
+        return float(value)
+    return datetime.fromisoformat(str(value)).timestamp()
+
+
+def _scalar(value: object) -> object:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return orjson.dumps(value).decode()
