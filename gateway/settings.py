@@ -1,0 +1,449 @@
+"""The configuration: one frozen object, read once at the start from a file, then the environment, then flags.
+
+`paretogate.toml` (or .yaml), then `PARETOGATE_*` variables with `__` between levels, then flags; the later wins.
+The whole is checked at once, and an unknown key is an error that names the key, where it stands, and what was
+probably meant. Keys of providers are never in here, only the names of the variables that hold them.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import platformdirs
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from catalog import Backend, BackendKind, DeploymentTier, Limits, Price, PrivacyTier
+
+from .errors import GatewayError
+from .journal.prompts import PromptKeeping
+
+__all__ = [
+    "BackendSettings",
+    "CatalogSettings",
+    "DiscoverySettings",
+    "EmbeddedSettings",
+    "InvalidSettingsError",
+    "JournalSettings",
+    "LearningSettings",
+    "LimitSettings",
+    "PolicySettings",
+    "PredictorSettings",
+    "PriceSettings",
+    "PrivacySettings",
+    "ServerSettings",
+    "Settings",
+    "StateSettings",
+    "TelemetrySettings",
+    "load_settings",
+]
+
+DEFAULT_FILES = ("paretogate.toml", "paretogate.yaml", "paretogate.yml")
+
+_PREFIX = "PARETOGATE_"
+_NOT_SETTINGS = frozenset({"PARETOGATE_CONFIG", "PARETOGATE_DATA"})  # where the file and the public datasets are
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class InvalidSettingsError(GatewayError, ValueError):
+    """A configuration key or value is wrong; the message names it, where it stands and what is allowed."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ServerSettings(_Section):
+    """The door: where it is, and how much may come through."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8321  # 0: any free port
+    workers: Count = 1
+    max_body_bytes: Count = 10 << 20
+    max_concurrency: Count = 1024
+    request_timeout_s: Positive = 600.0
+
+
+class CatalogSettings(_Section):
+    """What is known of models, beyond what ships."""
+
+    overlays: tuple[Path, ...] = ()  # TOML or YAML files of profiles
+
+
+class PriceSettings(_Section):
+    """What a backend charges, US dollars per million tokens."""
+
+    input: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0)]
+    cached_input: Annotated[float, Field(ge=0)] | None = None
+    cache_write: Annotated[float, Field(ge=0)] | None = None
+
+    def price(self) -> Price:
+        """The same as the catalog has it."""
+
+        def rate(value: float | None) -> Decimal | None:
+            return None if value is None else Decimal(str(value))
+
+        return Price(
+            input_usd_per_mtok=Decimal(str(self.input)),
+            output_usd_per_mtok=Decimal(str(self.output)),
+            cached_input_usd_per_mtok=rate(self.cached_input),
+            cache_write_usd_per_mtok=rate(self.cache_write),
+        )
+
+
+class LimitSettings(_Section):
+    """How much a backend may be asked for."""
+
+    max_concurrency: Count | None = None
+    requests_per_minute: Count | None = None
+    timeout_s: Positive = 600.0
+    first_token_timeout_s: Positive = 60.0
+    stall_timeout_s: Positive = 60.0
+
+    def limits(self) -> Limits:
+        """The same as the catalog has it."""
+        return Limits(**self.model_dump())
+
+
+class BackendSettings(_Section):
+    """One endpoint that serves one model: `[[backends]]`."""
+
+    id: Annotated[str, Field(min_length=1)]
+    profile: Annotated[str, Field(min_length=1)]  # a catalog id, an alias or an unambiguous bare name
+    kind: BackendKind
+    model: str | None = None  # the name this endpoint knows the model by; the profile's bare name where left out
+    provider: str | None = None
+    base_url: str | None = None
+    api_key_env: str | None = None
+    region: str | None = None
+    privacy: PrivacyTier = "any"
+    tier: DeploymentTier = "cloud"
+    quantization: str | None = None
+    price: PriceSettings | None = None
+    context_tokens: Count | None = None
+    limits: LimitSettings = LimitSettings()
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("an endpoint starts with http:// or https://")
+        return value
+
+    @model_validator(mode="after")
+    def _has_an_endpoint(self) -> Self:
+        if self.base_url is None and self.kind in {"openai", "vllm", "llama_cpp", "ollama"}:
+            raise ValueError(f"a backend of kind {self.kind} needs base_url")
+        return self
+
+    def backend(self, profile_id: str) -> Backend:
+        """The same as the catalog has it, once the profile is known."""
+        return Backend(
+            id=self.id,
+            profile_id=profile_id,
+            kind=self.kind,
+            provider=self.provider or profile_id.partition("/")[0],
+            model_name=self.model or profile_id.partition("/")[2],
+            base_url=self.base_url.rstrip("/") if self.base_url else None,
+            api_key_env=self.api_key_env,
+            region=self.region,
+            privacy=self.privacy,
+            tier=self.tier,
+            quantization=self.quantization,
+            price=self.price.price() if self.price else None,
+            context_tokens=self.context_tokens,
+            limits=self.limits.limits(),
+            headers={name: value.get_secret_value() for name, value in self.headers.items()},
+        )
+
+
+class EmbeddedSettings(_Section):
+    """The language model that runs here, without a key."""
+
+    enabled: Literal["auto", "on", "off"] = "auto"  # auto: where it is installed
+    gguf: Path | None = None  # another model file; the profile then says which model it is
+    profile: str = "SmolLM2-135M-Instruct"
+    threads: Count = 2
+    context_tokens: Count = 8192  # shared by the slots
+    slots: Count = 2
+
+
+class DiscoverySettings(_Section):
+    """Which backends may join by themselves."""
+
+    environment_keys: bool = True  # OPENAI_API_KEY, ANTHROPIC_API_KEY, ...
+    loopback: bool = True  # Ollama, vLLM, LM Studio and llama.cpp on this machine
+    loopback_urls: tuple[str, ...] | None = None  # instead of their usual ports
+
+
+class PredictorSettings(_Section):
+    """Which predictor decides."""
+
+    path: Path | None = None  # a folder written by `paretogate train`; the shipped one where left out
+
+
+class PolicySettings(_Section):
+    """One named policy: soft goals, or a tradeoff on top of a preset."""
+
+    base: str = "balanced"
+    weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    cost_quality_tradeoff: Annotated[float, Field(ge=0, le=10)] | None = None
+    require: dict[str, Any] = Field(default_factory=dict)
+
+
+class JournalSettings(_Section):
+    """Where decisions and outcomes are kept, and how much of prompts."""
+
+    url: str | None = None  # sqlite:///path; in the state directory where left out
+    prompts: PromptKeeping = "off"
+    keep_days: Positive | None = None  # for ever where left out
+    spool_max_mb: Count = 512
+    when_full: Literal["count", "refuse"] = "count"  # count losses and answer, or refuse the request
+
+    @field_validator("url")
+    @classmethod
+    def _is_sqlite(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("sqlite:///"):
+            raise ValueError("a journal is kept in sqlite:///PATH")
+        return value
+
+
+class StateSettings(_Section):
+    """Where limits, breakers and sessions live, and where files of ours go."""
+
+    url: Literal["memory://"] = "memory://"
+    dir: Path | None = None  # the user's state directory where left out
+
+
+class LearningSettings(_Section):
+    """How the gateway learns from its own traffic."""
+
+    explore: Share = 0.02
+    watch_s: Positive = 2.0  # how often a running gateway looks for newly measured facts
+    latency_half_life_s: Positive = 3600.0  # speed and errors change by the hour
+    length_half_life_s: Positive = 7 * 86_400.0  # how long answers get does not
+
+
+class PrivacySettings(_Section):
+    """What prompts may do and where they may go."""
+
+    prompt_flags: bool = False  # obey `[Flag: ...]` in prompts, which can come from strangers
+
+
+class TelemetrySettings(_Section):
+    """What is said about the running gateway."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    log_format: Literal["console", "json"] = "console"
+    metrics: bool = True
+
+
+class Settings(BaseSettings):
+    """Everything an operator can say. Building it by hand reads neither file nor environment; `load_settings` does."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=_PREFIX, env_nested_delimiter="__", case_sensitive=False
+    )
+
+    server: ServerSettings = ServerSettings()
+    catalog: CatalogSettings = CatalogSettings()
+    backends: tuple[BackendSettings, ...] = ()
+    discovery: DiscoverySettings = DiscoverySettings()
+    embedded: EmbeddedSettings = EmbeddedSettings()
+    predictor: PredictorSettings = PredictorSettings()
+    policies: dict[str, PolicySettings] = Field(default_factory=dict)
+    journal: JournalSettings = JournalSettings()
+    state: StateSettings = StateSettings()
+    learning: LearningSettings = LearningSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, and nothing else."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _backend_ids_differ(self) -> Self:
+        ids = [backend.id for backend in self.backends]
+        if twice := sorted({name for name in ids if ids.count(name) > 1}):
+            raise ValueError(f"two backends are called {twice[0]!r}; give each an id of its own")
+        return self
+
+    @property
+    def state_dir(self) -> Path:
+        """Where the journal and what was learned from it live."""
+        return self.state.dir or Path(platformdirs.user_state_dir("paretogate"))
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal's SQLite file."""
+        if self.journal.url is not None:
+            return Path(self.journal.url.removeprefix("sqlite:///"))
+        return self.state_dir / "journal.sqlite3"
+
+    @property
+    def measured_path(self) -> Path:
+        """What refinement learned about the backends."""
+        return self.state_dir / "measured.json"
+
+
+def load_settings(
+    *,
+    config: Path | None = None,
+    environ: Mapping[str, str],
+    flags: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
+) -> Settings:
+    """Read the configuration.
+
+    Args:
+        config: the file; else the one that PARETOGATE_CONFIG names; else `paretogate.toml` or `.yaml` in `folder`.
+        environ: usually `os.environ`.
+        flags: what the command line said, nested like the file; None values are ignored.
+        folder: usually the working directory; None looks for no file.
+
+    Raises:
+        InvalidSettingsError: a file cannot be read, a key is unknown or a value is impossible.
+    """
+    file = config or (Path(environ["PARETOGATE_CONFIG"]) if environ.get("PARETOGATE_CONFIG") else _find(folder))
+    sources = [("flag", _without_none(flags or {})), ("environment", _from_environment(environ))]
+    if file is not None:
+        sources.append((str(file), _from_file(file)))
+    merged: dict[str, Any] = {}
+    for _, values in reversed(sources):
+        merged = _merge(merged, values)
+    try:
+        return Settings(**merged)
+    except ValidationError as exc:
+        raise InvalidSettingsError(_explain(exc, sources)) from exc
+
+
+def _find(folder: Path | None) -> Path | None:
+    if folder is None:
+        return None
+    return next((folder / name for name in DEFAULT_FILES if (folder / name).is_file()), None)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+    except OSError as exc:
+        raise InvalidSettingsError(f"cannot read {path}: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError) as exc:
+        kind = "TOML" if path.suffix == ".toml" else "YAML"
+        raise InvalidSettingsError(f"{path} is not valid {kind}: {' '.join(str(exc).split())}") from exc
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise InvalidSettingsError(f"{path}: the file must hold sections, not a {type(values).__name__}")
+    return _relative_to(path.parent, values)
+
+
+def _relative_to(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """Paths in a file are relative to the file, wherever the command was run."""
+    for section, key in (("predictor", "path"), ("state", "dir"), ("embedded", "gguf"), ("catalog", "overlays")):
+        table = values.get(section)
+        if isinstance(table, dict) and isinstance(table.get(key), str):
+            table[key] = str(folder / table[key])
+        elif isinstance(table, dict) and isinstance(table.get(key), list):
+            table[key] = [str(folder / str(item)) for item in table[key]]
+    return values
+
+
+class _GivenEnvironment(EnvSettingsSource):
+    """The library's reader of nested variables, over an environment that is handed in."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = {name.lower(): value for name, value in environ.items()}
+        super().__init__(Settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return self._environ
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    for name in environ:
+        top = name.upper().removeprefix(_PREFIX).partition("__")[0].lower()
+        if name.upper().startswith(_PREFIX) and name.upper() not in _NOT_SETTINGS and top not in Settings.model_fields:
+            raise InvalidSettingsError(f"environment: {name} is no setting{_meant(top, Settings.model_fields)}")
+    try:
+        return _GivenEnvironment(environ)()
+    except ValueError as exc:
+        raise InvalidSettingsError(f"environment: {exc}; a list or a table is written as JSON") from exc
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if nested else value
+    return merged
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: _without_none(v) if isinstance(v, Mapping) else v for key, v in values.items() if v is not None}
+    return {key: value for key, value in kept.items() if value != {}}
+
+
+def _explain(exc: ValidationError, sources: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    lines = []
+    for error in exc.errors(include_input=False, include_url=False):
+        location = error["loc"]
+        where = next((name for name, values in sources if _holds(values, location)), sources[-1][0])
+        key = ".".join(str(part) for part in location)
+        if error["type"] == "extra_forbidden":
+            known = _known_keys(location[:-1])
+            lines.append(f"{where}: {key}: unknown key{_meant(str(location[-1]), known)}")
+        else:
+            problem = error["msg"].removeprefix("Value error, ")
+            lines.append(f"{where}: {key}: {problem}" if key else f"{where}: {problem}")
+    return "; ".join(lines)
+
+
+def _holds(values: object, location: tuple[int | str, ...]) -> bool:
+    for part in location:
+        if (isinstance(values, Mapping) and part in values) or (
+            isinstance(values, list | tuple) and isinstance(part, int) and part < len(values)
+        ):
+            values = values[part]
+        else:
+            return False
+    return True
+
+
+def _known_keys(location: tuple[int | str, ...]) -> Sequence[str]:
+    """The keys that a section has; the section may lie inside a list or a table of sections."""
+    model: type[BaseModel] = Settings
+    for part in location:
+        if isinstance(part, str) and part in model.model_fields:
+            model = _section_of(model.model_fields[part].annotation) or model
+    return tuple(model.model_fields)
+
+
+def _section_of(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((section for part in get_args(annotation) if (section := _section_of(part)) is not None), None)
+
+
+def _meant(key: str, known: Sequence[str] | Mapping[str, object]) -> str:
+    close = get_close_matches(key, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}"

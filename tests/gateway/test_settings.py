@@ -1,0 +1,154 @@
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from gateway.settings import InvalidSettingsError, Settings, load_settings
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "deploy" / "examples").glob("*.*"))
+
+
+def written(folder: Path, text: str, name: str = "paretogate.toml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_file_environment_and_flags_the_gateway_listens_on_loopback_only() -> None:
+    settings = load_settings(environ={})
+    assert settings.server.host == "127.0.0.1"
+    assert settings.journal.prompts == "off"
+    assert settings.backends == ()
+
+
+def test_flags_beat_the_environment_which_beats_the_file(tmp_path: Path) -> None:
+    file = written(tmp_path, "[server]\nhost = '127.0.0.9'\nport = 1\nworkers = 3\n")
+    settings = load_settings(
+        config=file,
+        environ={"PARETOGATE_SERVER__HOST": "127.0.0.8", "PARETOGATE_SERVER__PORT": "2"},
+        flags={"server": {"port": 3, "host": None}},
+    )
+    assert (settings.server.host, settings.server.port, settings.server.workers) == ("127.0.0.8", 3, 3)
+
+
+def test_an_unknown_key_names_the_key_the_file_and_the_close_match(tmp_path: Path) -> None:
+    file = written(tmp_path, "[server]\nprot = 80\n")
+    with pytest.raises(InvalidSettingsError, match=r"paretogate.toml: server.prot: unknown key; did you mean port\?"):
+        load_settings(config=file, environ={})
+
+
+def test_an_unknown_section_is_an_error_too(tmp_path: Path) -> None:
+    file = written(tmp_path, "[serve]\nport = 80\n")
+    with pytest.raises(InvalidSettingsError, match=r"serve: unknown key; did you mean server\?"):
+        load_settings(config=file, environ={})
+
+
+def test_an_unknown_key_inside_a_backend_is_found(tmp_path: Path) -> None:
+    file = written(tmp_path, "[[backends]]\nid='a'\nprofile='o/m'\nkind='openai'\nbase_ur='http://x'\n")
+    with pytest.raises(InvalidSettingsError, match=r"backends.0.base_ur: unknown key; did you mean base_url\?"):
+        load_settings(config=file, environ={})
+
+
+def test_an_unknown_key_inside_a_policy_is_found(tmp_path: Path) -> None:
+    file = written(tmp_path, "[policies.frugal]\nwieghts = {}\n")
+    with pytest.raises(InvalidSettingsError, match=r"policies.frugal.wieghts: unknown key; did you mean weights\?"):
+        load_settings(config=file, environ={})
+
+
+def test_an_unknown_environment_variable_is_an_error() -> None:
+    with pytest.raises(InvalidSettingsError, match=r"PARETOGATE_SERVR__PORT is no setting; did you mean server\?"):
+        load_settings(environ={"PARETOGATE_SERVR__PORT": "1"})
+    with pytest.raises(InvalidSettingsError, match=r"environment: server.prot: unknown key; did you mean port\?"):
+        load_settings(environ={"PARETOGATE_SERVER__PROT": "1"})
+
+
+def test_an_impossible_value_names_its_key(tmp_path: Path) -> None:
+    file = written(tmp_path, "[learning]\nexplore = 2\n")
+    with pytest.raises(InvalidSettingsError, match=r"paretogate.toml: learning.explore: .*less than or equal to 1"):
+        load_settings(config=file, environ={})
+
+
+def test_broken_files_say_what_is_broken(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettingsError, match="is not valid TOML"):
+        load_settings(config=written(tmp_path, "[server\n"), environ={})
+    with pytest.raises(InvalidSettingsError, match="is not valid YAML"):
+        load_settings(config=written(tmp_path, "a: [", name="p.yaml"), environ={})
+    with pytest.raises(InvalidSettingsError, match="cannot read"):
+        load_settings(config=tmp_path / "absent.toml", environ={})
+
+
+def test_the_file_is_found_by_its_name_or_by_a_variable(tmp_path: Path) -> None:
+    written(tmp_path, "server: {port: 77}", name="paretogate.yaml")
+    assert load_settings(environ={}, folder=tmp_path).server.port == 77
+    named = written(tmp_path, "[server]\nport = 78", name="elsewhere.toml")
+    assert load_settings(environ={"PARETOGATE_CONFIG": str(named)}, folder=tmp_path).server.port == 78
+
+
+def test_paths_in_a_file_are_relative_to_the_file(tmp_path: Path) -> None:
+    file = written(tmp_path, "[state]\ndir = 'var'\n[catalog]\noverlays = ['ours.toml']\n")
+    settings = load_settings(config=file, environ={})
+    assert settings.journal_path == tmp_path / "var" / "journal.sqlite3"
+    assert settings.catalog.overlays == (tmp_path / "ours.toml",)
+
+
+def test_a_backend_becomes_what_the_catalog_understands(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        "[[backends]]\nid='a'\nprofile='mini'\nkind='openai'\nbase_url='http://127.0.0.1:9/v1/'\n"
+        "price={input=0.15, output=0.6}\nlimits={timeout_s=5}\nheaders={x-team='blue'}\n",
+    )
+    (configured,) = load_settings(config=file, environ={}).backends
+    backend = configured.backend("openai/mini")
+    assert (backend.model_name, backend.provider, backend.base_url) == ("mini", "openai", "http://127.0.0.1:9/v1")
+    assert backend.price is not None
+    assert backend.price.output_usd_per_mtok == Decimal("0.6")
+    assert backend.limits.timeout_s == 5
+    assert backend.headers == {"x-team": "blue"}
+
+
+def test_secrets_do_not_show() -> None:
+    settings = load_settings(
+        environ={},
+        flags={
+            "backends": [
+                {
+                    "id": "a",
+                    "profile": "o/m",
+                    "kind": "openai",
+                    "base_url": "http://127.0.0.1:9",
+                    "headers": {"authorization": "Bearer hush"},
+                }
+            ]
+        },
+    )
+    assert "hush" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ("id='a'\nprofile='o/m'\nkind='openai'", "needs base_url"),
+        ("id='a'\nprofile='o/m'\nkind='openai'\nbase_url='ftp://x'", "http"),
+        ("id='a'\nprofile='o/m'\nkind='opanai'\nbase_url='http://x'", "backends.0.kind"),
+    ],
+)
+def test_a_backend_that_cannot_work_is_refused(tmp_path: Path, table: str, problem: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=problem):
+        load_settings(config=written(tmp_path, f"[[backends]]\n{table}\n"), environ={})
+
+
+def test_two_backends_cannot_share_an_id(tmp_path: Path) -> None:
+    one = "[[backends]]\nid='a'\nprofile='o/m'\nkind='openai'\nbase_url='http://127.0.0.1:9'\n"
+    with pytest.raises(InvalidSettingsError, match="two backends are called 'a'"):
+        load_settings(config=written(tmp_path, one + one), environ={})
+
+
+def test_settings_cannot_be_changed_after_reading() -> None:
+    with pytest.raises(ValidationError):
+        Settings().server.port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_every_example_loads(example: Path) -> None:
+    assert load_settings(config=example, environ={}) != Settings()
