@@ -1,0 +1,55 @@
+"""What can be wrong with a measurement.
+
+ParetoGateError
+└── EvalError
+    ├── NoOverlapError            the evaluated policy would make none of the logged choices       (ValueError)
+    ├── UndefinedMetricError      the numbers given do not define the metric                       (ValueError)
+    ├── UnknownDatasetError       no adapter answers to that name, and no file is there            (LookupError)
+    ├── MissingDataError          a public dataset is not where it was looked for
+    └── InvalidReplayError        what was asked of a replay cannot be done                        (ValueError)
+"""
+
+from collections.abc import Sequence
+
+from catalog import ParetoGateError
+
+__all__ = [
+    "EvalError",
+    "InvalidReplayError",
+    "MissingDataError",
+    "NoOverlapError",
+    "UndefinedMetricError",
+    "UnknownDatasetError",
+]
+
+
+class EvalError(ParetoGateError):
+    """Something could not be measured."""
+
+
+class NoOverlapError(EvalError, ValueError):
+    """The log says nothing about the evaluated policy."""
+
+
+class UndefinedMetricError(EvalError, ValueError):
+    """The numbers given do not define the metric; the message says which condition fails."""
+
+
+class UnknownDatasetError(EvalError, LookupError):
+    """Neither a public dataset nor a file."""
+
+    def __init__(self, name: str, *, known: Sequence[str]) -> None:
+        super().__init__(f"{name!r} is neither a file nor a public dataset; the datasets are {', '.join(known)}")
+        self.name, self.known = name, tuple(known)
+
+
+class MissingDataError(EvalError):
+    """A public dataset is not where it was looked for."""
+
+    def __init__(self, *, path: str) -> None:
+        super().__init__(f"{path} does not exist; point --data or PARETOGATE_DATA at the folder that holds `routing`")
+        self.path = path
+
+
+class InvalidReplayError(EvalError, ValueError):
+    """What was asked of a replay cannot be done with this table."""

@@ -1,0 +1,78 @@
+"""How sure are we: a bootstrap over groups of prompts, paired across policies.
+
+Prompts of one group share a question's stem, so they are not independent: groups are drawn, not prompts. Every
+policy is judged on the same draws, which is what makes differences between policies sharp.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from catalog import Floats
+
+__all__ = ["GroupBootstrap", "Interval"]
+
+_CHUNK = 100  # resamples at once: bounds memory at 100 x n_groups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A percentile interval."""
+
+    lower: float
+    upper: float
+
+
+class GroupBootstrap:
+    """Draws groups with replacement, always the same draws for the same seed.
+
+    Args:
+        group: (n_prompts,) the key of every prompt's group.
+        seed: of the generator that draws.
+        n_resamples: how many draws.
+    """
+
+    def __init__(self, group: npt.NDArray[np.str_], *, seed: int = 0, n_resamples: int = 1_000) -> None:
+        names, self._group_of = np.unique(group, return_inverse=True)
+        self._n_groups, self._seed, self.n_resamples = len(names), seed, n_resamples
+        self._sizes = np.bincount(self._group_of).astype(np.float64)  # (n_groups,)
+
+    def means(self, columns: Floats) -> Floats:
+        """Resampled means of per-prompt columns.
+
+        Args:
+            columns: (n_prompts, n_columns) one value per prompt and policy.
+
+        Returns:
+            (n_resamples, n_columns); row i of every call comes from the same draw i.
+        """
+        sums = np.stack([np.bincount(self._group_of, weights=c) for c in columns.T], axis=1)  # (n_groups, n_columns)
+        totals = np.column_stack([sums, self._sizes])  # (n_groups, n_columns + 1)
+        rng = np.random.default_rng(self._seed)
+        even = np.full(self._n_groups, 1 / self._n_groups)
+        drawn = [
+            rng.multinomial(self._n_groups, even, size=min(_CHUNK, self.n_resamples - start)) @ totals
+            for start in range(0, self.n_resamples, _CHUNK)
+        ]
+        resampled = np.concatenate(drawn)  # (n_resamples, n_columns + 1)
+        return resampled[:, :-1] / resampled[:, -1:]
+
+    def of_difference(self, values: Floats, reference: Floats, *, level: float = 0.95) -> Interval:
+        """Interval of mean(values) - mean(reference), both (n_prompts,), over the same prompts."""
+        return percentile_interval(self.means((values - reference)[:, None])[:, 0], level=level)
+
+    def of_statistic(self, columns: Floats, statistic: Callable[[Floats], float], *, level: float = 0.95) -> Interval:
+        """Interval of any function of the columns' means: `statistic` takes one row (n_columns,) of means."""
+        return percentile_interval(np.array([statistic(row) for row in self.means(columns)]), level=level)
+
+
+def percentile_interval(draws: Floats, *, level: float = 0.95) -> Interval:
+    """The central interval of resampled values (n_resamples,); undefined (NaN) draws are left out."""
+    known = draws[~np.isnan(draws)]
+    if known.size == 0:
+        return Interval(lower=float("nan"), upper=float("nan"))
+    tail = (1 - level) / 2
+    lower, upper = np.quantile(known, [tail, 1 - tail])
+    return Interval(lower=float(lower), upper=float(upper))

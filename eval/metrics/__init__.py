@@ -1,0 +1,40 @@
+"""Published measures of routers, each with the oracle it was checked against in tests/eval/metrics."""
+
+from .arena import arena_cost_score, arena_latency_score, arena_score, optimal_selection
+from .calibration import expected_calibration_error, interval_coverage
+from .curves import (
+    aiq_paper,
+    aiq_reference,
+    area_under_deferral_curve,
+    hypervolume,
+    peak_quality,
+    quality_neutral_cost,
+)
+from .flips import backward_trust, negative_flips, negative_flips_multiple_choice
+from .identification import optimal_model_identification
+from .pairs import PairCurve, call_percentage_threshold, pair_curve
+from .tail import combined_log_risk, conditional_value_at_risk
+
+__all__ = [
+    "PairCurve",
+    "aiq_paper",
+    "aiq_reference",
+    "area_under_deferral_curve",
+    "arena_cost_score",
+    "arena_latency_score",
+    "arena_score",
+    "backward_trust",
+    "call_percentage_threshold",
+    "combined_log_risk",
+    "conditional_value_at_risk",
+    "expected_calibration_error",
+    "hypervolume",
+    "interval_coverage",
+    "negative_flips",
+    "negative_flips_multiple_choice",
+    "optimal_model_identification",
+    "optimal_selection",
+    "pair_curve",
+    "peak_quality",
+    "quality_neutral_cost",
+]

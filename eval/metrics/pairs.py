@@ -1,0 +1,82 @@
+"""Routing between a weak and a strong model: recovered performance gap against the share of strong calls.
+
+Source: Ong et al., RouteLLM, arXiv 2406.18665, and the integration its published code uses.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from catalog import Floats
+from eval.errors import UndefinedMetricError
+
+__all__ = ["PairCurve", "call_percentage_threshold", "pair_curve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairCurve:
+    """Mean score against the share of prompts sent to the strong model, from none of them to all."""
+
+    strong_share: Floats  # (n_points,), rising from 0 to 1
+    score: Floats  # (n_points,)
+
+    def __post_init__(self) -> None:
+        if self.strong_share[0] != 0 or self.strong_share[-1] != 1 or np.any(np.diff(self.strong_share) < 0):
+            raise UndefinedMetricError("a pair's curve must rise from a strong share of 0 to one of 1")
+
+    @property
+    def recovered(self) -> Floats:
+        """PGR: the recovered share of the gap between weak and strong at every point, shape (n_points,)."""
+        recovered: Floats = (self.score - self.score[0]) / self._gap  # (n_points,)
+        return recovered
+
+    @property
+    def apgr(self) -> float:
+        """Average recovered performance gap: 0.5 for random routing, by trapezoids as in the published code."""
+        return float((np.trapezoid(self.score, self.strong_share) - self.score[0]) / self._gap)
+
+    @property
+    def _gap(self) -> float:
+        gap = float(self.score[-1] - self.score[0])
+        if gap == 0:
+            raise UndefinedMetricError("weak and strong model score the same: there is no gap to recover")
+        return gap
+
+
+def pair_curve(*, gain: Floats, weak: Floats, strong: Floats, n_bins: int = 10) -> PairCurve:
+    """The curve of a router that sends the prompts of largest predicted gain to the strong model.
+
+    Args:
+        gain: (n,) predicted advantage of the strong model; prompts of equal gain count as mixed evenly.
+        weak: (n,) true score of the weak model.
+        strong: (n,) true score of the strong model.
+        n_bins: operating points lie at the quantiles 0, 1/n_bins, ..., 1, as published.
+    """
+    order = np.argsort(-gain, kind="stable")  # (n,)
+    advantage = _mean_within_ties((strong - weak)[order], gain[order])  # (n,)
+    reached = np.concatenate([[0.0], np.cumsum(advantage)])  # (n + 1,)
+    share = np.linspace(0, 1, n_bins + 1)  # (n_bins + 1,)
+    total = np.interp(share * len(gain), np.arange(len(gain) + 1), reached)  # (n_bins + 1,)
+    return PairCurve(strong_share=share, score=weak.mean() + total / len(gain))
+
+
+def call_percentage_threshold(curve: PairCurve, recovered: float) -> float:
+    """CPT: smallest strong share that recovers this share of the gap; linear between operating points.
+
+    CPT(50 %) is `call_percentage_threshold(curve, 0.5)`. Raises UndefinedMetricError where no point reaches it.
+    """
+    reached = curve.recovered  # (n_points,)
+    above = np.flatnonzero(reached >= recovered)
+    if above.size == 0:
+        raise UndefinedMetricError(f"no operating point recovers {recovered:.0%} of the gap")
+    first = int(above[0])
+    if first == 0:
+        return float(curve.strong_share[0])
+    return float(
+        np.interp(recovered, reached[first - 1 : first + 1], curve.strong_share[first - 1 : first + 1])  # (2,)
+    )
+
+
+def _mean_within_ties(values: Floats, keys: Floats) -> Floats:
+    _, group, size = np.unique(keys, return_inverse=True, return_counts=True)
+    return (np.bincount(group, weights=values) / size)[group]  # (n,)

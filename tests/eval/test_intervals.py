@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from eval.intervals import GroupBootstrap
+
+
+def test_the_same_seed_draws_the_same_interval() -> None:
+    values = np.random.default_rng(1).random(200)
+    groups = np.arange(200).astype(str)
+    first, second = (GroupBootstrap(groups, seed=7).of_difference(values, np.zeros(200)) for _ in range(2))
+    assert first == second
+
+
+def test_the_interval_of_independent_prompts_is_the_textbook_one() -> None:
+    values = np.random.default_rng(2).normal(size=400)
+    found = GroupBootstrap(np.arange(400).astype(str), n_resamples=4_000).of_difference(values, np.zeros(400))
+    half_width = 1.96 * values.std() / 20
+    assert found.lower == pytest.approx(values.mean() - half_width, abs=0.01)
+    assert found.upper == pytest.approx(values.mean() + half_width, abs=0.01)
+
+
+def test_copies_of_a_prompt_in_one_group_make_nobody_surer() -> None:
+    values = np.random.default_rng(3).normal(size=50)
+    alone = GroupBootstrap(np.arange(50).astype(str)).of_difference(values, np.zeros(50))
+    copied = GroupBootstrap(np.repeat(np.arange(50), 8).astype(str)).of_difference(np.repeat(values, 8), np.zeros(400))
+    assert (copied.lower, copied.upper) == pytest.approx((alone.lower, alone.upper))
+
+
+def test_a_constant_difference_has_no_width_however_noisy_the_policies() -> None:
+    noisy = np.random.default_rng(4).normal(size=100)
+    found = GroupBootstrap(np.arange(100).astype(str)).of_difference(noisy + 0.25, noisy)
+    assert (found.lower, found.upper) == pytest.approx((0.25, 0.25))
+
+
+def test_any_function_of_means_gets_an_interval() -> None:
+    columns = np.column_stack([np.full(10, 2.0), np.full(10, 8.0)])
+    found = GroupBootstrap(np.arange(10).astype(str)).of_statistic(columns, lambda means: float(means[0] / means[1]))
+    assert (found.lower, found.upper) == pytest.approx((0.25, 0.25))
+
+
+def test_a_statistic_that_is_never_defined_has_no_interval() -> None:
+    found = GroupBootstrap(np.array(["a", "b"])).of_statistic(np.ones((2, 1)), lambda _: float("nan"))
+    assert np.isnan(found.lower)
+    assert np.isnan(found.upper)
