@@ -172,9 +172,9 @@ class EmbeddedSettings(_Section):
     enabled: Literal["auto", "on", "off"] = "auto"  # auto: where it is installed
     gguf: Path | None = None  # another model file; the profile then says which model it is
     profile: str = "SmolLM2-135M-Instruct"
-    threads: Count = 2
-    context_tokens: Count = 8192  # shared by the slots
-    slots: Count = 2
+    threads: Count = 1  # more wait for each other at every layer: on a busy machine that is a hundred times slower
+    context_tokens: Count = 4096  # of each request
+    slots: Count = 2  # requests at a time
 
 
 class DiscoverySettings(_Section):
@@ -420,10 +420,10 @@ def _explain(exc: ValidationError, sources: Sequence[tuple[str, Mapping[str, Any
 
 def _holds(values: object, location: tuple[int | str, ...]) -> bool:
     for part in location:
-        if (isinstance(values, Mapping) and part in values) or (
-            isinstance(values, list | tuple) and isinstance(part, int) and part < len(values)
-        ):
+        if isinstance(values, Mapping) and part in values:
             values = values[part]
+        elif isinstance(part, int) and isinstance(values, list | tuple) and part < len(values):
+            values = values[part]  # a list of sections: part is the position
         else:
             return False
     return True
