@@ -99,6 +99,11 @@ class JournalReader:
                 decision=None if decision is None else orjson.loads(decision),
             )
 
+    @property
+    def identity(self) -> int:
+        """Tells this journal from any other, whatever their files are called."""
+        return int(self._db.execute("PRAGMA application_id").fetchone()[0])
+
     def decision_of(self, response_id: str) -> str | None:
         """The decision behind a response, None where no outcome bears that id."""
         row = self._db.execute(

@@ -1,5 +1,6 @@
 """The journal's tables in SQLite, and how a line of the spool becomes a row, exactly once."""
 
+import secrets
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -129,6 +130,8 @@ class Store:
         with self._transaction():
             for statement in filter(str.strip, _SCHEMA.split(";")):
                 self._db.execute(statement)
+            if version == 0:  # a new file: readers that remember how far they came must tell it from another one
+                self._db.execute(f"PRAGMA application_id = {secrets.randbits(31)}")
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _transaction(self) -> "_Transaction":

@@ -1,0 +1,154 @@
+"""What the journal says about one backend, as sufficient statistics that add up over replicas."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from catalog import Measured, ModelProfile
+
+from .sketch import DecayedLine, DecayedSketch, Spread
+
+__all__ = ["BackendStatistics", "CallFacts", "HalfLives"]
+
+_PRIOR_CALLS = 8.0  # how many calls of ours weigh as much as what the profile states
+_TOO_FEW = 3.0  # calls, where the profile states nothing
+_PRIOR_ERRORS, _PRIOR_TRIES = 0.2, 10.0  # one in fifty, held lightly
+
+_SKETCHES = ("output_tokens", "input_ratio", "ttft_s", "seconds_per_token", "ok", "failed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HalfLives:
+    """After how long an observation counts half."""
+
+    latency_s: float = 3600.0  # speed and errors change by the hour
+    length_s: float = 7 * 86_400.0  # how long answers get does not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFacts:
+    """What one call to a backend showed; None where it showed nothing."""
+
+    at_s: float  # seconds since the epoch
+    status: Literal["ok", "failed"]
+    output_tokens: float | None = None
+    input_ratio: float | None = None  # the provider's count of input tokens / our estimate
+    ttft_s: float | None = None
+    latency_s: float | None = None
+
+
+@dataclass(slots=True)
+class BackendStatistics:
+    """Counts of one backend's calls."""
+
+    half_lives: HalfLives = field(default_factory=HalfLives)
+    n_calls: int = 0
+    sketches: dict[str, DecayedSketch] = field(init=False)
+    whole_call: DecayedLine = field(init=False)  # latency over output tokens, of calls whose first token was not seen
+
+    def __post_init__(self) -> None:
+        lengths = {"output_tokens", "input_ratio"}
+        self.sketches = {
+            name: DecayedSketch(self.half_lives.length_s if name in lengths else self.half_lives.latency_s)
+            for name in _SKETCHES
+        }
+        self.whole_call = DecayedLine(self.half_lives.latency_s)
+
+    def add(self, call: CallFacts) -> None:
+        """Count one call."""
+        self.n_calls += 1
+        self.sketches[call.status].add(1.0, at_s=call.at_s)
+        if call.status == "failed":
+            return
+        for name, value in (("output_tokens", call.output_tokens), ("input_ratio", call.input_ratio)):
+            if value is not None:
+                self.sketches[name].add(value, at_s=call.at_s)
+        self._add_times(call)
+
+    def merge(self, other: "BackendStatistics") -> None:
+        """Add what another replica counted."""
+        self.n_calls += other.n_calls
+        for name, sketch in self.sketches.items():
+            sketch.merge(other.sketches[name])
+        self.whole_call.merge(other.whole_call)
+
+    def measured(self, *, at_s: float, profile: ModelProfile | None = None) -> Measured:
+        """The facts that a forecast uses, as known at a time; shrunk toward the profile while calls are few."""
+        stated_spt = 1 / profile.tokens_per_s if profile is not None and profile.tokens_per_s else None
+        output, ratio = self._spread("output_tokens", at_s), self._spread("input_ratio", at_s)
+        first, per_token = self._times(at_s)
+        return Measured(
+            n_calls=self.n_calls,
+            output_tokens_mean=_shrunk(output, profile.output_tokens_mean if profile else None),
+            output_tokens_sd=_width(output),
+            input_token_ratio=_shrunk(ratio, None),
+            ttft_s=_shrunk(first, profile.ttft_s if profile else None),
+            ttft_sd_s=_width(first),
+            seconds_per_output_token=_shrunk(per_token, stated_spt),
+            error_rate=self._error_rate(at_s),
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values, for `from_json`."""
+        return {
+            "n_calls": self.n_calls,
+            "half_lives": {"latency_s": self.half_lives.latency_s, "length_s": self.half_lives.length_s},
+            "sketches": {name: sketch.to_json() for name, sketch in self.sketches.items()},
+            "whole_call": self.whole_call.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, object]) -> "BackendStatistics":
+        """What `to_json` wrote."""
+        half_lives, sketches, line = values["half_lives"], values["sketches"], values["whole_call"]
+        if not (isinstance(half_lives, Mapping) and isinstance(sketches, Mapping) and isinstance(line, Mapping)):
+            raise TypeError("statistics must be tables")
+        statistics = cls(half_lives=HalfLives(**half_lives), n_calls=int(str(values["n_calls"])))
+        statistics.sketches.update({name: DecayedSketch.from_json(sketches[name]) for name in _SKETCHES})
+        statistics.whole_call = DecayedLine.from_json(line)
+        return statistics
+
+    def _add_times(self, call: CallFacts) -> None:
+        if call.ttft_s is not None:
+            self.sketches["ttft_s"].add(call.ttft_s, at_s=call.at_s)
+        if call.latency_s is None or not call.output_tokens:
+            return
+        if call.ttft_s is None:
+            self.whole_call.add(call.output_tokens, call.latency_s, at_s=call.at_s)
+        elif call.output_tokens > 1:
+            per_token = max(0.0, call.latency_s - call.ttft_s) / (call.output_tokens - 1)
+            self.sketches["seconds_per_token"].add(per_token, at_s=call.at_s)
+
+    def _times(self, at_s: float) -> tuple[Spread | None, Spread | None]:
+        """Time to the first token and time per token: seen in streams, else read off the line through whole calls."""
+        first, per_token = self._spread("ttft_s", at_s), self._spread("seconds_per_token", at_s)
+        line = self.whole_call.fit(at_s=at_s)
+        if line is None or (first is not None and per_token is not None and first.weight >= line[0]):
+            return first, per_token
+        weight, intercept, slope = line
+        return (
+            Spread(weight=weight, mean=intercept, sd=intercept / 2),  # the line tells no width: assume a wide one
+            Spread(weight=weight, mean=slope, sd=slope / 2),
+        )
+
+    def _spread(self, name: str, at_s: float) -> Spread | None:
+        return self.sketches[name].spread(at_s=at_s)
+
+    def _error_rate(self, at_s: float) -> float | None:
+        ok, failed = (self._spread(name, at_s) for name in ("ok", "failed"))
+        n_ok, n_failed = ok.weight if ok else 0.0, failed.weight if failed else 0.0
+        if self.n_calls == 0:
+            return None
+        return (n_failed + _PRIOR_ERRORS) / (n_ok + n_failed + _PRIOR_TRIES)
+
+
+def _shrunk(seen: Spread | None, stated: float | None) -> float | None:
+    if seen is None:
+        return None
+    if stated is None:
+        return seen.mean if seen.weight >= _TOO_FEW else None
+    return (seen.weight * seen.mean + _PRIOR_CALLS * stated) / (seen.weight + _PRIOR_CALLS)
+
+
+def _width(seen: Spread | None) -> float | None:
+    return seen.sd if seen is not None and seen.weight >= _TOO_FEW else None

@@ -1,0 +1,135 @@
+"""From the journal to measured facts: what `paretogate refine` does once, and with `--watch` again and again."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog import ModelProfile
+from gateway.journal import JournalledOutcome, JournalReader, JournalUnreadableError
+
+from .backend_statistics import BackendStatistics, CallFacts, HalfLives
+from .measured import Findings, read_findings, write_findings
+
+__all__ = ["Refinement", "read_calls", "refine", "watch"]
+
+_NOBODYS_FAULT = frozenset({"cancelled", "client_disconnected"})  # the client left: tells nothing about the backend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refinement:
+    """What one pass did."""
+
+    new_outcomes: int
+    findings: Findings
+
+
+def refine(
+    journal: Path,
+    measured: Path,
+    *,
+    profile_of: Callable[[str], ModelProfile | None],
+    now_s: float,
+    half_lives: HalfLives | None = None,
+    rebuild: bool = False,
+) -> Refinement:
+    """Count the outcomes that came since the last pass, and write the facts that follow.
+
+    Args:
+        journal: the journal's SQLite file.
+        measured: the file of facts, read and replaced.
+        profile_of: the profile behind a catalog id, toward which few calls are shrunk; None where there is none.
+        now_s: seconds since the epoch; old observations count less by then.
+        half_lives: how fast observations are forgotten; applies to statistics begun now.
+        rebuild: forget earlier statistics and read the whole journal.
+
+    Raises:
+        JournalUnreadableError: there is no journal yet, or it is damaged.
+        MeasuredFileError: the file of facts is damaged; `rebuild` replaces it.
+    """
+    findings = Findings() if rebuild else read_findings(measured)
+    with JournalReader(journal) as reader:
+        if findings.journal != reader.identity:  # another journal: its outcomes add to what is known
+            findings.journal, findings.outcome_seq = reader.identity, 0
+        new = 0
+        for entry in reader.outcomes(after=findings.outcome_seq):
+            findings.outcome_seq = entry.seq
+            new += 1
+            findings.models.update(_models(entry))
+            for backend, call in read_calls(entry):
+                statistics = findings.statistics.setdefault(backend, BackendStatistics(half_lives or HalfLives()))
+                statistics.add(call)
+    for backend, statistics in findings.statistics.items():
+        profile = profile_of(findings.models.get(backend, backend))
+        findings.measured[backend] = statistics.measured(at_s=now_s, profile=profile)
+    if new or rebuild:
+        write_findings(measured, findings)
+    return Refinement(new_outcomes=new, findings=findings)
+
+
+def watch(
+    one_pass: Callable[[], Refinement],
+    *,
+    every_s: float,
+    stop: threading.Event,
+    report: Callable[[Refinement], None],
+) -> None:
+    """Refine until told to stop. A journal that does not exist yet is waited for."""
+    while True:
+        try:
+            done = one_pass()
+        except JournalUnreadableError:
+            done = None
+        if done is not None and done.new_outcomes:
+            report(done)
+        if stop.wait(every_s):
+            return
+
+
+def read_calls(entry: JournalledOutcome) -> Iterator[tuple[str, CallFacts]]:
+    """The calls that one outcome tells of: the last one, and the failed attempts before it."""
+    outcome = entry.outcome
+    attempts = outcome.get("attempts")
+    for attempt in attempts if isinstance(attempts, list) else ():
+        if isinstance(attempt, Mapping) and attempt.get("error") and attempt.get("backend") != outcome.get("backend"):
+            yield str(attempt["backend"]), CallFacts(at_s=entry.time, status="failed")
+    backend, status = outcome.get("backend"), outcome.get("status")
+    if not isinstance(backend, str) or status in _NOBODYS_FAULT:
+        return
+    if status != "ok":
+        yield backend, CallFacts(at_s=entry.time, status="failed")
+        return
+    usage = outcome.get("usage")
+    counted = usage if isinstance(usage, Mapping) else {}
+    yield (
+        backend,
+        CallFacts(
+            at_s=entry.time,
+            status="ok",
+            output_tokens=_number(counted.get("output_tokens")),
+            input_ratio=_ratio(counted.get("input_tokens"), entry.decision),
+            ttft_s=_number(outcome.get("ttft_s")),
+            latency_s=_number(outcome.get("latency_s")),
+        ),
+    )
+
+
+def _models(entry: JournalledOutcome) -> dict[str, str]:
+    """Backend id -> catalog id, as the decision's candidates say."""
+    candidates = (entry.decision or {}).get("candidates")
+    return {
+        str(candidate["backend"]): str(candidate["id"])
+        for candidate in (candidates if isinstance(candidates, list) else ())
+        if isinstance(candidate, Mapping) and candidate.get("backend") and candidate.get("id")
+    }
+
+
+def _ratio(input_tokens: object, decision: Mapping[str, object] | None) -> float | None:
+    query = (decision or {}).get("query")
+    estimated = _number(query.get("tokens")) if isinstance(query, Mapping) else None
+    counted = _number(input_tokens)
+    return counted / estimated if counted and estimated else None
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None

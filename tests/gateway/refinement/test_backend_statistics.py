@@ -1,0 +1,85 @@
+import pytest
+
+from catalog import ModelProfile
+from gateway.refinement import BackendStatistics, CallFacts, HalfLives
+
+HOUR = 3600.0
+
+
+def calls(count: int, *, at_s: float = 0.0, ttft_s: float | None = 0.5, tokens: int = 101) -> BackendStatistics:
+    statistics = BackendStatistics()
+    for _ in range(count):
+        statistics.add(
+            CallFacts(
+                at_s=at_s,
+                status="ok",
+                output_tokens=tokens,
+                input_ratio=1.2,
+                ttft_s=ttft_s,
+                latency_s=(ttft_s or 0.0) + 0.02 * (tokens - 1),
+            )
+        )
+    return statistics
+
+
+def test_streamed_calls_tell_the_first_token_apart_from_the_others() -> None:
+    measured = calls(50).measured(at_s=0.0)
+    assert measured.n_calls == 50
+    assert measured.ttft_s == pytest.approx(0.5, rel=0.02)
+    assert measured.seconds_per_output_token == pytest.approx(0.02, rel=0.02)
+    assert measured.output_tokens_mean == pytest.approx(101, rel=0.02)
+    assert measured.input_token_ratio == pytest.approx(1.2, rel=0.02)
+
+
+def test_whole_calls_of_different_length_tell_them_apart_too() -> None:
+    statistics = BackendStatistics()
+    for tokens in (10, 20, 40, 80, 160):
+        statistics.add(CallFacts(at_s=0.0, status="ok", output_tokens=tokens, latency_s=0.3 + 0.01 * tokens))
+    measured = statistics.measured(at_s=0.0)
+    assert measured.ttft_s == pytest.approx(0.3)
+    assert measured.seconds_per_output_token == pytest.approx(0.01)
+
+
+def test_few_calls_stay_near_what_the_profile_states() -> None:
+    profile = ModelProfile(id="a/m", name="m", ttft_s=1.0, tokens_per_s=100.0, output_tokens_mean=300.0)
+    measured = calls(2).measured(at_s=0.0, profile=profile)
+    # two calls at 0.5 s against a statement worth eight calls at 1.0 s
+    assert measured.ttft_s == pytest.approx((2 * 0.5 + 8 * 1.0) / 10, rel=0.02)
+    assert measured.output_tokens_mean == pytest.approx((2 * 101 + 8 * 300) / 10, rel=0.02)
+
+
+def test_too_few_calls_without_a_profile_say_nothing() -> None:
+    measured = calls(2).measured(at_s=0.0)
+    assert measured.ttft_s is None
+    assert measured.output_tokens_mean is None
+
+
+def test_a_backend_that_got_slow_is_seen_within_the_hour() -> None:
+    statistics = calls(100, at_s=0.0, ttft_s=0.2)
+    for _ in range(30):
+        statistics.add(CallFacts(at_s=2 * HOUR, status="ok", output_tokens=101, ttft_s=4.0, latency_s=9.0))
+    measured = statistics.measured(at_s=2 * HOUR)
+    # a hundred old calls weigh 25 after two half lives, thirty new ones 30
+    assert measured.ttft_s == pytest.approx((25 * 0.2 + 30 * 4.0) / 55, rel=0.02)
+
+
+def test_errors_are_a_share_with_a_weak_prior() -> None:
+    statistics = calls(40)
+    for _ in range(10):
+        statistics.add(CallFacts(at_s=0.0, status="failed"))
+    assert statistics.measured(at_s=0.0).error_rate == pytest.approx((10 + 0.2) / (50 + 10))
+
+
+def test_replicas_add_up() -> None:
+    first, second = calls(10, ttft_s=0.2), calls(30, ttft_s=0.6)
+    first.merge(second)
+    measured = first.measured(at_s=0.0)
+    assert measured.n_calls == 40
+    assert measured.ttft_s == pytest.approx((10 * 0.2 + 30 * 0.6) / 40, rel=0.02)
+
+
+def test_what_was_written_is_read_back() -> None:
+    statistics = calls(5)
+    statistics.half_lives = HalfLives(latency_s=60.0)
+    copy = BackendStatistics.from_json(statistics.to_json())
+    assert copy == statistics

@@ -1,0 +1,84 @@
+import random
+
+import pytest
+
+from gateway.refinement.sketch import DecayedLine, DecayedSketch
+
+HOUR = 3600.0
+
+
+def test_the_mean_is_known_to_two_percent() -> None:
+    sketch = DecayedSketch(HOUR)
+    for value in (1.0, 2.0, 3.0, 4.0, 5.0):
+        sketch.add(value, at_s=0.0)
+    spread = sketch.spread(at_s=0.0)
+    assert spread is not None
+    assert spread.weight == 5.0
+    assert spread.mean == pytest.approx(3.0, rel=0.02)
+    assert spread.sd == pytest.approx(2**0.5, rel=0.04)
+
+
+def test_one_absurd_value_among_many_hardly_counts() -> None:
+    sketch = DecayedSketch(HOUR)
+    for _ in range(99):
+        sketch.add(1.0, at_s=0.0)
+    sketch.add(10_000.0, at_s=0.0)
+    spread = sketch.spread(at_s=0.0)
+    assert spread is not None
+    assert spread.mean == pytest.approx(1.0, rel=0.02)
+
+
+def test_an_observation_counts_half_after_a_half_life() -> None:
+    sketch = DecayedSketch(HOUR)
+    sketch.add(1.0, at_s=0.0)
+    sketch.add(4.0, at_s=HOUR)
+    spread = sketch.spread(at_s=HOUR, trim=0.0)
+    assert spread is not None
+    assert spread.weight == pytest.approx(1.5)
+    assert spread.mean == pytest.approx((0.5 * 1.0 + 1.0 * 4.0) / 1.5, rel=0.02)
+
+
+def test_years_later_nothing_overflows() -> None:
+    sketch = DecayedSketch(HOUR)
+    sketch.add(1.0, at_s=0.0)
+    sketch.add(2.0, at_s=1e9)
+    spread = sketch.spread(at_s=1e9)
+    assert spread is not None
+    assert (spread.weight, spread.mean) == (pytest.approx(1.0), pytest.approx(2.0, rel=0.02))
+
+
+def test_replicas_add_up_to_what_one_would_have_counted() -> None:
+    rng = random.Random(0)
+    together, first, second = (DecayedSketch(HOUR) for _ in range(3))
+    for number in range(500):
+        value, at_s = rng.lognormvariate(0, 1), 100.0 * number
+        together.add(value, at_s=at_s)
+        (first, second)[number % 2].add(value, at_s=at_s)
+    first.merge(second)
+    merged, alone = first.spread(at_s=50_000.0), together.spread(at_s=50_000.0)
+    assert merged is not None
+    assert alone is not None
+    assert (merged.weight, merged.mean, merged.sd) == pytest.approx((alone.weight, alone.mean, alone.sd))
+
+
+def test_what_was_written_is_read_back() -> None:
+    sketch = DecayedSketch(HOUR)
+    for value in (0.0, 0.5, 7.0):
+        sketch.add(value, at_s=10.0)
+    assert DecayedSketch.from_json(sketch.to_json()) == sketch
+
+
+def test_a_line_finds_start_and_slope() -> None:
+    line = DecayedLine(HOUR)
+    for tokens in (10, 50, 100):
+        line.add(tokens, 0.4 + 0.02 * tokens, at_s=0.0)
+    fitted = line.fit(at_s=0.0)
+    assert fitted == pytest.approx((3.0, 0.4, 0.02))
+    assert DecayedLine.from_json(line.to_json()).fit(at_s=0.0) == fitted
+
+
+def test_a_line_through_one_point_is_not_known() -> None:
+    line = DecayedLine(HOUR)
+    line.add(10, 1.0, at_s=0.0)
+    line.add(10, 2.0, at_s=0.0)
+    assert line.fit(at_s=0.0) is None

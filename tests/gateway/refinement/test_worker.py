@@ -1,0 +1,133 @@
+import threading
+from pathlib import Path
+
+import pytest
+
+from catalog import ModelProfile
+from gateway.journal import JournalUnreadableError, SqliteJournal
+from gateway.refinement import Refinement, read_measured, refine, watch
+
+NOW = 1_000_000.0
+
+
+def no_profile(model: str) -> ModelProfile | None:
+    return None
+
+
+def journalled(folder: Path, backend: str, *, calls: int, ttft_s: float, start: int = 0, **more: object) -> Path:
+    path = folder / "journal.sqlite3"
+    journal = SqliteJournal(path, clock=lambda: NOW)
+    for number in range(start, start + calls):
+        decision_id = f"{backend}-{number}"
+        candidates = [{"id": "o/m", "backend": backend}]
+        journal.write(
+            "decision", {"decision_id": decision_id, "time": NOW, "query": {"tokens": 50}, "candidates": candidates}
+        )
+        outcome = {
+            "decision_id": decision_id,
+            "backend": backend,
+            "status": "ok",
+            "usage": {"input_tokens": 60, "output_tokens": 21},
+            "ttft_s": ttft_s,
+            "latency_s": ttft_s + 0.2,
+        }
+        journal.write("outcome", {**outcome, **more})
+    journal.close_now()
+    return path
+
+
+def run(folder: Path, *, rebuild: bool = False) -> Refinement:
+    return refine(
+        folder / "journal.sqlite3", folder / "measured.json", profile_of=no_profile, now_s=NOW, rebuild=rebuild
+    )
+
+
+def test_a_real_journal_becomes_facts(tmp_path: Path) -> None:
+    journalled(tmp_path, "fast", calls=20, ttft_s=0.1)
+    journalled(tmp_path, "slow", calls=20, ttft_s=3.0)
+    run(tmp_path)
+    measured = read_measured(tmp_path / "measured.json")
+    assert measured["fast"].ttft_s == pytest.approx(0.1, rel=0.02)
+    assert measured["slow"].ttft_s == pytest.approx(3.0, rel=0.02)
+    assert measured["slow"].seconds_per_output_token == pytest.approx(0.01, rel=0.02)
+    assert measured["slow"].input_token_ratio == pytest.approx(1.2, rel=0.02)
+
+
+def test_an_outcome_is_counted_once_however_often_one_refines(tmp_path: Path) -> None:
+    journalled(tmp_path, "a", calls=5, ttft_s=0.1)
+    assert run(tmp_path).new_outcomes == 5
+    assert run(tmp_path).new_outcomes == 0
+    journalled(tmp_path, "a", calls=2, ttft_s=0.1, start=5)
+    assert run(tmp_path).new_outcomes == 2
+    assert read_measured(tmp_path / "measured.json")["a"].n_calls == 7
+
+
+def test_another_journal_adds_to_what_is_known(tmp_path: Path) -> None:
+    journalled(tmp_path, "a", calls=5, ttft_s=0.1).unlink()
+    journalled(tmp_path, "a", calls=5, ttft_s=0.1)
+    run(tmp_path)
+    for file in tmp_path.glob("journal.sqlite3*"):
+        file.unlink()
+    journalled(tmp_path, "a", calls=3, ttft_s=0.1)
+    run(tmp_path)
+    assert read_measured(tmp_path / "measured.json")["a"].n_calls == 8
+
+
+def test_rebuilding_forgets_and_reads_everything_again(tmp_path: Path) -> None:
+    journalled(tmp_path, "a", calls=5, ttft_s=0.1)
+    run(tmp_path)
+    (tmp_path / "measured.json").write_text("damaged", encoding="utf-8")
+    run(tmp_path, rebuild=True)
+    assert read_measured(tmp_path / "measured.json")["a"].n_calls == 5
+
+
+def test_failures_count_against_the_backend_that_failed(tmp_path: Path) -> None:
+    attempts = [{"backend": "down", "error": "upstream_timeout"}, {"backend": "up"}]
+    journalled(tmp_path, "up", calls=10, ttft_s=0.1, attempts=attempts)
+    run(tmp_path)
+    measured = read_measured(tmp_path / "measured.json")
+    assert measured["down"].error_rate == pytest.approx((10 + 0.2) / (10 + 10))
+    assert measured["up"].error_rate == pytest.approx(0.2 / (10 + 10))
+
+
+def test_a_client_that_left_is_nobodys_fault(tmp_path: Path) -> None:
+    journalled(tmp_path, "a", calls=3, ttft_s=0.1, status="cancelled")
+    run(tmp_path)
+    assert read_measured(tmp_path / "measured.json") == {}
+
+
+def test_few_calls_lean_on_the_profile_that_the_decision_names(tmp_path: Path) -> None:
+    journalled(tmp_path, "a", calls=2, ttft_s=0.1)
+    profile = ModelProfile(id="o/m", name="m", ttft_s=1.1)
+    refine(
+        tmp_path / "journal.sqlite3",
+        tmp_path / "measured.json",
+        profile_of={"o/m": profile}.get,
+        now_s=NOW,
+    )
+    assert read_measured(tmp_path / "measured.json")["a"].ttft_s == pytest.approx((2 * 0.1 + 8 * 1.1) / 10, rel=0.02)
+
+
+def test_without_a_journal_one_is_told_to_serve_first(tmp_path: Path) -> None:
+    with pytest.raises(JournalUnreadableError, match="serve some requests first"):
+        run(tmp_path)
+
+
+def test_watching_reports_each_pass_that_found_something(tmp_path: Path) -> None:
+    stop = threading.Event()
+    reports: list[Refinement] = []
+    passes = 0
+
+    def one_pass() -> Refinement:
+        nonlocal passes
+        passes += 1
+        if passes == 1:
+            raise JournalUnreadableError(path="journal", problem="not there yet")
+        if passes == 2:
+            journalled(tmp_path, "a", calls=1, ttft_s=0.1)
+        if passes == 3:
+            stop.set()
+        return run(tmp_path)
+
+    watch(one_pass, every_s=0.0, stop=stop, report=reports.append)
+    assert [report.new_outcomes for report in reports] == [1]
