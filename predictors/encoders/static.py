@@ -1,0 +1,100 @@
+"""The encoder that ships with the package: a table of token vectors, averaged. No torch, no network.
+
+Every token of the vocabulary has one row, fitted by `predictors.encoders.distill` so that the weighted sum of a text's
+rows points where all-MiniLM-L6-v2 would point; `data/MODEL_CARD.md` says how well.
+"""
+
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import EncoderUnavailableError
+from .protocol import Vectors
+
+__all__ = ["StaticEncoder"]
+
+MANIFEST_FILE: Final = "static.json"
+TABLE_FILE: Final = "static.npz"
+TOKENIZER_FILE: Final = "tokenizer.json"
+_FORMAT: Final = 1
+_MAX_CHARS: Final = 50_000  # the mean over so many tokens moves no more; bounds the time an endless prompt can cost
+
+
+class StaticEncoder:
+    """Unit vectors from a table: exact, deterministic, about 20 microseconds for a short question.
+
+    Texts beyond 50,000 characters are read up to there (`predictors.reading` shortens prompts long before).
+    The empty text has a vector of its own: the teacher's for nothing.
+    """
+
+    def __init__(
+        self, *, name: str, tokenizer: Any, table: npt.NDArray[np.int8], scale: npt.NDArray[np.float32], empty: Vectors
+    ) -> None:
+        self.name = name
+        self.tokenizer = tokenizer  # a tokenizers.Tokenizer without truncation and padding
+        self.table = table  # (n_tokens, dim)
+        self.scale = scale  # (n_tokens,): a row's vector is scale * table
+        self.empty = empty  # (dim,), a unit vector
+        self.dim = int(table.shape[1])
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Self:
+        """Read the three files of a folder that `distill` wrote; None reads the ones in the package.
+
+        Raises:
+            EncoderUnavailableError: a file is missing, damaged or of another format.
+        """
+        from tokenizers import Tokenizer  # noqa: PLC0415 - importing the package must not pay for it
+
+        folder = path if path is not None else Path(str(files(__package__) / "data"))
+        try:
+            manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+            tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+            with np.load(folder / TABLE_FILE, allow_pickle=False) as arrays:
+                table, scale, empty = arrays["table"], arrays["scale"].astype(np.float32), arrays["empty"]
+        except (OSError, ValueError, KeyError) as exc:
+            raise EncoderUnavailableError(
+                f"{folder}: no static encoder can be read here ({exc}); reinstall the package, "
+                "or make one with `python -m predictors.encoders.distill --out DIR`"
+            ) from exc
+        if manifest.get("format") != _FORMAT:
+            raise EncoderUnavailableError(
+                f"{folder / MANIFEST_FILE}: format {manifest.get('format')!r} is not {_FORMAT}; "
+                "make the encoder again with `python -m predictors.encoders.distill --out DIR`"
+            )
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return cls(name=manifest["name"], tokenizer=tokenizer, table=table, scale=scale, empty=empty)
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit rows, shape (n_texts, dim)."""
+        vectors = np.empty((len(texts), self.dim), dtype=np.float32)  # (n_texts, dim)
+        for row, text in enumerate(texts):
+            vectors[row] = self._encode_one(text)
+        return vectors
+
+    def _encode_one(self, text: str) -> Vectors:
+        ids = self._token_ids(text[:_MAX_CHARS])
+        if not ids:
+            return self.empty
+        tokens, counts = np.unique(ids, return_counts=True)  # (n_distinct,) each
+        weight = self.scale[tokens] * np.sqrt(
+            counts, dtype=np.float32
+        )  # (n_distinct,): a word said four times says two
+        vector: Vectors = weight @ self.table[tokens].astype(np.float32)  # (dim,)
+        norm = float(np.sqrt(vector @ vector))
+        return vector / np.float32(norm) if norm > 0.0 else self.empty
+
+    def _token_ids(self, text: str) -> list[int]:
+        try:
+            encoding = self.tokenizer.encode_batch_fast([text], add_special_tokens=False)[0]
+        except (UnicodeEncodeError, TypeError):  # a lone surrogate is no character; read it as "?"
+            readable = text.encode("utf-8", "replace").decode("utf-8")
+            encoding = self.tokenizer.encode_batch_fast([readable], add_special_tokens=False)[0]
+        ids: list[int] = encoding.ids
+        return ids

@@ -1,0 +1,131 @@
+"""What the fitted predictors read of a prompt: its encoding, and a few facts of its surface."""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from catalog import Floats
+
+from .encoders.protocol import Encoder
+
+__all__ = ["SURFACE_FEATURES", "Features", "surface_of"]
+
+_Matrix = npt.NDArray[np.float64]
+
+# Every feature with its mean and standard deviation over the prompts of the permissively licensed routing sets
+# (23,391 distinct prompts of routellm, mmlu_pro, zeroeval, llmrouter and arena_bench_v1).
+_STANDARD: Final = {
+    "log_characters": (5.6870, 0.8753),
+    "log_words": (3.9582, 0.8552),
+    "log_lines": (1.6382, 0.9163),
+    "digits": (0.0371, 0.0629),
+    "capitals": (0.0428, 0.0332),
+    "non_ascii": (0.0015, 0.0073),
+    "cjk": (0.0, 0.05),  # all but absent there; a whole Chinese prompt should stand out, not explode
+    "latex": (0.0060, 0.0182),
+    "operators": (0.0059, 0.0135),
+    "code_marks": (0.0072, 0.0217),
+    "question_marks": (0.0029, 0.0043),
+    "quotes": (0.0021, 0.0072),
+    "blanks": (0.0017, 0.0080),
+    "log_options": (1.4484, 0.9130),
+    "code_words": (0.0694, 0.2541),
+    "asks_for_json": (0.0230, 0.1499),
+}
+SURFACE_FEATURES: Final = tuple(_STANDARD)
+
+_MEAN: Final = np.array([mean for mean, _ in _STANDARD.values()])  # (n_surface,)
+_SD: Final = np.array([sd for _, sd in _STANDARD.values()])  # (n_surface,)
+_CLIP: Final = 4.0  # standard deviations: one strange prompt must not be carried far outside what was seen
+_MAX_CHARS: Final = 50_000
+
+_OPTION: Final = re.compile(r"\n\s*\(?[A-J][.):]\s")
+_CODE_WORDS: Final = ("```", "def ", "class ", "import ", "return ", "function ", "#include", "SELECT ", "</")
+
+
+class Features:
+    """Columns: the encoding's coordinates (a unit vector), then the surface features.
+
+    A surface feature is standardised and divided by the square root of the encoding's dimension, so that all columns
+    have about the same spread and one ridge penalty, or one distance, fits them all.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder
+
+    @property
+    def name(self) -> str:
+        """Names the encoder and this list of surface features; a fitted predictor insists on it."""
+        return f"{self.encoder.name}+surface{len(SURFACE_FEATURES)}.1"
+
+    @property
+    def encoding_dim(self) -> int:
+        """How many of the first columns are the encoding."""
+        return self.encoder.dim
+
+    @property
+    def dim(self) -> int:
+        """Number of columns."""
+        return self.encoder.dim + len(SURFACE_FEATURES)
+
+    def extract(self, texts: Sequence[str]) -> _Matrix:
+        """Features of every text, shape (n_texts, dim)."""
+        features = np.empty((len(texts), self.dim))  # (n_texts, dim)
+        features[:, : self.encoding_dim] = self.encoder.encode(texts)
+        if texts:
+            surface = np.stack([surface_of(text) for text in texts])  # (n_texts, n_surface)
+            standard = np.clip((surface - _MEAN) / _SD, -_CLIP, _CLIP)
+            features[:, self.encoding_dim :] = standard / np.sqrt(self.encoding_dim)
+        return features
+
+
+def surface_of(text: str) -> Floats:
+    """The raw surface features of a text, shape (n_surface,), in the order of `SURFACE_FEATURES`.
+
+    Counts are taken over the UTF-8 bytes in one pass; a share is per character, the rest are log(1 + count).
+    """
+    text = text[:_MAX_CHARS]
+    as_bytes = np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
+    counts = np.bincount(as_bytes, minlength=256) @ _CLASSES  # (n_classes,)
+    spaces, newlines, *shares = counts.tolist()
+    length = max(len(text), 1)
+    return np.array(
+        [
+            math.log1p(len(text)),
+            math.log1p(spaces + newlines),
+            math.log1p(newlines),
+            *(share / length for share in shares),
+            math.log1p(len(_OPTION.findall(text)) if newlines else 0),
+            math.log1p(sum(map(text.count, _CODE_WORDS))),
+            float("json" in text or "JSON" in text),
+        ]
+    )
+
+
+def _byte_classes() -> _Matrix:
+    """Which byte counts for which class, shape (256, n_classes)."""
+    members = [
+        b" \t",
+        b"\n",
+        b"0123456789",
+        bytes(range(ord("A"), ord("Z") + 1)),
+        bytes(range(0xC2, 0xF5)),  # the first byte of every character beyond ASCII
+        bytes(range(0xE3, 0xEE)),  # ... of one from the kana to the hangul syllables
+        b"\\$^",
+        b"+-*/=<>|",
+        b"{}[]();`#",
+        b"?",
+        b"\"'",
+        b"_",
+    ]
+    classes = np.zeros((256, len(members)))
+    for column, byte_values in enumerate(members):
+        classes[list(byte_values), column] = 1.0
+    return classes
+
+
+_CLASSES: Final = _byte_classes()
