@@ -124,9 +124,14 @@ def outcome_files(paths: Iterable[Path | str]) -> tuple[Path, ...]:
 def _read_file(path: Path) -> "pl.DataFrame":
     import polars as pl  # noqa: PLC0415
 
-    readers = {".parquet": pl.read_parquet, ".csv": pl.read_csv, ".jsonl": pl.read_ndjson}
     try:
-        return readers[path.suffix](path)
+        match path.suffix:
+            case ".parquet":
+                return pl.read_parquet(path)
+            case ".csv":
+                return pl.read_csv(path)
+            case _:
+                return pl.read_ndjson(path)
     except (OSError, pl.exceptions.PolarsError) as exc:
         first_line = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
         raise InvalidOutcomesError(f"{path}: cannot be read as {path.suffix[1:]}: {first_line}") from exc

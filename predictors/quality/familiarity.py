@@ -1,0 +1,76 @@
+"""How much a prompt resembles the training data: 1 inside it, falling to 0 far outside."""
+
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from catalog import Floats
+from predictors.errors import NotFittedError
+
+from .protocol import Matrix
+
+__all__ = ["Familiarity"]
+
+
+class Familiarity:
+    """Distance to the nearest of a few hundred landmarks, set against the distances of the training prompts.
+
+    Below the `inside` quantile of training distances a query is as familiar as can be (1); from there it falls by
+    half with every `halving` times the interquartile range.
+    """
+
+    def __init__(self, *, n_landmarks: int = 256, inside: float = 0.9, halving: float = 0.75, seed: int = 0) -> None:
+        self.n_landmarks = n_landmarks
+        self.inside = inside
+        self.halving = halving
+        self.seed = seed
+
+    def fit(self, features: Matrix, domain: npt.NDArray[np.str_]) -> Self:
+        """Choose landmarks among (n_prompts, dim) features, evenly over the domains (n_prompts,)."""
+        rng = np.random.default_rng(self.seed)
+        chosen = _spread_over_domains(domain, min(self.n_landmarks, len(features)), rng)
+        held_out = np.setdiff1d(np.arange(len(features)), chosen)
+        self.landmarks_: Matrix = features[chosen]  # (n_landmarks, dim)
+        self._square_landmarks()
+        judged = features[held_out] if len(held_out) else features
+        distance = self._distance(judged)
+        low, middle, high = np.quantile(distance, [0.25, self.inside, 0.75])
+        self.edge_ = float(middle)
+        self.width_ = float(max(high - low, 1e-6) * self.halving)
+        return self
+
+    def predict(self, features: Matrix) -> Floats:
+        """Familiarity of each query in [0, 1], shape (n_queries,)."""
+        if not hasattr(self, "landmarks_"):
+            raise NotFittedError(self)
+        beyond = np.maximum(self._distance(features) - self.edge_, 0.0) / self.width_
+        return np.exp2(-beyond)
+
+    def restore(self, landmarks: Matrix, *, edge: float, width: float) -> Self:
+        """Take back what `fit` learned, as saved."""
+        self.landmarks_, self.edge_, self.width_ = landmarks, edge, width
+        self._square_landmarks()
+        return self
+
+    def _square_landmarks(self) -> None:
+        self._half_squares = 0.5 * np.einsum("ld,ld->l", self.landmarks_, self.landmarks_)  # (n_landmarks,)
+
+    def _distance(self, features: Matrix) -> Floats:
+        nearness = features @ self.landmarks_.T - self._half_squares  # (n_queries, n_landmarks)
+        squares = np.einsum("qd,qd->q", features, features) - 2.0 * nearness.max(axis=1)
+        distance: Floats = np.sqrt(np.maximum(squares, 0.0))
+        return distance
+
+
+def _spread_over_domains(
+    domain: npt.NDArray[np.str_], n_chosen: int, rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    order = rng.permutation(len(domain))
+    turn = np.empty(len(domain), dtype=np.int64)  # the how-manieth of its domain a prompt is, in random order
+    seen: dict[str, int] = {}
+    for row in order:
+        turn[row] = seen.get(str(domain[row]), 0)
+        seen[str(domain[row])] = int(turn[row]) + 1
+    chosen: npt.NDArray[np.int64] = order[np.argsort(turn[order], kind="stable")][:n_chosen]
+    return np.sort(chosen)

@@ -1,0 +1,228 @@
+"""The quality model that serves: arrays in, numbers out, for models with outcomes and models with a profile alone."""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from catalog import Floats, ModelProfile
+from predictors.errors import BadArtefactError
+from predictors.persistence import load_artefact, save_artefact
+
+from .cold_start import AbilityPrior, profile_features
+from .factorization import LogisticFactorization, sigmoid
+from .familiarity import Familiarity
+from .protocol import BoundQuality, Matrix
+
+__all__ = ["QualityModel"]
+
+_KIND = "quality"
+_ARRAYS = (
+    "deviation",
+    "fact_mean",
+    "fact_scale",
+    "fact_weights",
+    "landmarks",
+    "n_outcomes",
+    "on_constant",
+    "on_features",
+    "on_topics",
+    "profile_centre",
+    "profile_map",
+    "profile_scale",
+    "sample",
+    "topic_constant",
+    "topic_weights",
+)
+_SCALARS = ("ability_level", "ability_sd", "edge", "known_sd", "prompt_sd", "unseen_sd", "width")
+_N_SAMPLE = 512  # training prompts, evenly over domains, that stand for "the models' global mean"
+
+
+class QualityModel:
+    """A fitted factorization, ready to be bound to the candidates of a gateway.
+
+    A model with outcomes uses its own vector. Any other gets one from its profile, with the error that models left
+    out of training showed. Far from the training prompts every model falls back to its mean over them.
+    """
+
+    def __init__(self, *, arrays: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
+        self.manifest = dict(manifest)
+        self.models: tuple[str, ...] = tuple(manifest["models"])
+        self.arrays = {name: np.asarray(arrays[name], dtype=np.float64) for name in _ARRAYS}
+        self.scalars = {name: float(manifest["scalars"][name]) for name in _SCALARS}
+        a, s = self.arrays, self.scalars
+        self._familiarity = Familiarity().restore(a["landmarks"], edge=s["edge"], width=s["width"])
+        self._prior = AbilityPrior().restore(
+            fact_mean=a["fact_mean"],
+            fact_scale=a["fact_scale"],
+            weights=a["fact_weights"],
+            level=s["ability_level"],
+            sd=s["ability_sd"],
+        )
+        self._row = {model: i for i, model in enumerate(self.models)}
+
+    @classmethod
+    def from_fit(
+        cls,
+        fitted: LogisticFactorization,
+        *,
+        models: Sequence[str],
+        features: Matrix,
+        prior: AbilityPrior,
+        profile_centre: Floats,
+        profile_scale: Floats,
+        errors: Mapping[str, float],
+        manifest: Mapping[str, Any],
+    ) -> Self:
+        """Fold a fit into the few arrays that serving needs.
+
+        Args:
+            fitted: fitted on profile features that were centred and scaled as given.
+            models: names of the models of the fit, in its order.
+            features: (n_prompts, dim) of training prompts that stand for the global mean.
+            prior: general ability from facts.
+            profile_centre: (n_profile,) and
+            profile_scale: (n_profile,), how profile features were standardised.
+            errors: `known_sd`, `unseen_sd` and `prompt_sd`, standard errors on the logit scale.
+            manifest: provenance: `features` (name), `trained_on` and whatever else should be on record.
+        """
+        basis = fitted.basis
+        on_features, on_constant, on_topics = basis.fold_in(fitted.weights_)
+        topic_weights = basis.topics.weights_ * basis.scale_
+        arrays = {
+            "on_features": on_features,
+            "on_constant": on_constant,
+            "on_topics": on_topics,
+            "topic_weights": topic_weights,
+            "topic_constant": basis.topics.intercept_ - basis.centre_ @ topic_weights,
+            "profile_map": fitted.profile_map_,
+            "deviation": fitted.deviation_,
+            "n_outcomes": fitted.n_outcomes_,
+            "profile_centre": profile_centre,
+            "profile_scale": profile_scale,
+            "sample": basis.transform(features) @ fitted.weights_,
+            "landmarks": fitted.familiarity.landmarks_,
+            "fact_mean": prior.fact_mean_,
+            "fact_scale": prior.fact_scale_,
+            "fact_weights": prior.weights_,
+        }
+        scalars = {
+            "edge": fitted.familiarity.edge_,
+            "width": fitted.familiarity.width_,
+            "ability_level": prior.level_,
+            "ability_sd": prior.sd_,
+            **errors,
+        }
+        stored = {name: np.asarray(value, dtype=np.float32) for name, value in arrays.items()}
+        described = {
+            **manifest,
+            "kind": _KIND,
+            "models": list(models),
+            "scalars": {name: float(np.float32(scalars[name])) for name in _SCALARS},
+        }
+        return cls(arrays=stored, manifest=described)
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Self:
+        """Read a saved model; None reads the one in the package.
+
+        Raises:
+            BadArtefactError: the folder is missing, damaged, of another version or of another kind.
+        """
+        folder = path if path is not None else Path(str(files("predictors") / "data" / "default"))
+        arrays, manifest = load_artefact(folder, kind=_KIND)
+        if missing := sorted(set(_ARRAYS) - set(arrays)):
+            raise BadArtefactError(path=str(folder), problem=f"arrays are missing: {', '.join(missing)}")
+        try:
+            return cls(arrays=arrays, manifest=manifest)
+        except (KeyError, TypeError, ValueError) as exc:
+            raise BadArtefactError(path=str(folder), problem=f"the manifest lacks or garbles {exc}") from exc
+
+    def save(self, folder: Path) -> None:
+        """Write the arrays and the manifest; `load` gives back an equal model."""
+        arrays = {name: value.astype(np.float32) for name, value in self.arrays.items()}
+        reserved = ("format_version", "arrays_sha256")
+        manifest = {k: v for k, v in self.manifest.items() if k not in reserved}
+        digest = save_artefact(folder, arrays, manifest)
+        self.manifest["arrays_sha256"] = digest
+
+    @property
+    def version(self) -> str:
+        """Names this fit: the start of the digest of its arrays."""
+        return f"quality-{str(self.manifest.get('arrays_sha256', 'unsaved'))[:12]}"
+
+    @property
+    def features_name(self) -> str:
+        """The name of the features it was fitted on; it predicts from no others."""
+        return str(self.manifest["features"])
+
+    def bind(self, profiles: Sequence[ModelProfile]) -> BoundQuality:
+        """Everything that depends on the candidates alone, computed once."""
+        vectors, logit_sd = self.vectors(profiles)
+        return _Bound(self.arrays, self._familiarity, vectors, logit_sd, prompt_sd=self.scalars["prompt_sd"])
+
+    def vectors(self, profiles: Sequence[ModelProfile]) -> tuple[Matrix, Floats]:
+        """(Strength, traits) of each model, (n_models, 1 + n_traits), and the error of its strength, (n_models,)."""
+        a, s = self.arrays, self.scalars
+        known = profile_features(profiles, self._prior)
+        standard = (known.values - a["profile_centre"]) / a["profile_scale"]  # (n_models, n_profile)
+        vectors = np.concatenate([np.ones((len(profiles), 1)), standard], axis=1) @ a["profile_map"]
+        per_ability = a["profile_map"][1, 0] / a["profile_scale"][0]  # logits per unit of ability
+        logit_sd = np.hypot(s["unseen_sd"], per_ability * known.general_se)
+        for i, profile in enumerate(profiles):
+            row = self._find(profile)
+            if row is not None:
+                vectors[i] += a["deviation"][row]
+                logit_sd[i] = s["known_sd"]
+        return vectors, logit_sd
+
+    def _find(self, profile: ModelProfile) -> int | None:
+        for name in (profile.id, *profile.aliases):
+            if name in self._row:
+                return self._row[name]
+        return None
+
+
+class _Bound:
+    """One pool's candidates; `estimate` costs a few small matrix products."""
+
+    def __init__(
+        self,
+        arrays: Mapping[str, Matrix],
+        familiarity: Familiarity,
+        vectors: Matrix,
+        logit_sd: Floats,
+        *,
+        prompt_sd: float,
+    ) -> None:
+        k = vectors.shape[1]
+        # one product for the linear part and the topics' logits; strength joins the traits as a constant taste of 1
+        self._weights = np.concatenate([arrays["on_features"], arrays["topic_weights"]], axis=1)  # (dim, k + n_topics)
+        self._constant = np.concatenate([arrays["on_constant"], arrays["topic_constant"]])
+        self._on_topics = arrays["on_topics"]  # (n_topics, k)
+        self._k = k
+        self._familiarity = familiarity
+        self._vectors = vectors
+        self._traits = vectors[:, 1:].T.copy()  # (n_traits, n_models)
+        self._strength = vectors[:, 0].copy()
+        self._variance = logit_sd**2 + prompt_sd**2  # (n_models,)
+        sample = arrays["sample"]  # (n_sample, k)
+        over_sample = sigmoid(sample[:, :1] + self._strength + sample[:, 1:] @ self._traits)  # (n_sample, n_models)
+        self._global_mean: Floats = over_sample.mean(axis=0)
+        self._global_variance: Floats = over_sample.var(axis=0) + self._global_mean * (1 - self._global_mean) * (
+            logit_sd**2 * 0.25
+        )
+
+    def estimate(self, features: Floats) -> tuple[Floats, Floats, float]:
+        """See `BoundQuality.estimate`."""
+        linear = features @ self._weights + self._constant
+        topics = np.exp(linear[self._k :] - linear[self._k :].max())
+        side = linear[: self._k] + (topics @ self._on_topics) / topics.sum()
+        near = sigmoid(side[0] + self._strength + side[1:] @ self._traits)  # (n_models,)
+        share = float(self._familiarity.predict(features[None, :])[0])
+        mean = share * near + (1.0 - share) * self._global_mean
+        slope = near * (1.0 - near)
+        variance = share * slope**2 * self._variance + (1.0 - share) * self._global_variance
+        return mean, np.sqrt(variance), share
