@@ -13,8 +13,6 @@ from .measured import Findings, read_findings, write_findings
 
 __all__ = ["Refinement", "read_calls", "refine", "watch"]
 
-_NOBODYS_FAULT = frozenset({"cancelled", "client_disconnected"})  # the client left: tells nothing about the backend
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refinement:
@@ -87,30 +85,39 @@ def watch(
 
 
 def read_calls(entry: JournalledOutcome) -> Iterator[tuple[str, CallFacts]]:
-    """The calls that one outcome tells of: the last one, and the failed attempts before it."""
+    """The calls that one outcome tells of: the failed attempts, and the answer if there was one.
+
+    A call that the client broke off tells nothing about the backend, nor does a backend's word that the request
+    itself is at fault.
+    """
     outcome = entry.outcome
-    attempts = outcome.get("attempts")
-    for attempt in attempts if isinstance(attempts, list) else ():
-        if isinstance(attempt, Mapping) and attempt.get("error") and attempt.get("backend") != outcome.get("backend"):
-            yield str(attempt["backend"]), CallFacts(at_s=entry.time, status="failed")
     backend, status = outcome.get("backend"), outcome.get("status")
-    if not isinstance(backend, str) or status in _NOBODYS_FAULT:
-        return
-    if status != "ok":
-        yield backend, CallFacts(at_s=entry.time, status="failed")
-        return
-    usage = outcome.get("usage")
+    failed = _failed_attempts(outcome.get("attempts"))
+    if status == "rejected":
+        failed = failed[:-1]
+    elif status == "failed" and not failed and isinstance(backend, str):
+        failed = [backend]
+    for name in failed:
+        yield name, CallFacts(at_s=entry.time, status="failed")
+    if status == "ok" and isinstance(backend, str):
+        yield backend, _answer(entry)
+
+
+def _failed_attempts(attempts: object) -> list[str]:
+    listed = attempts if isinstance(attempts, list) else []
+    return [str(a["backend"]) for a in listed if isinstance(a, Mapping) and a.get("error") and a.get("backend")]
+
+
+def _answer(entry: JournalledOutcome) -> CallFacts:
+    usage = entry.outcome.get("usage")
     counted = usage if isinstance(usage, Mapping) else {}
-    yield (
-        backend,
-        CallFacts(
-            at_s=entry.time,
-            status="ok",
-            output_tokens=_number(counted.get("output_tokens")),
-            input_ratio=_ratio(counted.get("input_tokens"), entry.decision),
-            ttft_s=_number(outcome.get("ttft_s")),
-            latency_s=_number(outcome.get("latency_s")),
-        ),
+    return CallFacts(
+        at_s=entry.time,
+        status="ok",
+        output_tokens=_number(counted.get("output_tokens")),
+        input_ratio=_ratio(counted.get("input_tokens"), entry.decision),
+        ttft_s=_number(entry.outcome.get("ttft_s")),
+        latency_s=_number(entry.outcome.get("latency_s")),
     )
 
 

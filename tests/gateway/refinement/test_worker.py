@@ -82,12 +82,26 @@ def test_rebuilding_forgets_and_reads_everything_again(tmp_path: Path) -> None:
 
 
 def test_failures_count_against_the_backend_that_failed(tmp_path: Path) -> None:
-    attempts = [{"backend": "down", "error": "upstream_timeout"}, {"backend": "up"}]
+    attempts = [{"backend": "down", "error": "timeout"}]
     journalled(tmp_path, "up", calls=10, ttft_s=0.1, attempts=attempts)
     run(tmp_path)
     measured = read_measured(tmp_path / "measured.json")
     assert measured["down"].error_rate == pytest.approx((10 + 0.2) / (10 + 10))
     assert measured["up"].error_rate == pytest.approx(0.2 / (10 + 10))
+
+
+def test_a_request_that_every_backend_failed_counts_each_failure_once(tmp_path: Path) -> None:
+    attempts = [{"backend": "a", "error": "timeout"}, {"backend": "b", "error": "status"}]
+    journalled(tmp_path, "b", calls=1, ttft_s=0.1, status="failed", attempts=attempts)
+    run(tmp_path)
+    measured = read_measured(tmp_path / "measured.json")
+    assert (measured["a"].n_calls, measured["b"].n_calls) == (1, 1)
+
+
+def test_a_request_that_was_itself_at_fault_does_not_count_against_the_backend(tmp_path: Path) -> None:
+    journalled(tmp_path, "a", calls=1, ttft_s=0.1, status="rejected", attempts=[{"backend": "a", "error": "status"}])
+    run(tmp_path)
+    assert read_measured(tmp_path / "measured.json") == {}
 
 
 def test_a_client_that_left_is_nobodys_fault(tmp_path: Path) -> None:
