@@ -228,6 +228,9 @@ class LearningSettings(_Section):
     """How the gateway learns from its own traffic."""
 
     explore: Share = 0.02
+    refine_every_s: Annotated[float, Field(ge=0)] = (
+        30.0  # how often `serve` refines its own journal; 0 leaves it to you
+    )
     watch_s: Positive = 2.0  # how often a running gateway looks for newly measured facts
     latency_half_life_s: Positive = 3600.0  # speed and errors change by the hour
     length_half_life_s: Positive = 7 * 86_400.0  # how long answers get does not

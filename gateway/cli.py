@@ -1,0 +1,137 @@
+"""The command line: gathers the commands of every room and runs one of them.
+
+Commands are named in the entry-point group `paretogate.commands` and loaded only when called, so that the gateway
+never imports another room for the sake of its command, help is fast, and a room that cannot be loaded (an extra
+that is not installed) leaves the other commands working.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint, entry_points, version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from catalog import ParetoGateError
+
+__all__ = ["main"]
+
+_GROUP = "paretogate.commands"
+
+_OWN = {
+    "serve": ("gateway.commands.serve:serve", "Start the gateway."),
+    "route": ("gateway.commands.route:route", "Decide which model should answer a prompt, without asking it."),
+    "explain": ("gateway.commands.route:explain", "The same decision with everything it rests on."),
+    "refine": ("gateway.commands.refine:refine", "Learn from the journal how fast, long and reliable backends are."),
+    "journal": ("gateway.commands.journal:commands", "Look at the journal, or export it."),
+    "doctor": ("gateway.commands.doctor:doctor", "Check this installation and say how to mend it."),
+}
+
+# What the help says of other rooms' commands before they are loaded.
+_KNOWN = {
+    "catalog": "List, show, compare and import models.",
+    "train": "Fit a predictor to outcomes.",
+    "replay": "Replay outcomes through the router and measure it.",
+    "tools": "Search tools and measure tool retrieval.",
+}
+
+_EXTRA_OF = {"polars": "train", "sklearn": "train", "scipy": "train", "plotly": "eval", "litellm": "litellm"}
+
+
+_Any = Any  # typer's vendored click has no public types to name
+
+
+class CommandUnavailableError(ParetoGateError):
+    """A command exists but cannot be loaded; the message says why and what to install."""
+
+
+class _LateCommand(TyperCommand):
+    """Stands for a command in the help; becomes the real one when it is called."""
+
+    def __init__(self, name: str, summary: str, load: Callable[[], object]) -> None:
+        super().__init__(name, help=summary)
+        self._load = load
+
+    def make_context(self, info_name: str | None, args: list[str], parent: _Any = None, **extra: _Any) -> _Any:
+        return _as_command(str(self.name), self._load).make_context(info_name, args, parent, **extra)
+
+
+class _Rooms(TyperGroup):
+    """Every room's commands."""
+
+    def list_commands(self, ctx: _Any) -> list[str]:  # noqa: ARG002 - the signature is typer's
+        return [*_OWN, *sorted(set(_entry_points()) - set(_OWN))]
+
+    def get_command(self, ctx: _Any, cmd_name: str) -> _Any:  # noqa: ARG002 - the signature is typer's
+        if cmd_name in _OWN:
+            target, summary = _OWN[cmd_name]
+            return _LateCommand(cmd_name, summary, lambda: _own(target))
+        entry = _entry_points().get(cmd_name)
+        if entry is None:
+            return None
+        return _LateCommand(cmd_name, _KNOWN.get(cmd_name, f"From {entry.value}."), entry.load)
+
+
+app = typer.Typer(cls=_Rooms, no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"paretogate {version('paretogate')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _paretogate(
+    _version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which.")] = (
+        False
+    ),
+) -> None:
+    """Predicts per prompt how good, expensive and slow each model's answer will be, and routes to the Pareto front."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 for done, 1 for failed, 2 for misuse."""
+    try:
+        typer.main.get_command(app).main(args=None if argv is None else list(argv), prog_name="paretogate")
+    except ParetoGateError as exc:
+        typer.echo(f"error: {exc}", err=True)
+        return 1
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+    return 0
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=_GROUP)}
+
+
+def _own(target: str) -> object:
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _as_command(name: str, load: Callable[[], object]) -> _Any:
+    try:
+        loaded = load()
+    except ModuleNotFoundError as exc:
+        extra = _EXTRA_OF.get((exc.name or "").partition(".")[0])
+        remedy = f"pip install 'paretogate[{extra}]'" if extra else "`paretogate doctor` checks the installation"
+        raise CommandUnavailableError(
+            f"`paretogate {name}` needs {exc.name}, which is not installed: {remedy}"
+        ) from exc
+    except (ImportError, AttributeError) as exc:
+        raise CommandUnavailableError(f"`paretogate {name}` cannot be loaded: {exc}") from exc
+    if isinstance(loaded, typer.Typer):
+        return typer.main.get_command(loaded)
+    if not callable(loaded):
+        raise CommandUnavailableError(f"`paretogate {name}` is a {type(loaded).__name__}, not a command")
+    alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    alone.command(name)(loaded)
+    return typer.main.get_command(alone)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""`paretogate refine`: from the journal to measured facts, once or for as long as it runs."""
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from catalog import Catalog, Measured, ModelProfile, UnknownModelError
+from gateway.refinement import HalfLives, Refinement
+from gateway.refinement import refine as one_pass
+from gateway.refinement import watch as keep_refining
+from gateway.settings import Settings, load_settings
+from gateway.startup import open_catalog
+
+from .options import AsJson, ConfigFile
+
+__all__ = ["refine", "refinement_pass"]
+
+
+def refine(
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until interrupted.")] = False,
+    every: Annotated[float, typer.Option(help="Seconds between two passes of --watch.", min=0.1)] = 10.0,
+    rebuild: Annotated[bool, typer.Option(help="Forget what was learned and read the whole journal again.")] = False,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Learn from the journal how fast, long and reliable backends are; a running gateway takes it up by itself."""
+    settings = load_settings(config=config, environ=os.environ, folder=Path.cwd())
+    catalog = open_catalog(settings)
+
+    def show(done: Refinement) -> None:
+        _show(done, settings, as_json=as_json)
+
+    if not watch:
+        show(refinement_pass(settings, catalog, rebuild=rebuild))
+        return
+    if rebuild:
+        show(refinement_pass(settings, catalog, rebuild=True))
+    typer.echo(f"refining {settings.journal_path} every {every:g} s; Ctrl-C ends", err=True)
+    keep_refining(lambda: refinement_pass(settings, catalog), every_s=every, stop=threading.Event(), report=show)
+
+
+def refinement_pass(settings: Settings, catalog: Catalog, *, rebuild: bool = False) -> Refinement:
+    """One pass over the journal that the settings name."""
+
+    def profile_of(model: str) -> ModelProfile | None:
+        try:
+            return catalog.resolve(model)
+        except UnknownModelError:
+            return None
+
+    return one_pass(
+        settings.journal_path,
+        settings.measured_path,
+        profile_of=profile_of,
+        now_s=time.time(),
+        half_lives=HalfLives(
+            latency_s=settings.learning.latency_half_life_s, length_s=settings.learning.length_half_life_s
+        ),
+        rebuild=rebuild,
+    )
+
+
+def _show(done: Refinement, settings: Settings, *, as_json: bool) -> None:
+    if as_json:
+        report = {
+            "new_outcomes": done.new_outcomes,
+            "file": str(settings.measured_path),
+            "measured": done.findings.measured,
+        }
+        typer.echo(orjson.dumps(report).decode())
+        return
+    typer.echo(f"{done.new_outcomes} new outcomes; facts in {settings.measured_path}", err=True)
+    if done.findings.measured:
+        Console().print(_table(done.findings.measured))
+
+
+def _table(measured: dict[str, Measured]) -> Table:
+    table = Table(title="Measured")
+    for column in ("backend", "calls", "first token s", "tokens/s", "output tokens", "input ratio", "errors"):
+        table.add_column(column, justify="left" if column == "backend" else "right")
+    for backend, facts in sorted(measured.items()):
+        speed = 1 / facts.seconds_per_output_token if facts.seconds_per_output_token else None
+        table.add_row(
+            backend,
+            str(facts.n_calls),
+            _plus_minus(facts.ttft_s, facts.ttft_sd_s, ".2f"),
+            _figure(speed, ".1f"),
+            _plus_minus(facts.output_tokens_mean, facts.output_tokens_sd, ".0f"),
+            _figure(facts.input_token_ratio, ".2f"),
+            _figure(facts.error_rate, ".1%"),
+        )
+    return table
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "?" if value is None else format(value, form)
+
+
+def _plus_minus(mean: float | None, sd: float | None, form: str) -> str:
+    return _figure(mean, form) + ("" if sd is None else f" ±{sd:{form}}")

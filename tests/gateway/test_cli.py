@@ -1,0 +1,107 @@
+import json
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+import typer
+
+from catalog import ParetoGateError
+from gateway import cli
+
+
+def room(name: str, value: str) -> dict[str, EntryPoint]:
+    return {name: EntryPoint(name=name, value=value, group="paretogate.commands")}
+
+
+def failing() -> None:
+    raise ParetoGateError("the thing is broken; mend it")
+
+
+nested = typer.Typer()
+
+
+@nested.command()
+def inner(number: int) -> None:
+    typer.echo(f"inner {number}")
+
+
+@nested.command()
+def other() -> None:
+    typer.echo("other")
+
+
+HERE = __name__
+
+
+@pytest.fixture
+def with_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, HERE, sys.modules[HERE])
+    rooms = {
+        **room("nested", f"{HERE}:nested"),
+        **room("failing", f"{HERE}:failing"),
+        **room("uninstalled", "no_such_package_of_ours:command"),
+        **room("broken", f"{HERE}:absent"),
+    }
+    monkeypatch.setattr(cli, "_entry_points", lambda: rooms)
+
+
+def test_help_names_every_command_and_loads_none() -> None:
+    program = (
+        "import json, sys; from gateway.cli import main; main(['--help']); "
+        "print(json.dumps([m for m in sys.modules if m.split('.')[0] in {'eval', 'predictors', 'fastapi', 'polars'}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    *shown, loaded = done.stdout.splitlines()
+    assert json.loads(loaded) == []
+    for command in ("serve", "route", "explain", "refine", "journal", "doctor", "catalog", "train", "replay"):
+        assert any(f" {command} " in line for line in shown), command
+
+
+def test_another_rooms_commands_work_as_if_they_were_ours(with_rooms: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["nested", "inner", "7"]) == 0
+    assert capsys.readouterr().out == "inner 7\n"
+
+
+def test_what_goes_wrong_on_purpose_is_one_line_and_exit_code_one(
+    with_rooms: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["failing"]) == 1
+    assert capsys.readouterr().err == "error: the thing is broken; mend it\n"
+
+
+def test_a_room_that_is_not_installed_says_so_and_leaves_the_others_working(
+    with_rooms: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["uninstalled"]) == 1
+    assert "needs no_such_package_of_ours, which is not installed" in capsys.readouterr().err
+    assert cli.main(["broken"]) == 1
+    assert "cannot be loaded" in capsys.readouterr().err
+    assert cli.main(["nested", "other"]) == 0
+
+
+@pytest.mark.parametrize("argv", [["srve"], ["nested", "inner", "seven"], ["refine", "--every", "0"], ["--nonsense"]])
+def test_misuse_is_exit_code_two(with_rooms: None, argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(argv) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("paretogate ")
+
+
+def test_a_wrong_key_in_the_configuration_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "paretogate.toml"
+    file.write_text("[journal]\nprompt = 'full'\n", encoding="utf-8")
+    assert cli.main(["journal", "status", "--config", str(file)]) == 1
+    assert "journal.prompt: unknown key; did you mean prompts?" in capsys.readouterr().err
+
+
+def test_without_a_journal_one_is_told_to_serve_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PARETOGATE_STATE__DIR", str(tmp_path))
+    assert cli.main(["journal", "status"]) == 1
+    assert "serve some requests first" in capsys.readouterr().err
