@@ -1,5 +1,6 @@
 """One decision: who should answer, who next, and all it rests on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +9,10 @@ import numpy.typing as npt
 from catalog import Floats, Pool, PoolEntry
 from predictors import Forecast
 
-__all__ = ["Bools", "Decision", "Screening"]
+__all__ = ["Bools", "Column", "Decision", "Screening"]
 
 Bools = npt.NDArray[np.bool_]
+Column = Sequence[object] | Floats  # one fact per candidate; None or NaN where it is unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +21,14 @@ class Screening:
 
     constraints: tuple[str, ...]  # only those in force
     violated: Bools  # (n_constraints, n_candidates)
+    limits: tuple[object, ...] = ()  # per constraint, what was demanded
+    values: tuple[Column, ...] = ()  # per constraint, what each candidate has
 
     @property
     def eligible(self) -> Bools:
         """Candidates that break none, shape (n_candidates,)."""
-        return ~np.any(self.violated, axis=0, keepdims=False)
+        eligible: Bools = np.logical_not(self.violated.any(axis=0))
+        return eligible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,10 +30,14 @@ class NoEligibleModelError(RoutingError):
 
     def __init__(self, *, rejections: Mapping[str, int], closest: Mapping[str, object] | None) -> None:
         reasons = ", ".join(f"{name} rejects {count}" for name, count in rejections.items())
-        remedy = (
-            f"; relaxing {closest['constraint']} to {closest['relax_to']} would admit {closest['id']}"
-            if closest
-            else ""
-        )
+        remedy = f"; {closest['id']} comes closest, {_change(closest)}" if closest else ""
         super().__init__(f"no model satisfies every constraint: {reasons or 'the pool is empty'}{remedy}")
         self.rejections, self.closest = dict(rejections), dict(closest) if closest else None
+
+
+def _change(closest: Mapping[str, object]) -> str:
+    """What would have to change for the closest candidate, in words."""
+    has = "unknown" if closest["relax_to"] is None else closest["relax_to"]
+    also = closest.get("also")
+    more = f" (and {len(also)} more)" if isinstance(also, list) and also else ""
+    return f"its {closest['constraint']} is {has}{more}"

@@ -19,6 +19,7 @@ class RoutingOptions:
     policy: str = "balanced"
     weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # soft goals, >= 0
     cost_quality_tradeoff: float | None = None  # 0 quality only .. 10 cost only
+    willingness_to_pay_usd: float | None = None  # for one whole point of quality, from 0 to 1 (Martian's knob)
     require: Constraints = field(default_factory=Constraints)
     allow: tuple[str, ...] = ()  # globs over catalog ids; empty admits all
     deny: tuple[str, ...] = ()

@@ -1,8 +1,15 @@
 """What a conversation has at stake when its model changes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-__all__ = ["SessionState"]
+import numpy as np
+
+from catalog import Floats, Pool
+from predictors import Forecast
+
+from .decision import Bools
+
+__all__ = ["SessionState", "Stay"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,3 +19,36 @@ class SessionState:
     backend_id: str  # who answered last
     cached_tokens: int = 0  # of the prompt, likely still in that provider's cache
     pinned: bool = False  # provider-bound state (a reasoning signature) forbids any other provider
+
+
+class Stay:
+    """Keeps a conversation with its model unless moving is worth more than what moving loses.
+
+    What is lost is the prompt cache: its tokens are charged at the plain input price elsewhere, so the current model
+    is credited with the difference. On top of that a change must gain `margin` of utility, because a conversation
+    that swings between models costs its reader more than a small gain is worth.
+    """
+
+    def __init__(self, pool: Pool, *, margin: float = 0.05) -> None:
+        self.margin = margin
+        self._position = {backend_id: i for i, backend_id in enumerate(pool.backend_ids) if backend_id is not None}
+        self._saved_usd_per_token = pool.input_usd_per_token - pool.cached_input_usd_per_token
+
+    def credited(self, forecast: Forecast, session: SessionState | None) -> Forecast:
+        """The forecast with the current model's cost lowered by what its cache saves."""
+        current = None if session is None else self._position.get(session.backend_id)
+        if session is None or current is None or session.cached_tokens <= 0:
+            return forecast
+        saved_usd = session.cached_tokens * self._saved_usd_per_token[current]
+        if not saved_usd > 0:
+            return forecast
+        cost_usd = forecast.cost_usd.copy()
+        cost_usd[current] = max(cost_usd[current] - saved_usd, 0.0)
+        return replace(forecast, cost_usd=cost_usd)
+
+    def kept(self, utility: Floats, eligible: Bools, *, best: int, session: SessionState | None) -> int | None:
+        """The current model's position if the conversation stays with it, else None."""
+        current = None if session is None else self._position.get(session.backend_id)
+        if current is None or not eligible[current] or np.isnan(utility[current]):
+            return None
+        return current if utility[best] - utility[current] <= self.margin else None

@@ -1,1 +1,6 @@
-"""Choice rules on the Pareto front."""
+"""Named preferences: what to trade for what when the caller does not say it in numbers."""
+
+from .policy import Policy
+from .presets import BALANCED, PRESETS
+
+__all__ = ["BALANCED", "PRESETS", "Policy"]

@@ -1,0 +1,90 @@
+"""When nobody satisfies every constraint: who comes closest, and what would have to give way. Never silently."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import cast
+
+import numpy as np
+
+from catalog import Floats, Pool
+
+from .decision import Bools, Screening
+from .errors import NoEligibleModelError
+from .screening import RELAXABLE
+
+__all__ = ["Shortfall", "no_eligible", "shortfall"]
+
+_UNKNOWN_IS_FAR = 1e6  # an unknown fact is further from any limit than a known one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortfall:
+    """How far each candidate is from being eligible."""
+
+    relaxable: Bools  # (n_candidates,) True where only amounts stand in the way
+    distance: Floats  # (n_candidates,) sum of relative excesses over those amounts
+    broken: tuple[tuple[int, ...], ...]  # per candidate, positions of the constraints it breaks
+
+
+def shortfall(screening: Screening) -> Shortfall:
+    """Measure how far off everybody is."""
+    n_constraints, n_candidates = screening.violated.shape
+    distance = np.zeros(n_candidates)
+    stretchable = np.array([name in RELAXABLE for name in screening.constraints], dtype=np.bool_)
+    for k in range(n_constraints):
+        if stretchable[k]:
+            excess = _relative_excess(screening.limits[k], cast("Floats", screening.values[k]))
+            distance += np.where(screening.violated[k], excess, 0.0)
+    return Shortfall(
+        relaxable=np.logical_not(screening.violated[~stretchable].any(axis=0)),
+        distance=distance,
+        broken=tuple(tuple(np.flatnonzero(column).tolist()) for column in screening.violated.T),
+    )
+
+
+def no_eligible(pool: Pool, screening: Screening) -> NoEligibleModelError:
+    """The error that tells how many each constraint rejects, and the smallest change that would admit somebody."""
+    counts = screening.violated.sum(axis=1).tolist()
+    rejections = {name: n for name, n in zip(screening.constraints, counts, strict=True) if n}
+    return NoEligibleModelError(rejections=rejections, closest=_closest(pool, screening))
+
+
+def plain(value: object) -> object:
+    """A fact or a limit as JSON knows it: dates in ISO form, sets sorted, unknown as None."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, tuple):
+        return list(value)
+    return value
+
+
+def fact(screening: Screening, constraint: int, candidate: int) -> object:
+    """What a candidate has where a constraint looks, as JSON knows it; None where it is unknown."""
+    value = plain(screening.values[constraint][candidate])
+    if isinstance(screening.limits[constraint], date) and isinstance(value, float):
+        return date.fromordinal(int(value)).isoformat()
+    return value
+
+
+def _closest(pool: Pool, screening: Screening) -> dict[str, object] | None:
+    if not len(pool):
+        return None
+    off = shortfall(screening)
+    nearest = min(range(len(pool)), key=lambda i: (not off.relaxable[i], len(off.broken[i]), off.distance[i], i))
+    changes = [
+        {"constraint": screening.constraints[k], "relax_to": fact(screening, k, nearest)} for k in off.broken[nearest]
+    ]
+    return {"id": pool.ids[nearest], **changes[0], "also": changes[1:]}
+
+
+def _relative_excess(limit: object, values: Floats) -> Sequence[float] | Floats:
+    if isinstance(limit, date):
+        return np.nan_to_num(np.abs(limit.toordinal() - values) / 365.0, nan=_UNKNOWN_IS_FAR)  # in years
+    amount = float(cast("float", limit))
+    return np.nan_to_num(np.abs(values - amount) / max(abs(amount), 1e-9), nan=_UNKNOWN_IS_FAR)

@@ -1,0 +1,48 @@
+"""Who is tried first, second, and so on."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from catalog import Floats, Pool
+
+from .decision import Bools
+from .options import RoutingOptions
+
+__all__ = ["Order"]
+
+
+class Order:
+    """Ranks one pool's candidates: the caller's own order first, then by utility."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def ranking(
+        self, utility: Floats, eligible: Bools, admitted: Bools, options: RoutingOptions, *, first: int
+    ) -> list[int]:
+        """All eligible candidates: those the caller names in the caller's order, then `first`, then by utility."""
+        positions = np.lexsort((-utility, ~admitted)).tolist()
+        ranked = [first, *(i for i in positions if eligible[i] and i != first)]
+        if not options.order:
+            return ranked
+        turn = {i: self._turn(i, options.order) for i in ranked}
+        return sorted(ranked, key=turn.__getitem__)  # stable: within a turn by utility
+
+    def fallbacks(self, ranking: Sequence[int], options: RoutingOptions, *, first: int) -> tuple[int, ...]:
+        """The ranking with the chosen one first; without fallbacks only the same model may answer elsewhere."""
+        rest = [i for i in ranking if i != first]
+        if not options.allow_fallbacks:
+            rest = [i for i in rest if self._pool.ids[i] == self._pool.ids[first]]
+        return (first, *rest)
+
+    def _turn(self, candidate: int, order: Sequence[str]) -> int:
+        """The first of the caller's names that means this candidate: an id or glob, a backend, or a provider."""
+        entry = self._pool.entries[candidate]
+        provider = entry.backend.provider if entry.backend else entry.profile.owner
+        names = {entry.profile.id, provider, *entry.profile.aliases} | ({entry.backend.id} if entry.backend else set())
+        for turn, wanted in enumerate(order):
+            if wanted in names or fnmatchcase(entry.profile.id, wanted):
+                return turn
+        return len(order)

@@ -1,0 +1,122 @@
+"""What the caller prefers among the candidates that satisfy the constraints: Tryage's weighted sum.
+
+    chosen = argmin over m of  w_q * loss(x, m) + sum over j of lambda_j * C_j(m, x)
+
+Only the lower-left convex hull of (loss, C) can be reached by turning the lambdas; `Policy.quality_within` and the
+hard constraints reach the rest of the front. Source: Hari and Thomson, Tryage, arXiv 2308.11601.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from catalog import Floats, Pool
+from predictors import Forecast
+
+from .constraints import Constraints
+from .decision import Bools
+from .errors import InvalidRoutingError
+from .goals import Goals
+from .options import RoutingOptions
+from .policies import BALANCED, PRESETS, Policy
+
+__all__ = ["Preferences", "Valuation", "Valuer", "resolve", "weighted_loss"]
+
+_NOTHING = Constraints()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """A policy and the caller's own wishes, made one."""
+
+    quality_weight: float
+    lambdas: Mapping[str, float]  # positive ones only
+    caution: float
+    quality_within: float | None
+    usd_per_quality: float | None  # what one whole point of quality may cost; replaces the cost goal
+    require: Constraints | None  # the policy's own constraints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Valuation:
+    """How good each candidate is; arrays in the pool's order."""
+
+    quality: Floats  # (n_candidates,) the cautious one
+    objectives: Floats  # (n_objectives, n_candidates), all minimised: loss, cost, then the goals that weigh
+    utility: Floats  # (n_candidates,), higher is better
+
+    def admitted(self, eligible: Bools, *, within: float | None) -> Bools:
+        """The eligible whose quality comes within that distance of the best eligible one's."""
+        if within is None:
+            return eligible
+        good_enough: Bools = self.quality >= self.quality[eligible].max() - within
+        return eligible & good_enough
+
+
+def resolve(options: RoutingOptions, policies: Mapping[str, Policy]) -> Preferences:
+    """The weights in force: the policy's, overridden by the caller's.
+
+    Raises:
+        InvalidRoutingError: no policy has that name.
+    """
+    policy = policies.get(options.policy) or PRESETS.get(options.policy)
+    if policy is None:
+        known = ", ".join(sorted({*PRESETS, *policies}))
+        raise InvalidRoutingError(field="policy", problem=f"there is no policy {options.policy!r}; choose from {known}")
+    weights = {**policy.weights, **options.weights} if options.weights else dict(policy.weights)
+    within = policy.quality_within
+    knob, usd_per_quality = options.cost_quality_tradeoff, options.willingness_to_pay_usd
+    if knob is not None:
+        weights["quality"], weights["cost"] = _turned(knob)
+        within = None  # the knob says how much quality may be given up
+    if usd_per_quality is not None:
+        weights.pop("cost", None)
+        within = None
+    quality_weight = weights.pop("quality", 1.0)
+    return Preferences(
+        quality_weight=quality_weight,
+        lambdas=MappingProxyType({goal: weight for goal, weight in weights.items() if weight > 0}),
+        caution=policy.caution,
+        quality_within=within,
+        usd_per_quality=usd_per_quality,
+        require=None if policy.require == _NOTHING else policy.require,
+    )
+
+
+def weighted_loss(loss: Floats, costs: Floats, lambdas: Floats) -> Floats:
+    """`loss + sum_j lambda_j C_j`; loss (n_candidates,), costs (n_goals, n_candidates), lambdas (n_goals,)."""
+    return loss + lambdas @ costs
+
+
+class Valuer:
+    """Values the candidates of one pool."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._goals = Goals(pool)
+
+    def value(self, forecast: Forecast, preferences: Preferences) -> Valuation:
+        """Loss, costs and utility of every candidate, feasible or not."""
+        quality = forecast.quality - preferences.caution * forecast.quality_se
+        loss = 1.0 - quality
+        lambdas = preferences.lambdas
+        # Money is always an objective: among equally good candidates the dearer one is never on the front.
+        goals = ("cost", *(goal for goal in lambdas if goal != "cost"))
+        columns = [self._goals.column(goal, forecast) for goal in goals]
+        weights = np.array([lambdas.get(goal, 0.0) for goal in goals])
+        utility = -weighted_loss(preferences.quality_weight * loss, np.stack(columns), weights)
+        if preferences.usd_per_quality is not None:
+            utility = utility - _known_usd(forecast.cost_usd) / preferences.usd_per_quality
+        return Valuation(quality=quality, objectives=np.stack((loss, *columns)), utility=utility)
+
+
+def _turned(knob: float) -> tuple[float, float]:
+    """Weights of quality and cost for a knob from 0 (quality only) to 10 (cost only); 5 is the balanced policy."""
+    if knob >= 10.0:
+        return 0.0, 1.0
+    return 1.0, BALANCED.weights["cost"] * knob / (10.0 - knob)
+
+
+def _known_usd(cost_usd: Floats) -> Floats:
+    return np.where(np.isnan(cost_usd), np.fmax.reduce(cost_usd, initial=0.0), cost_usd)

@@ -1,0 +1,274 @@
+"""Which candidate breaks which constraint: what the caller demands, what the request needs, what is up.
+
+A fact that is unknown breaks every constraint on it. Only the request's own need of context is lenient: a window that
+nobody published is not held against a model that nobody complained about.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from datetime import date
+from fnmatch import fnmatchcase
+from functools import cached_property, lru_cache
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from catalog import Floats, Pool, PoolEntry, PrivacyTier
+from predictors import Forecast, Query
+
+from .constraints import Constraints
+from .decision import Bools, Column, Screening
+from .options import RoutingOptions
+from .session import SessionState
+
+__all__ = ["RELAXABLE", "Screener", "normal_lower_bound"]
+
+PRIVACY: tuple[PrivacyTier, ...] = ("any", "no_training", "no_retention", "local")
+# `on_infeasible` may stretch an amount, never a boundary: who may see the prompt, under which licence, what must work.
+RELAXABLE = frozenset(
+    {
+        "max_cost_usd",
+        "max_price_usd_per_mtok.input",
+        "max_price_usd_per_mtok.output",
+        "max_latency_s",
+        "max_ttft_s",
+        "min_quality",
+        "max_params_b",
+        "max_active_params_b",
+        "released_after",
+        "knowledge_after",
+        "max_energy_wh",
+        "max_risk",
+        "max_agent_risk",
+    }
+)
+# How licences that admit commercial use begin. A proprietary model is used under a paid contract; the communities'
+# licences of Llama, Gemma and others admit commerce under conditions that the operator has to check.
+_ALLOWS_COMMERCE = (
+    *("apache", "mit", "bsd", "isc", "cc0", "cc-by-4", "cc-by-sa-4", "unlicense", "proprietary"),
+    *("llama", "gemma", "openrail", "bigscience-openrail", "qwen", "deepseek", "modified-mit"),
+)
+
+Check = tuple[str, object, Bools, Column]  # name, limit, who breaks it, what each candidate has
+
+
+class Screener:
+    """Screens the candidates of one pool. What depends on the pool and the limit alone is remembered."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self._remembered = lru_cache(maxsize=512)(self._of_pool)
+
+    def screen(
+        self,
+        query: Query,
+        forecast: Forecast,
+        options: RoutingOptions,
+        *,
+        policy: Constraints | None = None,
+        session: SessionState | None = None,
+        available: Bools | None = None,
+    ) -> Screening:
+        """Every constraint in force, and who breaks it. `policy` brings a policy's own constraints."""
+        checks = self._of_request(query, forecast, options, session, available)
+        checks += self._of_constraints(options.require, forecast)
+        if policy is not None:
+            checks += self._of_constraints(policy, forecast)
+        return Screening(
+            constraints=tuple(check[0] for check in checks),
+            limits=tuple(check[1] for check in checks),
+            violated=np.array([c[2] for c in checks], dtype=np.bool_).reshape(len(checks), len(self.pool)),
+            values=tuple(check[3] for check in checks),
+        )
+
+    def _of_request(
+        self,
+        query: Query,
+        forecast: Forecast,
+        options: RoutingOptions,
+        session: SessionState | None,
+        available: Bools | None,
+    ) -> list[Check]:
+        checks: list[Check] = []
+        if available is not None and not available.all():
+            checks.append(("available", True, ~available, available.tolist()))
+        wanted = query.input_tokens + _wanted_output(query, forecast)
+        too_small = self.pool.context_tokens < wanted  # an unknown window passes
+        if too_small.any():
+            checks.append(("context", query.input_tokens, too_small, self.pool.context_tokens))
+        if query.needs:
+            checks.append(self._remembered("needs", query.needs))
+        if options.allow:
+            checks.append(self._remembered("models.allow", options.allow))
+        if options.deny:
+            checks.append(self._remembered("models.deny", options.deny))
+        if session is not None and session.pinned:
+            checks.append(self._remembered("pinned", self._provider_of(session.backend_id)))
+        return checks
+
+    def _of_constraints(self, require: Constraints, forecast: Forecast) -> list[Check]:
+        checks: list[Check] = []
+        if require.max_cost_usd is not None:
+            checks.append(_at_most("max_cost_usd", require.max_cost_usd, forecast.cost_usd))
+        if require.max_latency_s is not None:
+            checks.append(_at_most("max_latency_s", require.max_latency_s, forecast.latency_s))
+        if require.max_ttft_s is not None:
+            checks.append(_at_most("max_ttft_s", require.max_ttft_s, forecast.ttft_s))
+        if require.max_energy_wh is not None:
+            energy_wh = self.pool.energy_wh_per_mtok * forecast.output_tokens / 1e6
+            checks.append(_at_most("max_energy_wh", require.max_energy_wh, energy_wh))
+        if require.min_quality is not None:
+            lower = normal_lower_bound(forecast.quality, forecast.quality_se, confidence=require.confidence)
+            checks.append(_at_least("min_quality", require.min_quality, lower))
+        checks += [self._remembered(name, limit) for name, limit in _static_limits(require)]
+        return checks
+
+    def _of_pool(self, name: str, limit: Hashable) -> Check:
+        """A constraint on facts that no query changes."""
+        if name in self._amounts:
+            amounts, bound = self._amounts[name], _number(limit)
+            return _at_most(name, bound, amounts) if name.startswith("max_") else _at_least(name, bound, amounts)
+        if isinstance(limit, date):
+            days = self.pool.released_day if name == "released_after" else self.pool.knowledge_day
+            return name, limit, ~(days > limit.toordinal()), days
+        fact, fits = _FACTS[name]
+        values = [fact(entry) for entry in self.pool.entries]
+        broken = [value is None or not fits(value, limit) for value in values]
+        return name, limit, np.array(broken, dtype=np.bool_), values
+
+    @cached_property
+    def _amounts(self) -> dict[str, Floats]:
+        pool = self.pool
+        return {
+            "max_price_usd_per_mtok.input": pool.input_usd_per_token * 1e6,
+            "max_price_usd_per_mtok.output": pool.output_usd_per_token * 1e6,
+            "max_params_b": pool.params_b,
+            "max_active_params_b": pool.active_params_b,
+            "min_context": pool.context_tokens,
+            "max_risk": pool.risk_cvar95,
+            "max_agent_risk": pool.agent_risk,
+        }
+
+    def _provider_of(self, backend_id: str) -> str:
+        """Who serves that backend; where it has left the pool, a name that nobody bears."""
+        for entry in self.pool.entries:
+            if entry.backend is not None and entry.backend.id == backend_id:
+                return entry.backend.provider
+        return f"the provider of {backend_id}"
+
+
+def normal_lower_bound(mean: Floats, se: Floats, *, confidence: float) -> Floats:
+    """The value that a normal variable exceeds with probability `confidence`; 0.5 gives the mean."""
+    return mean if confidence == 0.5 else mean - _z(confidence) * se
+
+
+@lru_cache(maxsize=256)
+def _z(confidence: float) -> float:
+    return NormalDist().inv_cdf(confidence)
+
+
+def _static_limits(require: Constraints) -> Iterator[tuple[str, Hashable]]:
+    """Constraints in force whose facts do not depend on the query."""
+    for name, field in _STATIC:
+        limit = getattr(require, field)
+        if limit not in _NOT_IN_FORCE:
+            yield name, limit
+
+
+_NOT_IN_FORCE: tuple[object, ...] = (None, frozenset(), "any")
+_STATIC = (
+    ("max_price_usd_per_mtok.input", "max_input_usd_per_mtok"),
+    ("max_price_usd_per_mtok.output", "max_output_usd_per_mtok"),
+    *(
+        (name, name)
+        for name in (
+            "max_params_b",
+            "max_active_params_b",
+            "released_after",
+            "knowledge_after",
+            "licenses",
+            "providers",
+            "exclude_providers",
+            "regions",
+            "privacy",
+            "tiers",
+            "capabilities",
+            "min_context",
+            "max_risk",
+            "max_agent_risk",
+            "quantizations",
+        )
+    ),
+)
+
+
+def _at_most(name: str, limit: float, amounts: Floats) -> Check:
+    return name, limit, ~(amounts <= limit), amounts  # NaN, an unknown amount, is not below anything
+
+
+def _at_least(name: str, limit: float, amounts: Floats) -> Check:
+    return name, limit, ~(amounts >= limit), amounts
+
+
+def _wanted_output(query: Query, forecast: Forecast) -> Floats | float:
+    if query.max_output_tokens is not None:
+        return query.max_output_tokens
+    expected = forecast.output_tokens
+    return np.where(np.isnan(expected), 0.0, expected)
+
+
+def _number(limit: Hashable) -> float:
+    assert isinstance(limit, int | float)  # noqa: S101 - narrows the type; constraints are typed at their own door
+    return float(limit)
+
+
+def _provider(entry: PoolEntry) -> str:
+    return entry.backend.provider if entry.backend else entry.profile.owner
+
+
+def _capabilities(entry: PoolEntry) -> frozenset[str]:
+    """What the model says it can do, and what its modalities imply."""
+    implied = {"vision": "image", "audio": "audio"}
+    seen = {ability for ability, modality in implied.items() if modality in entry.profile.modalities_in}
+    return entry.profile.capabilities | seen
+
+
+def _license(entry: PoolEntry) -> frozenset[str] | None:
+    """The licence and the classes it belongs to; None where nothing is known."""
+    profile = entry.profile
+    known = set() if profile.license is None else {profile.license.casefold()}
+    if profile.open_weights:
+        known.add("open-weights")
+    if any(name.startswith(_ALLOWS_COMMERCE) and "-nc" not in name for name in known):
+        known.add("commercial")
+    return frozenset(known) or None
+
+
+def _region_fits(region: str, wanted: frozenset[str]) -> bool:
+    """`eu` admits `eu-west-1`."""
+    name = region.casefold()
+    return any(name == w.casefold() or name.startswith(f"{w.casefold()}-") for w in wanted)
+
+
+def _any_glob(name: str, globs: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, glob) for glob in globs)
+
+
+_Fact = tuple[Callable[[PoolEntry], Any], Callable[[Any, Any], bool]]  # the fact, and whether it fits the limit
+_FACTS: dict[str, _Fact] = {
+    "needs": (_capabilities, lambda has, needed: needed <= has),
+    "capabilities": (_capabilities, lambda has, needed: needed <= has),
+    "licenses": (_license, lambda has, admitted: not has.isdisjoint(x.casefold() for x in admitted)),
+    "providers": (_provider, lambda provider, admitted: provider.casefold() in {a.casefold() for a in admitted}),
+    "exclude_providers": (_provider, lambda provider, out: provider.casefold() not in {o.casefold() for o in out}),
+    "pinned": (_provider, lambda provider, only: provider == only),
+    "regions": (lambda e: e.backend and e.backend.region, _region_fits),
+    "privacy": (lambda e: e.backend and e.backend.privacy, lambda p, least: PRIVACY.index(p) >= PRIVACY.index(least)),
+    "tiers": (lambda e: e.backend and e.backend.tier, lambda tier, admitted: tier in admitted),
+    "quantizations": (
+        lambda e: (e.backend and e.backend.quantization) or "unknown",  # a kind of its own, as OpenRouter has it
+        lambda quantization, admitted: quantization in admitted,
+    ),
+    "models.allow": (lambda e: e.profile.id, _any_glob),
+    "models.deny": (lambda e: e.profile.id, lambda name, globs: not _any_glob(name, globs)),
+}
