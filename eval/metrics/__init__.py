@@ -12,7 +12,7 @@ from .curves import (
 )
 from .flips import backward_trust, negative_flips, negative_flips_multiple_choice
 from .identification import optimal_model_identification
-from .pairs import PairCurve, call_percentage_threshold, pair_curve
+from .pairs import PairCurve, call_percentage_threshold, pair_curve, strong_weights
 from .tail import combined_log_risk, conditional_value_at_risk
 
 __all__ = [
@@ -37,4 +37,5 @@ __all__ = [
     "pair_curve",
     "peak_quality",
     "quality_neutral_cost",
+    "strong_weights",
 ]

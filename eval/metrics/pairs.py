@@ -10,7 +10,7 @@ import numpy as np
 from catalog import Floats
 from eval.errors import UndefinedMetricError
 
-__all__ = ["PairCurve", "call_percentage_threshold", "pair_curve"]
+__all__ = ["PairCurve", "call_percentage_threshold", "pair_curve", "strong_weights"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +52,25 @@ def pair_curve(*, gain: Floats, weak: Floats, strong: Floats, n_bins: int = 10) 
         strong: (n,) true score of the strong model.
         n_bins: operating points lie at the quantiles 0, 1/n_bins, ..., 1, as published.
     """
-    order = np.argsort(-gain, kind="stable")  # (n,)
-    advantage = _mean_within_ties((strong - weak)[order], gain[order])  # (n,)
-    reached = np.concatenate([[0.0], np.cumsum(advantage)])  # (n + 1,)
-    share = np.linspace(0, 1, n_bins + 1)  # (n_bins + 1,)
-    total = np.interp(share * len(gain), np.arange(len(gain) + 1), reached)  # (n_bins + 1,)
-    return PairCurve(strong_share=share, score=weak.mean() + total / len(gain))
+    weights = strong_weights(gain, n_bins=n_bins)  # (n, n_bins + 1)
+    score = weak.mean() + weights.T @ (strong - weak) / len(gain)  # (n_bins + 1,)
+    return PairCurve(strong_share=np.linspace(0, 1, n_bins + 1), score=score)
+
+
+def strong_weights(gain: Floats, *, n_bins: int = 10) -> Floats:
+    """How much of each prompt goes to the strong model when the shares 0, 1/n_bins, ..., 1 of all prompts do.
+
+    Args:
+        gain: (n,) predicted advantage of the strong model; those who share a gain share what is left evenly.
+        n_bins: one less than the operating points.
+
+    Returns:
+        (n, n_bins + 1) in [0, 1]; column k sums to n k / n_bins.
+    """
+    _, place, size = np.unique(-gain, return_inverse=True, return_counts=True)
+    before = (np.cumsum(size) - size)[place]  # (n,) prompts of greater gain
+    wanted = np.linspace(0, 1, n_bins + 1) * len(gain)  # (n_bins + 1,)
+    return np.clip((wanted - before[:, None]) / size[place][:, None], 0.0, 1.0)
 
 
 def call_percentage_threshold(curve: PairCurve, recovered: float) -> float:
@@ -75,8 +88,3 @@ def call_percentage_threshold(curve: PairCurve, recovered: float) -> float:
     return float(
         np.interp(recovered, reached[first - 1 : first + 1], curve.strong_share[first - 1 : first + 1])  # (2,)
     )
-
-
-def _mean_within_ties(values: Floats, keys: Floats) -> Floats:
-    _, group, size = np.unique(keys, return_inverse=True, return_counts=True)
-    return (np.bincount(group, weights=values) / size)[group]  # (n,)

@@ -1,0 +1,121 @@
+"""`paretogate replay`: parse, call one public function, print."""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from catalog import ParetoGateError
+
+if TYPE_CHECKING:
+    from .report import Outputs
+    from .study import Study
+
+__all__ = ["replay"]
+
+_DATA_VARIABLE = "PARETOGATE_DATA"
+_DEFAULT_DATA = "../shared/data"
+
+
+def replay(
+    outcomes: Annotated[
+        list[str],
+        typer.Argument(help="Public datasets by name, files or folders of outcomes, or an exported journal (JSONL)."),
+    ],
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option(help=f"Folder of the public datasets [default: ${_DATA_VARIABLE}, else {_DEFAULT_DATA}]."),
+    ] = None,
+    predictor: Annotated[
+        Path | None, typer.Option(help="A saved predictor; then nothing is fitted on the replayed file.")
+    ] = None,
+    policy: Annotated[list[str] | None, typer.Option(help="A policy to show beside the sweep; repeatable.")] = None,
+    folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation, split by question.")] = 5,
+    leave_out: Annotated[
+        str | None,
+        typer.Option(help="Judge on this benchmark after learning from the others; `each`: on each in turn."),
+    ] = None,
+    decisions: Annotated[Path | None, typer.Option(help="Write every decision to this Parquet file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a self-contained page with charts and tables.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Write the chart of the first table.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write all numbers as JSON.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the folds, the random rule and the bootstrap.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the JSON report instead of tables.")] = False,
+) -> None:
+    """Replay outcomes through the real router, beside random, best single model, kNN and oracle."""
+    # the imports below are heavy: `paretogate --help` must not pay for them
+    from .journal_outcomes import is_journal  # noqa: PLC0415
+    from .report import Outputs  # noqa: PLC0415
+    from .study import Study  # noqa: PLC0415
+
+    folder = data or Path(os.environ.get(_DATA_VARIABLE, _DEFAULT_DATA))
+    journals = [Path(name) for name in outcomes if Path(name).is_file() and is_journal(Path(name))]
+    if journals and len(journals) < len(outcomes):
+        raise typer.BadParameter("a journal is replayed by itself; name it alone")
+    try:
+        if journals:
+            found = _valued_journals(journals, tuple(policy or ("balanced", "best", "cheap")))
+            if report is not None:
+                report.write_text(json.dumps(found, indent=1), encoding="utf-8")
+            sys.stdout.write(json.dumps(found, indent=1) + "\n")
+            return
+        study = Study(policies=tuple(policy or ("balanced",)), n_folds=folds, leave_out=leave_out, seed=seed)
+        outputs = Outputs(decisions=decisions, html=html, svg=svg, report=report)
+        _replay_tables(outcomes, folder, predictor, study, outputs, as_json=as_json)
+    except ParetoGateError as exc:
+        typer.echo(f"error: {exc}", err=True)
+        raise typer.Exit(1) from exc
+
+
+def _replay_tables(
+    names: list[str], data: Path, predictor: Path | None, study: "Study", outputs: "Outputs", *, as_json: bool
+) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress, TaskID  # noqa: PLC0415
+
+    from .lineup import lineup  # noqa: PLC0415
+    from .report import json_report, terminal_report, write_outputs  # noqa: PLC0415
+    from .study import read_table, run_study  # noqa: PLC0415
+
+    tables = [read_table(name, data=data) for name in names]  # all of them first: a misspelt name costs no minutes
+    contenders = lineup(predictor)
+    results = []
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        for table in tables:
+            task = bar.add_task(table.name)
+
+            def show(what: str, done: int, of: int, *, task: TaskID = task, name: str = table.name) -> None:
+                bar.update(task, description=f"{name}: {what}", completed=done, total=of)
+
+            results.append(run_study(table, contenders, study, progress=show))
+    write_outputs(results, outputs)
+    summaries = [summary for _, summary in results]
+    if as_json:
+        sys.stdout.write(json.dumps([json_report(s) for s in summaries], indent=1) + "\n")
+    else:
+        console = Console()
+        for summary in summaries:
+            console.print(terminal_report(summary))
+
+
+def _valued_journals(journals: list[Path], policies: tuple[str, ...]) -> list[dict[str, object]]:
+    from router import RoutingOptions  # noqa: PLC0415
+
+    from .errors import NoOverlapError  # noqa: PLC0415
+    from .journal_outcomes import evaluate_policy, read_journal  # noqa: PLC0415
+
+    found: list[dict[str, object]] = []
+    for path in journals:
+        log = read_journal(path)
+        for policy in policies:
+            row: dict[str, object] = {"journal": path.name, "decisions": len(log), "policy": policy}
+            try:
+                found.append(row | asdict(evaluate_policy(log, RoutingOptions(policy=policy, explore=False))))
+            except NoOverlapError as exc:
+                found.append(row | {"refused": str(exc)})
+    return found

@@ -1,0 +1,89 @@
+"""Who takes part in a replay: anything that can give the router forecasts for prompts it was not fitted on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from catalog import Pool
+from predictors import Forecast, ForecastSource, Load, Query
+
+from .costs import CostModel
+from .forecasts import BatchForecasts
+from .learners import FeatureExtractor, Learner
+from .table import ReplayTable
+
+__all__ = ["Contender", "FittedContender", "LearnedContender"]
+
+
+class Contender(Protocol):
+    """Gives a forecast source for every fold."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
+
+    def source(self, train: ReplayTable, test: ReplayTable) -> ForecastSource:
+        """Forecasts for the test prompts' pool; may learn from `train`, may read of `test` the prompts alone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedContender:
+    """Learns quality and cost anew on the training prompts of every fold."""
+
+    learner: Learner
+    features: FeatureExtractor  # what costs are read from
+
+    @property
+    def name(self) -> str:
+        """The learner's name."""
+        return self.learner.name
+
+    def source(self, train: ReplayTable, test: ReplayTable) -> ForecastSource:
+        """Fit on `train`, forecast all prompts of `test` in one batch."""
+        costs = CostModel().fit(self.features.extract(train.prompt), train.cost_usd)
+        return BatchForecasts(
+            pool=test.pool,
+            version=self.name,
+            prompts=test.prompt,
+            quality=self.learner.fit(train)(test.prompt),
+            cost_usd=costs.predict(self.features.extract(test.prompt)),
+            cost_usd_sd=costs.sd_,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedContender:
+    """A predictor as it is saved: nothing is fitted on the replayed table, no fold matters."""
+
+    name: str
+    bind: Callable[[Pool], ForecastSource]
+
+    def source(self, train: ReplayTable, test: ReplayTable) -> ForecastSource:
+        """Bind the saved predictor to the pool; `train` is not looked at."""
+        del train
+        return _Remembering(self.bind(test.pool))
+
+
+class _Remembering:
+    """Every operating point of a prompt shares one forecast; a forecast is pure, so nothing else changes."""
+
+    def __init__(self, source: ForecastSource) -> None:
+        self._source = source
+        self._known: dict[Query, Forecast] = {}
+
+    @property
+    def pool(self) -> Pool:
+        return self._source.pool
+
+    @property
+    def version(self) -> str:
+        return self._source.version
+
+    def forecast(self, query: Query, *, load: Load | None = None) -> Forecast:
+        if load is not None:
+            return self._source.forecast(query, load=load)
+        if query not in self._known:
+            self._known[query] = self._source.forecast(query)
+        return self._known[query]

@@ -1,0 +1,228 @@
+"""Replay a table of outcomes through the real router, beside the rules it has to beat."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from catalog import Floats
+from predictors import Query
+from router import Router, RoutingOptions
+
+from . import references
+from .contenders import Contender
+from .folds import Folds
+from .table import Ints, ReplayTable
+
+__all__ = ["SWEEP", "Choices", "OperatingPoint", "Replay", "Run", "operating_points", "replay", "run_contender"]
+
+SWEEP = "sweep"  # the policy's name in reports when the cost-quality knob is turned through its range
+_KNOB = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 8.5, 9.0, 9.5, 10.0)
+_LONG_SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatingPoint:
+    """One way to ask the router: a policy, and where its knob stands."""
+
+    policy: str
+    point: float | None
+    options: RoutingOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What one rule at one operating point chose; arrays of shape (n_prompts,), NaN where nothing was forecast."""
+
+    policy: str
+    point: float | None
+    chosen: Ints
+    propensity: Floats
+    predicted_quality: Floats
+    predicted_quality_se: Floats
+    predicted_cost_usd: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """All operating points of one contender, and the forecasts they rest on."""
+
+    name: str
+    choices: tuple[Choices, ...]
+    quality: Floats  # (n_prompts, n_models), as forecast
+    quality_se: Floats  # (n_prompts, n_models)
+    decide_us: float  # mean time of one decision, without the forecast's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """Everything a report needs; all arrays speak of the judged prompts, in the table's order."""
+
+    table: ReplayTable
+    runs: tuple[Run, ...]
+    references: tuple[Choices, ...]
+    split: str  # how training and test prompts were kept apart
+
+    def reference(self, name: str) -> Choices:
+        """The choices of a reference rule."""
+        return next(c for c in self.references if c.policy == name)
+
+
+def operating_points(policies: Sequence[str] = (), *, knob: Sequence[float] = _KNOB) -> tuple[OperatingPoint, ...]:
+    """The knob from quality only (0) to cost only (10), then each named policy. None of them explores."""
+    swept = [
+        OperatingPoint(policy=SWEEP, point=k, options=RoutingOptions(cost_quality_tradeoff=k, explore=False))
+        for k in knob
+    ]
+    named = [OperatingPoint(policy=p, point=None, options=RoutingOptions(policy=p, explore=False)) for p in policies]
+    return (*swept, *named)
+
+
+def replay(
+    table: ReplayTable,
+    contenders: Sequence[Contender],
+    folds: Folds,
+    *,
+    points: Sequence[OperatingPoint],
+    split: str,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Replay:
+    """Let every contender route every judged prompt, and the reference rules too.
+
+    Args:
+        table: what is replayed.
+        contenders: the first is ours; each routes through `router.Router` at every operating point.
+        folds: which prompts may be learned from before which are judged.
+        points: how the router is asked.
+        split: how the folds were made, for the report.
+        seed: of the random reference rule.
+        progress: called with what is being done, how much of it is done, and of how much.
+    """
+    runs = tuple(run_contender(c, table, folds, points=points, progress=progress) for c in contenders)
+    return Replay(
+        table=table.take(folds.judged),
+        runs=tuple(_judged(run, folds) for run in runs),
+        references=tuple(_reference_choices(table, folds, seed=seed)),
+        split=split,
+    )
+
+
+def run_contender(
+    contender: Contender,
+    table: ReplayTable,
+    folds: Folds,
+    *,
+    points: Sequence[OperatingPoint],
+    progress: Progress | None = None,
+) -> Run:
+    """Route every judged prompt through the router at every operating point, one decision at a time.
+
+    Candidates that were not tried on a prompt are unavailable to its decision, as if their backend were down.
+    """
+    n, m = table.score.shape
+    chosen = np.full((len(points), n), -1)  # (n_points, n_prompts)
+    facts = np.full((4, len(points), n), np.nan)  # propensity, quality, its error, cost
+    quality, quality_se = np.full((2, n, m), np.nan)  # (n_prompts, n_models) each
+    rng = np.random.default_rng(0)  # never drawn from: no operating point explores
+    decided_s, tried, done = 0.0, table.tried, 0
+    for train, test in folds:
+        source = contender.source(table.take(train), table.take(test))
+        router = Router(source, explore=0.0)
+        for row in test:
+            query = Query.from_prompt(table.prompt[row])
+            forecast = source.forecast(query)
+            quality[row], quality_se[row] = forecast.quality, forecast.quality_se
+            started = perf_counter()
+            for k, point in enumerate(points):
+                decision = router.decide(query, point.options, rng=rng, available=tried[row])
+                best = decision.ranking[0]
+                chosen[k, row] = best
+                facts[:, k, row] = (
+                    decision.propensity,
+                    forecast.quality[best],
+                    forecast.quality_se[best],
+                    forecast.cost_usd[best],
+                )
+            decided_s += perf_counter() - started
+            done += 1
+            if progress and done % 50 == 0:
+                progress(contender.name, done, int(folds.judged.sum()))
+    return Run(
+        name=contender.name,
+        choices=tuple(
+            Choices(
+                policy=point.policy,
+                point=point.point,
+                chosen=chosen[k],
+                propensity=facts[0, k],
+                predicted_quality=facts[1, k],
+                predicted_quality_se=facts[2, k],
+                predicted_cost_usd=facts[3, k],
+            )
+            for k, point in enumerate(points)
+        ),
+        quality=quality,
+        quality_se=quality_se,
+        decide_us=decided_s / max(done * len(points), 1) * 1e6,
+    )
+
+
+def _reference_choices(table: ReplayTable, folds: Folds, *, seed: int) -> list[Choices]:
+    rng = np.random.default_rng(seed)
+    chosen: dict[tuple[str, float | None], Ints] = {}
+
+    def put(name: str, test: Ints, choice: Ints, point: float | None = None) -> None:
+        chosen.setdefault((name, point), np.full(len(table), -1))[test] = choice
+
+    for train_rows, test_rows in folds:
+        train, test = table.take(train_rows), table.take(test_rows)
+        put("random", test_rows, references.random_choice(test, rng))
+        put("best_single", test_rows, references.best_single(train, test))
+        put("cheapest_single", test_rows, references.cheapest_single(train, test))
+        put("dearest_single", test_rows, references.dearest_single(train, test))
+        put("per_domain_best", test_rows, references.per_domain_best(train, test))
+        put("oracle", test_rows, references.oracle(test))
+        put("cheapest_oracle", test_rows, references.cheapest_oracle(test))
+        for share in _LONG_SHARES:
+            choice = references.length_threshold(train, test, long_share=share)
+            put("length_threshold", test_rows, choice, share)
+    return [_sure(name, point, choice[folds.judged]) for (name, point), choice in chosen.items()]
+
+
+def _sure(policy: str, point: float | None, chosen: Ints) -> Choices:
+    nothing = np.full(len(chosen), np.nan)
+    return Choices(
+        policy=policy,
+        point=point,
+        chosen=chosen,
+        propensity=np.ones(len(chosen)),
+        predicted_quality=nothing,
+        predicted_quality_se=nothing,
+        predicted_cost_usd=nothing,
+    )
+
+
+def _judged(run: Run, folds: Folds) -> Run:
+    rows = folds.judged
+    return Run(
+        name=run.name,
+        choices=tuple(
+            Choices(
+                policy=c.policy,
+                point=c.point,
+                chosen=c.chosen[rows],
+                propensity=c.propensity[rows],
+                predicted_quality=c.predicted_quality[rows],
+                predicted_quality_se=c.predicted_quality_se[rows],
+                predicted_cost_usd=c.predicted_cost_usd[rows],
+            )
+            for c in run.choices
+        ),
+        quality=run.quality[rows],
+        quality_se=run.quality_se[rows],
+        decide_us=run.decide_us,
+    )

@@ -1,0 +1,65 @@
+"""What to replay, from a name to a summary: the public entry that the command line and other programs call."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from predictors.outcomes import Outcomes
+
+from .benchmarks import DATASETS
+from .contenders import Contender
+from .errors import UnknownDatasetError
+from .folds import Folds
+from .replay import Progress, Replay, operating_points, replay
+from .summary import Summary, summarise
+from .table import ReplayTable
+
+__all__ = ["Study", "read_table", "run_study"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """How a table is replayed."""
+
+    policies: tuple[str, ...] = ()
+    n_folds: int = 5
+    leave_out: str | None = None  # a benchmark, or `each`
+    seed: int = 0
+    n_resamples: int = 1_000
+
+
+def read_table(name: str, *, data: Path) -> ReplayTable:
+    """A public dataset by its name, or a file or folder of outcomes.
+
+    Raises:
+        UnknownDatasetError: neither of the two.
+        MissingDataError: a public dataset whose files are not under `data`.
+    """
+    if name in DATASETS:
+        loaded = DATASETS[name].load(data)
+        return ReplayTable.from_outcomes(loaded.outcomes, name=name, profiles=loaded.profiles)
+    if not Path(name).exists():
+        raise UnknownDatasetError(name, known=tuple(DATASETS))
+    return ReplayTable.from_outcomes(Outcomes.read([name]), name=Path(name).stem)
+
+
+def run_study(
+    table: ReplayTable, contenders: Sequence[Contender], study: Study, *, progress: Progress | None = None
+) -> tuple[Replay, Summary]:
+    """Replay one table and sum it up; the first contender is the one the report is about."""
+    if study.leave_out is None:
+        folds = Folds.by_group(table, n_folds=study.n_folds, seed=study.seed)
+        split = f"{study.n_folds}-fold by question"
+    else:
+        folds = Folds.by_benchmark(table, leave_out=study.leave_out)
+        split = f"benchmark left out: {study.leave_out}"
+    replayed = replay(
+        table,
+        contenders,
+        folds,
+        points=operating_points(study.policies),
+        split=split,
+        seed=study.seed,
+        progress=progress,
+    )
+    return replayed, summarise(replayed, seed=study.seed, n_resamples=study.n_resamples)

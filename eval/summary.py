@@ -1,0 +1,249 @@
+"""A replay in numbers: every rule beside the best single model, with paired intervals."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from catalog import Floats
+
+from .errors import UndefinedMetricError
+from .frontier import quality_at_cost
+from .intervals import GroupBootstrap, Interval
+from .metrics import (
+    PairCurve,
+    aiq_paper,
+    area_under_deferral_curve,
+    arena_score,
+    call_percentage_threshold,
+    expected_calibration_error,
+    hypervolume,
+    optimal_model_identification,
+    optimal_selection,
+    peak_quality,
+    quality_neutral_cost,
+)
+from .pairs import PairReplay, pair_replays
+from .replay import SWEEP, Choices, Replay, Run
+from .table import ReplayTable
+
+__all__ = ["CurveSummary", "PairSummary", "PointSummary", "Summary", "summarise"]
+
+_RIGHT = 0.5  # a graded score at or above it counts as right where a measure needs right or wrong
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointSummary:
+    """One rule at one operating point."""
+
+    name: str
+    point: float | None
+    score: float
+    cost_usd: float  # mean per call
+    cost_share: float  # of the best single model's
+    gain: float  # score less the best single model's, on the same prompts
+    gain_interval: Interval  # 95 %
+    best_identified: float  # share of prompts whose chosen model is (one of) the best
+    best_identified_strict: float  # among the prompts with one best model
+    cheapest_right: float  # RouterArena's optimal selection
+    arena: float  # RouterArena's score of accuracy and cost
+    most_chosen: str
+    most_chosen_share: float  # near 1: the rule has collapsed onto one model
+    dearest_third_share: float  # of the prompts, sent to the dearest third of the pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurveSummary:
+    """All operating points of one rule as a curve. Costs are shares of the best single model's."""
+
+    name: str
+    n_points: int
+    peak: float
+    score_at_best_single_cost: float
+    gain_at_best_single_cost: Interval
+    equal_quality_cost: float  # NaN: never as good as the best single model
+    equal_quality_interval: Interval
+    aiq: float  # RouterBench's, paper form, over the range of costs that all curves share
+    audc: float
+    hypervolume: float
+    calibration_error: float | None  # ECE of the expected scores, over all tried pairs
+    decide_us: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairSummary:
+    """A rule between a weak and a strong model, on one benchmark."""
+
+    name: str
+    benchmark: str
+    apgr: float
+    apgr_interval: Interval
+    cpt20: float
+    cpt50: float
+    cpt80: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a report shows."""
+
+    table: str
+    split: str
+    n_prompts: int
+    n_models: int
+    best_single: str
+    points: tuple[PointSummary, ...]
+    curves: tuple[CurveSummary, ...]
+    pairs: tuple[PairSummary, ...]
+
+
+def summarise(replayed: Replay, *, seed: int = 0, n_resamples: int = 1_000) -> Summary:
+    """Compute every number of a report; the same seed draws the same bootstrap for all rules."""
+    table, best = replayed.table, replayed.reference("best_single")
+    bootstrap = GroupBootstrap(table.group, seed=seed, n_resamples=n_resamples)
+    named = [(c.policy, c) for c in replayed.references]
+    named += [(f"{run.name}/{c.policy}", c) for run in replayed.runs for c in run.choices]
+    curves = _curves(replayed)
+    top = max(float(cost.mean(axis=0).max()) for _, _, cost, _ in curves)
+    return Summary(
+        table=table.name,
+        split=replayed.split,
+        n_prompts=len(table),
+        n_models=len(table.models),
+        best_single=table.models[int(np.bincount(best.chosen).argmax())],
+        points=tuple(_point(name, c, best, table, bootstrap) for name, c in named),
+        curves=tuple(
+            _curve(name, score, cost, run, best, table, bootstrap, max_cost=top) for name, score, cost, run in curves
+        ),
+        pairs=tuple(
+            _pair(p, GroupBootstrap(p.group, seed=seed, n_resamples=n_resamples)) for p in pair_replays(replayed)
+        ),
+    )
+
+
+def obtained(values: Floats, choices: Choices) -> Floats:
+    """The chosen model's value on every prompt, shape (n_prompts,), from (n_prompts, n_models)."""
+    return values[np.arange(len(choices.chosen)), choices.chosen]
+
+
+def _point(name: str, choices: Choices, best: Choices, table: ReplayTable, bootstrap: GroupBootstrap) -> PointSummary:
+    score, cost = obtained(table.score, choices), obtained(table.cost_usd, choices)  # (n_prompts,) each
+    best_score, best_cost = obtained(table.score, best), obtained(table.cost_usd, best)
+    counts = np.bincount(choices.chosen, minlength=len(table.models))  # (n_models,)
+    right = optimal_selection(
+        correct=table.score >= _RIGHT, cost=np.where(table.tried, table.cost_usd, np.inf), chosen=choices.chosen
+    )
+    return PointSummary(
+        name=name,
+        point=choices.point,
+        score=float(score.mean()),
+        cost_usd=float(cost.mean()),
+        cost_share=float(cost.mean() / best_cost.mean()),
+        gain=float(score.mean() - best_score.mean()),
+        gain_interval=bootstrap.of_difference(score, best_score),
+        best_identified=optimal_model_identification(table.score, choices.chosen),
+        best_identified_strict=optimal_model_identification(table.score, choices.chosen, ties="strict"),
+        cheapest_right=right.selection,
+        arena=arena_score(accuracy=float(score.mean()), usd_per_1k=float(cost.mean()) * 1_000),
+        most_chosen=table.models[int(counts.argmax())],
+        most_chosen_share=float(counts.max() / counts.sum()),
+        dearest_third_share=float(counts[_dearest_third(table)].sum() / counts.sum()),
+    )
+
+
+def _dearest_third(table: ReplayTable) -> list[int]:
+    by_cost = np.argsort(-np.nanmean(table.cost_usd, axis=0), kind="stable")
+    return [int(j) for j in by_cost[: -(-len(by_cost) // 3)]]
+
+
+def _curves(replayed: Replay) -> list[tuple[str, Floats, Floats, Run | None]]:
+    """Name, scores and costs (n_prompts, n_points) of every curve, the mixtures of single models among them."""
+    table = replayed.table
+    single = np.flatnonzero(table.covering)
+    curves: list[tuple[str, Floats, Floats, Run | None]] = [
+        (run.name, *_columns(table, [c for c in run.choices if c.policy == SWEEP]), run) for run in replayed.runs
+    ]
+    by_length = [c for c in replayed.references if c.policy in ("length_threshold", "best_single", "cheapest_single")]
+    curves.append(("length_threshold", *_columns(table, by_length), None))
+    filled_score = np.where(table.tried, table.score, np.nanmean(table.score, axis=0))[:, single]
+    filled_cost = np.where(table.tried, table.cost_usd, np.nanmean(table.cost_usd, axis=0))[:, single]
+    curves.append(("mixture_of_single_models", filled_score, filled_cost, None))
+    return curves
+
+
+def _columns(table: ReplayTable, choices: Sequence[Choices]) -> tuple[Floats, Floats]:
+    score = np.stack([obtained(table.score, c) for c in choices], axis=1)  # (n_prompts, n_points)
+    cost = np.stack([obtained(table.cost_usd, c) for c in choices], axis=1)  # (n_prompts, n_points)
+    return score, cost
+
+
+def _curve(  # noqa: PLR0917  # private, and named at its one call
+    name: str,
+    score: Floats,
+    cost: Floats,
+    run: Run | None,
+    best: Choices,
+    table: ReplayTable,
+    bootstrap: GroupBootstrap,
+    *,
+    max_cost: float,
+) -> CurveSummary:
+    k = score.shape[1]
+    best_score, best_cost = obtained(table.score, best), obtained(table.cost_usd, best)  # (n_prompts,) each
+    columns = np.column_stack([score, cost, best_score, best_cost])  # (n_prompts, 2 k + 2)
+
+    def at_best_cost(means: Floats) -> float:
+        return float(quality_at_cost(means[k : 2 * k], means[:k], at=means[-1:])[0]) - float(means[-2])
+
+    def equal_quality(means: Floats) -> float:
+        return quality_neutral_cost(
+            means[k : 2 * k], means[:k], best_single_cost=float(means[-1]), best_single_quality=float(means[-2])
+        )
+
+    means = columns.mean(axis=0)
+    mean_score, share = means[:k], means[k : 2 * k] / means[-1]
+    return CurveSummary(
+        name=name,
+        n_points=k,
+        peak=peak_quality(mean_score),
+        score_at_best_single_cost=at_best_cost(means) + float(means[-2]),
+        gain_at_best_single_cost=bootstrap.of_statistic(columns, at_best_cost),
+        equal_quality_cost=equal_quality(means),
+        equal_quality_interval=bootstrap.of_statistic(columns, equal_quality),
+        aiq=aiq_paper(share, mean_score, min_cost=0.0, max_cost=max_cost / float(means[-1])),
+        audc=_or_nan(partial(area_under_deferral_curve, share, mean_score)),
+        hypervolume=hypervolume(share, mean_score, max_cost=max_cost / float(means[-1])),
+        calibration_error=None if run is None else _calibration(run, table),
+        decide_us=None if run is None else run.decide_us,
+    )
+
+
+def _calibration(run: Run, table: ReplayTable) -> float:
+    tried = table.tried
+    return expected_calibration_error(run.quality[tried], table.score[tried])
+
+
+def _or_nan(measure: Callable[[], float]) -> float:
+    """A measure, NaN where the numbers do not define it: one bad curve must not cost a report its other rows."""
+    try:
+        return measure()
+    except UndefinedMetricError:
+        return float("nan")
+
+
+def _pair(pair: PairReplay, bootstrap: GroupBootstrap) -> PairSummary:
+    def curve(means: Floats) -> PairCurve:
+        return PairCurve(strong_share=pair.strong_share, score=means)
+
+    whole = curve(pair.score.mean(axis=0))
+    cpt = [_or_nan(partial(call_percentage_threshold, whole, r)) for r in (0.2, 0.5, 0.8)]
+    return PairSummary(
+        name=pair.name,
+        benchmark=pair.benchmark,
+        apgr=whole.apgr,
+        apgr_interval=bootstrap.of_statistic(pair.score, lambda means: curve(means).apgr),
+        cpt20=cpt[0],
+        cpt50=cpt[1],
+        cpt80=cpt[2],
+    )

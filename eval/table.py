@@ -1,0 +1,133 @@
+"""Outcomes as matrices beside a pool of candidates: what is replayed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from catalog import Floats, ModelProfile, Pool, PoolEntry
+from predictors.outcomes import Outcomes
+
+from .errors import InvalidReplayError
+
+__all__ = ["Bools", "Ints", "ReplayTable"]
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+Strings = npt.NDArray[np.str_]
+
+_SINGLE_MODEL_COVERAGE = 0.95  # a model that answered fewer prompts is no candidate for "best single model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayTable:
+    """One row per prompt, one column per candidate of the pool; NaN where a pair was not tried."""
+
+    name: str
+    pool: Pool
+    models: tuple[str, ...]  # names as the source writes them, one per candidate
+    prompt_id: Strings  # (n_prompts,)
+    prompt: tuple[str, ...]
+    group: Strings  # (n_prompts,): split on this, never on rows
+    benchmark: Strings  # (n_prompts,)
+    domain: Strings  # (n_prompts,): "benchmark/domain", what a per-domain rule may look at
+    score: Floats  # (n_prompts, n_models), in [0, 1]
+    cost_usd: Floats  # (n_prompts, n_models)
+
+    @classmethod
+    def from_outcomes(
+        cls, outcomes: Outcomes, *, name: str, profiles: Mapping[str, ModelProfile] | None = None
+    ) -> "ReplayTable":
+        """Lay outcomes out as matrices.
+
+        Models whose cost is known nowhere are left out: no cost-quality trade can be judged on them. A call without a
+        cost counts at its model's mean cost.
+
+        Args:
+            outcomes: one row per prompt and model; repeated pairs are averaged.
+            name: what the table is called in reports.
+            profiles: of the models, by name; a model without one gets a bare profile.
+
+        Raises:
+            InvalidReplayError: fewer than two models have a cost.
+        """
+        import polars as pl  # noqa: PLC0415  # heavy, and needed only by those who replay
+
+        cells = outcomes.table.group_by("prompt_id", "model").agg(
+            pl.col("prompt", "group_key", "benchmark", "domain").first(), pl.col("score", "cost_usd").mean()
+        )
+        priced = cells.group_by("model").agg(pl.col("cost_usd").is_not_null().any().alias("is_priced"))
+        models = tuple(sorted(priced.filter("is_priced")["model"].to_list()))
+        if len(models) < 2:
+            raise InvalidReplayError(
+                f"{name}: {len(models)} of {priced.height} models have a cost; add a cost_usd column, a router cannot "
+                "be judged without"
+            )
+        cells = cells.filter(pl.col("model").is_in(models))
+        prompts = cells.unique("prompt_id", keep="any").sort("prompt_id")
+        row = {key: i for i, key in enumerate(prompts["prompt_id"].to_list())}
+        column = {key: j for j, key in enumerate(models)}
+        at = (
+            np.array([row[key] for key in cells["prompt_id"].to_list()]),
+            np.array([column[key] for key in cells["model"].to_list()]),
+        )
+        score, cost = np.full((2, len(row), len(models)), np.nan)  # (n_prompts, n_models) each
+        score[at], cost[at] = cells["score"].to_numpy(), cells["cost_usd"].to_numpy()
+        benchmark = np.array(prompts["benchmark"].fill_null(name).to_list(), dtype=np.str_)
+        domain = np.array(prompts["domain"].fill_null("").to_list(), dtype=np.str_)
+        return cls(
+            name=name,
+            pool=Pool(PoolEntry(profile=_profile(m, name, profiles or {})) for m in models),
+            models=models,
+            prompt_id=np.array(prompts["prompt_id"].to_list(), dtype=np.str_),
+            prompt=tuple(prompts["prompt"].to_list()),
+            group=np.array(prompts["group_key"].to_list(), dtype=np.str_),
+            benchmark=benchmark,
+            domain=np.char.add(np.char.add(benchmark, "/"), domain),
+            score=score,
+            cost_usd=_cost_of_tried(score, cost),
+        )
+
+    def __len__(self) -> int:
+        return len(self.prompt)
+
+    @property
+    def tried(self) -> Bools:
+        """Whether a pair has an outcome, shape (n_prompts, n_models)."""
+        return ~np.isnan(self.score)
+
+    @property
+    def covering(self) -> Bools:
+        """Models that answered nearly all prompts, shape (n_models,); all of them where none did."""
+        covers = self.tried.mean(axis=0) >= _SINGLE_MODEL_COVERAGE
+        return covers if covers.any() else np.ones_like(covers)
+
+    def take(self, rows: Bools | Ints) -> "ReplayTable":
+        """Some of the prompts, the same pool."""
+        index = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        return ReplayTable(
+            name=self.name,
+            pool=self.pool,
+            models=self.models,
+            prompt_id=self.prompt_id[index],
+            prompt=tuple(self.prompt[i] for i in index),
+            group=self.group[index],
+            benchmark=self.benchmark[index],
+            domain=self.domain[index],
+            score=self.score[index],
+            cost_usd=self.cost_usd[index],
+        )
+
+
+def _profile(model: str, source: str, profiles: Mapping[str, ModelProfile]) -> ModelProfile:
+    if model in profiles:
+        return profiles[model]
+    return ModelProfile(id=model.strip() if "/" in model else f"{source}/{model}".strip(), name=model)
+
+
+def _cost_of_tried(score: Floats, cost: Floats) -> Floats:
+    """Costs where there is a score; a call of unknown cost gets its model's mean."""
+    tried = ~np.isnan(score)
+    mean = np.nanmean(np.where(tried, cost, np.nan), axis=0)  # (n_models,)
+    return np.where(tried, np.where(np.isnan(cost), mean, cost), np.nan)

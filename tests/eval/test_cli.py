@@ -1,0 +1,97 @@
+import json
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from eval.cli import replay
+
+from .test_journal_outcomes import decision, feedback, written
+
+DATA = Path(os.environ.get("PARETOGATE_DATA", "../shared/data"))
+app = typer.Typer()
+app.command()(replay)
+
+
+def run(*args: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, list(args))
+    return done.exit_code, done.stdout, done.stderr
+
+
+def outcomes_file(folder: Path) -> Path:
+    rows = [
+        {"prompt": f"{kind} {i} of many", "model": model, "score": float(model in (kind, "sage")), "cost_usd": cost}
+        for kind in ("maths", "poem")
+        for i in range(30)
+        for model, cost in (("maths", 0.001), ("poem", 0.001), ("sage", 0.01))
+    ]
+    path = folder / "mine.csv"
+    pl.DataFrame(rows).write_csv(path)
+    return path
+
+
+def test_a_file_of_outcomes_is_replayed_and_reported_in_every_form(tmp_path: Path) -> None:
+    report, page = tmp_path / "r.json", tmp_path / "r.html"
+    code, out, _ = run(str(outcomes_file(tmp_path)), "--folds", "3", "--report", str(report), "--html", str(page))
+    assert code == 0
+    assert "mine: 60 prompts, 3 models, 3-fold by question" in out
+    [found] = json.loads(report.read_text())
+    assert found["best_single"] == "sage"
+    assert found["curves"][0]["name"] == "paretogate"
+    assert page.read_text().startswith("<!doctype html>")
+
+
+def test_json_on_stdout_is_nothing_but_json(tmp_path: Path) -> None:
+    code, out, _ = run(str(outcomes_file(tmp_path)), "--folds", "2", "--json")
+    assert code == 0
+    assert json.loads(out)[0]["n_prompts"] == 60
+
+
+def test_an_unknown_name_lists_the_datasets() -> None:
+    code, out, err = run("mmlu-pro")
+    assert (code, out) == (1, "")
+    assert "error: 'mmlu-pro' is neither a file nor a public dataset" in err
+    assert "mmlu_pro" in err
+
+
+def test_an_unknown_benchmark_fails_with_the_choices(tmp_path: Path) -> None:
+    code, _, err = run(str(outcomes_file(tmp_path)), "--leave-out", "gsm8k")
+    assert code == 1
+    assert "one benchmark only" in err
+
+
+def test_misuse_exits_with_two(tmp_path: Path) -> None:
+    assert run()[0] == 2
+    journal = written(tmp_path, decision("1", "a/large", 1.0))
+    assert run(str(journal), str(outcomes_file(tmp_path)))[0] == 2
+
+
+def test_a_journal_values_policies_and_says_where_it_cannot(tmp_path: Path) -> None:
+    records = [decision("1", "a/large", 0.5), feedback("1", 1.0), decision("2", "a/large", 0.5), feedback("2", 0.5)]
+    code, out, _ = run(str(written(tmp_path, *records)), "--policy", "best", "--policy", "cheap", "--json")
+    assert code == 0
+    best, cheap = json.loads(out)
+    assert (best["policy"], best["decisions"], best["snips"]) == ("best", 2, 0.75)
+    assert cheap["policy"] == "cheap"
+
+
+@pytest.mark.data
+def test_routellm_is_replayed_with_pair_measures(tmp_path: Path) -> None:
+    if not (DATA / "routing").exists():
+        pytest.skip(f"no public data under {DATA}")
+    rows = pl.read_parquet(DATA / "routing/routellm/outcomes.parquet").filter(pl.col("benchmark") == "gsm8k")
+    slice_ = rows.filter(pl.col("prompt_id").is_in(rows["prompt_id"].unique().sort()[:400].to_list()))
+    priced = slice_.with_columns(
+        pl.when(pl.col("model") == "gpt-4-1106-preview").then(0.01).otherwise(0.001).alias("cost_usd")
+    )
+    priced.write_parquet(tmp_path / "slice.parquet")
+    code, out, err = run(str(tmp_path / "slice.parquet"), "--folds", "2", "--json")
+    assert code == 0, err
+    [found] = json.loads(out)
+    assert found["best_single"] == "gpt-4-1106-preview"
+    by_name = {p["name"]: p for p in found["pairs"]}
+    assert 0.4 < by_name["prompt_length"]["apgr"] < 0.8
+    assert found["points"][0]["name"] == "random"

@@ -1,0 +1,123 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.errors import InvalidReplayError
+from eval.journal_outcomes import evaluate_policy, is_journal, journal_outcomes, read_journal
+from predictors import InvalidOutcomesError
+from router import RoutingOptions
+
+
+def decision(key: str, chosen: str, propensity: float, *, weak: float = 0.3) -> dict[str, object]:
+    candidates = [
+        {"id": "a/small", "backend": "s", "quality": weak, "quality_se": 0.01, "cost_usd": 0.001, "eligible": True},
+        {"id": "a/large", "backend": "l", "quality": 0.9, "quality_se": 0.01, "cost_usd": 0.002, "eligible": True},
+    ]
+    return {
+        "schema": 1,
+        "decision_id": key,
+        "candidates": candidates,
+        "chosen": chosen,
+        "propensity": propensity,
+        "query": {"tokens": 12},
+    }
+
+
+def feedback(key: str, value: float, metric: str = "rating") -> dict[str, object]:
+    return {"decision_id": key, "metric": metric, "value": value}
+
+
+def outcome(key: str) -> dict[str, object]:
+    return {"decision_id": key, "response_id": f"r-{key}", "backend": "l", "cost_usd": 0.004, "latency_s": 1.5}
+
+
+def written(tmp_path: Path, *records: dict[str, object]) -> Path:
+    path = tmp_path / "journal.jsonl"
+    path.write_text("".join(json.dumps(r) + "\n" for r in records))
+    return path
+
+
+def test_decisions_are_joined_with_outcomes_and_feedback_by_either_id(tmp_path: Path) -> None:
+    by_response = {"response_id": "r-1", "metric": "rating", "value": 0.0}
+    path = written(tmp_path, decision("1", "a/large", 0.98), outcome("1"), feedback("1", 1.0), by_response)
+    [logged] = read_journal(path)
+    assert (logged.reward, logged.paid_usd, logged.latency_s, logged.propensity) == (0.5, 0.004, 1.5, 0.98)
+    assert logged.candidates[logged.chosen] == "a/large"
+    assert logged.quality.tolist() == [0.3, 0.9]
+
+
+def test_a_metric_can_be_singled_out_as_the_reward(tmp_path: Path) -> None:
+    path = written(tmp_path, decision("1", "l", 1.0), feedback("1", 1.0), feedback("1", 0.2, "tone"))
+    assert read_journal(path, metric="tone")[0].reward == 0.2
+
+
+def test_rewarded_decisions_become_outcomes_with_their_propensity(tmp_path: Path) -> None:
+    path = written(tmp_path, decision("1", "a/small", 0.02), feedback("1", 1.0), decision("2", "a/large", 0.98))
+    table = journal_outcomes(read_journal(path)).table
+    assert table.select("model", "score", "propensity").rows() == [("a/small", 1.0, 0.02)]
+
+
+def test_another_policy_is_valued_by_the_router_from_the_journalled_forecasts(tmp_path: Path) -> None:
+    records = []
+    for i in range(8):  # half were explored: the small model earns 0.25, the large one 1
+        small = i % 2 == 0
+        records += [
+            decision(str(i), "a/small" if small else "a/large", 0.5),
+            feedback(str(i), 0.25 if small else 1.0),
+        ]
+    log = read_journal(written(tmp_path, *records))
+    best = evaluate_policy(log, RoutingOptions(policy="best", explore=False))
+    assert best.snips == pytest.approx(1.0)
+    assert best.ips == pytest.approx(1.0)
+    assert best.effective_sample_size == pytest.approx(4)
+    cheapest = evaluate_policy(log, RoutingOptions(cost_quality_tradeoff=10, explore=False))
+    assert cheapest.snips == pytest.approx(0.25)
+
+
+def test_a_journal_without_feedback_cannot_value_anything(tmp_path: Path) -> None:
+    log = read_journal(written(tmp_path, decision("1", "a/large", 1.0)))
+    with pytest.raises(InvalidReplayError, match="feedback"):
+        evaluate_policy(log, RoutingOptions(policy="best"))
+    with pytest.raises(InvalidOutcomesError, match="/v1/feedback"):
+        journal_outcomes(log)
+
+
+def test_ineligible_candidates_stay_ineligible(tmp_path: Path) -> None:
+    record = decision("1", "a/small", 1.0)
+    record["candidates"][1]["eligible"] = False  # type: ignore[index]
+    log = read_journal(written(tmp_path, record, feedback("1", 0.5)))
+    assert evaluate_policy(log, RoutingOptions(policy="best", explore=False)).snips == 0.5
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("{", "line 2 is not JSON"),
+        ("[1]", "line 2 is no journal record"),
+        ('{"decision_id": "2", "candidates": [], "chosen": "x"}', "has no candidates"),
+        ('{"decision_id": "2", "candidates": [{"id": "a/b"}], "chosen": "x"}', "'x' is not among its candidates"),
+    ],
+)
+def test_a_damaged_journal_names_the_place(tmp_path: Path, line: str, problem: str) -> None:
+    path = written(tmp_path, decision("1", "a/large", 1.0))
+    path.write_text(path.read_text() + line + "\n")
+    with pytest.raises(InvalidOutcomesError, match=problem):
+        read_journal(path)
+
+
+def test_a_journal_is_told_from_outcomes_by_its_first_line(tmp_path: Path) -> None:
+    assert is_journal(written(tmp_path, decision("1", "a/large", 1.0)))
+    outcomes = tmp_path / "outcomes.jsonl"
+    outcomes.write_text('{"prompt": "p", "model": "m", "score": 1}\n')
+    assert not is_journal(outcomes)
+    assert not is_journal(tmp_path / "table.parquet")
+
+
+def test_unknown_numbers_stay_unknown(tmp_path: Path) -> None:
+    record = decision("1", "a/large", 1.0)
+    record["candidates"][0]["cost_usd"] = None  # type: ignore[index]
+    [logged] = read_journal(written(tmp_path, record))
+    assert np.isnan(logged.cost_usd[0])
+    assert logged.paid_usd is None

@@ -1,0 +1,74 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from eval.contenders import LearnedContender
+from eval.folds import Folds
+from eval.learners import TfidfRidge
+from eval.replay import operating_points, replay
+from eval.summary import Summary, summarise
+
+from .tables import specialists
+from .test_replay import Lengths
+
+
+@pytest.fixture(scope="module")
+def summary() -> Summary:
+    table = specialists()
+    contender = LearnedContender(learner=TfidfRidge(alpha=1.0), features=Lengths())
+    folds = Folds.by_group(table, n_folds=3, seed=0)
+    replayed = replay(table, [contender], folds, points=operating_points(knob=(0.0, 5.0, 10.0)), split="3-fold")
+    return summarise(replayed, n_resamples=200)
+
+
+def test_the_best_single_model_is_named_and_has_no_gain_over_itself(summary: Summary) -> None:
+    best = next(p for p in summary.points if p.name == "best_single")
+    assert (summary.best_single, best.cost_share, best.gain) == ("sage", 1, 0)
+    assert (best.gain_interval.lower, best.gain_interval.upper) == (0, 0)
+    assert best.most_chosen_share == 1  # collapsed, by definition
+
+
+def test_a_router_that_tells_the_kinds_apart_costs_a_tenth_at_equal_quality(summary: Summary) -> None:
+    curve = summary.curves[0]
+    assert curve.name == "tfidf_ridge"
+    assert curve.peak == curve.score_at_best_single_cost == 1
+    assert curve.equal_quality_cost == pytest.approx(0.1)
+    assert curve.equal_quality_interval.upper == pytest.approx(0.1)
+
+
+def test_mixing_single_models_needs_the_dear_one_to_equal_it(summary: Summary) -> None:
+    mixture = next(c for c in summary.curves if c.name == "mixture_of_single_models")
+    assert mixture.equal_quality_cost == pytest.approx(1)
+    assert mixture.calibration_error is None
+
+
+def test_the_oracle_finds_the_cheapest_right_model_always_and_chance_one_time_in_three(summary: Summary) -> None:
+    points = {p.name: p for p in summary.points}
+    assert points["oracle"].cheapest_right == 1
+    assert points["oracle"].best_identified == 1
+    assert points["random"].score == pytest.approx(2 / 3, abs=0.12)
+    assert 0.2 < points["random"].cheapest_right < 0.5
+
+
+def test_a_pool_of_three_has_no_pair_measures(summary: Summary) -> None:
+    assert summary.pairs == ()
+
+
+def test_two_models_have_a_recovered_gap_on_each_benchmark() -> None:
+    whole = specialists()
+    pair = replace(
+        whole, pool=whole.pool.select([0, 2]), models=("abacus", "sage"), score=whole.score[:, [0, 2]],
+        cost_usd=whole.cost_usd[:, [0, 2]], benchmark=np.full(len(whole), "both"),
+    )  # fmt: skip
+    contender = LearnedContender(learner=TfidfRidge(alpha=1.0), features=Lengths())
+    folds = Folds.by_group(pair, n_folds=3, seed=0)
+    found = summarise(
+        replay(pair, [contender], folds, points=operating_points(knob=(0.0,)), split="3-fold"), n_resamples=50
+    )
+    ours = next(p for p in found.pairs if p.name == "tfidf_ridge")
+    # half the prompts gain, and they are sent first: recovery rises in a line to 1 at a share of one half
+    assert ours.apgr == pytest.approx(0.75)
+    assert ours.cpt50 == pytest.approx(0.25)
+    assert not math.isnan(ours.apgr_interval.lower)
