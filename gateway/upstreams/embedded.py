@@ -22,7 +22,7 @@ import structlog
 from catalog import Backend, Limits, Price
 from gateway.errors import GatewayError
 
-__all__ = ["EmbeddedModel", "EmbeddedUnavailableError", "find_weights"]
+__all__ = ["EmbeddedModel", "EmbeddedUnavailableError", "embedded_backend", "find_weights"]
 
 log = structlog.get_logger(__name__)
 
@@ -36,20 +36,47 @@ class EmbeddedUnavailableError(GatewayError):
     """The embedded model cannot run here; the message says what to install or to look at."""
 
 
-def find_weights() -> Path:
-    """The model file inside the weights package, found without importing it: its own dependencies are not needed.
+def find_weights(gguf: Path | None = None) -> Path:
+    """The model file: the one named, else the one inside the weights package.
+
+    The package is found without importing it, since its own dependencies are not needed.
 
     Raises:
-        EmbeddedUnavailableError: llama.cpp or the weights are not installed.
+        EmbeddedUnavailableError: llama.cpp or the weights are not installed, or the file named does not exist.
     """
     if find_spec("xllamacpp") is None:
         raise EmbeddedUnavailableError(f"the embedded model needs the package xllamacpp: {_HOW_TO_INSTALL}")
+    if gguf is not None:
+        if not gguf.is_file():
+            raise EmbeddedUnavailableError(f"the embedded model's file does not exist: mend embedded.gguf = {gguf}")
+        return gguf
     spec = find_spec(_WEIGHTS_PACKAGE)
     folders = [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []
     weights = next((path for folder in folders for path in sorted(folder.glob("*.gguf"))), None)
     if weights is None:
         raise EmbeddedUnavailableError(f"the embedded model's weights are not installed: {_HOW_TO_INSTALL}")
     return weights
+
+
+def embedded_backend(
+    gguf: Path, *, profile_id: str, model_name: str, context_tokens: int, slots: int, url: str | None = None
+) -> Backend:
+    """The embedded model as the catalog has it; without `url` it is not running, and can only be decided about."""
+    free = Decimal(0)  # it runs on the machine of whoever asks
+    return Backend(
+        id=f"embedded/{model_name}",
+        profile_id=profile_id,
+        kind="embedded",
+        provider="embedded",
+        model_name=model_name,
+        base_url=f"{url}/v1" if url else None,
+        privacy="local",
+        tier="device",
+        quantization=_quantization(gguf),
+        price=Price(input_usd_per_mtok=free, output_usd_per_mtok=free),
+        context_tokens=context_tokens,
+        limits=Limits(max_concurrency=4 * slots),  # llama.cpp queues what its slots cannot take
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,29 +137,19 @@ class EmbeddedModel:
         if self._url is None:
             self._url = self._read_url(timeout_s)
             threading.Thread(target=self._keep_alive, name="embedded-model", daemon=True).start()
-        return self._backend(self._url)
+        return embedded_backend(
+            self.gguf,
+            profile_id=self.profile_id,
+            model_name=self.model_name,
+            context_tokens=self.context_tokens,
+            slots=self.slots,
+            url=self._url,
+        )
 
     def close(self) -> None:
         """End the child."""
         self._closing = True
         _end(self._process)
-
-    def _backend(self, url: str) -> Backend:
-        free = Decimal(0)  # it runs on the machine of whoever asks
-        return Backend(
-            id=f"embedded/{self.model_name}",
-            profile_id=self.profile_id,
-            kind="embedded",
-            provider="embedded",
-            model_name=self.model_name,
-            base_url=f"{url}/v1",
-            privacy="local",
-            tier="device",
-            quantization=_quantization(self.gguf),
-            price=Price(input_usd_per_mtok=free, output_usd_per_mtok=free),
-            context_tokens=self.context_tokens,
-            limits=Limits(max_concurrency=4 * self.slots),  # llama.cpp queues what its slots cannot take
-        )
 
     def _spawn(self, *, port: int) -> subprocess.Popen[str]:
         return subprocess.Popen(  # noqa: S603 - our own interpreter and our own file

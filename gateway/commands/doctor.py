@@ -1,0 +1,275 @@
+"""`paretogate doctor`: is everything here that serving needs, and if not, what to do about it."""
+
+import asyncio
+import os
+import platform
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import httpx
+import numpy as np
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from catalog import Backend, Catalog, ParetoGateError
+from gateway.journal import JournalReader
+from gateway.refinement import read_measured
+from gateway.settings import Settings, load_settings
+from gateway.startup import find_backends, open_catalog
+from gateway.upstreams.embedded import EmbeddedUnavailableError, find_weights
+from predictors import Query
+from router import RoutingOptions
+
+from .options import AsJson, ConfigFile
+
+__all__ = ["Check", "doctor", "examine"]
+
+_T = TypeVar("_T")
+
+Verdict = Literal["ok", "note", "broken"]
+
+_EXTRAS = (
+    ("litellm", ("litellm",), "providers that do not speak OpenAI's dialect"),
+    ("train", ("polars", "sklearn", "scipy"), "`paretogate train`"),
+    ("eval", ("plotly", "polars"), "`paretogate replay`"),
+    ("encoders", ("sentence_transformers",), "sentence-transformers models as encoders"),
+)
+_COLOURS: Mapping[Verdict, str] = {"ok": "green", "note": "yellow", "broken": "red"}
+_SMALL_DISK_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at. `note` limits what works, `broken` keeps the gateway from serving."""
+
+    subject: str
+    verdict: Verdict
+    detail: str
+    remedy: str | None = None
+
+
+def doctor(
+    *,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    offline: Annotated[bool, typer.Option(help="Ask no backend whether it answers.")] = False,
+) -> None:
+    """Check this installation; exits with 1 where something essential is broken."""
+    checks = tuple(examine(config=config, environ=os.environ, offline=offline))
+    if as_json:
+        typer.echo(orjson.dumps([asdict(check) for check in checks]).decode())
+    else:
+        Console().print(_table(checks))
+    if broken := [check.subject for check in checks if check.verdict == "broken"]:
+        typer.echo(f"error: broken: {', '.join(broken)}", err=True)
+        raise typer.Exit(1)
+
+
+def examine(*, config: Path | None, environ: Mapping[str, str], offline: bool) -> Iterator[Check]:
+    """Every check, in the order in which the gateway needs the things."""
+    yield _python()
+    yield from _packages()
+    yield _embedded()
+    yield from _extras()
+    settings = _attempt("configuration", lambda: load_settings(config=config, environ=environ, folder=Path.cwd()))
+    if isinstance(settings, Check):
+        yield settings
+        return
+    yield Check(subject="configuration", verdict="ok", detail=str(config or "defaults and environment"))
+    yield _state_dir(settings)
+    yield _journal(settings)
+    yield _measured(settings)
+    yield _port(settings)
+    catalog = _attempt("catalog", lambda: open_catalog(settings))
+    if isinstance(catalog, Check):
+        yield catalog
+        return
+    yield Check(subject="catalog", verdict="ok", detail=f"{len(catalog)} models, version {catalog.version}")
+    yield _decision(settings, catalog)
+    yield from _backends(settings, catalog, environ, offline=offline)
+
+
+def _python() -> Check:
+    return Check(subject="python", verdict="ok", detail=f"{platform.python_version()} on {platform.machine()}")
+
+
+def _packages() -> Iterator[Check]:
+    names = [
+        requirement.partition(";")[0].strip().partition(">")[0].partition("=")[0].partition("[")[0].strip()
+        for requirement in requires("paretogate") or ()
+        if "extra ==" not in requirement
+    ]
+    missing = [name for name in names if not _installed(name)]
+    if missing:
+        remedy = f"pip install {' '.join(missing)}"
+        yield Check(subject="packages", verdict="broken", detail=f"missing: {', '.join(missing)}", remedy=remedy)
+    else:
+        yield Check(
+            subject="packages", verdict="ok", detail=f"paretogate {version('paretogate')} and {len(names)} more"
+        )
+
+
+def _embedded() -> Check:
+    try:
+        weights = find_weights()
+    except EmbeddedUnavailableError as exc:
+        problem, _, remedy = str(exc).partition(": ")
+        return Check(subject="embedded model", verdict="note", detail=problem, remedy=remedy)
+    return Check(subject="embedded model", verdict="ok", detail=weights.name)
+
+
+def _extras() -> Iterator[Check]:
+    for extra, modules, purpose in _EXTRAS:
+        missing = [module for module in modules if find_spec(module) is None]
+        yield (
+            Check(
+                subject=f"extra {extra}",
+                verdict="note",
+                detail=f"without {', '.join(missing)}: no {purpose}",
+                remedy=f"pip install 'paretogate[{extra}]'",
+            )
+            if missing
+            else Check(subject=f"extra {extra}", verdict="ok", detail=purpose)
+        )
+
+
+def _state_dir(settings: Settings) -> Check:
+    folder = settings.state_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+        free = shutil.disk_usage(folder).free
+    except OSError as exc:
+        return Check(
+            subject="state directory",
+            verdict="broken",
+            detail=f"{folder}: {exc.strerror}",
+            remedy="make it writable, or set state.dir (PARETOGATE_STATE__DIR)",
+        )
+    detail = f"{folder}, {free / (1 << 30):.1f} GiB free"
+    if free < _SMALL_DISK_BYTES:
+        return Check(subject="state directory", verdict="note", detail=detail, remedy="free some space for the journal")
+    return Check(subject="state directory", verdict="ok", detail=detail)
+
+
+def _journal(settings: Settings) -> Check:
+    if not settings.journal_path.exists():
+        return Check(subject="journal", verdict="ok", detail="empty: nothing was served yet")
+
+    def count() -> Mapping[str, int]:
+        with JournalReader(settings.journal_path) as reader:
+            return reader.counts()
+
+    counts = _attempt("journal", count)
+    if isinstance(counts, Check):
+        return counts
+    detail = ", ".join(f"{count} {table}" for table, count in counts.items())
+    return Check(subject="journal", verdict="note" if counts["damaged"] else "ok", detail=detail)
+
+
+def _measured(settings: Settings) -> Check:
+    measured = _attempt("measured facts", lambda: read_measured(settings.measured_path))
+    if isinstance(measured, Check):
+        return measured
+    return Check(subject="measured facts", verdict="ok", detail=f"{len(measured)} backends measured")
+
+
+def _port(settings: Settings) -> Check:
+    host, port = settings.server.host, settings.server.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as exc:
+            return Check(
+                subject="port",
+                verdict="note",
+                detail=f"{host}:{port}: {exc.strerror}",
+                remedy="a gateway may be running there already; else choose another by --port or server.port",
+            )
+    return Check(subject="port", verdict="ok", detail=f"{host}:{port} is free")
+
+
+def _decision(settings: Settings, catalog: Catalog) -> Check:
+    def decide() -> str:
+        from gateway.app import serving_factory  # noqa: PLC0415 - what it loads is itself checked here
+
+        serving = serving_factory(settings, catalog)((), also=("all",))
+        query = Query.from_prompt("What is 2 + 2?")
+        decision = serving.router.decide(query, RoutingOptions(explore=False), rng=np.random.default_rng(0))
+        return f"{serving.source.version}; {decision.chosen.profile.id} of {len(serving.pool)} would answer 2 + 2"
+
+    said = _attempt("predictor", decide)
+    return said if isinstance(said, Check) else Check(subject="predictor", verdict="ok", detail=said)
+
+
+def _backends(settings: Settings, catalog: Catalog, environ: Mapping[str, str], *, offline: bool) -> Iterator[Check]:
+    found = _attempt("backends", lambda: find_backends(settings, environ=environ, catalog=catalog))
+    if isinstance(found, Check):
+        yield found
+        return
+    for finding in found.findings:
+        if not finding.joined:
+            yield Check(subject=finding.subject, verdict="note", detail=finding.detail)
+    if not found.backends and find_spec("xllamacpp") is None:
+        remedy = "set a provider's key, name one in [[backends]], or install the embedded model"
+        yield Check(subject="backends", verdict="note", detail="nothing could answer a request", remedy=remedy)
+        return
+    yield Check(subject="backends", verdict="ok", detail=f"{len(found.backends)} beside the embedded model")
+    if not offline:
+        yield from asyncio.run(_reach(found.backends, environ))
+
+
+async def _reach(backends: Iterable[Backend], environ: Mapping[str, str]) -> list[Check]:
+    endpoints = {backend.base_url: backend for backend in backends if backend.base_url}  # one question per endpoint
+    async with httpx.AsyncClient(timeout=5.0) as client:
+        return await asyncio.gather(*(_ask(client, url, backend, environ) for url, backend in endpoints.items()))
+
+
+async def _ask(client: httpx.AsyncClient, url: str, backend: Backend, environ: Mapping[str, str]) -> Check:
+    key = environ.get(backend.api_key_env or "")
+    headers = {**backend.headers, **({"authorization": f"Bearer {key}"} if key else {})}
+    try:
+        answer = await client.get(f"{url}/models", headers=headers)
+    except httpx.HTTPError as exc:
+        remedy = "start it, mend base_url, or open the way to it"
+        return Check(subject=url, verdict="note", detail=f"unreachable: {type(exc).__name__}", remedy=remedy)
+    if answer.status_code in {401, 403}:
+        remedy = f"check the key in {backend.api_key_env}" if backend.api_key_env else "set api_key_env"
+        return Check(subject=url, verdict="note", detail=f"refuses the key ({answer.status_code})", remedy=remedy)
+    return Check(subject=url, verdict="ok", detail=f"answers ({answer.status_code})")
+
+
+def _attempt(subject: str, call: Callable[[], _T]) -> _T | Check:
+    try:
+        return call()
+    except (ParetoGateError, ImportError, OSError) as exc:
+        return Check(subject=subject, verdict="broken", detail=f"{exc}", remedy="see the message")
+
+
+def _installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _table(checks: Iterable[Check]) -> Table:
+    table = Table(show_header=False, box=None, padding=(0, 1))
+    for check in checks:
+        colour = _COLOURS[check.verdict]
+        remedy = f"\n[dim]{check.remedy}[/dim]" if check.remedy else ""
+        table.add_row(f"[{colour}]{check.verdict}[/{colour}]", check.subject, f"{check.detail}{remedy}")
+    return table

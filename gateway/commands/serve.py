@@ -1,0 +1,195 @@
+"""`paretogate serve`: find what can answer, say so, and open the door."""
+
+import contextlib
+import os
+import shlex
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import structlog
+import typer
+
+from catalog import Backend, Catalog, ParetoGateError
+from gateway.refinement import watch
+from gateway.settings import Settings, load_settings
+from gateway.startup import Finding, Found, find_backends, open_catalog, start_embedded
+from gateway.telemetry import configure_logging
+from gateway.upstreams.embedded import EmbeddedModel, EmbeddedUnavailableError
+
+from .options import AsJson, ConfigFile
+from .refine import refinement_pass
+
+__all__ = ["AddressTakenError", "gathered", "open_socket", "serve"]
+
+log = structlog.get_logger(__name__)
+
+_BACKLOG = 2048
+_GRACE_S = 10  # for requests in flight when the gateway is told to stop
+
+
+class AddressTakenError(ParetoGateError):
+    """The address cannot be listened on."""
+
+    def __init__(self, *, host: str, port: int, problem: str) -> None:
+        super().__init__(
+            f"cannot listen on {host}:{port}: {problem}; stop what runs there, or choose another by --port"
+        )
+        self.host, self.port = host, port
+
+
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.  [127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on, 0 for any free one.  [8321]")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes.  [1]", min=1)] = None,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start the gateway: an OpenAI-compatible server that chooses a model for each prompt."""
+    flags = {"server": {"host": host, "port": port, "workers": workers}}
+    settings = load_settings(config=config, environ=os.environ, flags=flags, folder=Path.cwd())
+    configure_logging(level=settings.telemetry.log_level, style=settings.telemetry.log_format)
+    door = open_socket(settings.server.host, settings.server.port)
+    catalog = open_catalog(settings)
+    with gathered(settings, catalog, os.environ) as found, _refining(settings, found.catalog):
+        _announce(found, door, settings, as_json=as_json)
+        _run(settings, found, door)
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """A listening socket, so that a taken port is known before anything else is started.
+
+    Raises:
+        AddressTakenError: somebody else listens there, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    door = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind((host, port))
+        door.listen(_BACKLOG)
+    except OSError as exc:
+        door.close()
+        raise AddressTakenError(host=host, port=port, problem=exc.strerror or str(exc)) from exc
+    door.set_inheritable(True)
+    return door
+
+
+@contextlib.contextmanager
+def gathered(settings: Settings, catalog: Catalog, environ: Mapping[str, str]) -> Iterator[Found]:
+    """Every backend that can answer; the embedded model runs for as long as this is open."""
+    started = start_embedded(settings, catalog)
+    try:
+        embedded = _ready(started, settings) if isinstance(started, EmbeddedModel) else started
+        yield find_backends(settings, environ=environ, catalog=catalog, embedded=embedded)
+    finally:
+        if isinstance(started, EmbeddedModel):
+            started.close()
+
+
+def _ready(model: EmbeddedModel, settings: Settings) -> Backend | Finding:
+    try:
+        return model.wait()
+    except EmbeddedUnavailableError as exc:
+        if settings.embedded.enabled == "on":
+            raise
+        return Finding(subject="embedded model", joined=False, detail=str(exc))
+
+
+@contextlib.contextmanager
+def _refining(settings: Settings, catalog: Catalog) -> Iterator[None]:
+    """Learn from our own journal in the background."""
+    if settings.learning.refine_every_s == 0:
+        yield
+        return
+    stop = threading.Event()
+
+    def run() -> None:
+        try:
+            watch(
+                partial(refinement_pass, settings, catalog),
+                every_s=settings.learning.refine_every_s,
+                stop=stop,
+                report=lambda done: log.info("refined", new_outcomes=done.new_outcomes),
+            )
+        except (ParetoGateError, OSError) as exc:
+            log.error("refinement_ended", reason=str(exc))  # noqa: TRY400 - serving goes on; the reason says enough
+
+    thread = threading.Thread(target=run, name="refinement", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=5)
+
+
+def _announce(found: Found, door: socket.socket, settings: Settings, *, as_json: bool) -> None:
+    host, port = door.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if as_json:
+        backends = [{"id": b.id, "model": b.profile_id, "kind": b.kind} for b in found.backends]
+        left_out = [{"subject": f.subject, "why": f.detail} for f in found.findings if not f.joined]
+        ready = {"url": url, "pid": os.getpid(), "backends": backends, "left_out": left_out}
+        typer.echo(orjson.dumps(ready).decode())
+        return
+    for finding in found.findings:
+        typer.echo(f"  {finding}", err=True)
+    if not found.backends:
+        typer.echo("  no backend: only decisions can be made (POST /routing/v1/chat/completions)", err=True)
+    typer.echo(f"journal: {settings.journal_path} (prompts: {settings.journal.prompts})", err=True)
+    typer.echo(f"serving on {url} with {len(found.catalog)} models in the catalog; try:\n\n{_example(url)}\n", err=True)
+
+
+def _example(url: str) -> str:
+    body = {"model": "auto", "messages": [{"role": "user", "content": "Name three primary colours."}]}
+    return (
+        f"  curl -i {url}/v1/chat/completions -H 'content-type: application/json' \\\n"
+        f"    -d {shlex.quote(orjson.dumps(body).decode())}"
+    )
+
+
+def _run(settings: Settings, found: Found, door: socket.socket) -> None:
+    import uvicorn  # noqa: PLC0415 - a taken port or a wrong key is told before the server is loaded
+    from uvicorn.supervisors import Multiprocess  # noqa: PLC0415
+
+    several = settings.server.workers > 1
+    config = uvicorn.Config(
+        partial(_worker, settings, _embedded(found)) if several else partial(_app, settings, found),
+        factory=True,
+        workers=settings.server.workers,
+        loop="auto",  # uvloop and httptools where they are installed
+        http="auto",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    server = uvicorn.Server(config)
+    if several:
+        Multiprocess(config, target=server.run, sockets=[door]).run()
+    else:
+        server.run(sockets=[door])
+
+
+def _app(settings: Settings, found: Found) -> Any:  # noqa: ANN401 - an ASGI application, which uvicorn types so
+    from gateway.app import build  # noqa: PLC0415
+
+    return build(settings, catalog=found.catalog, backends=found.backends, environ=os.environ)
+
+
+def _worker(settings: Settings, embedded: Backend | None) -> Any:  # noqa: ANN401 - as above
+    """The app of one of several processes, which looks around by itself; only the embedded model is shared."""
+    configure_logging(level=settings.telemetry.log_level, style=settings.telemetry.log_format)
+    catalog = open_catalog(settings)
+    return _app(settings, find_backends(settings, environ=os.environ, catalog=catalog, embedded=embedded))
+
+
+def _embedded(found: Found) -> Backend | None:
+    return next((replace(b, headers={}) for b in found.backends if b.kind == "embedded"), None)
