@@ -3,14 +3,19 @@
 from .constraints import Constraints
 from .decision import Bools, Decision, Screening
 from .errors import InvalidRoutingError, NoEligibleModelError, RoutingError
+from .explain import explain, shadow_prices
 from .fake import FixedForecasts, forecast_of
+from .flags import Reading, read_options
+from .goals import GOALS
 from .options import OnInfeasible, RoutingOptions
 from .pareto import hypervolume, non_dominated
 from .policies import PRESETS, Policy
+from .record import decision_record, routing_record
 from .router import Decider, Router
 from .session import SessionState
 
 __all__ = [
+    "GOALS",
     "PRESETS",
     "Bools",
     "Constraints",
@@ -21,12 +26,18 @@ __all__ = [
     "NoEligibleModelError",
     "OnInfeasible",
     "Policy",
+    "Reading",
     "Router",
     "RoutingError",
     "RoutingOptions",
     "Screening",
     "SessionState",
+    "decision_record",
+    "explain",
     "forecast_of",
     "hypervolume",
     "non_dominated",
+    "read_options",
+    "routing_record",
+    "shadow_prices",
 ]

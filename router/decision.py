@@ -45,7 +45,8 @@ class Decision:
     explored: bool
     policy: str
     reason: str  # short code: "pareto", "explored", "session", "only_candidate", "cheapest_relaxed", ...
-    relaxed: str | None = None  # the constraint that gave way under on_infeasible
+    relaxed: str | None = None  # the constraints that gave way under on_infeasible
+    value: Floats | None = None  # (n_candidates,), the utility of the ineligible too: what a constraint keeps away
 
     @property
     def chosen(self) -> PoolEntry:

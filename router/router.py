@@ -108,6 +108,7 @@ class Router:
             explored=reason == "explored",
             policy=options.policy,
             reason=reason,
+            value=valuation.utility,
         )
 
     def _relaxed(

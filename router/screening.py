@@ -250,8 +250,12 @@ def _region_fits(region: str, wanted: frozenset[str]) -> bool:
     return any(name == w.casefold() or name.startswith(f"{w.casefold()}-") for w in wanted)
 
 
-def _any_glob(name: str, globs: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, glob) for glob in globs)
+def _model_names(entry: PoolEntry) -> tuple[str, ...]:
+    return (entry.profile.id, *entry.profile.aliases)
+
+
+def _any_glob(names: Sequence[str], globs: Sequence[str]) -> bool:
+    return any(name == glob or fnmatchcase(name, glob) for name in names for glob in globs)
 
 
 _Fact = tuple[Callable[[PoolEntry], Any], Callable[[Any, Any], bool]]  # the fact, and whether it fits the limit
@@ -269,6 +273,6 @@ _FACTS: dict[str, _Fact] = {
         lambda e: (e.backend and e.backend.quantization) or "unknown",  # a kind of its own, as OpenRouter has it
         lambda quantization, admitted: quantization in admitted,
     ),
-    "models.allow": (lambda e: e.profile.id, _any_glob),
-    "models.deny": (lambda e: e.profile.id, lambda name, globs: not _any_glob(name, globs)),
+    "models.allow": (_model_names, _any_glob),
+    "models.deny": (_model_names, lambda names, globs: not _any_glob(names, globs)),
 }

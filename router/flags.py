@@ -1,0 +1,127 @@
+"""All the ways a caller can say how a request shall be routed, read into one canonical form.
+
+The body beats a header, a header beats the model's alias, an alias beats a flag in the prompt; within the body two
+dialects must agree. What is consumed here is named, so that it never reaches a backend.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from .dialects import BODY_KEYS, foreign_wish
+from .errors import InvalidRoutingError
+from .options import RoutingOptions
+from .policies import PRESETS
+from .prompt_flags import read_prompt_flags
+from .wish import Wish, combined, options_of, read_routing, require_from_text
+
+__all__ = ["Reading", "read_options"]
+
+_HEADER_PREFIX = "x-paretogate-"
+_HEADERS = ("x-paretogate-policy", "x-paretogate-require")
+_AUTO = ("auto", "paretogate/auto")
+_SUFFIXES = {"floor": "cheap", "nitro": "fast"}  # OpenRouter's: the cheapest, or the fastest, that serves this model
+_DEFAULT = RoutingOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a request says about its routing."""
+
+    options: RoutingOptions
+    target: str | None  # the one model that is named, None when the router shall choose
+    consumed: frozenset[str] = frozenset()  # top-level keys of the body to take out before it is forwarded
+    messages: Sequence[object] | None = None  # the messages without their flags, None when they had none
+
+
+def read_options(
+    *,
+    model: str,
+    body: Mapping[str, object],
+    headers: Mapping[str, str],
+    policies: Collection[str] = (),
+    allow_prompt_flags: bool = False,
+) -> Reading:
+    """Read every way of saying things.
+
+    Args:
+        model: the body's model: an alias such as `auto:cheap`, or a model's name.
+        body: the request, as parsed.
+        headers: the request's headers, their names in lower case.
+        policies: names of the operator's own policies, beside the presets.
+        allow_prompt_flags: whether `[Flag: ...]` in a message is read and taken out, or is mere text.
+
+    Raises:
+        InvalidRoutingError: a key is unknown, a value impossible, or two wishes contradict each other.
+    """
+    target, alias = _read_alias(model, policies)
+    foreign = foreign_wish(body) if not _FOREIGN.isdisjoint(body) else ()
+    said = _read_headers(headers)
+    flags, messages = read_prompt_flags(body.get("messages")) if allow_prompt_flags else ({}, None)
+    if not (foreign or alias or said or flags) and body.get("routing") is None:
+        return Reading(options=_DEFAULT, target=target, consumed=_consumed(body, ()))
+    ours = read_routing(body["routing"]) if body.get("routing") is not None else {}
+    wish = _by_precedence(flags, alias, said, combined(("routing", ours), *foreign))
+    options = options_of(wish)
+    _check_policy(options.policy, policies)
+    if target is not None and "models" in body and options.order:  # OpenRouter: the model, then the fallback list
+        options, target = replace(options, order=(target, *(name for name in options.order if name != target))), None
+    return Reading(
+        options=options,
+        target=target,
+        consumed=_consumed(body, foreign),
+        messages=messages,
+    )
+
+
+_FOREIGN = frozenset(BODY_KEYS)
+_EVERY_KEY = _FOREIGN | {"routing"}
+
+
+def _consumed(body: Mapping[str, object], foreign: Sequence[tuple[str, Wish]]) -> frozenset[str]:
+    """What was read, and what is null: some backends refuse a key they do not know whatever it holds."""
+    read = {name for name, _ in foreign} | {"routing"}
+    return frozenset(key for key in _EVERY_KEY.intersection(body) if key in read or body[key] is None)
+
+
+def _read_alias(model: str, policies: Collection[str]) -> tuple[str | None, Wish]:
+    """The named model, or None, and what its alias or suffix wishes."""
+    base, colon, suffix = model.rpartition(":")
+    if model in _AUTO:
+        return None, {}
+    if colon and base in _AUTO:
+        policy = _SUFFIXES.get(suffix, suffix)
+        _check_policy(policy, policies, field="model")
+        return None, {"policy": policy}
+    if colon and suffix in _SUFFIXES:
+        return None, {"policy": _SUFFIXES[suffix], "allow": (base,)}
+    return model, {}
+
+
+def _read_headers(headers: Mapping[str, str]) -> Wish:
+    wish: Wish = {}
+    for name in headers:
+        if name.startswith(_HEADER_PREFIX):
+            if name not in _HEADERS:
+                raise InvalidRoutingError(field=name, problem=f"unknown header; choose from {', '.join(_HEADERS)}")
+            value = headers[name]
+            wish |= {"policy": value.strip()} if name == _HEADERS[0] else require_from_text(value, name)
+    return wish
+
+
+def _by_precedence(*wishes: Wish) -> Wish:
+    """Later ones win, key by key; a knob for money takes the place of the weaker ones' knobs."""
+    merged: Wish = {}
+    for wish in wishes:
+        if not wish.keys().isdisjoint(_MONEY_KNOBS):
+            merged = {key: value for key, value in merged.items() if key not in _MONEY_KNOBS}
+        merged |= wish
+    return merged
+
+
+_MONEY_KNOBS = frozenset({"cost_quality_tradeoff", "willingness_to_pay_usd", "weights"})
+
+
+def _check_policy(name: str, policies: Collection[str], *, field: str = "policy") -> None:
+    if name not in PRESETS and name not in policies:
+        known = ", ".join(sorted({*PRESETS, *policies}))
+        raise InvalidRoutingError(field=field, problem=f"there is no policy {name!r}; choose from {known}")
