@@ -34,12 +34,14 @@ create_with_venv() {
     python=$1
     "$python" -m venv --clear .venv >/dev/null 2>&1 && return
     # Debian keeps ensurepip in a package of its own.
+    package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        say "installing python3-venv"
-        { apt-get update && apt-get install -y --no-install-recommends python3-venv; } >/dev/null 2>&1 || true
+        say "installing $package"
+        { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$package"; } \
+            >/dev/null 2>&1 || true
         "$python" -m venv --clear .venv >/dev/null 2>&1 && return
     fi
-    fail "$python cannot make a virtual environment; run: apt-get install python3-venv (as root), or install uv"
+    fail "$python cannot make a virtual environment; run: apt-get install $package (as root), or install uv"
 }
 
 create() {
