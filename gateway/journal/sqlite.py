@@ -21,7 +21,7 @@ from .errors import JournalError, JournalFullError
 from .prompts import PromptKeeping, keep_prompt
 from .protocol import RecordKind
 from .spool import LeftOver, Spool, adopt_left_overs
-from .store import Store
+from .store import COLUMNS, Store
 
 __all__ = ["SqliteHealth", "SqliteJournal"]
 
@@ -202,11 +202,12 @@ def _name(segment: Path) -> str:
 
 
 def _line(kind: RecordKind, at: float, record: Mapping[str, object]) -> bytes:
-    entry = {"kind": kind, "at": at, "record": record}
+    columns = [record.get(name) for name in COLUMNS[kind]]
+    entry = {"kind": kind, "at": at, "columns": columns, "record": record}
     try:
         return orjson.dumps(entry, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
     except TypeError:  # a lone surrogate, which no UTF-8 can carry: keep the record with a question mark in its place
-        text = json.dumps(entry, ensure_ascii=False, default=_plain)
+        text = json.dumps(entry, ensure_ascii=False, separators=(",", ":"), default=_plain)
         return text.encode("utf-8", "replace") + b"\n"
 
 

@@ -2,7 +2,7 @@
 
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +10,9 @@ from pathlib import Path
 import orjson
 
 from .errors import JournalUnreadableError
+from .protocol import RecordKind
 
-__all__ = ["SCHEMA_VERSION", "Store"]
+__all__ = ["COLUMNS", "RECORD_KEY", "SCHEMA_VERSION", "Store"]
 
 SCHEMA_VERSION = 1
 
@@ -38,21 +39,22 @@ CREATE TABLE IF NOT EXISTS damaged (
 CREATE TABLE IF NOT EXISTS segments (name TEXT PRIMARY KEY, offset INTEGER NOT NULL);
 """
 
+
+# What a line says ahead of its record, so that moving it into a table needs no parsing of the whole.
+COLUMNS: Mapping[RecordKind, tuple[str, ...]] = {
+    "decision": ("time", "decision_id", "tenant", "policy", "chosen"),
+    "outcome": ("time", "decision_id", "response_id", "backend", "status"),
+    "feedback": ("time", "idempotency_key", "decision_id", "response_id", "metric", "value"),
+}
+RECORD_KEY = b',"record":'  # cannot occur in the head: inside a JSON string its quotes would be escaped
+
 _INSERT = {
-    "decision": (
-        """INSERT INTO decisions (time, decision_id, tenant, policy, chosen, record) VALUES (?, ?, ?, ?, ?, ?)
+    "decision": """INSERT INTO decisions (time, decision_id, tenant, policy, chosen, record) VALUES (?, ?, ?, ?, ?, ?)
         ON CONFLICT (decision_id) DO NOTHING""",
-        ("decision_id", "tenant", "policy", "chosen"),
-    ),
-    "outcome": (
-        "INSERT INTO outcomes (time, decision_id, response_id, backend, status, record) VALUES (?, ?, ?, ?, ?, ?)",
-        ("decision_id", "response_id", "backend", "status"),
-    ),
-    "feedback": (
-        """INSERT INTO feedback (time, idempotency_key, decision_id, response_id, metric, value, record)
+    "outcome": """INSERT INTO outcomes (time, decision_id, response_id, backend, status, record)
+        VALUES (?, ?, ?, ?, ?, ?)""",
+    "feedback": """INSERT INTO feedback (time, idempotency_key, decision_id, response_id, metric, value, record)
         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (idempotency_key) DO NOTHING""",
-        ("idempotency_key", "decision_id", "response_id", "metric", "value"),
-    ),
 }
 
 
@@ -143,7 +145,7 @@ class Store:
         except (ValueError, TypeError, KeyError) as exc:
             self.note_damage(segment, offset, line, f"{type(exc).__name__}: {exc}")
             return
-        self._db.execute(_INSERT[row.kind][0], row.values)
+        self._db.execute(_INSERT[row.kind], row.values)
 
 
 class _Transaction:
@@ -158,13 +160,16 @@ class _Transaction:
 
 
 def _read_line(line: bytes) -> _Row:
-    entry = orjson.loads(line)
-    kind, record = entry["kind"], entry["record"]
-    time = _epoch(record.get("time"), otherwise=float(entry["at"]))
-    columns = tuple(_scalar(record.get(name)) for name in _INSERT[kind][1])
-    if kind == "decision" and columns[0] is None:
+    """Only the head is parsed; the record is kept as the bytes that were written."""
+    cut = line.index(RECORD_KEY)
+    head = orjson.loads(line[:cut] + b"}")
+    if not line.endswith(b"}}"):
+        raise ValueError("the line does not end as a record does")
+    kind, columns = head["kind"], head["columns"]
+    if kind == "decision" and columns[1] is None:
         raise ValueError("a decision without decision_id")
-    return _Row(kind, (time, *columns, orjson.dumps(record).decode()))
+    time = _epoch(columns[0], otherwise=float(head["at"]))
+    return _Row(kind, (time, *map(_scalar, columns[1:]), line[cut + len(RECORD_KEY) : -1].decode()))
 
 
 def _epoch(value: object, *, otherwise: float) -> float:

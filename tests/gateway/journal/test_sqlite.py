@@ -158,6 +158,21 @@ def test_what_is_older_than_the_retention_is_forgotten(tmp_path: Path) -> None:
     journal.close_now()
 
 
+def test_bytes_that_are_no_record_are_kept_apart_and_the_rest_is_not_lost(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    left_behind = tmp_path / "spool" / "a-dead-writer"
+    left_behind.mkdir(parents=True)
+    good = b'{"kind":"decision","at":1.0,"columns":[null,"%s",null,null,null],"record":{"decision_id":"%s"}}\n'
+    lines = [good % (b"d1", b"d1"), b"\x00\x00 rubbish\n", good % (b"d2", b"d2"), b'{"kind":"decision","at":1.0,"col']
+    (left_behind / "00000001.jsonl").write_bytes(b"".join(lines))
+    journal = SqliteJournal(path, drain_every_s=0.01)
+    eventually(lambda: not left_behind.exists())
+    journal.close_now()
+    assert stored_ids(path) == ["d1", "d2"]
+    with JournalReader(path) as reader:
+        assert reader.counts()["damaged"] == 2
+
+
 def test_a_lone_surrogate_does_not_lose_the_record(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path / "journal.sqlite3", prompts="full")
     journal.write("decision", {"decision_id": "d1", "query": {"text": "half a \ud83d pair"}})
