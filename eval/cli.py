@@ -19,6 +19,7 @@ __all__ = ["replay"]
 
 _DATA_VARIABLE = "PARETOGATE_DATA"
 _DEFAULT_DATA = "../shared/data"
+_PAGE_WIDTH = 160  # of tables that go to a file or a pipe
 
 
 def replay(
@@ -98,7 +99,7 @@ def _replay_tables(
     if as_json:
         sys.stdout.write(json.dumps([json_report(s) for s in summaries], indent=1) + "\n")
     else:
-        console = Console()
+        console = Console(width=None if sys.stdout.isatty() else _PAGE_WIDTH)
         for summary in summaries:
             console.print(terminal_report(summary))
 
