@@ -1,19 +1,18 @@
-"""From a table of outcomes to the matrices that predictors learn from, and the folds they are judged on."""
+"""From a table of outcomes to the matrices that predictors learn from."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from catalog import Floats
 
 from .errors import InvalidOutcomesError
+from .folds import group_folds
 from .outcomes import Outcomes
 from .quality.protocol import Matrix, TrainingSet
 
-__all__ = ["FeatureExtractor", "group_folds", "rows_of", "training_set"]
+__all__ = ["FeatureExtractor", "group_folds", "training_set"]
 
 
 class FeatureExtractor(Protocol):
@@ -74,30 +73,6 @@ def training_set(
         models=models,
         domain=np.array([_domain(*row) for row in prompts.select("dataset", "benchmark", "domain").iter_rows()]),
         group=np.array(prompts["group_key"].to_list(), dtype=np.str_),
-    )
-
-
-def group_folds(group: npt.NDArray[np.str_], n_folds: int, seed: int = 0) -> npt.NDArray[np.int64]:
-    """The fold of each row, shape (n_rows,), from a hash of its group: the same question is always in the same fold.
-
-    The fold depends on the group's key, the seed and the number of folds alone, so it survives added rows, another
-    order and another machine.
-    """
-    keys, where = np.unique(group, return_inverse=True)
-    digests = [hashlib.sha256(f"{seed}:{key}".encode("utf-8", "surrogatepass")).digest() for key in keys]
-    folds = np.array([int.from_bytes(d[:8], "big") % n_folds for d in digests], dtype=np.int64)  # (n_groups,)
-    return folds[where]
-
-
-def rows_of(training: TrainingSet, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> TrainingSet:
-    """The same models on some of the prompts; rows as a mask or as indices."""
-    return TrainingSet(
-        features=training.features[rows],
-        score=training.score[rows],
-        models=training.models,
-        domain=training.domain[rows],
-        group=training.group[rows],
-        profile_features=training.profile_features,
     )
 
 

@@ -1,5 +1,6 @@
 """The coordinates in which prompts are compared: standardised features, and what the prompt is about."""
 
+import weakref
 from typing import Self
 
 import numpy as np
@@ -26,15 +27,22 @@ class PromptBasis:
     def __init__(self, *, topic_weight: float = 15.0, topics: Topics | None = None) -> None:
         self.topic_weight = topic_weight
         self.topics = topics or Topics()
+        self._fitted_on: weakref.ref[Matrix] | None = None
 
     def fit(self, features: Matrix, domain: npt.NDArray[np.str_]) -> Self:
-        """Learn centre, scale and topics from (n_prompts, dim) features and their domains (n_prompts,)."""
+        """Learn centre, scale and topics from (n_prompts, dim) features and their domains (n_prompts,).
+
+        Fitting again on the very same array is free, so that the members of an ensemble can share a basis.
+        """
+        if self._fitted_on is not None and self._fitted_on() is features:
+            return self
         self.centre_: Floats = features.mean(axis=0)  # (dim,)
         spread = float(np.sqrt(np.mean((features - self.centre_) ** 2)))
         self.scale_ = _SPREAD / spread if spread > 0 else 1.0
         standard = (features - self.centre_) * self.scale_
         self.topics.fit(standard, domain)
         self.topic_centre_: Floats = self.topics.predict(standard).mean(axis=0)  # (n_topics,)
+        self._fitted_on = weakref.ref(features)
         return self
 
     @property

@@ -1,6 +1,6 @@
 """What every quality predictor can do, whatever is inside."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 import numpy as np
@@ -23,6 +23,16 @@ class TrainingSet:
     domain: npt.NDArray[np.str_]  # (n_prompts,): "dataset/benchmark[/domain]"
     group: npt.NDArray[np.str_]  # (n_prompts,): split on this, never on rows
     profile_features: Matrix | None = None  # (n_models, n_features), from predictors.quality.cold_start
+
+    def only(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "TrainingSet":
+        """The same models on some of the prompts, given by a mask or by indices."""
+        return replace(
+            self,
+            features=self.features[rows],
+            score=self.score[rows],
+            domain=self.domain[rows],
+            group=self.group[rows],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
