@@ -2,8 +2,11 @@
 
 ParetoGateError
 └── GatewayError
-    ├── InvalidSettingsError      a configuration key or value is wrong                  (ValueError)
+    ├── InvalidSettingsError      a configuration key or value is wrong; in settings.py  (ValueError)
     ├── InvalidRequestError       the client's request is malformed                      (ValueError)
+    ├── BodyTooLargeError         the client's request is larger than the limit
+    ├── NotFoundError             no such door, or no such model
+    ├── OverloadedError           too many requests at once, or every backend is resting
     ├── UpstreamError             a backend failed
     │   ├── UpstreamUnreachableError   refused, reset, name not found
     │   ├── UpstreamTimeoutError       too slow to connect, to start or to go on
@@ -12,10 +15,243 @@ ParetoGateError
     └── AllBackendsFailedError    every backend of the ranking failed
 """
 
-from catalog import ParetoGateError
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-__all__ = ["GatewayError"]
+from catalog import ParetoGateError, UnknownModelError
+from router import InvalidRoutingError, NoEligibleModelError
+
+__all__ = [
+    "AllBackendsFailedError",
+    "BodyTooLargeError",
+    "ErrorReply",
+    "GatewayError",
+    "InvalidRequestError",
+    "NotFoundError",
+    "OverloadedError",
+    "UpstreamError",
+    "UpstreamProtocolError",
+    "UpstreamStatusError",
+    "UpstreamTimeoutError",
+    "UpstreamUnreachableError",
+    "anthropic_error",
+    "openai_error",
+    "reply_to",
+]
+
+_CLIENTS_FAULT = frozenset({400, 413, 422})  # what a backend says about the request itself is passed on
 
 
 class GatewayError(ParetoGateError):
     """Something at the door or beyond it is wrong."""
+
+
+class InvalidRequestError(GatewayError, ValueError):
+    """The client's request is malformed; `param` names the field."""
+
+    def __init__(self, message: str, *, param: str | None = None, code: str = "invalid_request") -> None:
+        super().__init__(message)
+        self.param, self.code = param, code
+
+
+class BodyTooLargeError(GatewayError):
+    """The body is larger than the operator allows."""
+
+    def __init__(self, *, limit_bytes: int) -> None:
+        super().__init__(f"the body is larger than {limit_bytes} bytes; shorten it, or raise server.max_body_bytes")
+        self.limit_bytes = limit_bytes
+
+
+class NotFoundError(GatewayError):
+    """Nothing lives at that address."""
+
+
+class OverloadedError(GatewayError):
+    """No place for this request now; `retry_after_s` says when to come back."""
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class UpstreamError(GatewayError):
+    """A backend failed; the kind of failure is the class, and `reason` is its word in metrics and records."""
+
+    reason = "failed"
+
+    def __init__(self, message: str, *, backend_id: str) -> None:
+        super().__init__(f"backend {backend_id} {message}")
+        self.backend_id = backend_id
+
+
+class UpstreamUnreachableError(UpstreamError):
+    """Refused, reset, or its name is not found."""
+
+    reason = "unreachable"
+
+
+class UpstreamTimeoutError(UpstreamError):
+    """Too slow to connect, to start or to go on."""
+
+    reason = "timeout"
+
+    def __init__(self, *, backend_id: str, phase: str, after_s: float) -> None:
+        super().__init__(
+            f"gave no {phase} within {after_s:g} s; raise its limit or route around it", backend_id=backend_id
+        )
+        self.phase, self.after_s = phase, after_s
+
+
+class UpstreamStatusError(UpstreamError):
+    """Answered with an error status. `detail` is its own error object, which may speak of the request."""
+
+    reason = "status"
+
+    def __init__(
+        self,
+        *,
+        backend_id: str,
+        status: int,
+        retry_after_s: float | None = None,
+        detail: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(f"answered with status {status}", backend_id=backend_id)
+        self.status, self.retry_after_s = status, retry_after_s
+        self.detail: Mapping[str, object] = detail or {}
+
+    @property
+    def is_about_the_request(self) -> bool:
+        """No other backend would judge it differently, and a retry would not help."""
+        return self.status in _CLIENTS_FAULT
+
+
+class UpstreamProtocolError(UpstreamError):
+    """Answered with something that is not an answer."""
+
+    reason = "protocol"
+
+
+class AllBackendsFailedError(GatewayError):
+    """Every backend that was allowed to answer failed."""
+
+    def __init__(self, failures: Sequence[UpstreamError]) -> None:
+        tried = "; ".join(str(failure) for failure in failures)
+        super().__init__(f"no backend could answer: {tried}")
+        self.failures = tuple(failures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorReply:
+    """What the client is told, before it takes the shape of the client's own protocol."""
+
+    status: int
+    kind: str  # OpenAI's `type`
+    code: str
+    message: str
+    param: str | None = None
+    retry_after_s: float | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+def reply_to(error: BaseException) -> ErrorReply:  # noqa: C901, PLR0911 - one table, one line of thought per row
+    """The one table from an error to its status, type and code. What is not ours says nothing about itself."""
+    match error:
+        case InvalidRequestError():
+            return _invalid(str(error), code=error.code, param=error.param)
+        case InvalidRoutingError():
+            return _invalid(str(error), code="invalid_routing", param=error.field)
+        case BodyTooLargeError():
+            return ErrorReply(status=413, kind="invalid_request_error", code="request_too_large", message=str(error))
+        case UnknownModelError():
+            return _not_found(str(error), code="unknown_model", param="model")
+        case NotFoundError():
+            return _not_found(str(error), code="not_found")
+        case NoEligibleModelError():
+            extra = {"rejections": error.rejections, "closest": error.closest}
+            return ErrorReply(
+                status=422, kind="invalid_request_error", code="no_eligible_model", message=str(error), extra=extra
+            )
+        case OverloadedError():
+            return ErrorReply(
+                status=503,
+                kind="overloaded_error",
+                code="overloaded",
+                message=str(error),
+                retry_after_s=error.retry_after_s,
+            )
+        case UpstreamError():
+            return _upstream((error,), str(error))
+        case AllBackendsFailedError():
+            return _upstream(error.failures, str(error))
+        case GatewayError():  # ours, such as a full journal that was told to refuse: nothing the client did
+            return ErrorReply(
+                status=503,
+                kind="api_error",
+                code="unavailable",
+                message="the gateway cannot serve this now; its log says why",
+                retry_after_s=5.0,
+            )
+        case _:
+            return ErrorReply(
+                status=500, kind="api_error", code="internal_error", message="something went wrong here; it is logged"
+            )
+
+
+def openai_error(reply: ErrorReply) -> dict[str, object]:
+    """The body that OpenAI's clients read."""
+    error = {"message": reply.message, "type": reply.kind, "param": reply.param, "code": reply.code, **reply.extra}
+    return {"error": error}
+
+
+_ANTHROPIC_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+}
+
+
+def anthropic_error(reply: ErrorReply, *, request_id: str) -> dict[str, object]:
+    """The body that Anthropic's clients read."""
+    error = {"type": _ANTHROPIC_TYPES.get(reply.status, "api_error"), "message": reply.message, **reply.extra}
+    return {"type": "error", "error": error, "request_id": request_id}
+
+
+def _invalid(message: str, *, code: str, param: str | None) -> ErrorReply:
+    return ErrorReply(status=400, kind="invalid_request_error", code=code, message=message, param=param)
+
+
+def _not_found(message: str, *, code: str, param: str | None = None) -> ErrorReply:
+    return ErrorReply(status=404, kind="not_found_error", code=code, message=message, param=param)
+
+
+def _upstream(failures: Sequence[UpstreamError], message: str) -> ErrorReply:
+    """The last word of the backends, as the client should act on it."""
+    last = failures[-1] if failures else None
+    if isinstance(last, UpstreamStatusError) and last.is_about_the_request:
+        said = last.detail.get("message")
+        param, code = last.detail.get("param"), last.detail.get("code")
+        return ErrorReply(
+            status=last.status,
+            kind="invalid_request_error",
+            code=code if isinstance(code, str) else "rejected_by_model",
+            message=said if isinstance(said, str) else message,
+            param=param if isinstance(param, str) else None,
+        )
+    limited = [f for f in failures if isinstance(f, UpstreamStatusError) and f.status == 429]
+    if failures and len(limited) == len(failures):
+        waits = [f.retry_after_s for f in limited if f.retry_after_s is not None]
+        return ErrorReply(
+            status=429,
+            kind="rate_limit_error",
+            code="rate_limit_exceeded",
+            message=message,
+            retry_after_s=min(waits, default=None),
+        )
+    if failures and all(isinstance(f, UpstreamTimeoutError) for f in failures):
+        return ErrorReply(status=504, kind="api_error", code="upstream_timeout", message=message)
+    return ErrorReply(status=502, kind="api_error", code="upstream_failed", message=message)

@@ -1,0 +1,257 @@
+"""Where the parts are joined: one ASGI application out of settings, candidates, a journal and upstreams.
+
+Hot doors are plain ASGI, in front; a framework behind them serves everything else and describes all of it.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from catalog import Backend, Catalog, ParetoGateError
+from predictors import Forecaster
+from router import PRESETS, Router
+
+from .dispatch import Clocks, Dispatcher
+from .errors import ErrorReply, openai_error, reply_to
+from .journal import Journal, SqliteJournal
+from .policies import configured_policies
+from .refinement import MeasuredFileError, apply_measured, read_measured
+from .routes.chat import ChatDoor, DecisionDoor
+from .routes.dashboard import dashboard_routes
+from .routes.feedback import feedback_routes
+from .routes.models import models_routes
+from .routes.openapi import hot_paths
+from .routes.operations import operations_routes
+from .routes.pools import PoolShelf
+from .serving import Serving, ServingFactory
+from .settings import Settings
+from .telemetry import Telemetry
+from .upstreams.health import Health
+from .upstreams.litellm import LiteLLMUpstream
+from .upstreams.openai import OpenAIUpstream
+from .upstreams.protocol import Upstream
+from .wire.asgi import Receive, Scope, Send, send_json
+
+__all__ = ["Parts", "build", "create_app", "serving_factory"]
+
+log = structlog.get_logger(__name__)
+
+_METHOD_NOT_ALLOWED = ErrorReply(
+    status=405, kind="invalid_request_error", code="method_not_allowed", message="this address takes POST"
+)
+_SYSTEM_CLOCKS = Clocks(wall=time.time, monotonic=time.perf_counter)
+Asgi = Callable[[Scope, Receive, Send], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Everything a gateway consists of."""
+
+    settings: Settings
+    backends: tuple[Backend, ...]
+    make_serving: ServingFactory
+    journal: Journal
+    api_keys: Mapping[str, str] = field(default_factory=dict)  # by backend id
+    clocks: Clocks = _SYSTEM_CLOCKS
+    rng: np.random.Generator = field(default_factory=np.random.default_rng)
+    upstreams: Mapping[str, Upstream] | None = None  # by kind; the real ones where left out
+
+
+def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...], environ: Mapping[str, str]) -> Asgi:
+    """The gateway as it is served: the shipped or configured predictor, the journal on disk, real upstreams.
+
+    Args:
+        settings: what the operator configured.
+        catalog: as `gateway.startup.open_catalog` and `find_backends` give it.
+        backends: as `find_backends` found them.
+        environ: usually `os.environ`; read for the keys that backends name.
+    """
+    journal = settings.journal
+    return create_app(
+        Parts(
+            settings=settings,
+            backends=backends,
+            make_serving=serving_factory(settings, catalog),
+            journal=SqliteJournal(
+                settings.journal_path,
+                prompts=journal.prompts,
+                refuse_when_full=journal.when_full == "refuse",
+                spool_max_bytes=journal.spool_max_mb << 20,
+                keep_days=journal.keep_days,
+            ),
+            api_keys={b.id: environ[b.api_key_env] for b in backends if b.api_key_env and environ.get(b.api_key_env)},
+        )
+    )
+
+
+def serving_factory(settings: Settings, catalog: Catalog) -> ServingFactory:
+    """Binds one catalog and one predictor to whatever backends there are."""
+    forecaster = Forecaster.load(settings.predictor.path)
+    policies = configured_policies(settings.policies)
+
+    def make(backends: tuple[Backend, ...], *, also: tuple[str, ...] = ()) -> Serving:
+        source = forecaster.bind(catalog.pool(backends, also=also))
+        router = Router(source, policies=policies, explore=settings.learning.explore)
+        return Serving.of(
+            source=source,
+            router=router,
+            policies=frozenset({*PRESETS, *policies}),
+            versions={"catalog": catalog.version, "predictor": source.version, "policy": version("paretogate")},
+        )
+
+    return make
+
+
+def create_app(parts: Parts) -> Asgi:
+    """Join the parts."""
+    settings = parts.settings
+    telemetry, health = Telemetry(), Health(clock=parts.clocks.monotonic)
+    dispatcher = Dispatcher(
+        serving=parts.make_serving(parts.backends),
+        upstreams={},
+        journal=parts.journal,
+        telemetry=telemetry,
+        health=health,
+        clocks=parts.clocks,
+        rng=parts.rng,
+        request_timeout_s=settings.server.request_timeout_s,
+        prompt_flags=settings.privacy.prompt_flags,
+    )
+    pools = PoolShelf(dispatcher, parts.make_serving)
+    framework = _framework(parts, dispatcher)
+    framework.include_router(dashboard_routes())
+    framework.include_router(models_routes(lambda: dispatcher.serving))
+    framework.include_router(feedback_routes(parts.journal, telemetry, parts.clocks))
+    framework.include_router(
+        operations_routes(
+            serving=lambda: dispatcher.serving,
+            journal=parts.journal,
+            telemetry=telemetry,
+            health=health,
+            metrics=settings.telemetry.metrics,
+        )
+    )
+    limits = settings.server
+    doors = {
+        "/v1/chat/completions": ChatDoor(
+            dispatcher, pools=pools, max_body_bytes=limits.max_body_bytes, max_concurrency=limits.max_concurrency
+        ),
+        "/routing/v1/chat/completions": DecisionDoor(dispatcher, pools=pools, max_body_bytes=limits.max_body_bytes),
+    }
+
+    async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
+        door = doors.get(scope["path"]) if scope["type"] == "http" else None
+        if door is None:
+            await framework(scope, receive, send)
+        elif scope["method"] == "POST":
+            await door(scope, receive, send)
+        else:
+            await send_json(send, 405, openai_error(_METHOD_NOT_ALLOWED), [(b"allow", b"POST")])
+
+    return gateway
+
+
+def _framework(parts: Parts, dispatcher: Dispatcher) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(parts.journal.close)
+            dispatcher.upstreams = _open_upstreams(parts, stack)
+            watcher = asyncio.create_task(_follow_measurements(parts, dispatcher))
+            yield
+            watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                await watcher
+
+    app = FastAPI(
+        title="ParetoGate",
+        version=version("paretogate"),
+        description="A model-routing gateway: predicts quality, cost and latency per prompt, and chooses.",
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.add_exception_handler(ParetoGateError, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_error)
+    app.add_exception_handler(HTTPException, _on_error)
+    app.add_exception_handler(Exception, _on_error)
+    described: dict[str, Any] = {}
+
+    def openapi() -> dict[str, Any]:
+        if not described:
+            described.update(
+                get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            )
+            described["paths"].update(hot_paths())
+        return described
+
+    app.openapi = openapi  # type: ignore[method-assign] # the framework's documented way to extend the document
+    return app
+
+
+def _open_upstreams(parts: Parts, stack: AsyncExitStack) -> Mapping[str, Upstream]:
+    if parts.upstreams is not None:
+        return parts.upstreams
+    direct, translated = OpenAIUpstream(api_keys=parts.api_keys), LiteLLMUpstream(api_keys=parts.api_keys)
+    stack.push_async_callback(direct.close)
+    stack.push_async_callback(translated.close)
+    kinds = ("openai", "vllm", "llama_cpp", "ollama", "embedded", "fake")
+    return {**dict.fromkeys(kinds, direct), "litellm": translated}
+
+
+async def _follow_measurements(parts: Parts, dispatcher: Dispatcher) -> None:
+    """Whatever refinement measures becomes what the next decisions rest on; a damaged file changes nothing."""
+    path, seen = parts.settings.measured_path, _modified(parts.settings.measured_path)
+    while True:
+        await asyncio.sleep(parts.settings.learning.watch_s)
+        if (now := _modified(path)) == seen:
+            continue
+        seen = now
+        try:
+            backends = apply_measured(parts.backends, await asyncio.to_thread(read_measured, path))
+            dispatcher.serving = await asyncio.to_thread(parts.make_serving, backends)
+        except (MeasuredFileError, ParetoGateError) as exc:
+            log.warning("measured_facts_refused", reason=str(exc))
+        else:
+            log.info("measured_facts_applied", backends=len(backends))
+
+
+def _modified(path: os.PathLike[str]) -> int | None:
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116 - a missing file is the usual case
+    except OSError:
+        return None
+
+
+async def _on_error(request: Request, exc: Exception) -> JSONResponse:
+    reply = _reply(request, exc)
+    return JSONResponse(openai_error(reply), status_code=reply.status)
+
+
+def _reply(request: Request, exc: Exception) -> ErrorReply:
+    if isinstance(exc, RequestValidationError):
+        first = exc.errors()[0]
+        field_name = ".".join(str(part) for part in first["loc"] if part != "body")
+        message = f"{field_name or 'body'}: {first['msg'].removeprefix('Value error, ')}"
+        return ErrorReply(
+            status=400, kind="invalid_request_error", code="invalid_request", message=message, param=field_name or None
+        )
+    if isinstance(exc, HTTPException):
+        code = {404: "not_found", 405: "method_not_allowed"}.get(exc.status_code, "invalid_request")
+        message = f"{exc.detail}: {request.method} {request.url.path[:200]}"
+        return ErrorReply(status=exc.status_code, kind="invalid_request_error", code=code, message=message)
+    if not isinstance(exc, ParetoGateError):
+        log.error("request_crashed", path=request.url.path, exc_info=exc)
+    return reply_to(exc)

@@ -1,0 +1,121 @@
+"""`POST /v1/feedback` and `POST /v1/router/outcomes`: how good an answer was, said by whoever knows.
+
+Both name a decision, or the id of the response that it led to, so that a client needs to remember nothing new. The
+same piece of feedback said twice counts once.
+"""
+
+import hashlib
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gateway.dispatch import Clocks
+from gateway.journal.protocol import Journal
+from gateway.telemetry import Telemetry
+
+__all__ = ["feedback_routes"]
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+_VERDICTS = {"good_fit": 1.0, "overprovisioned": 1.0, "underpowered": 0.0, "failed": 0.0}  # as a quality score
+
+
+class _Reference(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    decision_id: Name | None = None
+    response_id: Name | None = None
+    inference_id: Name | None = None  # TensorZero's word for the response
+    replay_id: Name | None = None  # vLLM Semantic Router's word for the decision
+
+    @model_validator(mode="after")
+    def _names_one(self) -> "_Reference":
+        if not (self.decision or self.response):
+            raise ValueError("name what this is about: decision_id or response_id")
+        return self
+
+    @property
+    def decision(self) -> str | None:
+        return self.decision_id or self.replay_id
+
+    @property
+    def response(self) -> str | None:
+        return self.response_id or self.inference_id
+
+
+class Feedback(_Reference):
+    """One judgement of one answer."""
+
+    metric: Name = Field(validation_alias="metric_name", default="quality")
+    value: bool | float | Annotated[str, Field(max_length=10_000)]
+    source: Annotated[str, Field(max_length=200)] | None = None
+    tags: dict[str, str] = Field(default_factory=dict)
+    dryrun: bool = False
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class RouterOutcome(_Reference):
+    """A verdict on a choice of model, in vLLM Semantic Router's words."""
+
+    verdict: Literal["good_fit", "underpowered", "overprovisioned", "failed"]
+    score: Annotated[float, Field(ge=0, le=1)] | None = None
+    reason: Annotated[str, Field(max_length=2_000)] | None = None
+    source: Annotated[str, Field(max_length=200)] | None = None
+    target: Annotated[str, Field(max_length=200)] | None = None
+    target_ref: Annotated[str, Field(max_length=200)] | None = None
+
+
+class Accepted(BaseModel):
+    """What was kept."""
+
+    object: Literal["feedback"] = "feedback"
+    idempotency_key: str
+    dryrun: bool = False
+
+
+IdempotencyKey = Annotated[str | None, Header(max_length=200)]
+
+
+def feedback_routes(journal: Journal, telemetry: Telemetry, clocks: Clocks) -> APIRouter:
+    """Both doors."""
+    router = APIRouter(prefix="/v1", tags=["feedback"])
+
+    @router.post("/feedback")
+    async def feedback(given: Feedback, idempotency_key: IdempotencyKey = None) -> Accepted:
+        """Say how good an answer was."""
+        key = idempotency_key or _digest(given, given.metric, given.value, given.source)
+        if not given.dryrun:
+            record = {"metric": given.metric, "value": given.value, "source": given.source, "tags": given.tags}
+            journal.write("feedback", {**_reference(given), **record, "time": clocks.wall(), "idempotency_key": key})
+            telemetry.feedback_came("feedback")
+        return Accepted(idempotency_key=key, dryrun=given.dryrun)
+
+    @router.post("/router/outcomes")
+    async def outcome(given: RouterOutcome, idempotency_key: IdempotencyKey = None) -> Accepted:
+        """Say whether the choice of model was right."""
+        value = _VERDICTS[given.verdict] if given.score is None else given.score
+        key = idempotency_key or _digest(given, given.verdict, value, given.source)
+        record = {
+            "metric": "quality",
+            "value": value,
+            "verdict": given.verdict,
+            "reason": given.reason,
+            "source": given.source,
+            "target": given.target,
+            "target_ref": given.target_ref,
+        }
+        journal.write("feedback", {**_reference(given), **record, "time": clocks.wall(), "idempotency_key": key})
+        telemetry.feedback_came("outcome")
+        return Accepted(idempotency_key=key)
+
+    return router
+
+
+def _reference(given: _Reference) -> dict[str, str | None]:
+    return {"decision_id": given.decision, "response_id": given.response}
+
+
+def _digest(given: _Reference, *facts: object) -> str:
+    said = "\x1f".join(repr(fact) for fact in (given.decision, given.response, *facts))
+    return "fb_" + hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:32]

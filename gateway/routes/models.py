@@ -1,0 +1,62 @@
+"""`GET /v1/models` and `GET /v1/models/{id}`: what a client may put into `model`."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, time
+from typing import Any
+
+from fastapi import APIRouter
+
+from catalog import PoolEntry, UnknownModelError
+from gateway.serving import Serving
+
+__all__ = ["models_routes"]
+
+
+def models_routes(serving: Callable[[], Serving]) -> APIRouter:
+    """Both doors. Aliases are listed; forms with a suffix (`:floor`, `:nitro`) are understood but not listed."""
+    router = APIRouter(prefix="/v1", tags=["models"])
+
+    @router.get("/models")
+    async def list_models() -> dict[str, Any]:
+        """Every model that can be asked for here, `auto` first."""
+        return {"object": "list", "data": _models(serving())}
+
+    @router.get("/models/{name:path}")
+    async def one_model(name: str) -> dict[str, Any]:
+        """One of them."""
+        current = serving()
+        listed = {model["id"]: model for model in _models(current)}
+        if name in listed:
+            return listed[name]
+        if name.startswith("auto:"):
+            raise UnknownModelError(name[:200], close=tuple(n for n in listed if n.startswith("auto")))
+        return _model(current.pool.entries[current.positions(name)[0]])
+
+    return router
+
+
+def _models(serving: Serving) -> list[dict[str, Any]]:
+    aliases = ["auto", *(f"auto:{policy}" for policy in sorted(serving.policies))]
+    routed = [{"id": name, "object": "model", "created": 0, "owned_by": "paretogate"} for name in aliases]
+    served = {e.profile.id: e for e in reversed(serving.pool.entries) if e.backend is not None}
+    return routed + [_model(served[name]) for name in sorted(served)]
+
+
+def _model(entry: PoolEntry) -> dict[str, Any]:
+    profile, price = entry.profile, entry.price
+    released = datetime.combine(profile.released, time(), UTC) if profile.released else None
+    return {
+        "id": profile.id,
+        "object": "model",
+        "created": int(released.timestamp()) if released else 0,
+        "owned_by": profile.owner,
+        "name": profile.name,
+        "context_length": entry.context_tokens,
+        "capabilities": sorted(profile.capabilities),
+        "pricing_usd_per_mtok": {
+            "input": float(price.input_usd_per_mtok),
+            "output": float(price.output_usd_per_mtok),
+        }
+        if price
+        else None,
+    }

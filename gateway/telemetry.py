@@ -1,0 +1,159 @@
+"""What is said about the running gateway: Prometheus metrics and structured logs, without prompts and keys.
+
+Labels come from closed sets: models and backends of the pool, policies that are configured, outcomes of our own.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Literal
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics import MetricWrapperBase
+
+from catalog import Usage
+
+__all__ = ["METRICS_CONTENT_TYPE", "Telemetry", "configure_logging"]
+
+METRICS_CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+_OVERHEAD_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1)
+_DECISION_BUCKETS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05)
+_CALL_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_ERROR_RATIOS = (0.1, 0.25, 0.5, 0.8, 1.25, 2, 4, 10)
+_BREAKER_STATES = {"closed": 0, "half_open": 1, "open": 2}
+
+_SECRET = re.compile(r"\b(?:sk|pk|rk|ghp|gho|hf|xox[abp]|AKIA|AIza)[-_A-Za-z0-9]{8,}|(?i:bearer)\s+\S+")
+
+
+class Telemetry:
+    """Every metric of one gateway, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._children: dict[tuple[str, ...], Any] = {}
+        self._requests = self._counter("requests", "Requests by door and outcome", "door", "outcome")
+        self._selections = self._counter("selections", "Models chosen, by policy", "model", "policy")
+        self._tokens = self._counter("tokens", "Tokens, as the backends counted them", "model", "type")
+        self._cost = self._counter("cost_usd", "US dollars owed to the backends", "model")
+        self._unpriced = self._counter(
+            "unpriced_calls", "Answers that no price or no token count was known for", "model"
+        )
+        self._fallbacks = self._counter("fallbacks", "Attempts that another backend took over", "from", "to", "reason")
+        self._rejections = self._counter("constraint_rejections", "Requests no model qualified for", "constraint")
+        self._explored = self._counter("explore", "Choices made in order to learn")
+        self._feedback = self._counter("feedback", "Pieces of feedback", "kind")
+        self._drift = self._counter("model_drift", "Answers by another model than the one asked", "backend")
+        self._duration = self._histogram("request_duration_seconds", "Whole request", _CALL_BUCKETS_S, "door")
+        self._overhead = self._histogram("overhead_seconds", "The part we add", _OVERHEAD_BUCKETS_S, "door")
+        self._decision = self._histogram("decision_duration_seconds", "One decision", _DECISION_BUCKETS_S)
+        self._ttft = self._histogram("ttft_seconds", "Until a backend's first token", _CALL_BUCKETS_S, "model")
+        self._error = self._histogram("prediction_error", "Cost: true over predicted", _ERROR_RATIOS, "model")
+        self.in_flight = Gauge("paretogate_inflight", "Requests being answered", registry=self.registry)
+        self._breaker = self._gauge("breaker_state", "0 closed, 1 half open, 2 open", "backend")
+        self._backend_in_flight = self._gauge("backend_inflight", "Requests at a backend", "backend")
+        self._journal = self._gauge("journal", "How the journal fares", "fact")
+
+    def request_ended(self, door: str, outcome: str, *, duration_s: float, overhead_s: float) -> None:
+        """A request is over: `outcome` is ok, cancelled, interrupted or the error's code."""
+        self._child(self._requests, door, outcome).inc()
+        self._child(self._duration, door).observe(duration_s)
+        self._child(self._overhead, door).observe(overhead_s)
+
+    def decided(self, *, model: str, policy: str, explored: bool, duration_s: float) -> None:
+        """A model was chosen."""
+        self._child(self._selections, model, policy).inc()
+        self._child(self._decision).observe(duration_s)
+        if explored:
+            self._child(self._explored).inc()
+
+    def rejected(self, rejections: Mapping[str, int]) -> None:
+        """No model qualified."""
+        for constraint in rejections:
+            self._child(self._rejections, constraint).inc()
+
+    def answered(
+        self, *, model: str, usage: Usage | None, cost_usd: float | None, predicted_usd: float, ttft_s: float | None
+    ) -> None:
+        """A backend answered; an unknown cost is counted as unknown, not as zero."""
+        if usage is not None:
+            self._child(self._tokens, model, "input").inc(usage.input_tokens)
+            self._child(self._tokens, model, "output").inc(usage.output_tokens)
+            if usage.cached_input_tokens:
+                self._child(self._tokens, model, "cached_input").inc(usage.cached_input_tokens)
+            if usage.reasoning_tokens:
+                self._child(self._tokens, model, "reasoning").inc(usage.reasoning_tokens)
+        if cost_usd is None:
+            self._child(self._unpriced, model).inc()
+        else:
+            self._child(self._cost, model).inc(cost_usd)
+            if predicted_usd > 0:
+                self._child(self._error, model).observe(cost_usd / predicted_usd)
+        if ttft_s is not None:
+            self._child(self._ttft, model).observe(ttft_s)
+
+    def fell_back(self, *, failed: str, to: str, reason: str) -> None:
+        """Another backend took over."""
+        self._child(self._fallbacks, failed, to, reason).inc()
+
+    def model_drifted(self, backend: str) -> None:
+        """A backend answered in another model's name."""
+        self._child(self._drift, backend).inc()
+
+    def feedback_came(self, kind: Literal["feedback", "outcome"]) -> None:
+        """Somebody said how good an answer was."""
+        self._child(self._feedback, kind).inc()
+
+    def exposition(self, *, backends: Mapping[str, tuple[str, int]], journal: Mapping[str, int]) -> bytes:
+        """The text that Prometheus scrapes."""
+        for name, (state, in_flight) in backends.items():
+            self._child(self._breaker, name).set(_BREAKER_STATES[state])
+            self._child(self._backend_in_flight, name).set(in_flight)
+        for fact, value in journal.items():
+            self._child(self._journal, fact).set(value)
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"paretogate_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"paretogate_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"paretogate_{name}", text, labels, buckets=buckets, registry=self.registry)
+
+    def _child(self, metric: MetricWrapperBase, *labels: str) -> Any:  # noqa: ANN401 - a metric of any kind
+        """The labelled metric, remembered: looking it up in the library costs ten times as much."""
+        key = (metric._name, *labels)  # noqa: SLF001 - the library has no public word for it
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = metric.labels(*labels) if labels else metric
+        return child
+
+
+def configure_logging(*, level: str, style: Literal["console", "json"]) -> None:
+    """Events on stderr; whatever has the shape of a key is blanked."""
+    renderer = structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _blank_secrets,
+            structlog.processors.format_exc_info,
+            _blank_secrets,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _blank_secrets(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ARG001
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = _SECRET.sub("[secret]", value)
+    return event

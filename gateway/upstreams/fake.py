@@ -1,0 +1,246 @@
+"""A model provider that answers at once, for tests and demonstrations, and that misbehaves on purpose when told to.
+
+    async with FakeProvider() as provider:
+        provider.misbehave(Misbehaviour("truncated_stream"), times=1)
+        ...  # point a client, or a backend of kind "openai", at provider.url
+
+It listens on the loopback interface and speaks enough of `/v1/chat/completions` for every client we know.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from aiohttp import web
+
+__all__ = ["FakeProvider", "Fault", "Misbehaviour"]
+
+Fault = Literal[
+    "reset",  # the connection breaks before the first byte
+    "status",  # an error status, with Retry-After where given
+    "malformed_json",
+    "malformed_chunk",  # the second event of a stream is not JSON
+    "truncated_stream",  # the connection ends well, the answer does not
+    "cut_stream",  # the connection breaks midway
+    "wrong_content_type",
+    "error_in_200",
+    "error_in_stream",  # an error object after the first content
+    "slow_first_token",
+    "stall",  # silence after the first content
+    "empty",
+    "oversized",  # more bytes than any answer has
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misbehaviour:
+    """One way to misbehave."""
+
+    fault: Fault
+    status: int = 500
+    retry_after: str | None = None
+    delay_s: float = 30.0  # how slow, or for how long silent
+    size_bytes: int = 80 << 20
+
+
+class FakeProvider:
+    """An OpenAI-compatible server on loopback. Everything it received is in `requests`."""
+
+    def __init__(
+        self, *, words: tuple[str, ...] = ("Hello", " from", " a", " fake", " model", "."), port: int = 0
+    ) -> None:
+        self.words, self.port = words, port
+        self.requests: list[dict[str, Any]] = []
+        self.request_headers: list[Mapping[str, str]] = []
+        self.raw_requests: list[bytes] = []
+        self.cancelled = 0  # how many answers a client broke off
+        self.usage_in_last_choice = False  # report token counts in a chunk that has choices
+        self.done_mark = True
+        self._asked = asyncio.Event()
+        self._script: list[Misbehaviour] = []
+        self._always: dict[str, Misbehaviour] = {}
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens; a backend's base_url."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def misbehave(self, how: Misbehaviour, *, times: int = 1) -> None:
+        """Let the next requests go wrong."""
+        self._script += [how] * times
+
+    def always_misbehave(self, model: str, how: Misbehaviour) -> None:
+        """Let every request for a model go wrong."""
+        self._always[model] = how
+
+    async def wait_until_asked(self) -> None:
+        """Until the first request is here."""
+        await self._asked.wait()
+
+    def behave(self) -> None:
+        """Forget all misbehaviour."""
+        self._script.clear()
+        self._always.clear()
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=256 << 20)
+        app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_get("/v1/models", self._models)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _models(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's signature
+        return web.json_response({"object": "list", "data": [{"id": "fake-model", "object": "model"}]})
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        raw = await request.read()
+        body = json.loads(raw)
+        self.raw_requests.append(raw)
+        self.requests.append(body)
+        self._asked.set()
+        self.request_headers.append({name.lower(): value for name, value in request.headers.items()})
+        how = self._always.get(body["model"]) or (self._script.pop(0) if self._script else None)
+        try:
+            if how is not None and (early := await self._fail_early(request, how)) is not None:
+                return early
+            if body.get("stream"):
+                return await self._stream(request, body, how)
+            return await self._answer(request, body, how)
+        except (asyncio.CancelledError, ConnectionResetError):
+            self.cancelled += 1
+            raise
+
+    async def _fail_early(self, request: web.Request, how: Misbehaviour) -> web.Response | None:
+        match how.fault:
+            case "reset":
+                _break(request)
+                return web.Response()
+            case "status":
+                headers = {"retry-after": how.retry_after} if how.retry_after is not None else {}
+                error = {"error": {"message": "as you wish", "type": "server_error", "param": None, "code": "fake"}}
+                return web.json_response(error, status=how.status, headers=headers)
+            case "wrong_content_type":
+                return web.Response(text="<html>busy</html>", content_type="text/html")
+            case "error_in_200":
+                return web.json_response({"error": {"message": "no, sorry", "code": 500}})
+            case "slow_first_token":
+                await asyncio.sleep(how.delay_s)
+        return None
+
+    async def _answer(
+        self, request: web.Request, body: Mapping[str, Any], how: Misbehaviour | None
+    ) -> web.StreamResponse:
+        text = json.dumps(self._completion(body))
+        match how.fault if how else None:
+            case "malformed_json" | "malformed_chunk":
+                text = text[: len(text) // 2]
+            case "empty":
+                text = ""
+            case "oversized" if how:
+                text = " " * how.size_bytes
+            case "truncated_stream" | "cut_stream" | "error_in_stream" | "stall" if how:
+                response = web.StreamResponse(
+                    headers={"content-type": "application/json", "content-length": str(len(text))}
+                )
+                await response.prepare(request)
+                await response.write(text[:20].encode())
+                if how.fault == "stall":
+                    await asyncio.sleep(how.delay_s)
+                _break(request)
+                return response
+        return web.Response(text=text, content_type="application/json")
+
+    async def _stream(
+        self, request: web.Request, body: Mapping[str, Any], how: Misbehaviour | None
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
+        await response.prepare(request)
+        if how is not None and how.fault == "empty":
+            return response
+        for number, chunk in enumerate(self._chunks(body)):
+            if number == 2 and how is not None and await _fail_midway(request, response, how):
+                return response
+            await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+        if self.done_mark:
+            await response.write(b"data: [DONE]\n\n")
+        return response
+
+    def _completion(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        message = {"role": "assistant", "content": "".join(self.words)}
+        return {
+            "id": "chatcmpl-fake",
+            "object": "chat.completion",
+            "created": 1_700_000_000,
+            "model": body["model"],
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": self._usage(body),
+        }
+
+    def _chunks(self, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+        head = {
+            "id": "chatcmpl-fake",
+            "object": "chat.completion.chunk",
+            "created": 1_700_000_000,
+            "model": body["model"],
+        }
+
+        def chunk(delta: Mapping[str, Any], finish: str | None = None) -> dict[str, Any]:
+            return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+
+        chunks = [chunk({"role": "assistant", "content": ""}), *(chunk({"content": word}) for word in self.words)]
+        chunks.append(chunk({}, "stop"))
+        if (body.get("stream_options") or {}).get("include_usage"):
+            usage = self._usage(body)
+            if self.usage_in_last_choice:
+                chunks[-1]["usage"] = usage
+            else:
+                chunks.append({**head, "choices": [], "usage": usage})
+        return chunks
+
+    def _usage(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Ten tokens in per message, one out per word."""
+        prompt, completion = 10 * len(body["messages"]), len(self.words)
+        return {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
+            "prompt_tokens_details": {"cached_tokens": 4},
+        }
+
+
+async def _fail_midway(request: web.Request, response: web.StreamResponse, how: Misbehaviour) -> bool:
+    """After the role and the first word; returns whether that was the end of it."""
+    match how.fault:
+        case "malformed_chunk" | "malformed_json":
+            await response.write(b'data: {"choices": [{"del\n\n')
+        case "error_in_stream":
+            await response.write(b'data: {"error": {"message": "out of memory", "code": 500}}\n\n')
+        case "cut_stream":
+            _break(request)
+        case "oversized":
+            await response.write(b"data: " + b"x" * how.size_bytes)
+        case "stall":
+            await asyncio.sleep(how.delay_s)
+            return False
+        case "truncated_stream":
+            return True
+        case _:
+            return False
+    return True
+
+
+def _break(request: web.Request) -> None:
+    """End the connection with a reset, in the middle of whatever was being said."""
+    if request.transport is not None:
+        request.transport.abort()

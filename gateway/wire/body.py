@@ -1,0 +1,179 @@
+"""A request's body: from bytes to a checked chat request, and the bytes that a backend gets.
+
+What need not change is forwarded byte for byte: the `model` is spliced into the client's own bytes, and only a
+request with keys of ours in it is written anew.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gateway.errors import InvalidRequestError
+
+__all__ = ["ChatRequest", "read_chat", "read_object"]
+
+_MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+_MAX_DEPTH = 100  # as deep as JSON may be nested; tool schemas reach about twenty
+_MAX_INTEGER = 2**53  # beyond it, numbers differ between languages
+
+_COUNTS = ("max_tokens", "max_completion_tokens", "n", "top_logprobs", "seed")
+_NUMBERS = ("temperature", "top_p", "frequency_penalty", "presence_penalty")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """What a client asked of `/v1/chat/completions`."""
+
+    raw: bytes
+    body: dict[str, Any]
+    model: str
+    stream: bool
+    wants_usage: bool  # of a stream, in its last chunk
+
+    def for_backend(
+        self, model_name: str, *, without: Collection[str] = (), replacing: Mapping[str, object] | None = None
+    ) -> bytes:
+        """The bytes that a backend gets: its own name of the model, and none of our keys.
+
+        Args:
+            model_name: the name the backend knows the model by.
+            without: top-level keys that are ours.
+            replacing: top-level values that differ, such as messages without flags.
+
+        Raises:
+            InvalidRequestError: the body is nested too deep to be written again.
+        """
+        include_usage = self.stream and not self.wants_usage
+        untouched = not without and not replacing and not (include_usage and "stream_options" in self.body)
+        if (
+            untouched
+            and "model" in self.body
+            and (spliced := _splice_model(self.raw, self.model, model_name)) is not None
+        ):
+            return _with_usage(spliced) if include_usage else spliced
+        body = {key: value for key, value in self.body.items() if key not in without}
+        body.update(replacing or {})
+        body["model"] = model_name
+        if include_usage:
+            options = self.body.get("stream_options")
+            body["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+        return orjson.dumps(body)
+
+
+def read_object(raw: bytes) -> dict[str, Any]:
+    """A JSON object, not nested absurdly deep, without NUL characters.
+
+    Raises:
+        InvalidRequestError: it is anything else.
+    """
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as exc:
+        raise InvalidRequestError(f"the body is not valid JSON: {exc}", code="invalid_json") from exc
+    if not isinstance(body, dict):
+        raise InvalidRequestError(f"the body must be a JSON object, not {_kind(body)}", code="invalid_json")
+    if raw.count(b"[") + raw.count(b"{") > _MAX_DEPTH:
+        _check_depth(body)
+    if b"\\u0000" in raw and _any_text(body, lambda text: "\x00" in text):
+        raise InvalidRequestError("the body holds a NUL character (\\u0000); remove it", code="invalid_json")
+    return body
+
+
+def read_chat(raw: bytes) -> ChatRequest:
+    """Check what the gateway relies on; whatever else there is, the backend judges.
+
+    Raises:
+        InvalidRequestError: naming the field.
+    """
+    body = read_object(raw)
+    model = body.get("model", "auto")
+    if not isinstance(model, str) or not model or len(model) > 256:
+        raise InvalidRequestError("model: a name of a model, or auto", param="model")
+    _check_messages(body.get("messages"))
+    for name in _COUNTS:
+        _check_count(name, body.get(name))
+    for name in _NUMBERS:
+        value = body.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise InvalidRequestError(f"{name}: must be a number, not {_kind(value)}", param=name)
+    stream = body.get("stream")
+    if stream is not None and not isinstance(stream, bool):
+        raise InvalidRequestError(f"stream: must be true or false, not {_kind(stream)}", param="stream")
+    options = body.get("stream_options")
+    if options is not None and not isinstance(options, dict):
+        raise InvalidRequestError(f"stream_options: must be an object, not {_kind(options)}", param="stream_options")
+    return ChatRequest(
+        raw=raw,
+        body=body,
+        model=model,
+        stream=bool(stream),
+        wants_usage=bool(options and options.get("include_usage")),
+    )
+
+
+def _check_messages(messages: object) -> None:
+    if not isinstance(messages, list) or not messages:
+        raise InvalidRequestError("messages: must be a list with at least one message", param="messages")
+    for index, message in enumerate(messages):
+        if not isinstance(message, dict):
+            where = f"messages[{index}]"
+            raise InvalidRequestError(f"{where}: must be an object, not {_kind(message)}", param=where)
+        if not isinstance(message.get("role"), str):
+            where = f"messages[{index}].role"
+            raise InvalidRequestError(f"{where}: must be a string such as user", param=where)
+        if not isinstance(message.get("content"), str | list | None):
+            where = f"messages[{index}].content"
+            raise InvalidRequestError(f"{where}: must be a string or a list of parts", param=where)
+
+
+def _check_count(name: str, value: object) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidRequestError(f"{name}: must be a whole number, not {_kind(value)}", param=name)
+    least = -_MAX_INTEGER if name == "seed" else 0 if name == "top_logprobs" else 1
+    if not least <= value <= _MAX_INTEGER:
+        raise InvalidRequestError(f"{name}: must be between {least} and {_MAX_INTEGER}", param=name)
+
+
+def _check_depth(value: object) -> None:
+    level: list[object] = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return
+    raise InvalidRequestError(f"the body is nested deeper than {_MAX_DEPTH} levels", code="invalid_json")
+
+
+def _any_text(value: object, test: Callable[[str], bool]) -> bool:
+    if isinstance(value, str):
+        return test(value)
+    if isinstance(value, dict):
+        return any(test(key) or _any_text(child, test) for key, child in value.items())
+    return isinstance(value, list) and any(_any_text(child, test) for child in value)
+
+
+def _splice_model(raw: bytes, model: str, model_name: str) -> bytes | None:
+    """Put another name where the body's only `"model"` is; None where that cannot be told from the bytes."""
+    if raw.count(b'"model"') != 1 or (found := _MODEL.search(raw)) is None or orjson.loads(found[1]) != model:
+        return None
+    return raw[: found.start(1)] + orjson.dumps(model_name) + raw[found.end(1) :]
+
+
+def _with_usage(raw: bytes) -> bytes:
+    start = raw.index(b"{") + 1
+    return b"".join((raw[:start], b'"stream_options":{"include_usage":true},', raw[start:]))
+
+
+def _kind(value: object) -> str:
+    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
+    return names.get(type(value), "null")

@@ -1,0 +1,52 @@
+"""Token counts, out of the many ways in which OpenAI-speaking servers report them."""
+
+from collections.abc import Mapping
+
+from catalog import Usage
+
+__all__ = ["read_usage"]
+
+
+def read_usage(reported: object) -> Usage | None:
+    """The counts in our one convention; None where the server gave none that make sense.
+
+    Cached tokens are reported by OpenAI, vLLM and most others in `prompt_tokens_details.cached_tokens`, by DeepSeek
+    as `prompt_cache_hit_tokens`; tokens written to a cache as `cache_creation_input_tokens` (Anthropic's word, kept
+    by adapters) or in the details.
+    """
+    if not isinstance(reported, Mapping):
+        return None
+    input_tokens, output_tokens = _count(reported, "prompt_tokens"), _count(reported, "completion_tokens")
+    if input_tokens is None:
+        return None
+    read = _details(reported, "prompt_tokens_details")
+    made = _details(reported, "completion_tokens_details")
+    cached = _first(_count(read, "cached_tokens"), _count(reported, "prompt_cache_hit_tokens"))
+    written = _first(
+        _count(read, "cache_write_tokens"),
+        _count(read, "cache_creation_tokens"),
+        _count(reported, "cache_creation_input_tokens"),
+    )
+    cached = min(cached, input_tokens)
+    output = output_tokens or 0
+    return Usage(
+        input_tokens=input_tokens,
+        output_tokens=output,
+        cached_input_tokens=cached,
+        cache_write_tokens=min(written, input_tokens - cached),
+        reasoning_tokens=min(_count(made, "reasoning_tokens") or 0, output),
+    )
+
+
+def _details(reported: Mapping[str, object], name: str) -> Mapping[str, object]:
+    details = reported.get(name)
+    return details if isinstance(details, Mapping) else {}
+
+
+def _count(table: Mapping[str, object], name: str) -> int | None:
+    value = table.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _first(*counts: int | None) -> int:
+    return next((count for count in counts if count is not None), 0)

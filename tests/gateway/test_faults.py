@@ -1,0 +1,177 @@
+"""The fault matrix: an upstream misbehaves on purpose, over real sockets, streaming and not.
+
+What users of today's gateways suffer from: BerriAI/litellm#40404 (fallback gets no request when a stream dies) and
+Portkey-AI/gateway#1797 (a truncated stream ends clean).
+"""
+
+import asyncio
+from pathlib import Path
+
+import openai
+import orjson
+import pytest
+
+from catalog import Limits
+from gateway.upstreams.fake import FakeProvider, Misbehaviour
+from tests.gateway.running import HI, backend, pair, running
+
+pytestmark = pytest.mark.loopback
+
+BEFORE_CONTENT = {
+    "reset": Misbehaviour(fault="reset"),
+    "slow first token": Misbehaviour(fault="slow_first_token", delay_s=0.9),
+    "429": Misbehaviour(fault="status", status=429),
+    "429 with Retry-After": Misbehaviour(fault="status", status=429, retry_after="30"),
+    "500": Misbehaviour(fault="status", status=500),
+    "502": Misbehaviour(fault="status", status=502),
+    "503": Misbehaviour(fault="status", status=503),
+    "529": Misbehaviour(fault="status", status=529),
+    "401": Misbehaviour(fault="status", status=401),
+    "404": Misbehaviour(fault="status", status=404),
+    "wrong content type": Misbehaviour(fault="wrong_content_type"),
+    "error in a 200": Misbehaviour(fault="error_in_200"),
+    "empty": Misbehaviour(fault="empty"),
+}
+ONLY_WHOLE = {
+    "malformed JSON": Misbehaviour(fault="malformed_json"),
+    "truncated": Misbehaviour(fault="truncated_stream"),
+    "oversized": Misbehaviour(fault="oversized", size_bytes=65 << 20),
+}
+MIDWAY = {
+    "malformed chunk": Misbehaviour(fault="malformed_chunk"),
+    "truncated": Misbehaviour(fault="truncated_stream"),
+    "cut": Misbehaviour(fault="cut_stream"),
+    "error object": Misbehaviour(fault="error_in_stream"),
+    "stall": Misbehaviour(fault="stall", delay_s=2.0),
+    "oversized": Misbehaviour(fault="oversized", size_bytes=17 << 20),
+}
+_FAST = {"timeout_s": 0.5, "first_token_timeout_s": 0.4, "stall_timeout_s": 0.3}
+
+
+def cases(table: dict[str, Misbehaviour]) -> list[object]:
+    return [pytest.param(how, id=name) for name, how in table.items()]
+
+
+async def both(tmp_path: Path, how: Misbehaviour, *, stream: bool, **routing: object):
+    limits = Limits(**_FAST)
+    async with (
+        FakeProvider(words=("strong",)) as strong,
+        FakeProvider(words=("cheap",)) as cheap,
+        running(
+            backend("strong", strong.url, limits=limits), backend("cheap", cheap.url, limits=limits), tmp_path=tmp_path
+        ) as gateway,
+    ):
+        strong.misbehave(how)
+        answer = await gateway.chat(stream=stream, routing={"policy": "best", **routing})
+        return answer, gateway.journal, (len(strong.requests), len(cheap.requests))
+
+
+@pytest.mark.parametrize("how", cases(BEFORE_CONTENT | ONLY_WHOLE))
+async def test_before_the_answer_another_backend_takes_over(tmp_path: Path, how: Misbehaviour) -> None:
+    answer, journal, asked = await both(tmp_path, how, stream=False)
+    assert answer.status_code == 200
+    assert answer.json()["choices"][0]["message"]["content"] == "cheap"
+    assert answer.headers["x-paretogate-fallback-from"] == "strong"
+    assert asked == (1, 1)
+    outcome = journal.of("outcome")[0]
+    assert [attempt["backend"] for attempt in outcome["attempts"]] == ["strong"]
+    assert (outcome["backend"], outcome["status"]) == ("cheap", "ok")
+
+
+@pytest.mark.parametrize("how", cases(BEFORE_CONTENT))
+async def test_before_the_first_content_of_a_stream_another_backend_takes_over(
+    tmp_path: Path, how: Misbehaviour
+) -> None:
+    answer, _, asked = await both(tmp_path, how, stream=True)
+    assert answer.status_code == 200
+    assert answer.headers["x-paretogate-fallback-from"] == "strong"
+    assert answer.headers["x-paretogate-attempts"] == "2"
+    assert answer.text.endswith("data: [DONE]\n\n")
+    assert "strong" not in answer.text
+    assert asked == (1, 1)
+
+
+@pytest.mark.parametrize("how", cases(MIDWAY))
+async def test_after_the_first_content_a_failure_is_said_in_band_and_never_ends_clean(
+    tmp_path: Path, how: Misbehaviour
+) -> None:
+    answer, journal, asked = await both(tmp_path, how, stream=True)
+    events = answer.text.strip().split("\n\n")
+    last = orjson.loads(events[-1].removeprefix("data: "))
+    assert "strong" in answer.text
+    assert "[DONE]" not in answer.text
+    assert last["choices"][0]["finish_reason"] == "error"
+    assert last["error"]["code"] in {"upstream_failed", "upstream_timeout"}
+    assert asked == (1, 0)
+    outcome = journal.of("outcome")[0]
+    assert (outcome["status"], outcome["backend"]) == ("failed", "strong")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_caller_may_refuse_another_model(tmp_path: Path, stream: bool) -> None:
+    how = Misbehaviour(fault="status", status=401)
+    answer, _, asked = await both(tmp_path, how, stream=stream, allow_fallbacks=False)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_failed")
+    assert asked == (1, 0)
+
+
+async def test_a_request_that_the_model_refuses_is_not_carried_elsewhere(tmp_path: Path) -> None:
+    answer, journal, asked = await both(tmp_path, Misbehaviour(fault="status", status=400), stream=False)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, "as you wish")
+    assert asked == (1, 0)
+    assert journal.of("outcome")[0]["status"] == "rejected"
+
+
+async def test_the_only_backend_is_asked_again(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, strong, _):
+        strong.misbehave(Misbehaviour(fault="status", status=503), times=2)
+        answer = await gateway.chat(model="strong")
+    assert answer.status_code == 200
+    assert len(strong.requests) == 3
+
+
+async def test_a_rate_limit_reaches_the_client_with_its_time(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, strong, _):
+        strong.misbehave(Misbehaviour(fault="status", status=429, retry_after="30"))
+        answer = await gateway.chat(model="strong")
+        later = await gateway.chat(model="strong")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "30")
+    assert answer.json()["error"]["code"] == "rate_limit_exceeded"
+    assert (later.status_code, later.json()["error"]["code"]) == (503, "overloaded")
+    assert len(strong.requests) == 1  # left alone until then
+
+
+async def test_a_failing_backend_is_left_alone_and_probed_once(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, strong, _):
+        strong.always_misbehave("strong-raw", Misbehaviour(fault="reset"))
+        for _ in range(8):
+            assert (await gateway.chat(routing={"policy": "best"})).json()["model"] == "maker/cheap"
+        asked = len(strong.requests)
+        metrics = (await gateway.client.get("/metrics")).text
+    assert asked == 5  # then the breaker opened
+    assert 'paretogate_breaker_state{backend="strong"} 2.0' in metrics
+    assert gateway.journal.of("decision")[-1]["candidates"][0]["eligible"] is False
+
+
+async def test_official_clients_see_an_interrupted_stream_as_an_error(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, strong, _):
+        strong.misbehave(Misbehaviour(fault="truncated_stream"))
+        async with openai.AsyncOpenAI(base_url=gateway.url + "/v1", api_key="x") as client:
+            stream = await client.chat.completions.create(model="strong", messages=HI, stream=True)  # type: ignore[call-overload]
+            with pytest.raises(openai.APIError, match="before the answer was finished"):
+                async for _ in stream:
+                    pass
+
+
+async def test_a_storm_of_requests_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, strong, _):
+        for fault in ("reset", "status", "malformed_json"):
+            strong.misbehave(Misbehaviour(fault=fault), times=5)
+        answers = await asyncio.gather(
+            *(gateway.chat(routing={"policy": "best"}, stream=i % 2 == 0) for i in range(60))
+        )
+        metrics = (await gateway.client.get("/metrics")).text
+    assert {answer.status_code for answer in answers} == {200}
+    assert 'paretogate_backend_inflight{backend="strong"} 0.0' in metrics
+    assert 'paretogate_backend_inflight{backend="cheap"} 0.0' in metrics
+    assert len(gateway.journal.of("outcome")) == 60
