@@ -22,6 +22,7 @@ class Curve:
     name: str
     points: tuple[tuple[float, float], ...]
     labels: tuple[str, ...]
+    intervals: tuple[tuple[float, float], ...] = ()  # of the scores; empty where they are not shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +38,13 @@ def cost_quality_chart(title: str, curves: Sequence[Curve], marks: Sequence[Mark
     """Mean score against cost, as a share of the best single model's, on a logarithmic axis."""
     everything = [p for c in curves for p in c.points] + [m.point for m in marks]
     frame = _Frame.around([p for p in everything if p[0] > 0])
-    body = [frame.axes(title)]
-    legend = _TOP + 8
-    for index, curve in enumerate(curves):
-        body.append(_curve(frame, curve, _COLOURS[index % len(_COLOURS)], legend, is_ours=index == 0))
-        legend += 20
-    for mark in marks:
-        body.append(_mark(frame, mark, legend))
-        legend += 20
+    rows = [_TOP + 8 + 20.0 * row for row in range(len(curves) + len(marks))]
+    drawn = [
+        _curve(frame, curve, _COLOURS[index % len(_COLOURS)], rows[index], is_ours=index == 0)
+        for index, curve in enumerate(curves)
+    ]
+    marked = [_mark(frame, mark, row) for mark, row in zip(marks, rows[len(curves) :], strict=True)]
+    body = [frame.axes(title), *marked, *reversed(drawn)]  # ours last, on top of all others
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" '
         f'font-size="12" role="img"><title>{escape(title)}</title>'
@@ -107,9 +107,13 @@ def _curve(frame: _Frame, curve: Curve, colour: str, legend: float, *, is_ours: 
         f"<title>{escape(f'{curve.name} {label}: score {q:.4f}, cost share {c:.3g}')}</title></circle>"
         for (c, q), label in zip(curve.points, curve.labels, strict=True)
     )
+    whiskers = "".join(
+        f'<path d="M{frame.x(c)} {frame.y(low)}V{frame.y(high)}" stroke="{colour}" stroke-opacity="0.5"/>'
+        for (c, _), (low, high) in zip(curve.points, curve.intervals, strict=False)
+    )
     x = _WIDTH - _RIGHT + 14
     return (
-        f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="{width}"{dash}/>{dots}'
+        f'{whiskers}<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="{width}"{dash}/>{dots}'
         f'<path d="M{x} {legend}h22" stroke="{colour}" stroke-width="{width}"{dash}/>'
         f'<text x="{x + 28}" y="{legend + 4}">{escape(curve.name)}</text>'
     )
@@ -123,9 +127,9 @@ def _mark(frame: _Frame, mark: Mark, legend: float) -> str:
         whisker = f'<path d="M{x} {frame.y(mark.interval[0])}V{frame.y(mark.interval[1])}" stroke="#333"/>'
     tip = escape(f"{mark.name}: score {mark.point[1]:.4f}, cost share {mark.point[0]:.3g}")
     return (
-        f'{whisker}<circle cx="{x}" cy="{y}" r="8" fill="white" stroke="#333"><title>{tip}</title></circle>'
+        f'{whisker}<circle cx="{x}" cy="{y}" r="7" fill="white" stroke="#333"><title>{tip}</title></circle>'
         f'<text x="{x}" y="{y + 4}" text-anchor="middle" font-size="10">{letter}</text>'
-        f'<circle cx="{at}" cy="{legend}" r="8" fill="white" stroke="#333"/>'
+        f'<circle cx="{at}" cy="{legend}" r="7" fill="white" stroke="#333"/>'
         f'<text x="{at}" y="{legend + 4}" text-anchor="middle" font-size="10">{letter}</text>'
         f'<text x="{at + 17}" y="{legend + 4}">{escape(mark.name)}</text>'
     )

@@ -41,6 +41,9 @@ def replay(
         str | None,
         typer.Option(help="Judge on this benchmark after learning from the others; `each`: on each in turn."),
     ] = None,
+    noise: Annotated[
+        bool, typer.Option("--noise", help="Also measure how many decisions change with case, spaces, slips, format.")
+    ] = False,
     decisions: Annotated[Path | None, typer.Option(help="Write every decision to this Parquet file.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page with charts and tables.")] = None,
     svg: Annotated[Path | None, typer.Option(help="Write the chart of the first table.")] = None,
@@ -65,7 +68,9 @@ def replay(
                 report.write_text(json.dumps(found, indent=1), encoding="utf-8")
             sys.stdout.write(json.dumps(found, indent=1) + "\n")
             return
-        study = Study(policies=tuple(policy or ("balanced",)), n_folds=folds, leave_out=leave_out, seed=seed)
+        study = Study(
+            policies=tuple(policy or ("balanced",)), n_folds=folds, leave_out=leave_out, seed=seed, noise=noise
+        )
         outputs = Outputs(decisions=decisions, html=html, svg=svg, report=report)
         _replay_tables(outcomes, folder, predictor, study, outputs, as_json=as_json)
     except ParetoGateError as exc:

@@ -43,6 +43,9 @@ def terminal_report(summary: Summary) -> Group:
     parts.append(_rich_table("Operating points", _POINT_HEAD, _point_rows(summary, of_rivals=False)))
     if summary.pairs:
         parts.append(_rich_table("Two models", _PAIR_HEAD, _pair_rows(summary)))
+    if summary.flips:
+        rates = ", ".join(f"{kind} {_number(rate, '.1%')}" for kind, rate in summary.flips.items())
+        parts.append(Text(f"Decisions of `balanced` that change with the prompt's look: {rates}"))
     return Group(*parts)
 
 
@@ -134,6 +137,7 @@ def _lines(summary: Summary) -> list[Curve]:
         if point.point is not None:
             by_name.setdefault(point.name.removesuffix("/sweep"), []).append(point)
     curves = []
+    best = next(p for p in summary.points if p.name == "best_single").score
     for name, points in by_name.items():
         in_order = sorted(points, key=lambda p: p.cost_share)
         curves.append(
@@ -141,6 +145,9 @@ def _lines(summary: Summary) -> list[Curve]:
                 name=name,
                 points=tuple((p.cost_share, p.score) for p in in_order),
                 labels=tuple(f"{p.point:g}" for p in in_order),
+                intervals=tuple((best + p.gain_interval.lower, best + p.gain_interval.upper) for p in in_order)
+                if name == summary.curves[0].name
+                else (),
             )
         )
     return sorted(curves, key=lambda c: c.name == "length_threshold")  # rules last, ours stays first

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from predictors.outcomes import Outcomes
+from router import RoutingOptions
 
 from .benchmarks import DATASETS
 from .contenders import Contender
 from .errors import UnknownDatasetError
 from .folds import Folds
+from .noise import flip_rates
 from .replay import Progress, Replay, operating_points, replay
 from .summary import Summary, summarise
 from .table import ReplayTable
@@ -26,6 +28,7 @@ class Study:
     leave_out: str | None = None  # a benchmark, or `each`
     seed: int = 0
     n_resamples: int = 1_000
+    noise: bool = False  # measure how many decisions change with the prompt's look
 
 
 def read_table(name: str, *, data: Path) -> ReplayTable:
@@ -62,4 +65,8 @@ def run_study(
         seed=study.seed,
         progress=progress,
     )
-    return replayed, summarise(replayed, seed=study.seed, n_resamples=study.n_resamples)
+    flips = None
+    if study.noise:
+        balanced = RoutingOptions(explore=False)
+        flips = flip_rates(contenders[0], table, folds, balanced, seed=study.seed)
+    return replayed, summarise(replayed, seed=study.seed, n_resamples=study.n_resamples, flips=flips)

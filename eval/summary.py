@@ -1,6 +1,6 @@
 """A replay in numbers: every rule beside the best single model, with paired intervals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -96,9 +96,12 @@ class Summary:
     points: tuple[PointSummary, ...]
     curves: tuple[CurveSummary, ...]
     pairs: tuple[PairSummary, ...]
+    flips: Mapping[str, float]  # share of decisions that change with the prompt's look; empty where not measured
 
 
-def summarise(replayed: Replay, *, seed: int = 0, n_resamples: int = 1_000) -> Summary:
+def summarise(
+    replayed: Replay, *, seed: int = 0, n_resamples: int = 1_000, flips: Mapping[str, float] | None = None
+) -> Summary:
     """Compute every number of a report; the same seed draws the same bootstrap for all rules."""
     table, best = replayed.table, replayed.reference("best_single")
     bootstrap = GroupBootstrap(table.group, seed=seed, n_resamples=n_resamples)
@@ -119,6 +122,7 @@ def summarise(replayed: Replay, *, seed: int = 0, n_resamples: int = 1_000) -> S
         pairs=tuple(
             _pair(p, GroupBootstrap(p.group, seed=seed, n_resamples=n_resamples)) for p in pair_replays(replayed)
         ),
+        flips=dict(flips or {}),
     )
 
 
