@@ -10,7 +10,7 @@ from predictors.errors import NotFittedError
 
 from .protocol import Matrix
 
-__all__ = ["Familiarity"]
+__all__ = ["Familiarity", "spread_over_domains"]
 
 
 class Familiarity:
@@ -29,7 +29,7 @@ class Familiarity:
     def fit(self, features: Matrix, domain: npt.NDArray[np.str_]) -> Self:
         """Choose landmarks among (n_prompts, dim) features, evenly over the domains (n_prompts,)."""
         rng = np.random.default_rng(self.seed)
-        chosen = _spread_over_domains(domain, min(self.n_landmarks, len(features)), rng)
+        chosen = spread_over_domains(domain, min(self.n_landmarks, len(features)), rng)
         held_out = np.setdiff1d(np.arange(len(features)), chosen)
         self.landmarks_: Matrix = features[chosen]  # (n_landmarks, dim)
         self._square_landmarks()
@@ -63,9 +63,8 @@ class Familiarity:
         return distance
 
 
-def _spread_over_domains(
-    domain: npt.NDArray[np.str_], n_chosen: int, rng: np.random.Generator
-) -> npt.NDArray[np.int64]:
+def spread_over_domains(domain: npt.NDArray[np.str_], n_chosen: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Indices of prompts drawn evenly over their domains, rare ones whole before common ones repeat; sorted."""
     order = rng.permutation(len(domain))
     turn = np.empty(len(domain), dtype=np.int64)  # the how-manieth of its domain a prompt is, in random order
     seen: dict[str, int] = {}

@@ -40,7 +40,8 @@ class RidgeHeads:
         inverse = np.linalg.inv(gram)
         self.weights_: Matrix = inverse @ (rows.T @ (score - score.mean(axis=0)))  # (basis dim, n_models)
         residual = score - self.means_ - rows @ self.weights_
-        self.noise_ = np.sqrt(np.mean(residual**2, axis=0))  # (n_models,)
+        noise: Floats = np.einsum("pm,pm->m", residual, residual) / len(residual)
+        self.noise_: Floats = np.sqrt(noise)  # (n_models,)
         self.leverage_: Matrix = inverse  # (basis dim, basis dim)
         return self
 

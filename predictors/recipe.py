@@ -1,0 +1,200 @@
+"""How a quality model is made from outcomes and profiles: the one that is shipped, and anyone's own."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from catalog import Floats, ModelProfile
+
+from .errors import InvalidOutcomesError
+from .folds import group_folds
+from .outcomes import Outcomes
+from .quality.calibration import PlattScaling, excess_logit_sd, expected_calibration_error
+from .quality.cold_start import AbilityPrior, profile_features
+from .quality.factorization import LogisticFactorization, sigmoid
+from .quality.familiarity import spread_over_domains
+from .quality.model import QualityModel
+from .quality.protocol import TrainingSet
+from .training import FeatureExtractor, training_set
+
+__all__ = ["SHIPPED_DATASETS", "UNFIT_BENCHMARKS", "Progress", "fit_quality_model", "shipped_outcomes"]
+
+Progress = Callable[[str, int, int], None]  # (what, done, of)
+
+# The routing datasets whose licences allow shipping what was learned from them.
+SHIPPED_DATASETS: Final = {
+    "arena_bench_v1": "Apache-2.0",
+    "llmrouter": "MIT",
+    "mmlu_pro": "Apache-2.0 (questions MIT)",
+    "routellm": "Apache-2.0",
+    "zeroeval": "Apache-2.0 (GSM8K, MATH: MIT)",
+}
+# Scored by word overlap with one reference answer: a 70B model "fails" four in five trivia questions there, which
+# tells a router of today that easy questions are hard. Left out of what is shipped, kept in every cross-validation.
+UNFIT_BENCHMARKS: Final = ("commongen", "natural_qa", "trivia_qa")
+
+_N_FOLDS: Final = 5
+_N_SAMPLE: Final = 512
+_MIN_LOGIT_SD: Final = 0.1
+
+
+def shipped_outcomes(data: Path) -> Outcomes:
+    """The outcomes that the shipped model is fitted on, from the folder of public datasets.
+
+    Raises:
+        InvalidOutcomesError: a dataset is missing.
+    """
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only to fit
+
+    outcomes = Outcomes.read(data / "routing" / name / "outcomes.parquet" for name in sorted(SHIPPED_DATASETS))
+    kept = outcomes.table.filter(~pl.col("benchmark").is_in(list(UNFIT_BENCHMARKS)))
+    return Outcomes(table=kept)
+
+
+def fit_quality_model(
+    outcomes: Outcomes,
+    features: FeatureExtractor,
+    *,
+    profile_of: Callable[[str | None, str], ModelProfile],
+    prior: AbilityPrior,
+    seed: int = 0,
+    provenance: Mapping[str, object] | None = None,
+    progress: Progress | None = None,
+) -> QualityModel:
+    """Fit, judge on a held-out fold, calibrate, and fold into a model that serves.
+
+    Args:
+        outcomes: of any models, on any prompts.
+        features: what prompts are read with; the model is bound to its name.
+        profile_of: the profile of (dataset, model name); two names of one profile id are pooled.
+        prior: general ability from a profile's facts.
+        seed: of folds and start values; the same seed and outcomes give the same bytes.
+        provenance: put into the manifest as it is.
+        progress: told what is going on.
+
+    Raises:
+        InvalidOutcomesError: there are too few prompts to hold some out.
+    """
+    tell = progress or _silent
+    profiles: dict[str, ModelProfile] = {}
+
+    def model_id(dataset: str | None, name: str) -> str:
+        profile = profile_of(dataset, name)
+        profiles.setdefault(profile.id, profile)
+        return profile.id
+
+    training = training_set(
+        outcomes, features, model_id=model_id, progress=lambda done, of: tell("reading prompts", done, of)
+    )
+    side = _ModelSide.of([profiles[m] for m in training.models], prior)
+    training = replace(training, profile_features=side.standard)
+    tell("judging on held-out prompts", 0, 2)
+    judged = _judge(training, seed)
+    tell("fitting on all prompts", 1, 2)
+    fitted = _factorization(training, seed).fit(training)
+    judged.platt_into(fitted)
+    tell("done", 2, 2)
+    sample = spread_over_domains(training.domain, min(_N_SAMPLE, len(training.features)), np.random.default_rng(seed))
+    return QualityModel.from_fit(
+        fitted,
+        models=training.models,
+        features=training.features[sample],
+        prior=prior,
+        profile_centre=side.centre,
+        profile_scale=side.scale,
+        errors={
+            "known_sd": judged.known_sd,
+            "prompt_sd": judged.known_sd,
+            "unseen_sd": _unseen_sd(fitted, side.standard),
+        },
+        manifest={
+            "features": features.name,
+            "n_outcomes": int(np.isfinite(training.score).sum()),
+            "n_prompts": len(training.features),
+            "seed": seed,
+            "held_out": judged.report,
+            **(provenance or {}),
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ModelSide:
+    standard: npt.NDArray[np.float64]  # (n_models, n_profile)
+    centre: Floats
+    scale: Floats
+
+    @classmethod
+    def of(cls, profiles: list[ModelProfile], prior: AbilityPrior) -> "_ModelSide":
+        values = profile_features(profiles, prior).values
+        scale = values.std(axis=0)
+        scale = np.where(scale > 1e-6, scale, 1.0)
+        centre = values.mean(axis=0)
+        return cls(standard=(values - centre) / scale, centre=centre, scale=scale)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judgement:
+    """What predictions for held-out prompts were worth."""
+
+    platt: PlattScaling
+    known_sd: float
+    report: Mapping[str, float]
+
+    def platt_into(self, fitted: LogisticFactorization) -> None:
+        """Scale and shift every logit of the fit: tastes and both constants by the slope, one constant by the shift."""
+        fitted.weights_ *= self.platt.slope
+        for strengths in (fitted.profile_map_, fitted.deviation_, fitted.vectors_):
+            strengths[:, 0] *= self.platt.slope
+        fitted.profile_map_[0, 0] += self.platt.shift
+        fitted.vectors_[:, 0] += self.platt.shift
+
+
+def _judge(training: TrainingSet, seed: int) -> _Judgement:
+    fold = group_folds(training.group, _N_FOLDS, seed)
+    held_out = fold == 0
+    if not held_out.any() or held_out.all():
+        raise InvalidOutcomesError("too few different prompts to hold some out; give outcomes on at least 20 prompts")
+    fitted = _factorization(training, seed).fit(training.only(~held_out))
+    logits = fitted.logits(fitted.basis.transform(training.features[held_out]), fitted.vectors_)
+    score = training.score[held_out]
+    tried = np.isfinite(score)
+    platt = PlattScaling.fit(logits[tried], score[tried])
+    expected = sigmoid(platt.slope * logits + platt.shift)
+    constant = np.broadcast_to(fitted.global_mean_, score.shape)
+    per_model = [excess_logit_sd(expected[tried[:, m], m], score[tried[:, m], m]) for m in np.flatnonzero(tried.any(0))]
+    report = {
+        "n_outcomes": int(tried.sum()),
+        "brier": _rounded(np.mean((expected - score)[tried] ** 2)),
+        "brier_of_model_means": _rounded(np.mean((constant - score)[tried] ** 2)),
+        "calibration_error": _rounded(expected_calibration_error(expected[tried], score[tried])),
+        "platt_slope": _rounded(platt.slope),
+    }
+    known_sd = max(float(np.sqrt(np.mean(np.square(per_model)))), _MIN_LOGIT_SD)
+    return _Judgement(platt=platt, known_sd=known_sd, report=report)
+
+
+def _factorization(training: TrainingSet, seed: int) -> LogisticFactorization:
+    return LogisticFactorization(n_traits=min(6, len(training.models)), seed=seed)
+
+
+def _unseen_sd(fitted: LogisticFactorization, standard: npt.NDArray[np.float64]) -> float:
+    """Error of a strength told by the profile alone: residuals of its regression with each model left out in turn."""
+    rows = np.concatenate([np.ones((len(standard), 1)), standard], axis=1)  # (n_models, 1 + n_profile)
+    inverse = np.linalg.inv(rows.T @ rows + np.eye(rows.shape[1]))
+    strength = fitted.vectors_[:, 0]
+    residual = strength - rows @ (inverse @ (rows.T @ strength))
+    leverage = np.einsum("mi,ij,mj->m", rows, inverse, rows)
+    return float(np.sqrt(np.mean((residual / np.maximum(1.0 - leverage, 0.2)) ** 2)))
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 5)
+
+
+def _silent(_what: str, _done: int, _of: int) -> None:
+    """Tell nobody."""
