@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from .errors import InvalidRoutingError
 from .values import boolean, choice, known_keys, mapping, names, number, strings, text
-from .wish import Wish, combined
+from .wish import Wish, combined, willingness
 
 __all__ = ["BODY_KEYS", "foreign_wish"]
 
@@ -124,20 +124,11 @@ def _plugin(plugin: Mapping[str, object], field: str) -> Wish:
     return wish
 
 
-def _willingness(value: object) -> Wish:
-    usd = number(value, "willingness_to_pay")
-    if usd == 0:
-        raise InvalidRoutingError(
-            field="willingness_to_pay", problem="must be above 0; for cost alone say policy cheap"
-        )
-    return {"willingness_to_pay_usd": usd}
-
-
 _READERS: dict[str, Callable[[object], Wish | None]] = {
     "provider": _provider,
     "models": _models,
     "plugins": _plugins,
     "route_only": lambda value: {"route_only": boolean(value, "route_only")},
     "max_cost": lambda value: {"require.max_cost_usd": number(value, "max_cost")},
-    "willingness_to_pay": _willingness,
+    "willingness_to_pay": lambda value: {"willingness_to_pay_usd": willingness(value, "willingness_to_pay")},
 }

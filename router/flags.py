@@ -6,6 +6,7 @@ dialects must agree. What is consumed here is named, so that it never reaches a 
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from .dialects import BODY_KEYS, foreign_wish
 from .errors import InvalidRoutingError
@@ -109,16 +110,34 @@ def _read_headers(headers: Mapping[str, str]) -> Wish:
 
 
 def _by_precedence(*wishes: Wish) -> Wish:
-    """Later ones win, key by key; a knob for money takes the place of the weaker ones' knobs."""
+    """Later ones win, key by key; a word on quality against money silences the weaker ones' words on it."""
     merged: Wish = {}
     for wish in wishes:
-        if not wish.keys().isdisjoint(_MONEY_KNOBS):
-            merged = {key: value for key, value in merged.items() if key not in _MONEY_KNOBS}
+        if _speaks_of_money(wish):
+            merged = _without_money(merged)
+        weights = {**_weights(merged), **_weights(wish)}
         merged |= wish
+        if weights:
+            merged["weights"] = weights
     return merged
 
 
-_MONEY_KNOBS = frozenset({"cost_quality_tradeoff", "willingness_to_pay_usd", "weights"})
+_KNOBS = frozenset({"cost_quality_tradeoff", "willingness_to_pay_usd"})
+_MONEY_GOALS = frozenset({"cost", "quality"})
+
+
+def _speaks_of_money(wish: Wish) -> bool:
+    return not (_KNOBS.isdisjoint(wish) and _MONEY_GOALS.isdisjoint(_weights(wish)))
+
+
+def _without_money(wish: Wish) -> Wish:
+    rest = {key: value for key, value in wish.items() if key not in _KNOBS and key != "weights"}
+    weights = {goal: weight for goal, weight in _weights(wish).items() if goal not in _MONEY_GOALS}
+    return {**rest, "weights": weights} if weights else rest
+
+
+def _weights(wish: Wish) -> dict[str, float]:
+    return cast("dict[str, float]", wish.get("weights", {}))
 
 
 def _check_policy(name: str, policies: Collection[str], *, field: str = "policy") -> None:

@@ -41,6 +41,7 @@ def _confidence(value: object, field: str) -> float:
 
 
 def willingness(value: object, field: str) -> float:
+    """Dollars for one whole point of quality; above 0."""
     amount = number(value, field)
     if amount == 0.0:
         raise InvalidRoutingError(field=field, problem="must be above 0; for cost alone say policy cheap")
