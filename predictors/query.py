@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Query"]
+from .tokens import estimate_tokens
 
-_CHARS_PER_TOKEN = 4.0
+__all__ = ["Query"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,6 @@ class Query:
         """A single user turn, as benchmarks and the command line have it."""
         return cls(
             text=prompt,
-            input_tokens=max(1, round(len(prompt) / _CHARS_PER_TOKEN)),
+            input_tokens=max(1, round(estimate_tokens(prompt))),
             max_output_tokens=max_output_tokens,
         )

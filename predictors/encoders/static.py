@@ -8,20 +8,24 @@ import json
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import EncoderUnavailableError
+from predictors.errors import EncoderUnavailableError
+
 from .protocol import Vectors
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 __all__ = ["StaticEncoder"]
 
 MANIFEST_FILE: Final = "static.json"
 TABLE_FILE: Final = "static.npz"
 TOKENIZER_FILE: Final = "tokenizer.json"
-_FORMAT: Final = 1
+FORMAT: Final = 1
 _MAX_CHARS: Final = 50_000  # the mean over so many tokens moves no more; bounds the time an endless prompt can cost
 
 
@@ -33,7 +37,13 @@ class StaticEncoder:
     """
 
     def __init__(
-        self, *, name: str, tokenizer: Any, table: npt.NDArray[np.int8], scale: npt.NDArray[np.float32], empty: Vectors
+        self,
+        *,
+        name: str,
+        tokenizer: "Tokenizer",
+        table: npt.NDArray[np.int8],
+        scale: npt.NDArray[np.float32],
+        empty: Vectors,
     ) -> None:
         self.name = name
         self.tokenizer = tokenizer  # a tokenizers.Tokenizer without truncation and padding
@@ -62,9 +72,9 @@ class StaticEncoder:
                 f"{folder}: no static encoder can be read here ({exc}); reinstall the package, "
                 "or make one with `python -m predictors.encoders.distill --out DIR`"
             ) from exc
-        if manifest.get("format") != _FORMAT:
+        if manifest.get("format") != FORMAT:
             raise EncoderUnavailableError(
-                f"{folder / MANIFEST_FILE}: format {manifest.get('format')!r} is not {_FORMAT}; "
+                f"{folder / MANIFEST_FILE}: format {manifest.get('format')!r} is not {FORMAT}; "
                 "make the encoder again with `python -m predictors.encoders.distill --out DIR`"
             )
         tokenizer.no_truncation()

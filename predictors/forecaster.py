@@ -1,0 +1,125 @@
+"""All predictors behind one door: bound to a pool once, asked once per request."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+
+from catalog import ModelProfile, Pool
+
+from .cost import BoundCost
+from .encoders import StaticEncoder
+from .errors import BadArtefactError
+from .features import Features
+from .forecast import Forecast, Load
+from .latency import BoundLatency
+from .length import LENGTH_FILE, LengthPredictor
+from .quality.protocol import BoundQuality
+from .query import Query
+
+__all__ = ["BoundForecaster", "Forecaster", "QualitySource"]
+
+
+class QualitySource(Protocol):
+    """A fitted quality model, not yet bound to candidates."""
+
+    @property
+    def version(self) -> str:
+        """Names the fit."""
+        ...
+
+    @property
+    def features_name(self) -> str:
+        """The features it was fitted on."""
+        ...
+
+    def bind(self, profiles: Sequence[ModelProfile]) -> BoundQuality:
+        """Ready for these candidates, in this order."""
+        ...
+
+
+class Forecaster:
+    """Features, quality and length, fitted to one another; loaded once, then bound to every pool in use.
+
+    Raises:
+        BadArtefactError: quality or length was fitted on other features than these.
+    """
+
+    def __init__(self, *, features: Features, quality: QualitySource, length: LengthPredictor) -> None:
+        for part, name in (("quality", quality.features_name), ("length", length.feature_name_)):
+            if name != features.name:
+                raise BadArtefactError(
+                    path=part, problem=f"fitted on {name}, but the encoder here gives {features.name}"
+                )
+        self.features = features
+        self.quality = quality
+        self.length = length
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Self:
+        """Read a trained predictor's folder; None, or what the folder lacks, is the default in the package."""
+        from .quality.model import QualityModel  # noqa: PLC0415 - not needed by those who bring their own
+
+        own_length = path if path is not None and (path / LENGTH_FILE).exists() else None
+        return cls(
+            features=Features(StaticEncoder.load()),
+            quality=QualityModel.load(path),
+            length=LengthPredictor.load(own_length),
+        )
+
+    @property
+    def version(self) -> str:
+        """Names every fitted part, for the record of a decision."""
+        return f"{self.quality.version}/{self.features.name}"
+
+    def bind(self, pool: Pool) -> "BoundForecaster":
+        """Forecasts for the candidates of a pool; bind again when the pool or what was measured of it changes."""
+        return BoundForecaster(self, pool)
+
+
+class BoundForecaster:
+    """Forecasts for one pool (a `ForecastSource`). Holds arrays only, changes nothing: safe to share among threads."""
+
+    def __init__(self, forecaster: Forecaster, pool: Pool) -> None:
+        self.pool = pool
+        self.version = forecaster.version
+        self._features = forecaster.features
+        self._quality = forecaster.quality.bind([entry.profile for entry in pool.entries])
+        self._length = forecaster.length.bind(pool)
+        self._cost = BoundCost(pool)
+        self._latency = BoundLatency(pool)
+
+    def forecast(self, query: Query, *, load: Load | None = None) -> Forecast:
+        """What each candidate of the pool would do with this query.
+
+        `query.cached_tokens` is priced at every candidate's cache rate, as if each held the session's prompt: what a
+        change of model would lose is the router's to add (`router.session`).
+        """
+        features = self._features.extract((query.text,))[0]  # (dim,)
+        quality, quality_se, familiarity = self._quality.estimate(features)
+        tokens, tokens_sd = self._length.estimate(
+            features, max_output_tokens=query.max_output_tokens, offers_tools=bool(query.tool_names)
+        )
+        cost, cost_sd = self._cost.estimate(
+            input_tokens=query.input_tokens,
+            cached_tokens=query.cached_tokens,
+            output_tokens=tokens,
+            output_tokens_sd=tokens_sd,
+        )
+        ttft, ttft_sd, latency, latency_sd = self._latency.estimate(
+            input_tokens=query.input_tokens, output_tokens=tokens, output_tokens_sd=tokens_sd, load=load
+        )
+        return Forecast(
+            quality=np.clip(quality, 0.0, 1.0),
+            quality_se=quality_se,
+            output_tokens=tokens,
+            output_tokens_sd=tokens_sd,
+            cost_usd=cost,
+            cost_usd_sd=cost_sd,
+            ttft_s=ttft,
+            ttft_s_sd=ttft_sd,
+            latency_s=latency,
+            latency_s_sd=latency_sd,
+            familiarity=familiarity,
+        )

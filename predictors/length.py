@@ -1,0 +1,181 @@
+"""How many tokens a model will write: log-normal, from the prompt and from what is known of the model.
+
+The logarithm of a length is the prompt's share (a ridge regression on the features) plus the model's share (how much
+more than others it writes) plus noise. What the journal measured of a model outweighs its profile, and both outweigh
+the assumptions at the head of this file.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+
+from catalog import Floats, ModelProfile, Pool, PoolEntry
+
+from .errors import BadArtefactError, NotFittedError
+
+__all__ = ["BoundLength", "LengthPredictor"]
+
+LENGTH_FILE: Final = "length.json"
+_FORMAT: Final = 1
+
+# Assumptions, used only where nothing is known of a model; each in natural logarithms of tokens.
+_REASONING: Final = (0.7, 0.6)  # models that can think write about twice as much, some ten times: (shift, extra sd)
+_CALL_TOKENS: Final = 60.0  # a function call; a request with tools is taken to lie half-way to it
+_PROFILE_CALLS: Final = 10.0  # a figure in a profile weighs as much as so many measured calls
+_MIN_CALLS: Final = 5.0  # measured calls at which the journal and the assumption weigh the same
+_REFERENCE_TOKENS_PER_CHAR: Final = 0.25
+
+
+class LengthPredictor:
+    """The prompt's share, fitted; `bind` adds the models'."""
+
+    def __init__(self, *, ridge: float = 30.0) -> None:
+        self.ridge = ridge
+
+    def fit(self, features: Floats, tokens: Floats, *, feature_name: str, noise_sd: float, model_sd: float) -> Self:
+        """Learn the logarithm of the tokens that the average model writes.
+
+        Args:
+            features: (n_prompts, dim) of `predictors.features`.
+            tokens: (n_prompts,) geometric mean over models, with their shares taken out.
+            feature_name: the name of the features, checked again when used.
+            noise_sd: what prompt and model leave unexplained, in natural logarithms.
+            model_sd: how much models differ in verbosity, in natural logarithms.
+        """
+        log_tokens = np.log(tokens)  # (n_prompts,)
+        self.feature_name_ = feature_name
+        self.mean_ = features.mean(axis=0)  # (dim,)
+        centred = features - self.mean_
+        gram = centred.T @ centred + self.ridge * np.eye(features.shape[1])
+        self.weight_ = np.linalg.solve(gram, centred.T @ (log_tokens - log_tokens.mean()))  # (dim,)
+        self.level_ = float(log_tokens.mean())
+        self.noise_sd_ = noise_sd
+        self.model_sd_ = model_sd
+        return self
+
+    def log_tokens(self, features: Floats) -> Floats:
+        """Expected logarithm for the average model, shape (...,) for features (..., dim)."""
+        if not hasattr(self, "weight_"):
+            raise NotFittedError(self)
+        return np.asarray(self.level_ + (features - self.mean_) @ self.weight_)
+
+    def bind(self, pool: Pool) -> "BoundLength":
+        """Ready for the hot path, for the candidates of a pool."""
+        if not hasattr(self, "weight_"):
+            raise NotFittedError(self)
+        return BoundLength(self, pool)
+
+    def save(self, folder: Path) -> None:
+        """Write the fit as JSON."""
+        folder.mkdir(parents=True, exist_ok=True)
+        fit = {
+            "format": _FORMAT,
+            "feature_name": self.feature_name_,
+            "level": self.level_,
+            "noise_sd": self.noise_sd_,
+            "model_sd": self.model_sd_,
+            "ridge": self.ridge,
+            "mean": [round(x, 9) for x in self.mean_.tolist()],
+            "weight": [round(x, 9) for x in self.weight_.tolist()],
+        }
+        (folder / LENGTH_FILE).write_text(json.dumps(fit) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path | None = None) -> Self:
+        """Read a saved fit; None reads the one in the package.
+
+        Raises:
+            BadArtefactError: the file is missing, damaged or of another format.
+        """
+        path = (folder if folder is not None else Path(str(files(__package__) / "data"))) / LENGTH_FILE
+        try:
+            fit: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            if fit["format"] != _FORMAT:
+                raise BadArtefactError(path=str(path), problem=f"format {fit['format']!r} is not {_FORMAT}")
+            loaded = cls(ridge=float(fit["ridge"]))
+            loaded.feature_name_ = str(fit["feature_name"])
+            loaded.mean_, loaded.weight_ = np.array(fit["mean"]), np.array(fit["weight"])
+            loaded.level_ = float(fit["level"])
+            loaded.noise_sd_, loaded.model_sd_ = float(fit["noise_sd"]), float(fit["model_sd"])
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            if isinstance(exc, BadArtefactError):
+                raise
+            raise BadArtefactError(path=str(path), problem=f"no length fit can be read ({exc})") from exc
+        return loaded
+
+
+class BoundLength:
+    """Lengths for one pool: the models' shares and caps, as arrays."""
+
+    def __init__(self, predictor: LengthPredictor, pool: Pool) -> None:
+        self._weight = predictor.weight_
+        self._level = predictor.level_ - float(predictor.mean_ @ predictor.weight_)
+        shares = [_share(entry, predictor) for entry in pool.entries]
+        self._shift = np.array([shift for shift, _ in shares])  # (n_candidates,)
+        self._variance = np.array([sd * sd for _, sd in shares]) + predictor.noise_sd_**2  # (n_candidates,)
+        self._sd = np.sqrt(self._variance)
+        self._cap = np.array([e.profile.max_output_tokens or math.inf for e in pool.entries], dtype=np.float64)
+
+    def estimate(
+        self, features: Floats, *, max_output_tokens: int | None = None, offers_tools: bool = False
+    ) -> tuple[Floats, Floats]:
+        """Expected tokens and their standard deviation, each (n_candidates,), for features (dim,).
+
+        A model stops at its own limit and at the caller's, so both are of the length cut off there.
+        """
+        prompt = self._level + float(features @ self._weight)
+        if offers_tools:
+            prompt = 0.5 * (prompt + math.log(_CALL_TOKENS))
+        cap = self._cap if max_output_tokens is None else np.minimum(self._cap, float(max_output_tokens))
+        return capped_moments(prompt + self._shift, self._variance, self._sd, cap)
+
+
+def capped_moments(mean: Floats, variance: Floats, sd: Floats, cap: Floats) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of min(X, cap), each of the inputs' shape, where log X ~ Normal(mean, variance)."""
+    first, second = np.exp(mean + variance / 2), np.exp(2 * (mean + variance))
+    if not np.isinf(cap).all():
+        reach = (np.log(cap) - mean) / sd  # the cap, in standard deviations
+        beyond = 1.0 - _normal_cdf(reach)
+        held = np.where(np.isinf(cap), 0.0, cap)
+        first = first * _normal_cdf(reach - sd) + held * beyond
+        second = second * _normal_cdf(reach - 2 * sd) + held**2 * beyond
+    return np.maximum(first, 1.0), np.sqrt(np.maximum(second - first**2, 0.0))
+
+
+def _share(entry: PoolEntry, predictor: LengthPredictor) -> tuple[float, float]:
+    """How much more than the average model this one writes, in natural logarithms, and how sure that is (sd)."""
+    profile = entry.profile
+    shift, sd = 0.0, predictor.model_sd_
+    if "reasoning" in profile.capabilities:
+        shift, sd = _REASONING[0], math.hypot(sd, _REASONING[1])
+    shift += _log_tokenizer_ratio(profile)
+    measured = entry.backend.measured if entry.backend is not None else None
+    for mean, calls in (
+        (profile.output_tokens_mean, _PROFILE_CALLS),
+        (measured.output_tokens_mean, float(measured.n_calls)) if measured is not None else (None, 0.0),
+    ):
+        if mean is None or mean <= 0 or calls <= 0:
+            continue
+        # A mean stands half a variance above the logarithm's: compare like with like.
+        seen = math.log(mean) - predictor.noise_sd_**2 / 2 - predictor.level_
+        trust = calls / (calls + _MIN_CALLS)
+        shift, sd = shift + trust * (seen - shift), sd * math.sqrt(1 - 0.8 * trust)
+    return shift, sd
+
+
+def _log_tokenizer_ratio(profile: ModelProfile) -> float:
+    return math.log(profile.tokens_per_char / _REFERENCE_TOKENS_PER_CHAR) if profile.tokens_per_char else 0.0
+
+
+def _normal_cdf(z: Floats) -> Floats:
+    """The standard normal distribution function to 1e-7: Abramowitz and Stegun, formula 26.2.17."""
+    size = np.abs(z)
+    t = 1.0 / (1.0 + 0.2316419 * size)
+    poly = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
+    tail = np.exp(-0.5 * np.minimum(size, 40.0) ** 2) * 0.3989422804014327 * poly
+    return np.where(z >= 0, 1.0 - tail, tail)
