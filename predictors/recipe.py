@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,14 @@ from .quality.model import QualityModel
 from .quality.protocol import TrainingSet
 from .training import FeatureExtractor, training_set
 
-__all__ = ["SHIPPED_DATASETS", "UNFIT_BENCHMARKS", "Progress", "fit_quality_model", "shipped_outcomes"]
+__all__ = [
+    "SHIPPED_DATASETS",
+    "UNFIT_BENCHMARKS",
+    "Progress",
+    "fit_quality_model",
+    "library_versions",
+    "shipped_outcomes",
+]
 
 Progress = Callable[[str, int, int], None]  # (what, done, of)
 
@@ -79,6 +87,9 @@ def fit_quality_model(
     Raises:
         InvalidOutcomesError: there are too few prompts to hold some out.
     """
+    # comes with scikit-learn, needed only to fit
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415
+
     tell = progress or _silent
     profiles: dict[str, ModelProfile] = {}
 
@@ -92,12 +103,13 @@ def fit_quality_model(
     )
     side = _ModelSide.of([profiles[m] for m in training.models], prior)
     training = replace(training, profile_features=side.standard)
-    tell("judging on held-out prompts", 0, 2)
-    judged = _judge(training, seed)
-    tell("fitting on all prompts", 1, 2)
-    fitted = _factorization(training, seed).fit(training)
+    with threadpool_limits(limits=1):  # sums in one order: the same bytes on one core and on many
+        tell("judging on held-out prompts", 0, 2)
+        judged = _judge(training, seed)
+        tell("fitting on all prompts", 1, 2)
+        fitted = _factorization(training, seed).fit(training)
+        tell("fitting on all prompts", 2, 2)
     judged.platt_into(fitted)
-    tell("done", 2, 2)
     sample = spread_over_domains(training.domain, min(_N_SAMPLE, len(training.features)), np.random.default_rng(seed))
     return QualityModel.from_fit(
         fitted,
@@ -120,6 +132,11 @@ def fit_quality_model(
             **(provenance or {}),
         },
     )
+
+
+def library_versions() -> dict[str, str]:
+    """The libraries whose arithmetic a fit depends on."""
+    return {name: version(name) for name in ("numpy", "scikit-learn", "scipy")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,11 +37,10 @@ class RidgeHeads:
         score = filled(training.score)
         self.means_: Floats = model_means(training.score)  # (n_models,)
         gram = rows.T @ rows + self.penalty * len(rows) * np.eye(rows.shape[1])
-        inverse = np.linalg.inv(gram)
+        inverse = np.asarray(np.linalg.inv(gram), dtype=np.float64)
         self.weights_: Matrix = inverse @ (rows.T @ (score - score.mean(axis=0)))  # (basis dim, n_models)
         residual = score - self.means_ - rows @ self.weights_
-        noise: Floats = np.einsum("pm,pm->m", residual, residual) / len(residual)
-        self.noise_: Floats = np.sqrt(noise)  # (n_models,)
+        self.noise_: Floats = residual.std(axis=0)  # (n_models,)
         self.leverage_: Matrix = inverse  # (basis dim, basis dim)
         return self
 

@@ -1,0 +1,121 @@
+"""`paretogate train`: parse, call one public function, print."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from catalog import ModelProfile, ParetoGateError, UnknownModelError
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from catalog.registry import Catalog
+
+    from .quality.model import QualityModel
+    from .recipe import Progress
+
+__all__ = ["train"]
+
+_DATA_VARIABLE = "PARETOGATE_DATA"
+_DEFAULT_DATA = "../shared/data"
+
+
+def train(
+    outcomes: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files or folders of outcomes (CSV, JSONL, Parquet); none: make the shipped model again."),
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option(help="Folder to write the predictor to.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(help=f"Folder of the public datasets [default: ${_DATA_VARIABLE}, else {_DEFAULT_DATA}]."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the folds and of the start values.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+) -> None:
+    """Fit a quality predictor to outcomes and write it as arrays and a manifest."""
+    folder = data or Path(os.environ.get(_DATA_VARIABLE, _DEFAULT_DATA))
+    try:
+        model = _fit(outcomes or [], folder, seed)
+        model.save(out)
+    except (ParetoGateError, OSError) as exc:
+        typer.echo(f"error: {exc}", err=True)
+        raise typer.Exit(1) from exc
+    if as_json:
+        typer.echo(json.dumps(model.manifest, indent=2, ensure_ascii=False))
+        return
+    held_out = model.manifest["held_out"]
+    typer.echo(
+        f"{model.version}: {model.manifest['n_outcomes']:,} outcomes of {len(model.models)} models "
+        f"on {model.manifest['n_prompts']:,} prompts, written to {out}\n"
+        f"on held-out questions: Brier score {held_out['brier']} (model means {held_out['brier_of_model_means']}), "
+        f"calibration error {held_out['calibration_error']}"
+    )
+
+
+def _fit(paths: list[Path], data: Path, seed: int) -> "QualityModel":
+    # the imports below are heavy: `paretogate --help` must not pay for them
+    from catalog.registry import Catalog  # noqa: PLC0415
+
+    from .encoders.static import StaticEncoder  # noqa: PLC0415
+    from .features import Features  # noqa: PLC0415
+    from .outcomes import Outcomes  # noqa: PLC0415
+    from .quality.cold_start import AbilityPrior  # noqa: PLC0415
+    from .recipe import SHIPPED_DATASETS, fit_quality_model, library_versions, shipped_outcomes  # noqa: PLC0415
+
+    catalog = Catalog.load()
+    table = Outcomes.read(paths) if paths else shipped_outcomes(data)
+    trained_on: object = [str(path) for path in paths] if paths else SHIPPED_DATASETS
+    with _Bar() as progress:
+        return fit_quality_model(
+            table,
+            Features(StaticEncoder.load()),
+            profile_of=_Profiles(catalog),
+            prior=AbilityPrior().fit(list(catalog)),
+            seed=seed,
+            provenance={"catalog": catalog.version, "libraries": library_versions(), "trained_on": trained_on},
+            progress=progress,
+        )
+
+
+class _Profiles:
+    """Finds the profile that an outcome's model goes by; one that nobody knows gets a bare profile."""
+
+    def __init__(self, catalog: "Catalog") -> None:
+        self._catalog = catalog
+
+    def __call__(self, dataset: str | None, name: str) -> ModelProfile:
+        listed = self._catalog.routing_id(dataset, name) if dataset else None
+        known = self._catalog.get(listed) if listed else None
+        if known is not None:
+            return known
+        try:
+            return self._catalog.resolve(name)
+        except UnknownModelError:
+            return ModelProfile(id=f"unlisted/{re.sub(r'[^A-Za-z0-9._@:-]+', '-', name)}", name=name)
+
+
+class _Bar:
+    """A progress bar on stderr, one line per thing that is done."""
+
+    def __enter__(self) -> "Progress":
+        from rich.console import Console  # noqa: PLC0415
+        from rich.progress import Progress as Bar  # noqa: PLC0415
+
+        self._bar = Bar(console=Console(stderr=True))
+        self._tasks: dict[str, TaskID] = {}
+        self._bar.start()
+        return self._tell
+
+    def __exit__(self, *_exc: object) -> None:
+        self._bar.stop()
+
+    def _tell(self, what: str, done: int, of: int) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = self._bar.add_task(what, total=of)
+        self._bar.update(self._tasks[what], completed=done)
