@@ -81,7 +81,7 @@ def _gain(decision: Decision, other: int) -> dict[str, object]:
     """What choosing `other` would gain over the chosen one, in the objective that it improves by the largest share."""
     forecast, chosen = decision.forecast, decision.ranking[0]
     gains = [("quality", forecast.quality[other] - forecast.quality[chosen], forecast.quality[chosen])]
-    for amount in _AMOUNTS:
+    for amount in ("cost_usd", "latency_s"):
         column = getattr(forecast, amount)
         gains.append((amount, column[chosen] - column[other], column[chosen]))
     shares = [(gain / before, name, gain) for name, gain, before in gains if before > 0 and gain > 0]

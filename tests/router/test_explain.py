@@ -1,0 +1,86 @@
+import json
+from datetime import date
+
+import numpy as np
+import pytest
+
+from predictors import Query
+from router import Constraints, RoutingOptions, explain, shadow_prices
+
+from .examples import three_model_router
+
+ASKED = Query(text="Why is the sky blue?", input_tokens=100, max_output_tokens=200)
+
+
+def explained(options: RoutingOptions, **columns: float | list[float]) -> dict[str, object]:
+    decision = three_model_router(**columns).decide(ASKED, options, rng=np.random.default_rng(0))
+    return explain(decision, options, decision_id="d1", versions={"catalog": "1"})
+
+
+def test_every_candidate_is_shown_with_its_rejections_and_its_intervals() -> None:
+    shown = explained(
+        RoutingOptions(policy="best", require=Constraints(max_cost_usd=0.002, max_params_b=100)),
+        quality_se=[0.0, 0.1, 0.0],
+        cost_usd_sd=[0.0, 0.001, 0.0],
+    )
+    assert (shown["chosen"], shown["front"]) == ("hill/middle", ["meadow/small", "hill/middle"])
+    middle, small, large = shown["candidates"]
+    assert (middle["id"], small["id"], large["id"]) == ("hill/middle", "meadow/small", "peak/large")
+    assert middle["quality"] == pytest.approx({"mean": 0.8, "lower": 0.6355, "upper": 0.9645}, abs=1e-4)
+    assert middle["cost_usd"] == pytest.approx({"mean": 0.001, "lower": 0.0, "upper": 0.002645}, abs=1e-6)
+    assert middle["latency_s"] == {"mean": 2.0, "lower": None, "upper": None}  # its spread is not known
+    assert large["rejected_by"] == [
+        {"constraint": "max_cost_usd", "limit": 0.002, "value": 0.01},
+        {"constraint": "max_params_b", "limit": 100, "value": None},  # unknown
+    ]
+    assert (large["eligible"], large["utility"], large["on_front"]) == (False, None, False)
+
+
+def test_an_explanation_is_plain_json() -> None:
+    require = Constraints(regions=frozenset({"us"}), released_after=date(2024, 6, 1))
+    shown = explained(RoutingOptions(require=require, allow=("*",)))
+    assert json.loads(json.dumps(shown, allow_nan=False)) == shown
+
+
+def test_a_shadow_price_says_what_two_more_seconds_would_gain() -> None:
+    options = RoutingOptions(policy="best", require=Constraints(max_latency_s=2.0))
+    assert explained(options)["shadow_prices"] == [
+        {
+            "constraint": "max_latency_s",
+            "limit": 2.0,
+            "relax_to": 4.0,
+            "chosen": "peak/large",
+            "gain": {"objective": "quality", "absolute": pytest.approx(0.1), "relative": pytest.approx(0.125)},
+        }
+    ]
+
+
+def test_a_shadow_price_is_told_in_money_where_money_is_what_it_gains() -> None:
+    # 0.9 for a cent in 1 s, or the same for 0.62 cents in 1.2 s: 200 ms more would save 38 %
+    options = RoutingOptions(policy="balanced", deny=("meadow/*",), require=Constraints(max_latency_s=1.0))
+    (price,) = explained(options, quality=0.9, cost_usd=[0.0, 0.0062, 0.01], latency_s=[1.0, 1.2, 1.0])["shadow_prices"]
+    assert price["relax_to"] == 1.2
+    assert price["gain"] == {
+        "objective": "cost_usd",
+        "absolute": pytest.approx(0.0038),
+        "relative": pytest.approx(0.38),
+    }
+
+
+def test_a_quality_floor_has_a_price_too() -> None:
+    options = RoutingOptions(policy="cheap", require=Constraints(min_quality=0.85))
+    (price,) = explained(options)["shadow_prices"]
+    assert (price["constraint"], price["relax_to"], price["chosen"]) == ("min_quality", 0.8, "hill/middle")
+    assert price["gain"]["relative"] == pytest.approx(0.9)  # a tenth of the price
+
+
+def test_a_constraint_that_keeps_nobody_better_away_is_free() -> None:
+    options = RoutingOptions(policy="cheap", require=Constraints(max_cost_usd=0.005))
+    assert explained(options)["shadow_prices"] == []
+
+
+def test_a_relaxed_decision_has_no_shadow_prices() -> None:
+    options = RoutingOptions(require=Constraints(min_quality=0.99), on_infeasible="closest")
+    decision = three_model_router().decide(ASKED, options, rng=np.random.default_rng(0))
+    assert shadow_prices(decision) == []
+    assert explain(decision, options)["relaxed"] == "min_quality"

@@ -1,0 +1,63 @@
+from datetime import date
+
+import numpy as np
+import orjson
+
+from predictors import Query
+from router import Constraints, RoutingOptions, decision_record, routing_record
+
+from .examples import three_model_router
+
+ASKED = Query(text="a secret", input_tokens=100, max_output_tokens=200, needs=frozenset({"tools"}))
+
+
+def test_a_record_holds_what_replay_and_learning_need_and_no_prompt() -> None:
+    options = RoutingOptions(policy="best", require=Constraints(max_cost_usd=0.002))
+    decision = three_model_router(latency_s=[1.0, np.nan, 4.0]).decide(ASKED, options, rng=np.random.default_rng(0))
+    record = decision_record(
+        decision,
+        decision_id="d1",
+        time="2026-01-01T00:00:00Z",
+        tenant="t",
+        key_id="k",
+        session="s",
+        query=ASKED,
+        options=options,
+        versions={"catalog": "1"},
+    )
+    assert orjson.loads(orjson.dumps(record)) == record
+    assert b"secret" not in orjson.dumps(record)
+    assert record["routing"] == {"policy": "best", "require": {"max_cost_usd": 0.002}}
+    assert (record["chosen"], record["front"], record["propensity"], record["explored"]) == (1, [1], 1.0, False)
+    assert record["candidates"][1] == {
+        "id": "hill/middle",
+        "backend": "hill/middle@here",
+        "quality": 0.8,
+        "quality_se": 0.0,
+        "cost_usd": 0.001,
+        "latency_s": None,
+        "eligible": True,
+    }
+    assert [c["eligible"] for c in record["candidates"]] == [False, True, False]
+
+
+def test_the_prompt_is_kept_only_where_it_is_given() -> None:
+    options = RoutingOptions()
+    decision = three_model_router().decide(ASKED, options, rng=np.random.default_rng(0))
+    record = decision_record(
+        decision, decision_id="d", time=0.0, tenant=None, key_id=None, session=None, query=ASKED, options=options,
+        text="a secret",
+    )  # fmt: skip
+    assert record["query"]["text"] == "a secret"
+
+
+def test_routing_at_its_defaults_is_recorded_as_its_policy() -> None:
+    assert routing_record(RoutingOptions()) == {"policy": "balanced"}
+
+
+def test_dates_and_sets_are_recorded_as_json_has_them() -> None:
+    require = Constraints(released_after=date(2024, 6, 1), licenses=frozenset({"mit", "apache-2.0"}))
+    assert routing_record(RoutingOptions(require=require))["require"] == {
+        "released_after": "2024-06-01",
+        "licenses": ["apache-2.0", "mit"],
+    }
