@@ -1,17 +1,25 @@
 """Who takes part in a replay: the project's predictor first, then what it has to beat."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from predictors.encoders.static import StaticEncoder
 from predictors.features import Features
-from predictors.quality.factorization import LogisticFactorization
+from predictors.forecaster import Forecaster
+from predictors.quality import LogisticFactorization, NearestNeighbours, QualityPredictor, StackedEnsemble
 
-from .contenders import Contender, LearnedContender
+from .contenders import Contender, FittedContender, LearnedContender
 from .learners import FeatureMemory, PredictorLearner, TfidfNeighbours, TfidfRidge
 
 __all__ = ["OURS", "lineup"]
 
 OURS = "paretogate"
+
+_LEARNED: dict[str, Callable[[], QualityPredictor]] = {
+    OURS: StackedEnsemble,  # what is fitted to one table of outcomes
+    "factorization": LogisticFactorization,  # what is shipped, since it places models that nobody has tried
+    "encoder_knn": NearestNeighbours,
+}
 
 
 def lineup(saved: Path | None = None) -> tuple[Contender, ...]:
@@ -22,9 +30,10 @@ def lineup(saved: Path | None = None) -> tuple[Contender, ...]:
             fits the project's predictor on every fold.
     """
     features = FeatureMemory(Features(StaticEncoder.load()))
-    learners = (
-        PredictorLearner(name=OURS, make=LogisticFactorization, features=features),
-        TfidfNeighbours(),
-        TfidfRidge(),
+    learners = [PredictorLearner(name=name, make=make, features=features) for name, make in _LEARNED.items()]
+    learned = tuple(
+        LearnedContender(learner=learner, features=features) for learner in (*learners, TfidfNeighbours(), TfidfRidge())
     )
-    return tuple(LearnedContender(learner=learner, features=features) for learner in learners)
+    if saved is None:
+        return learned
+    return (FittedContender(name=OURS, bind=Forecaster.load(saved).bind), *learned[1:])

@@ -15,10 +15,13 @@ from .contenders import Contender
 from .folds import Folds
 from .table import Ints, ReplayTable
 
-__all__ = ["SWEEP", "Choices", "OperatingPoint", "Replay", "Run", "operating_points", "replay", "run_contender"]
+__all__ = ["PAY", "SWEEP", "Choices", "OperatingPoint", "Replay", "Run", "operating_points", "replay", "run_contender"]
 
-SWEEP = "sweep"  # the policy's name in reports when the cost-quality knob is turned through its range
-_KNOB = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 8.5, 9.0, 9.5, 10.0)
+# The policies' names in reports when one of the caller's two knobs is turned through its range: the cost-quality
+# tradeoff, which counts costs in ratios, and the willingness to pay, which counts dollars and so minimises the mean.
+SWEEP, PAY = "sweep", "pay"
+_KNOB = (0.0, 0.5, 2.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 9.5, 10.0)
+_PRICES = (1.0, 3.0, 6.0, 10.0, 16.0, 25.0, 40.0, 65.0, 100.0, 200.0, 500.0)  # a point of quality, in dearest calls
 _LONG_SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
@@ -71,14 +74,40 @@ class Replay:
         return next(c for c in self.references if c.policy == name)
 
 
-def operating_points(policies: Sequence[str] = (), *, knob: Sequence[float] = _KNOB) -> tuple[OperatingPoint, ...]:
-    """The knob from quality only (0) to cost only (10), then each named policy. None of them explores."""
-    swept = [
-        OperatingPoint(policy=SWEEP, point=k, options=RoutingOptions(cost_quality_tradeoff=k, explore=False))
+def operating_points(
+    policies: Sequence[str] = (), *, knob: Sequence[float] = _KNOB, call_usd: float | None = None
+) -> tuple[OperatingPoint, ...]:
+    """The knob from quality only (0) to cost only (10), a range of prices for quality, then each named policy.
+
+    None of them explores. Both sweeps start from the policy `best`, which weighs nothing but what they turn.
+
+    Args:
+        policies: to show beside the sweeps.
+        knob: positions of the cost-quality tradeoff.
+        call_usd: what a dear call costs here; the willingness to pay is swept in multiples of it, None leaves it out.
+    """
+    points = [
+        OperatingPoint(
+            policy=SWEEP, point=k, options=RoutingOptions(policy="best", cost_quality_tradeoff=k, explore=False)
+        )
         for k in knob
     ]
-    named = [OperatingPoint(policy=p, point=None, options=RoutingOptions(policy=p, explore=False)) for p in policies]
-    return (*swept, *named)
+    points += [
+        OperatingPoint(
+            policy=PAY, point=usd, options=RoutingOptions(policy="best", willingness_to_pay_usd=usd, explore=False)
+        )
+        for usd in ([price * call_usd for price in _PRICES] if call_usd is not None else ())
+    ]
+    points += [OperatingPoint(policy=p, point=None, options=RoutingOptions(policy=p, explore=False)) for p in policies]
+    return tuple(points)
+
+
+def coarser(points: Sequence[OperatingPoint]) -> tuple[OperatingPoint, ...]:
+    """Every other point of each sweep, and all named policies: enough for a rival's curve."""
+    kept: list[OperatingPoint] = []
+    for policy in (SWEEP, PAY):
+        kept += [p for p in points if p.policy == policy][::2]
+    return (*kept, *(p for p in points if p.point is None))
 
 
 def replay(
@@ -95,14 +124,17 @@ def replay(
 
     Args:
         table: what is replayed.
-        contenders: the first is ours; each routes through `router.Router` at every operating point.
+        contenders: the first is ours; each routes through `router.Router`, rivals at every other point of a sweep.
         folds: which prompts may be learned from before which are judged.
         points: how the router is asked.
         split: how the folds were made, for the report.
         seed: of the random reference rule.
         progress: called with what is being done, how much of it is done, and of how much.
     """
-    runs = tuple(run_contender(c, table, folds, points=points, progress=progress) for c in contenders)
+    runs = tuple(
+        run_contender(c, table, folds, points=points if rank == 0 else coarser(points), progress=progress)
+        for rank, c in enumerate(contenders)
+    )
     return Replay(
         table=table.take(folds.judged),
         runs=tuple(_judged(run, folds) for run in runs),

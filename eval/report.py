@@ -135,7 +135,7 @@ def _lines(summary: Summary) -> list[Curve]:
     by_name: dict[str, list[PointSummary]] = {}
     for point in summary.points:
         if point.point is not None:
-            by_name.setdefault(point.name.removesuffix("/sweep"), []).append(point)
+            by_name.setdefault(point.name.partition("/")[0], []).append(point)
     curves = []
     best = next(p for p in summary.points if p.name == "best_single").score
     for name, points in by_name.items():
@@ -144,7 +144,7 @@ def _lines(summary: Summary) -> list[Curve]:
             Curve(
                 name=name,
                 points=tuple((p.cost_share, p.score) for p in in_order),
-                labels=tuple(f"{p.point:g}" for p in in_order),
+                labels=tuple(f"{p.point:.3g}" for p in in_order),
                 intervals=tuple((best + p.gain_interval.lower, best + p.gain_interval.upper) for p in in_order)
                 if name == summary.curves[0].name
                 else (),
@@ -188,7 +188,7 @@ def _point_rows(summary: Summary, *, of_rivals: bool = True) -> list[tuple[str, 
     return [
         (
             p.name,
-            "" if p.point is None else f"{p.point:g}",
+            "" if p.point is None else f"{p.point:.3g}",
             f"{p.score:.4f}",
             f"{p.gain:+.4f} {_span(p.gain_interval, '+.4f')}",
             f"{p.cost_share:.3f}",

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from predictors.outcomes import Outcomes
 from router import RoutingOptions
 
@@ -60,7 +62,7 @@ def run_study(
         table,
         contenders,
         folds,
-        points=operating_points(study.policies),
+        points=operating_points(study.policies, call_usd=_dear_call_usd(table)),
         split=split,
         seed=study.seed,
         progress=progress,
@@ -70,3 +72,8 @@ def run_study(
         balanced = RoutingOptions(explore=False)
         flips = flip_rates(contenders[0], table, folds, balanced, seed=study.seed)
     return replayed, summarise(replayed, seed=study.seed, n_resamples=study.n_resamples, flips=flips)
+
+
+def _dear_call_usd(table: ReplayTable) -> float:
+    """Mean cost of the dearest model that answered nearly everywhere."""
+    return float(np.nanmean(table.cost_usd[:, table.covering], axis=0).max())

@@ -25,7 +25,7 @@ from .metrics import (
     quality_neutral_cost,
 )
 from .pairs import PairReplay, pair_replays
-from .replay import SWEEP, Choices, Replay, Run
+from .replay import PAY, SWEEP, Choices, Replay, Run
 from .table import ReplayTable
 
 __all__ = ["CurveSummary", "PairSummary", "PointSummary", "Summary", "summarise"]
@@ -55,7 +55,7 @@ class PointSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurveSummary:
-    """All operating points of one rule as a curve. Costs are shares of the best single model's."""
+    """All operating points of one rule, of both its sweeps, as a curve. Costs are shares of the best single model's."""
 
     name: str
     n_points: int
@@ -166,7 +166,7 @@ def _curves(replayed: Replay) -> list[tuple[str, Floats, Floats, Run | None]]:
     table = replayed.table
     single = np.flatnonzero(table.covering)
     curves: list[tuple[str, Floats, Floats, Run | None]] = [
-        (run.name, *_columns(table, [c for c in run.choices if c.policy == SWEEP]), run) for run in replayed.runs
+        (run.name, *_columns(table, [c for c in run.choices if c.policy in (SWEEP, PAY)]), run) for run in replayed.runs
     ]
     by_length = [c for c in replayed.references if c.policy in ("length_threshold", "best_single", "cheapest_single")]
     curves.append(("length_threshold", *_columns(table, by_length), None))

@@ -5,7 +5,7 @@ from eval.contenders import FittedContender, LearnedContender
 from eval.folds import Folds
 from eval.forecasts import BatchForecasts
 from eval.learners import TfidfRidge
-from eval.replay import SWEEP, Replay, operating_points, replay
+from eval.replay import PAY, SWEEP, Replay, coarser, operating_points, replay
 from eval.summary import obtained
 from predictors import ForecastSource, Query
 from predictors.quality.protocol import QualityEstimate
@@ -128,5 +128,19 @@ def test_a_leave_out_replay_judges_the_left_out_benchmark_alone() -> None:
 
 def test_the_knob_and_the_policies_are_asked_of_the_router_as_a_caller_would() -> None:
     swept, named = operating_points(("cheap",), knob=(2.5,))
-    assert swept.options == RoutingOptions(cost_quality_tradeoff=2.5, explore=False)
+    assert swept.options == RoutingOptions(policy="best", cost_quality_tradeoff=2.5, explore=False)
     assert named.options == RoutingOptions(policy="cheap", explore=False)
+
+
+def test_the_willingness_to_pay_is_swept_in_multiples_of_what_a_dear_call_costs() -> None:
+    paying = [p for p in operating_points(call_usd=0.01) if p.policy == PAY]
+    assert (paying[0].point, paying[-1].point) == (0.01, 5.0)
+    assert paying[0].options == RoutingOptions(policy="best", willingness_to_pay_usd=0.01, explore=False)
+
+
+def test_rivals_turn_each_knob_at_every_other_point() -> None:
+    points = operating_points(("best",), knob=(0.0, 5.0, 10.0), call_usd=0.01)
+    fewer = coarser(points)
+    assert [p.point for p in fewer if p.policy == SWEEP] == [0, 10]
+    assert sum(p.policy == PAY for p in fewer) == 6
+    assert fewer[-1].policy == "best"
