@@ -17,7 +17,7 @@ import httpx
 import numpy as np
 import orjson
 import typer
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from catalog import Backend, Catalog, ParetoGateError
@@ -29,7 +29,7 @@ from gateway.upstreams.embedded import EmbeddedUnavailableError, find_weights
 from predictors import Query
 from router import RoutingOptions
 
-from .options import AsJson, ConfigFile
+from .options import AsJson, ConfigFile, console
 
 __all__ = ["Check", "doctor", "examine"]
 
@@ -68,7 +68,7 @@ def doctor(
     if as_json:
         typer.echo(orjson.dumps([asdict(check) for check in checks]).decode())
     else:
-        Console().print(_table(checks))
+        console().print(_table(checks))
     if broken := [check.subject for check in checks if check.verdict == "broken"]:
         typer.echo(f"error: broken: {', '.join(broken)}", err=True)
         raise typer.Exit(1)
@@ -270,6 +270,6 @@ def _table(checks: Iterable[Check]) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 1))
     for check in checks:
         colour = _COLOURS[check.verdict]
-        remedy = f"\n[dim]{check.remedy}[/dim]" if check.remedy else ""
-        table.add_row(f"[{colour}]{check.verdict}[/{colour}]", check.subject, f"{check.detail}{remedy}")
+        remedy = f"\n[dim]{escape(check.remedy)}[/dim]" if check.remedy else ""
+        table.add_row(f"[{colour}]{check.verdict}[/{colour}]", escape(check.subject), f"{escape(check.detail)}{remedy}")
     return table

@@ -1,11 +1,14 @@
-"""Options that several commands share, declared once so that they read the same everywhere."""
+"""What several commands share, said once so that they read the same everywhere: their options and their screen."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-__all__ = ["AsJson", "ConfigFile", "PolicyName", "PoolGlobs", "Requirements"]
+__all__ = ["AsJson", "ConfigFile", "PolicyName", "PoolGlobs", "Requirements", "console"]
+
+_WIDTH_OF_A_FILE = 120
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 ConfigFile = Annotated[
@@ -24,3 +27,9 @@ Requirements = Annotated[
     list[str] | None,
     typer.Option("--require", "-r", help="A hard constraint, as key=value; for instance max_cost_usd=0.002."),
 ]
+
+
+def console() -> Console:
+    """Standard output; as wide as the terminal, or wide enough for tables where there is none."""
+    screen = Console()
+    return screen if screen.is_terminal else Console(width=_WIDTH_OF_A_FILE)

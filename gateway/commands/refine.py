@@ -8,7 +8,6 @@ from typing import Annotated
 
 import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from catalog import Catalog, Measured, ModelProfile, UnknownModelError
@@ -18,7 +17,7 @@ from gateway.refinement import watch as keep_refining
 from gateway.settings import Settings, load_settings
 from gateway.startup import open_catalog
 
-from .options import AsJson, ConfigFile
+from .options import AsJson, ConfigFile, console
 
 __all__ = ["refine", "refinement_pass"]
 
@@ -79,7 +78,7 @@ def _show(done: Refinement, settings: Settings, *, as_json: bool) -> None:
         return
     typer.echo(f"{done.new_outcomes} new outcomes; facts in {settings.measured_path}", err=True)
     if done.findings.measured:
-        Console().print(_table(done.findings.measured))
+        console().print(_table(done.findings.measured))
 
 
 def _table(measured: dict[str, Measured]) -> Table:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import numpy as np
 import orjson
 import typer
-from rich.console import Console
+from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from catalog import Backend, Catalog, PoolEntry
@@ -19,7 +20,7 @@ from predictors import read_query
 from router import Decision, RoutingOptions, read_options
 from router import explain as explanation_of
 
-from .options import AsJson, ConfigFile, PolicyName, PoolGlobs, Requirements
+from .options import AsJson, ConfigFile, PolicyName, PoolGlobs, Requirements, console
 
 __all__ = ["decide", "explain", "route"]
 
@@ -48,7 +49,7 @@ def route(
         return
     _say_what_cannot_be_called(explained)
     on_front = [c for c in _by_utility(explained) if c["on_front"]]
-    Console().print(_table(on_front[:_SHOWN], chosen=explained["chosen"], title="Pareto front"))
+    console().print(_table(on_front[:_SHOWN], chosen=explained["chosen"], title="Pareto front"))
     typer.echo(f"{explained['chosen']}  ({explained['policy']}: {explained['reason']})")
 
 
@@ -68,10 +69,10 @@ def explain(
         typer.echo(orjson.dumps(explained).decode())
         return
     _say_what_cannot_be_called(explained)
-    console = Console()
-    console.print(_table(_by_utility(explained), chosen=explained["chosen"], title="Candidates", long=True))
+    screen = console()
+    screen.print(_table(_by_utility(explained), chosen=explained["chosen"], title="Candidates", long=True))
     for price in explained.get("shadow_prices") or ():
-        console.print(f"relaxing {price['constraint']} to {_short(price['relax_to'])}: {_gain(price['gain'])}")
+        screen.print(f"relaxing {price['constraint']} to {_short(price['relax_to'])}: {_gain(price['gain'])}")
     versions = ", ".join(f"{name} {version}" for name, version in explained["versions"].items())
     typer.echo(f"{explained['chosen']}  ({explained['policy']}: {explained['reason']}; {versions})")
 
@@ -166,31 +167,36 @@ def _by_utility(explained: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _table(candidates: Sequence[Mapping[str, Any]], *, chosen: str, title: str, long: bool = False) -> Table:
-    table = Table(title=title)
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
     table.add_column("")
     table.add_column("model", overflow="fold")
-    for column in ("quality", "cost $", "first token s", "latency s", "utility"):
-        table.add_column(column, justify="right")
+    for column in ("quality", "cost $", "first s", "whole s"):
+        table.add_column(column, justify="right", no_wrap=True)
     if long:
+        table.add_column("utility", justify="right", no_wrap=True)
         table.add_column("rejected by", overflow="fold")
     marked = False
     for candidate in candidates:
         is_chosen = not marked and candidate["id"] == chosen and candidate["eligible"]
         marked = marked or is_chosen
-        quality = candidate["quality"]
-        row = [
-            "→" if is_chosen else ("•" if candidate["on_front"] else ""),
-            candidate["id"] if candidate["backend"] else f"{candidate['id']} [dim](no backend)[/dim]",
-            f"{quality['mean']:.3f} [dim]{quality['lower']:.2f}..{quality['upper']:.2f}[/dim]",
-            _short(_mean(candidate["cost_usd"])),
-            _short(_mean(candidate["ttft_s"])),
-            _short(_mean(candidate["latency_s"])),
-            _short(candidate["utility"]),
-        ]
+        row = _row(candidate, mark="→" if is_chosen else "•" if candidate["on_front"] else "")
         if long:
-            row.append(", ".join(_rejection(r) for r in candidate["rejected_by"]))
+            row += [_short(candidate["utility"]), ", ".join(_rejection(r) for r in candidate["rejected_by"])]
         table.add_row(*row, style="bold" if is_chosen else None)
+    table.caption = "→ chosen  • on the front  ° no backend here"
     return table
+
+
+def _row(candidate: Mapping[str, Any], *, mark: str) -> list[str]:
+    quality = candidate["quality"]
+    return [
+        mark,
+        escape(candidate["id"]) + ("" if candidate["backend"] else "°"),
+        f"{quality['mean']:.2f} [dim]{quality['lower']:.2f}..{quality['upper']:.2f}[/dim]",
+        _short(_mean(candidate["cost_usd"])),
+        _short(_mean(candidate["ttft_s"])),
+        _short(_mean(candidate["latency_s"])),
+    ]
 
 
 def _rejection(rejection: Mapping[str, Any]) -> str:

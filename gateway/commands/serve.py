@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shlex
+import signal
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -134,7 +135,7 @@ def _announce(found: Found, door: socket.socket, settings: Settings, *, as_json:
     host, port = door.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     if as_json:
-        backends = [{"id": b.id, "model": b.profile_id, "kind": b.kind} for b in found.backends]
+        backends = [{"id": b.id, "model": b.profile_id, "kind": b.kind, "url": b.base_url} for b in found.backends]
         left_out = [{"subject": f.subject, "why": f.detail} for f in found.findings if not f.joined]
         ready = {"url": url, "pid": os.getpid(), "backends": backends, "left_out": left_out}
         typer.echo(orjson.dumps(ready).decode())
@@ -170,12 +171,16 @@ def _run(settings: Settings, found: Found, door: socket.socket) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
+        timeout_worker_healthcheck=_GRACE_S,  # a worker that starts on a busy machine is not a hung one
     )
-    server = uvicorn.Server(config)
     if several:
-        Multiprocess(config, target=server.run, sockets=[door]).run()
-    else:
-        server.run(sockets=[door])
+        Multiprocess(config, sockets=[door]).run()
+        return
+    # The server finishes its requests when told to stop, and then raises the signal again: by then there is nothing
+    # left that it should end abruptly, and what we started is still to be stopped.
+    for told_to_stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told_to_stop, lambda *_: None)
+    uvicorn.Server(config).run(sockets=[door])
 
 
 def _app(settings: Settings, found: Found) -> Any:  # noqa: ANN401 - an ASGI application, which uvicorn types so

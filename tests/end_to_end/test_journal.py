@@ -31,9 +31,10 @@ def eventually_stored(path: Path, response_id: str) -> str:
 def test_feedback_finds_its_decision_by_the_responses_id(gateway: Gateway) -> None:
     answer = gateway.client.chat.completions.with_raw_response.create(model="auto", messages=HELLO, max_tokens=4)
     response_id = answer.parse().id
-    opinion = {"response_id": response_id, "metric": "thumbs", "value": 1.0, "idempotency_key": "once"}
-    for _ in range(2):
-        assert gateway.post("/v1/feedback", opinion).status_code < 300
+    opinion = {"response_id": response_id, "metric": "thumbs", "value": 1.0}
+    for _ in range(2):  # said twice, it counts once
+        said = gateway.post("/v1/feedback", opinion, headers={"idempotency-key": response_id})
+        assert said.status_code < 300, said.text
 
     journal = gateway.state / "journal.sqlite3"
     decision_id = eventually_stored(journal, response_id)

@@ -49,7 +49,7 @@ def test_the_next_decisions_avoid_a_backend_that_got_slow(
     refined = paretogate("refine", "--json", state=second.state)
     assert refined.returncode == 0, refined.stderr
     measured = json.loads(refined.stdout)["measured"]
-    assert measured[before]["ttft_s"] > measured[other]["ttft_s"] + 0.5
+    assert measured[before]["ttft_s"] > measured[other]["ttft_s"] + 0.2  # few calls lean on the profile
 
     deadline = time.monotonic() + 10
     while decided(second)["backend"] != other:
