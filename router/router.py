@@ -77,11 +77,11 @@ class Router:
     ) -> Decision:
         """Choose among the pool's candidates; see `Decider.decide`."""
         preferences = resolve(options, self.policies)
-        forecast = self.source.forecast(query, load=load)
+        forecast = self._stay.priced(self.source.forecast(query, load=load), query, session)
         screening = self._screener.screen(
             query, forecast, options, policy=preferences.require, session=session, available=available
         )
-        valuation = self._valuer.value(self._stay.credited(forecast, session), preferences)
+        valuation = self._valuer.value(forecast, preferences)
         eligible = screening.eligible
         if not eligible.any():
             return self._relaxed(forecast, screening, valuation, options)

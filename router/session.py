@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from catalog import Floats, Pool
-from predictors import Forecast
+from predictors import Forecast, Query
+from predictors.cost import input_token_ratio
 
 from .decision import Bools
 
@@ -24,26 +25,32 @@ class SessionState:
 class Stay:
     """Keeps a conversation with its model unless moving is worth more than what moving loses.
 
-    What is lost is the prompt cache: its tokens are charged at the plain input price elsewhere, so the current model
-    is credited with the difference. On top of that a change must gain `margin` of utility, because a conversation
-    that swings between models costs its reader more than a small gain is worth.
+    What is lost is the prompt cache: its tokens are charged at the plain input price elsewhere. On top of that a change
+    must gain `margin` of utility, because a conversation that swings between models costs its reader more than a small
+    gain is worth.
     """
 
     def __init__(self, pool: Pool, *, margin: float = 0.05) -> None:
         self.margin = margin
         self._position = {backend_id: i for i, backend_id in enumerate(pool.backend_ids) if backend_id is not None}
-        self._saved_usd_per_token = pool.input_usd_per_token - pool.cached_input_usd_per_token
+        saved_usd = pool.input_usd_per_token - pool.cached_input_usd_per_token
+        self._saved_usd_per_token = saved_usd * input_token_ratio(pool)  # (n_candidates,), per reference token
 
-    def credited(self, forecast: Forecast, session: SessionState | None) -> Forecast:
-        """The forecast with the current model's cost lowered by what its cache saves."""
-        current = None if session is None else self._position.get(session.backend_id)
-        if session is None or current is None or session.cached_tokens <= 0:
+    def priced(self, forecast: Forecast, query: Query, session: SessionState | None) -> Forecast:
+        """The forecast as this conversation would pay it.
+
+        A forecast prices `query.cached_tokens` at everybody's cache rate, as if each held the prompt; in truth only
+        the current backend holds something: `session.cached_tokens`.
+        """
+        if session is None or (query.cached_tokens <= 0 and session.cached_tokens <= 0):
             return forecast
-        saved_usd = session.cached_tokens * self._saved_usd_per_token[current]
-        if not saved_usd > 0:
-            return forecast
-        cost_usd = forecast.cost_usd.copy()
-        cost_usd[current] = max(cost_usd[current] - saved_usd, 0.0)
+        held = np.zeros(len(self._saved_usd_per_token))
+        if session.backend_id in self._position:
+            held[self._position[session.backend_id]] = min(session.cached_tokens, query.input_tokens)
+        missing = (
+            min(query.cached_tokens, query.input_tokens) - held
+        )  # (n_candidates,), tokens priced as cached in vain
+        cost_usd = np.maximum(forecast.cost_usd + missing * self._saved_usd_per_token, 0.0)
         return replace(forecast, cost_usd=cost_usd)
 
     def kept(self, utility: Floats, eligible: Bools, *, best: int, session: SessionState | None) -> int | None:

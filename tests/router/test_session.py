@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from predictors import Query
 from router import SessionState
 from router.session import Stay
 
@@ -9,23 +10,35 @@ from .examples import LARGE, MIDDLE, three_forecasts, three_models
 ALL = np.array([True, True, True])
 
 
+def asked(cached_tokens: int, *, input_tokens: int = 2_000) -> Query:
+    return Query(text="and then?", input_tokens=input_tokens, cached_tokens=cached_tokens)
+
+
 def test_what_is_in_the_cache_makes_the_current_model_cheaper() -> None:
     # large charges $10 per million plain and $1 cached: 1,000 tokens in the cache save $0.009 of $0.01
     session = SessionState(backend_id="peak/large@here", cached_tokens=1_000)
-    credited = Stay(three_models()).credited(three_forecasts(), session)
-    assert credited.cost_usd.tolist() == pytest.approx([0.0, 0.001, 0.001])
+    priced = Stay(three_models()).priced(three_forecasts(), asked(0), session)
+    assert priced.cost_usd.tolist() == pytest.approx([0.0, 0.001, 0.001])
 
 
-def test_a_cache_never_saves_more_than_the_call_costs() -> None:
+def test_a_forecast_that_took_the_prompt_for_cached_everywhere_is_put_right_elsewhere() -> None:
+    # middle would read 1,000 tokens at $1 instead of $0.1 per million: $0.0009 more
+    session = SessionState(backend_id="peak/large@here", cached_tokens=1_000)
+    priced = Stay(three_models()).priced(three_forecasts(), asked(1_000), session)
+    assert priced.cost_usd.tolist() == pytest.approx([0.0, 0.0019, 0.01])
+
+
+def test_a_cache_never_holds_more_than_the_prompt() -> None:
     session = SessionState(backend_id="peak/large@here", cached_tokens=10_000_000)
-    assert Stay(three_models()).credited(three_forecasts(), session).cost_usd[LARGE] == 0.0
+    priced = Stay(three_models()).priced(three_forecasts(), asked(0, input_tokens=1_000), session)
+    assert priced.cost_usd[LARGE] == pytest.approx(0.001)
 
 
-@pytest.mark.parametrize("backend_id", ["meadow/small@here", "unknown"])
-def test_where_a_cache_saves_nothing_the_forecast_stays_as_it_is(backend_id: str) -> None:
+def test_where_nothing_is_cached_the_forecast_stays_as_it_is() -> None:
     forecast = three_forecasts()
-    session = SessionState(backend_id=backend_id, cached_tokens=1_000)
-    assert Stay(three_models()).credited(forecast, session) is forecast
+    stay = Stay(three_models())
+    assert stay.priced(forecast, asked(0), SessionState(backend_id="peak/large@here")) is forecast
+    assert stay.priced(forecast, asked(0), None) is forecast
 
 
 @pytest.mark.parametrize(("gain", "stays"), [(0.04, True), (0.06, False)])
