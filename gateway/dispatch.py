@@ -3,7 +3,8 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from itertools import count
 from typing import TypeVar
 
 import numpy as np
@@ -115,6 +116,7 @@ class Dispatcher:
         self.telemetry, self.health, self.clocks, self.rng = telemetry, health, clocks, rng
         self.request_timeout_s, self.prompt_flags = request_timeout_s, prompt_flags
         self._budget = RetryBudget()
+        self._id_prefix, self._id_count = f"dec_{os.urandom(8).hex()}", count(1)  # cheap, and unique to this process
 
     def decide(
         self,
@@ -137,7 +139,7 @@ class Dispatcher:
         before = self.clocks.monotonic()
         decision = self._choose(reading, query, serving, dry_run=dry_run)
         call = Call(
-            decision_id=f"dec_{os.urandom(12).hex()}",
+            decision_id=f"{self._id_prefix}{next(self._id_count):06x}",
             request=request,
             reading=reading,
             query=query,
@@ -450,7 +452,7 @@ class Dispatcher:
                 "backend": answered.id if answered else last.backend_id if last else None,
                 "model_returned": model_returned,
                 "status": status,
-                "usage": asdict(usage) if usage else None,
+                "usage": {name: getattr(usage, name) for name in _USAGE_FIELDS} if usage else None,
                 "cost_usd": call.cost_usd,
                 "ttft_s": call.ttft_s,
                 "latency_s": ended_s - call.asked_s if call.asked_s else None,
@@ -464,6 +466,7 @@ class Dispatcher:
         )
 
 
+_USAGE_FIELDS = tuple(f.name for f in fields(Usage))
 _NO_CONSTRAINTS = RoutingOptions().require
 
 

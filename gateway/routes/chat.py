@@ -4,10 +4,11 @@ In front of the framework rather than inside it: routing, middleware and body mo
 decision does (`tests/benchmarks/bench_gateway.py` prints both).
 """
 
+import os
 import re
-import uuid
 from collections.abc import Mapping
 from contextlib import aclosing
+from itertools import count
 
 import structlog
 
@@ -46,14 +47,14 @@ class ChatDoor:
         self._dispatcher, self._pools, self._door = dispatcher, pools, door
         self._max_body_bytes, self._max_concurrency = max_body_bytes, max_concurrency
         self._in_flight = 0
+        self._request_id = _RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         dispatcher = self._dispatcher
         started_s = dispatcher.clocks.monotonic()
         headers = read_headers(scope)
-        request_id = _request_id(headers)
-        exchange = _Exchange(send, request_id)
+        exchange = _Exchange(send, self._request_id(headers))
         self._in_flight += 1
         dispatcher.telemetry.in_flight.set(self._in_flight)
         outcome = "ok"
@@ -65,7 +66,7 @@ class ChatDoor:
         except ParetoGateError as exc:
             outcome = await exchange.fail(reply_to(exc))
         except Exception as exc:  # the last line: the client gets an answer, the operator the reason
-            log.exception("request_crashed", request_id=request_id)
+            log.exception("request_crashed", request_id=exchange.request_id)
             outcome = await exchange.fail(reply_to(exc))
         finally:
             self._in_flight -= 1
@@ -105,12 +106,13 @@ class DecisionDoor:
 
     def __init__(self, dispatcher: Dispatcher, *, pools: PoolShelf, max_body_bytes: int) -> None:
         self._dispatcher, self._pools, self._max_body_bytes = dispatcher, pools, max_body_bytes
+        self._request_id = _RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         started_s = self._dispatcher.clocks.monotonic()
         headers = read_headers(scope)
-        exchange = _Exchange(send, _request_id(headers))
+        exchange = _Exchange(send, self._request_id(headers))
         try:
             request = read_chat(await read_body(scope, receive, limit_bytes=self._max_body_bytes))
             reading = self._dispatcher.read_wishes(request, headers, self._dispatcher.serving)
@@ -192,9 +194,17 @@ class _Exchange:
         return reply.code
 
 
-def _request_id(headers: Mapping[str, str]) -> str:
-    given = headers.get("x-request-id", "")
-    return given if _SANE_ID.fullmatch(given) else f"req_{uuid.uuid4().hex}"
+class _RequestIds:
+    """The client's own id where it sent a sane one, else a number that is unique to this process."""
+
+    def __init__(self) -> None:
+        self._prefix, self._count = f"req_{os.urandom(8).hex()}", count(1)
+
+    def __call__(self, headers: Mapping[str, str]) -> str:
+        given = headers.get("x-request-id")
+        if given is not None and _SANE_ID.fullmatch(given):
+            return given
+        return f"{self._prefix}{next(self._count):06x}"
 
 
 def _ascii(value: str) -> bytes:

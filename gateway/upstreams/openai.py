@@ -6,9 +6,7 @@ a stream wait some 40 ms for the peer's delayed acknowledgement.
 """
 
 import asyncio
-import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -17,6 +15,7 @@ import orjson
 
 from catalog import Backend
 from gateway.errors import (
+    UpstreamError,
     UpstreamProtocolError,
     UpstreamStatusError,
     UpstreamTimeoutError,
@@ -52,65 +51,52 @@ class OpenAIUpstream:
 
     async def complete(self, call: UpstreamCall) -> bytes:
         """See `Upstream.complete`."""
-        async with self._answer(call, within_s=call.deadline_s) as response:
-            _expect_type(response, "json", call.backend)
-            return await _read(response, call.backend)
+        try:
+            async with asyncio.timeout(call.deadline_s):
+                response = await self._ask(call)
+                async with response:
+                    await _expect(response, "json", call.backend)
+                    return await _read(response, call.backend)
+        except (TimeoutError, OSError, aiohttp.ClientError) as exc:
+            raise _translated(exc, call.backend, phase="answer", after_s=call.deadline_s) from exc
 
     async def stream(self, call: UpstreamCall) -> AsyncGenerator[bytes, None]:
         """See `Upstream.stream`."""
         limits = call.backend.limits
         loop = asyncio.get_running_loop()
         start = loop.time()
-        ends = start + call.deadline_s
-        first_by = start + min(limits.first_token_timeout_s, call.deadline_s)
-        async with self._answer(call, within_s=None, until=first_by) as response:
-            _expect_type(response, "event-stream", call.backend)
-            deadline, phase = first_by, "first byte"
+        deadline, phase = start + min(limits.first_token_timeout_s, call.deadline_s), "first byte"
+        response: aiohttp.ClientResponse | None = None
+        try:
+            async with asyncio.timeout_at(deadline):
+                response = await self._ask(call)
+                await _expect(response, "event-stream", call.backend)
             while True:
-                try:
-                    async with asyncio.timeout_at(deadline):
-                        data = await response.content.readany()
-                except TimeoutError as exc:
-                    raise UpstreamTimeoutError(
-                        backend_id=call.backend.id, phase=phase, after_s=round(loop.time() - start, 3)
-                    ) from exc
+                async with asyncio.timeout_at(deadline):
+                    data = await response.content.readany()
                 if not data:
                     return
                 yield data
-                deadline, phase = min(loop.time() + limits.stall_timeout_s, ends), "next byte"
+                deadline, phase = min(loop.time() + limits.stall_timeout_s, start + call.deadline_s), "next byte"
+        except (TimeoutError, OSError, aiohttp.ClientError) as exc:
+            raise _translated(exc, call.backend, phase=phase, after_s=round(loop.time() - start, 3)) from exc
+        finally:
+            if response is not None:
+                response.close()  # at its end, the connection is back in the pool already
 
     async def close(self) -> None:
         """Close every connection."""
         await self._session.close()
 
-    @asynccontextmanager
-    async def _answer(
-        self, call: UpstreamCall, *, within_s: float | None, until: float | None = None
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """A response with status 200. With `within_s` the deadline holds for its body too, with `until` it does not."""
-        backend = call.backend
-        try:
-            async with asyncio.timeout(within_s):
-                async with asyncio.timeout_at(until):
-                    response = await self._session.post(
-                        f"{backend.base_url}{call.path}",
-                        data=call.body,
-                        headers={**self._headers_of(backend), **call.headers},
-                        allow_redirects=False,
-                    )
-                async with response:
-                    if response.status != 200:
-                        raise await _refusal(response, backend)
-                    yield response
-        except TimeoutError as exc:
-            waited = within_s if within_s is not None else backend.limits.first_token_timeout_s
-            raise UpstreamTimeoutError(backend_id=backend.id, phase="answer", after_s=waited) from exc
-        except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError) as exc:
-            raise UpstreamUnreachableError("closed the connection too early", backend_id=backend.id) from exc
-        except (aiohttp.ClientConnectionError, ConnectionError, ssl.SSLError) as exc:
-            raise UpstreamUnreachableError(f"cannot be reached ({_cause(exc)})", backend_id=backend.id) from exc
-        except aiohttp.ClientError as exc:
-            raise UpstreamProtocolError(f"does not speak HTTP ({type(exc).__name__})", backend_id=backend.id) from exc
+    async def _ask(self, call: UpstreamCall) -> aiohttp.ClientResponse:
+        return await self._session.post(
+            f"{call.backend.base_url}{call.path}",
+            data=call.body,
+            headers={**self._headers_of(call.backend), **call.headers}
+            if call.headers
+            else self._headers_of(call.backend),
+            allow_redirects=False,
+        )
 
     def _headers_of(self, backend: Backend) -> Mapping[str, str]:
         headers = self._headers.get(backend.id)
@@ -135,9 +121,25 @@ async def _read(response: aiohttp.ClientResponse, backend: Backend) -> bytes:
     return b"".join(parts)
 
 
-def _expect_type(response: aiohttp.ClientResponse, word: str, backend: Backend) -> None:
+async def _expect(response: aiohttp.ClientResponse, word: str, backend: Backend) -> None:
+    """Success, and a body of the right kind."""
+    if response.status != 200:
+        async with response:
+            raise await _refusal(response, backend)
     if word not in response.content_type:
+        response.close()
         raise UpstreamProtocolError(f"answered with {response.content_type}, not {word}", backend_id=backend.id)
+
+
+def _translated(exc: Exception, backend: Backend, *, phase: str, after_s: float) -> UpstreamError:
+    """Aiohttp's failures and the operating system's, in our words."""
+    if isinstance(exc, TimeoutError):
+        return UpstreamTimeoutError(backend_id=backend.id, phase=phase, after_s=after_s)
+    if isinstance(exc, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError):
+        return UpstreamUnreachableError("closed the connection too early", backend_id=backend.id)
+    if isinstance(exc, aiohttp.ClientConnectionError | OSError):
+        return UpstreamUnreachableError(f"cannot be reached ({_cause(exc)})", backend_id=backend.id)
+    return UpstreamProtocolError(f"does not speak HTTP ({type(exc).__name__})", backend_id=backend.id)
 
 
 async def _refusal(response: aiohttp.ClientResponse, backend: Backend) -> UpstreamStatusError:

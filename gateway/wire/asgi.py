@@ -1,8 +1,8 @@
 """The thinnest layer over ASGI that the hot doors need: a body in, JSON or a stream out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from types import TracebackType
 from typing import Any
 
 import orjson
@@ -83,33 +83,36 @@ async def _read_rest(message: Message, receive: Receive, limit_bytes: int) -> by
         message = await receive()
 
 
-@asynccontextmanager
-async def cancelled_by_disconnect(receive: Receive) -> AsyncIterator[None]:
-    """Whatever runs in here is cancelled when the client leaves.
+class cancelled_by_disconnect:  # noqa: N801 - reads as a statement: `async with cancelled_by_disconnect(receive):`
+    """Whatever runs in here is cancelled when the client leaves. A class, since a generator costs twice as much.
 
     Raises:
         ClientGoneError: it did.
     """
-    task = asyncio.current_task()
-    gone = False
 
-    async def watch() -> None:
-        nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        gone = True
-        if task is not None:
-            task.cancel()
+    __slots__ = ("_gone", "_receive", "_task", "_watcher")
 
-    watcher = asyncio.create_task(watch())
-    try:
-        yield
-    except asyncio.CancelledError:
-        if gone and task is not None and task.uncancel() == 0:
+    def __init__(self, receive: Receive) -> None:
+        self._receive, self._gone = receive, False
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watcher.cancel()
+        cancelled = self._gone and isinstance(error, asyncio.CancelledError)
+        if cancelled and self._task is not None and self._task.uncancel() == 0:
             raise ClientGoneError from None
-        raise
-    finally:
-        watcher.cancel()
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        if self._task is not None:
+            self._task.cancel()
 
 
 async def send_json(
