@@ -88,15 +88,18 @@ class Router:
         front = np.flatnonzero(eligible)[non_dominated(valuation.objectives[:, eligible])]
         admitted = valuation.admitted(eligible, within=preferences.quality_within)
         best = int(front[np.argmax(np.where(admitted[front], valuation.utility[front], -np.inf))])
-        chosen, reason, propensity = best, "pareto" if np.count_nonzero(eligible) > 1 else "only_candidate", 1.0
         ranking = self._order.ranking(valuation.utility, eligible, admitted, options, first=best)
-        if ranking[0] != best:
+        kept = self._stay.kept(valuation.utility, eligible, best=best, session=session)
+        chosen, propensity = best, 1.0
+        if options.order:
             chosen, reason = ranking[0], "order"
-        elif (kept := self._stay.kept(valuation.utility, eligible, best=best, session=session)) is not None:
-            chosen, reason = kept, "session" if kept != best else reason
+        elif kept is not None:
+            chosen, reason = kept, "session"
         elif options.explore:
             chosen, propensity = self.exploration.choose(valuation.utility, admitted, best=best, rng=rng)
-            reason = reason if chosen == best else "explored"
+            reason = "explored"
+        if chosen == best:
+            reason = "pareto" if len(ranking) > 1 else "only_candidate"
         return Decision(
             pool=self.source.pool,
             forecast=forecast,

@@ -103,6 +103,14 @@ def test_the_callers_own_order_comes_before_the_ranking() -> None:
     assert (decision.ranking, decision.reason) == ((SMALL, MIDDLE, LARGE), "order")
 
 
+def test_the_callers_own_order_is_not_explored_away_from() -> None:
+    router = three_model_router(explore=1.0, quality=[0.88, 0.89, 0.9], cost_usd=0.001, latency_s=1.0)
+    rng = np.random.default_rng(5)
+    options = RoutingOptions(policy="best", order=("peak/large",))
+    decisions = [router.decide(ASKED, options, rng=rng) for _ in range(30)]
+    assert {(d.ranking[0], d.propensity, d.explored) for d in decisions} == {(LARGE, 1.0, False)}
+
+
 def test_an_ineligible_model_is_not_tried_even_where_the_caller_put_it_first() -> None:
     decision = decide(RoutingOptions(order=("peak/large", "hill/middle"), require=Constraints(max_cost_usd=0.002)))
     assert decision.ranking == (MIDDLE, SMALL)
