@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from gateway.policies import configured_policies
 from gateway.settings import InvalidSettingsError, Settings, load_settings
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "deploy" / "examples").glob("*.*"))
@@ -151,4 +152,6 @@ def test_settings_cannot_be_changed_after_reading() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_every_example_loads(example: Path) -> None:
-    assert load_settings(config=example, environ={}) != Settings()
+    settings = load_settings(config=example, environ={})
+    assert settings != Settings()
+    assert configured_policies(settings.policies).keys() == settings.policies.keys()

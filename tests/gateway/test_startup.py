@@ -1,0 +1,123 @@
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog import Backend, Catalog, Measured, ModelProfile
+from gateway import startup
+from gateway.refinement import Findings, write_findings
+from gateway.settings import InvalidSettingsError, load_settings
+from gateway.startup import Finding, Found, find_backends, open_catalog, planned_embedded, start_embedded
+from gateway.upstreams.embedded import EmbeddedUnavailableError
+
+CATALOG = Catalog.of(
+    [
+        ModelProfile(id="openai/gpt-4o-mini", name="gpt-4o-mini"),
+        ModelProfile(id="HuggingFaceTB/SmolLM2-135M-Instruct", name="SmolLM2-135M-Instruct"),
+    ]
+)
+MINI = {"id": "mini", "profile": "openai/gpt-4o-mini", "kind": "openai", "base_url": "http://127.0.0.1:9/v1"}
+
+
+def found(tmp_path: Path, *backends: Mapping[str, Any], environ: Mapping[str, str] | None = None, **more: Any) -> Found:
+    flags = {"backends": list(backends), "state": {"dir": tmp_path}, **more.pop("flags", {})}
+    settings = load_settings(environ={}, flags=flags)
+    return find_backends(settings, environ=environ or {}, catalog=CATALOG, look_around=False, **more)
+
+
+def test_an_example_overlay_describes_a_model_that_nobody_else_knows() -> None:
+    example = Path(__file__).parents[2] / "deploy" / "examples" / "own-model.toml"
+    settings = load_settings(config=example, environ={})
+    catalog = open_catalog(settings)
+    assert catalog.resolve("acme/support-8b").params_total_b == 8.0
+    result = find_backends(settings, environ={}, catalog=catalog, look_around=False)
+    assert [backend.profile_id for backend in result.backends] == ["acme/support-8b"]
+
+
+def left_out(result: Found) -> dict[str, str]:
+    return {finding.subject: finding.detail for finding in result.findings if not finding.joined}
+
+
+def test_a_configured_backend_joins_and_is_spoken_of(tmp_path: Path) -> None:
+    result = found(tmp_path, MINI)
+    assert [backend.id for backend in result.backends] == ["mini"]
+    assert [str(finding) for finding in result.findings] == [
+        "+ mini: openai/gpt-4o-mini by openai at http://127.0.0.1:9/v1"
+    ]
+
+
+def test_a_backend_whose_key_is_not_set_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    without = found(tmp_path, {**MINI, "api_key_env": "MINI_KEY"})
+    assert without.backends == ()
+    assert left_out(without) == {"mini": "the environment variable MINI_KEY is not set"}
+    given = found(tmp_path, {**MINI, "api_key_env": "MINI_KEY"}, environ={"MINI_KEY": "sk-hush"})
+    assert [backend.id for backend in given.backends] == ["mini"]
+    assert "hush" not in repr(given)
+
+
+def test_a_backend_that_needs_litellm_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(startup, "find_spec", lambda name: None)
+    result = found(tmp_path, {**MINI, "kind": "litellm", "base_url": None})
+    assert "pip install 'paretogate[litellm]'" in left_out(result)["mini"]
+
+
+def test_a_model_without_a_profile_is_a_configuration_error_that_says_where_to_describe_it(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettingsError, match=r"backends: mini: profile: .*catalog\.overlays"):
+        found(tmp_path, {**MINI, "profile": "ours/unheard-of"})
+
+
+def test_a_key_in_the_environment_brings_its_providers_models(tmp_path: Path) -> None:
+    settings = load_settings(environ={}, flags={"state": {"dir": tmp_path}})
+    environ = {"OPENAI_API_KEY": "sk-hush"}
+    result = find_backends(settings, environ=environ, catalog=Catalog.load(), look_around=False)
+    assert "openai/gpt-4o-mini" in {backend.profile_id for backend in result.backends}
+    assert "hush" not in repr(result)
+
+
+def test_keys_in_the_environment_are_ignored_where_the_operator_said_so(tmp_path: Path) -> None:
+    flags = {"discovery": {"environment_keys": False}}
+    assert found(tmp_path, environ={"OPENAI_API_KEY": "sk-hush"}, flags=flags).backends == ()
+
+
+def test_the_first_of_an_id_wins(tmp_path: Path) -> None:
+    running = Backend(
+        id="mini", profile_id="HuggingFaceTB/SmolLM2-135M-Instruct", kind="embedded", provider="x", model_name="m"
+    )
+    result = found(tmp_path, MINI, embedded=running)
+    assert [backend.kind for backend in result.backends] == ["openai"]
+    assert left_out(result) == {"mini": "a backend of this id joined before"}
+
+
+def test_what_was_measured_before_is_known_from_the_start(tmp_path: Path) -> None:
+    write_findings(tmp_path / "measured.json", Findings(measured={"mini": Measured(n_calls=9, ttft_s=0.7)}))
+    (backend,) = found(tmp_path, MINI).backends
+    assert backend.measured.ttft_s == 0.7
+
+
+def test_damaged_measurements_are_reported_and_do_not_keep_the_gateway_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "measured.json").write_text("{", encoding="utf-8")
+    result = found(tmp_path, MINI)
+    assert [backend.id for backend in result.backends] == ["mini"]
+    assert "refine --rebuild" in left_out(result)["measured facts"]
+
+
+def test_the_embedded_model_can_be_switched_off() -> None:
+    settings = load_settings(environ={}, flags={"embedded": {"enabled": "off"}})
+    outcome = start_embedded(settings, CATALOG)
+    assert isinstance(outcome, Finding)
+    assert not outcome.joined
+
+
+def test_a_missing_embedded_model_is_a_finding_or_an_error_as_the_operator_wishes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(gguf: Path | None = None) -> Path:
+        raise EmbeddedUnavailableError("not installed: pip install it")
+
+    monkeypatch.setattr(startup, "find_weights", missing)
+    outcome = planned_embedded(load_settings(environ={}), CATALOG)
+    assert isinstance(outcome, Finding)
+    assert "pip install" in outcome.detail
+    with pytest.raises(EmbeddedUnavailableError):
+        start_embedded(load_settings(environ={}, flags={"embedded": {"enabled": "on"}}), CATALOG)
