@@ -84,11 +84,15 @@ def _replay_tables(
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress, TaskID  # noqa: PLC0415
 
+    from catalog.registry import Catalog  # noqa: PLC0415
+
     from .lineup import lineup  # noqa: PLC0415
     from .report import json_report, terminal_report, write_outputs  # noqa: PLC0415
     from .study import read_table, run_study  # noqa: PLC0415
 
-    tables = [read_table(name, data=data) for name in names]  # all of them first: a misspelt name costs no minutes
+    catalog = None if predictor is None else Catalog.load()
+    # all of them first: a misspelt name must not cost minutes
+    tables = [read_table(name, data=data, catalog=catalog) for name in names]
     contenders = lineup(predictor)
     results = []
     with Progress(console=Console(stderr=True), transient=True) as bar:

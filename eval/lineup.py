@@ -9,7 +9,7 @@ from predictors.forecaster import Forecaster
 from predictors.quality import LogisticFactorization, NearestNeighbours, QualityPredictor, StackedEnsemble
 
 from .contenders import Contender, FittedContender, LearnedContender
-from .learners import FeatureMemory, PredictorLearner, TfidfNeighbours, TfidfRidge
+from .learners import FeatureMemory, Learner, PredictorLearner, TfidfNeighbours, TfidfRidge
 
 __all__ = ["OURS", "lineup"]
 
@@ -30,7 +30,9 @@ def lineup(saved: Path | None = None) -> tuple[Contender, ...]:
             fits the project's predictor on every fold.
     """
     features = FeatureMemory(Features(StaticEncoder.load()))
-    learners = [PredictorLearner(name=name, make=make, features=features) for name, make in _LEARNED.items()]
+    learners: list[Learner] = [
+        PredictorLearner(name=name, make=make, features=features) for name, make in _LEARNED.items()
+    ]
     learned = tuple(
         LearnedContender(learner=learner, features=features) for learner in (*learners, TfidfNeighbours(), TfidfRidge())
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from catalog.registry import Catalog
 from predictors.outcomes import Outcomes
 from router import RoutingOptions
 
@@ -14,6 +15,7 @@ from .contenders import Contender
 from .errors import UnknownDatasetError
 from .folds import Folds
 from .noise import flip_rates
+from .profiles import catalog_profiles
 from .replay import Progress, Replay, operating_points, replay
 from .summary import Summary, summarise
 from .table import ReplayTable
@@ -33,8 +35,13 @@ class Study:
     noise: bool = False  # measure how many decisions change with the prompt's look
 
 
-def read_table(name: str, *, data: Path) -> ReplayTable:
+def read_table(name: str, *, data: Path, catalog: Catalog | None = None) -> ReplayTable:
     """A public dataset by its name, or a file or folder of outcomes.
+
+    Args:
+        name: of the dataset, or a path.
+        data: the folder of the public datasets.
+        catalog: says who the models are; a saved predictor knows models by their catalog ids.
 
     Raises:
         UnknownDatasetError: neither of the two.
@@ -42,10 +49,14 @@ def read_table(name: str, *, data: Path) -> ReplayTable:
     """
     if name in DATASETS:
         loaded = DATASETS[name].load(data)
-        return ReplayTable.from_outcomes(loaded.outcomes, name=name, profiles=loaded.profiles)
-    if not Path(name).exists():
+        outcomes, title, profiles = loaded.outcomes, name, dict(loaded.profiles)
+    elif Path(name).exists():
+        outcomes, title, profiles = Outcomes.read([name]), Path(name).stem, {}
+    else:
         raise UnknownDatasetError(name, known=tuple(DATASETS))
-    return ReplayTable.from_outcomes(Outcomes.read([name]), name=Path(name).stem)
+    if catalog is not None:
+        profiles = catalog_profiles(outcomes.models, dataset=title, catalog=catalog, listed=profiles)
+    return ReplayTable.from_outcomes(outcomes, name=title, profiles=profiles)
 
 
 def run_study(
