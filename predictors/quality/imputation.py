@@ -8,8 +8,8 @@ from .protocol import Matrix
 
 __all__ = ["filled", "model_means"]
 
-_ROUNDS = 20
-_PROMPT_PRIOR = 1.0  # outcomes' worth of doubt in one prompt's ease
+_ROUNDS = 60
+_PROMPT_PRIOR = 0.1  # outcomes' worth of doubt in one prompt's ease
 
 
 def model_means(score: Matrix) -> Floats:

@@ -1,0 +1,36 @@
+"""Calibration, against numbers made by hand."""
+
+import numpy as np
+import pytest
+
+from predictors.quality.calibration import PlattScaling, excess_logit_sd, expected_calibration_error
+
+
+def test_calibration_error_is_the_weighted_gap_of_the_bins() -> None:
+    expected = np.array([0.9, 0.9, 0.9, 0.9, 0.1])
+    score = np.array([1.0, 1.0, 0.0, 0.0, 0.1])
+    # four outcomes expected at 0.9 and observed at 0.5, one as expected: 4/5 x 0.4 + 1/5 x 0
+    assert expected_calibration_error(expected, score) == pytest.approx(0.32)
+
+
+def test_overconfident_logits_are_pulled_back_to_the_truth() -> None:
+    rng = np.random.default_rng(0)
+    honest = rng.normal(size=20_000)
+    score = (rng.random(20_000) < 1 / (1 + np.exp(-(honest + 0.5)))).astype(float)
+    platt = PlattScaling.fit(2 * honest, score)  # twice as sure as it should be, and half a logit too low
+    assert platt.slope == pytest.approx(0.5, abs=0.03)
+    assert platt.shift == pytest.approx(0.5, abs=0.05)
+
+
+def test_with_hardly_any_outcomes_logits_are_left_alone() -> None:
+    platt = PlattScaling.fit(np.array([2.0]), np.array([0.0]))
+    assert platt.slope == pytest.approx(1.0, abs=0.3)
+    assert platt.shift == pytest.approx(0.0, abs=0.1)
+
+
+def test_the_excess_error_is_nothing_for_the_truth_and_found_where_there_is_some() -> None:
+    rng = np.random.default_rng(1)
+    logit = rng.uniform(-2, 2, size=40_000)
+    score = (rng.random(40_000) < 1 / (1 + np.exp(-logit))).astype(float)
+    assert excess_logit_sd(1 / (1 + np.exp(-logit)), score) < 0.1
+    assert excess_logit_sd(1 / (1 + np.exp(-(logit + 0.6))), score) == pytest.approx(0.6, abs=0.1)

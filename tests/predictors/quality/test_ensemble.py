@@ -1,0 +1,38 @@
+"""Stacking, and acting only when sure."""
+
+import numpy as np
+import pytest
+
+from predictors.quality import StackedEnsemble, TrainingSet
+from predictors.quality.ensemble import act_only_when_sure, stacking_weights
+
+
+def test_a_lead_within_the_margin_is_not_believed_and_a_larger_one_only_beyond_it() -> None:
+    expected = np.array([[0.60, 0.62, 0.50], [0.60, 0.75, 0.50]])  # the first model is the best single one
+    sure = act_only_when_sure(expected, best=0, margin=0.05)
+    assert sure.argmax(axis=1).tolist() == [0, 1]
+    np.testing.assert_allclose(sure[1], [0.60, 0.70, 0.50])  # 0.75 - 0.05; what is worse stays as it was
+    assert sure[0, 1] == pytest.approx(0.60)
+
+
+def test_stacking_finds_the_weights_and_gives_none_below_zero() -> None:
+    rng = np.random.default_rng(0)
+    first, second, noise = rng.normal(size=(3, 5000))
+    weights = stacking_weights([first, second, noise], 0.7 * first + 0.2 * second - 0.3 * noise)
+    np.testing.assert_allclose(weights, [0.7, 0.2, 0.0], atol=0.02)
+
+
+def test_where_nothing_can_be_learned_it_always_answers_with_the_best_single_model() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(300, 6))
+    score = (rng.random((300, 20)) < np.linspace(0.5, 0.7, 20)).astype(float)  # the last model is best, everywhere
+    training = TrainingSet(
+        features=features,
+        score=score,
+        models=tuple(f"m{i}" for i in range(20)),
+        domain=np.full(300, "noise"),
+        group=np.arange(300).astype(str),
+    )
+    ensemble = StackedEnsemble(caution=2.0).fit(training)
+    choice = ensemble.predict(rng.normal(size=(100, 6))).mean.argmax(axis=1)
+    assert set(choice.tolist()) == {int(score.mean(axis=0).argmax())}

@@ -1,0 +1,138 @@
+"""The model that serves: known models by their outcomes, unknown ones by their profiles."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from catalog import Ability, ModelProfile
+from predictors import BadArtefactError
+from predictors.outcomes import Outcomes
+from predictors.quality import QualityModel
+from predictors.quality.cold_start import AbilityPrior
+from predictors.recipe import fit_quality_model
+
+KINDS = ("easy", "hard")
+
+
+class Words:
+    """Two coordinates: how easy and how hard a prompt says it is."""
+
+    name = "words"
+
+    def extract(self, texts: Sequence[str]) -> np.ndarray:
+        jitter = np.array([[(hash_of(text) % 97) / 970] * 2 for text in texts])
+        return jitter + np.array([[float(kind in text) for kind in KINDS] for text in texts])
+
+
+def hash_of(text: str) -> int:
+    return sum(ord(c) * i for i, c in enumerate(text, start=1))
+
+
+def profile(name: str, ability: float | None, se: float = 0.1) -> ModelProfile:
+    known = {} if ability is None else {"general": Ability(mean=ability, se=se)}
+    return ModelProfile(id=f"maker/{name}", name=name, ability=known)
+
+
+LADDER = {f"m{i}": profile(f"m{i}", (i - 4) / 2) for i in range(9)}  # abilities -2 ... 2
+
+
+def fit() -> QualityModel:
+    """Nine models; P(right) = sigmoid(2 x ability + 2) on easy prompts, sigmoid(2 x ability - 2) on hard ones."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(300):
+        kind = KINDS[number % 2]
+        for name, p in LADDER.items():
+            logit = 2 * p.ability["general"].mean + (2 if kind == "easy" else -2)
+            right = float(rng.random() < 1 / (1 + np.exp(-logit)))
+            rows.append({"prompt": f"{kind} {number}", "benchmark": kind, "model": name, "score": right})
+    return fit_quality_model(
+        Outcomes.from_table(pl.DataFrame(rows)),
+        Words(),
+        profile_of=lambda _dataset, name: LADDER[name],
+        prior=AbilityPrior().fit(list(LADDER.values())),
+    )
+
+
+@pytest.fixture(scope="module")
+def model() -> QualityModel:
+    return fit()
+
+
+def features(text: str) -> np.ndarray:
+    return Words().extract([text])[0]
+
+
+def test_a_model_never_seen_is_placed_by_its_ability(model: QualityModel) -> None:
+    strangers = [profile("strong", 1.8), profile("middling", 0.0), profile("weak", -1.8)]
+    mean, _, _ = model.bind(strangers).estimate(features("hard 3"))
+    assert mean[0] > 0.7 > 0.3 > mean[1] > mean[2]
+
+
+def test_models_differ_less_where_all_succeed(model: QualityModel) -> None:
+    pair = model.bind([profile("strong", 1.8), profile("middling", 0.5)])
+    easy, hard = pair.estimate(features("easy 8"))[0], pair.estimate(features("hard 8"))[0]
+    assert easy[0] - easy[1] < hard[0] - hard[1]
+
+
+def test_a_model_with_outcomes_is_surer_than_one_with_a_profile_alone(model: QualityModel) -> None:
+    _, se, _ = model.bind([LADDER["m5"], profile("stranger", 0.5), profile("riddle", None)]).estimate(
+        features("hard 3")
+    )
+    assert se[0] < se[1] < se[2]
+
+
+def test_far_from_the_training_prompts_every_model_is_at_its_global_mean_with_a_wide_error(model: QualityModel) -> None:
+    bound = model.bind([LADDER["m2"], LADDER["m6"]])
+    near_mean, near_se, near = bound.estimate(features("hard 5"))
+    far_mean, far_se, far = bound.estimate(np.array([60.0, 60.0]))
+    assert near > 0.9
+    assert far < 0.01
+    both = [bound.estimate(features(f"{kind} {i}"))[0] for kind in KINDS for i in range(40)]
+    np.testing.assert_allclose(far_mean, np.mean(both, axis=0), atol=0.05)
+    assert (far_se > near_se).all()
+    assert np.isfinite(near_mean).all()
+
+
+def test_a_known_model_is_found_by_an_alias_too(model: QualityModel) -> None:
+    alias = ModelProfile(id="host/copy", name="copy", aliases=("maker/m7",), ability=LADDER["m7"].ability)
+    both = model.bind([LADDER["m7"], alias]).estimate(features("hard 1"))[0]
+    assert both[0] == both[1]
+
+
+def test_candidates_keep_their_order_and_may_repeat(model: QualityModel) -> None:
+    mean = model.bind([LADDER["m1"], LADDER["m8"], LADDER["m1"]]).estimate(features("hard 1"))[0]
+    assert mean[0] == mean[2] < mean[1]
+
+
+def test_saved_and_loaded_it_predicts_the_same_under_the_same_version(model: QualityModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    loaded = QualityModel.load(tmp_path)
+    assert loaded.version == model.version
+    for ours, theirs in zip(
+        model.bind([LADDER["m3"]]).estimate(features("easy 2")),
+        loaded.bind([LADDER["m3"]]).estimate(features("easy 2")),
+        strict=True,
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_the_same_outcomes_and_seed_give_the_same_bytes(model: QualityModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "first")
+    fit().save(tmp_path / "second")
+    for name in ("arrays.npz", "manifest.json"):
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadArtefactError, match="train it again"):
+        QualityModel.load(tmp_path)
+
+
+def test_what_was_held_out_is_on_record(model: QualityModel) -> None:
+    held_out = model.manifest["held_out"]
+    assert held_out["brier"] < held_out["brier_of_model_means"]
+    assert held_out["calibration_error"] < 0.1

@@ -1,0 +1,81 @@
+"""Outcomes: read from three formats, refused with the place and the remedy."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from predictors import InvalidOutcomesError
+from predictors.outcomes import OPTIONAL_COLUMNS, Outcomes
+
+ROWS = {"prompt": ["1 + 1 = ?", "1 + 1 = ?", "Name a colour."], "model": ["a", "b", "a"], "score": [1.0, 0.0, 0.5]}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_all_three_formats_say_the_same(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"mine{suffix}"
+    writers = {".csv": "write_csv", ".jsonl": "write_ndjson", ".parquet": "write_parquet"}
+    getattr(pl.DataFrame(ROWS), writers[suffix])(file)
+    outcomes = Outcomes.read([file])
+    assert len(outcomes) == 3
+    assert outcomes.models == ("a", "b")
+    assert outcomes.table["score"].to_list() == [1.0, 0.0, 0.5]
+
+
+def test_missing_columns_become_null_and_keys_are_derived_from_the_prompt() -> None:
+    table = Outcomes.from_table(pl.DataFrame(ROWS)).table
+    assert set(OPTIONAL_COLUMNS) <= set(table.columns)
+    assert table["cost_usd"].null_count() == 3
+    first, second, third = table["group_key"].to_list()
+    assert first == second != third
+
+
+def test_the_same_question_in_another_layout_has_the_same_group() -> None:
+    rows = {"prompt": ["What is 2+2?", "WHAT is  2 + 2 ?"], "model": ["a", "a"], "score": [1, 0]}
+    keys = Outcomes.from_table(pl.DataFrame(rows)).table["group_key"].to_list()
+    assert keys[0] == keys[1]
+
+
+def test_a_folder_gives_its_outcomes_files_and_not_the_tables_beside_them(tmp_path: Path) -> None:
+    pl.DataFrame(ROWS).write_parquet(tmp_path / "outcomes.parquet")
+    pl.DataFrame({"model": ["a"], "params_b": [7.0]}).write_parquet(tmp_path / "models.parquet")
+    assert len(Outcomes.read([tmp_path])) == 3
+
+
+def test_rows_without_a_score_are_left_out() -> None:
+    rows = {**ROWS, "score": [1.0, None, 0.5]}
+    assert len(Outcomes.from_table(pl.DataFrame(rows))) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"score": [1.0, 0.0, 1.5]}, r"column 'score', row 3: 1.5 is outside 0 to 1"),
+        ({"score": [1.0, float("nan"), 0.5]}, r"column 'score', row 2"),
+        ({"score": ["1", "good", "0"]}, r"column 'score', row 2: 'good' is not a number"),
+        ({"model": ["a", None, "a"]}, r"column 'model', row 2: None is empty"),
+        ({"latency_s": [1.0, -2.0, None]}, r"column 'latency_s', row 2: -2.0 is negative"),
+    ],
+)
+def test_an_impossible_value_is_refused_with_its_place(change: dict[str, list[object]], said: str) -> None:
+    with pytest.raises(InvalidOutcomesError, match=said):
+        Outcomes.from_table(pl.DataFrame({**ROWS, **change}), source="mine.csv")
+
+
+def test_a_missing_column_is_named_with_those_that_are_there() -> None:
+    with pytest.raises(InvalidOutcomesError, match=r"mine.csv: column 'score' is missing \(it has prompt, model\)"):
+        Outcomes.from_table(pl.DataFrame({"prompt": ["x"], "model": ["a"]}), source="mine.csv")
+
+
+def test_a_file_that_is_not_there_or_not_readable_is_refused(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.parquet"
+    broken.write_text("this is no parquet file")
+    with pytest.raises(InvalidOutcomesError, match="no such file"):
+        Outcomes.read([tmp_path / "absent.csv"])
+    with pytest.raises(InvalidOutcomesError, match="cannot be read as parquet"):
+        Outcomes.read([broken])
+    (tmp_path / "mine.xlsx").touch()
+    with pytest.raises(InvalidOutcomesError, match=r"not '\.xlsx'"):
+        Outcomes.read([tmp_path / "mine.xlsx"])
+    with pytest.raises(InvalidOutcomesError, match="no outcomes were named"):
+        Outcomes.read([])
