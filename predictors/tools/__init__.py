@@ -1,0 +1,25 @@
+"""Finding the few tools a request needs among the many an application offers."""
+
+from .errors import InvalidToolError, ToolError, UnknownToolError
+from .methods import METHODS, build_retriever
+from .protocol import ToolRanking, ToolRetriever
+from .registry import RegistryChange, Tool, ToolRegistry
+from .single import SingleChannelRetriever
+from .stacked import StackedRetriever
+from .usage import ToolUsage
+
+__all__ = [
+    "METHODS",
+    "InvalidToolError",
+    "RegistryChange",
+    "SingleChannelRetriever",
+    "StackedRetriever",
+    "Tool",
+    "ToolError",
+    "ToolRanking",
+    "ToolRegistry",
+    "ToolRetriever",
+    "ToolUsage",
+    "UnknownToolError",
+    "build_retriever",
+]

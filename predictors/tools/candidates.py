@@ -1,0 +1,129 @@
+"""The few tools worth a second look for a request, and what is known of each of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .protocol import Planes
+
+__all__ = ["CandidateFeatures", "Candidates"]
+
+_TIE_DIGITS: Final = 5
+_SHORTLIST_WEIGHT: Final = {  # of a plane's share of its best score; only decides who is looked at twice
+    "bm25": 1.0,
+    "bm25_clause": 0.5,
+    "dense": 1.0,
+    "dense_clause": 0.5,
+    "smoothed": 2.0,
+    "smoothed_clause": 0.5,
+    "neighbours": 0.5,
+    "word_neighbours": 0.5,
+    "multi_label": 1.0,
+}
+_SHARED: Final = ("bm25", "bm25_name", "bm25_description", "bm25_parameters", "bm25_clause")
+_COMPARED: Final = (
+    "bm25",
+    "bm25_clause",
+    "dense",
+    "dense_clause",
+    "tool2vec",
+    "smoothed",
+    "smoothed_clause",
+    "neighbours",
+    "word_neighbours",
+    "multi_label",
+)
+_SCALE: Final = {  # brings planes to comparable size, so that one ridge fits all
+    "bm25": 0.1,
+    "bm25_name": 0.1,
+    "bm25_description": 0.1,
+    "bm25_parameters": 0.1,
+    "bm25_clause": 0.1,
+    "word_nearest": 0.05,
+    "dense": 5.0,
+    "dense_clause": 5.0,
+    "tool2vec": 5.0,
+    "smoothed": 5.0,
+    "smoothed_clause": 5.0,
+    "nearest": 2.0,
+    "multi_label": 5.0,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """The shortlists of several requests; where the registry is smaller than a shortlist there are fewer columns."""
+
+    tool: npt.NDArray[np.int64]  # (n_queries, n_candidates) rows of the registry
+    features: npt.NDArray[np.float32]  # (n_queries, n_candidates, n_features)
+
+
+class CandidateFeatures:
+    """Turns planes of scores over the whole registry into a shortlist with features.
+
+    Features of a candidate: every plane; lexical planes as a share of the request's best; the gap to the best and the
+    rank for the planes that compare; how often the tool was used (log), and whether ever.
+    """
+
+    def __init__(self, *, planes: Sequence[str], n_candidates: int = 64) -> None:
+        self.planes = tuple(planes)
+        self.n_candidates = n_candidates
+        self.shared = tuple(name for name in self.planes if name in _SHARED)
+        self.compared = tuple(name for name in self.planes if name in _COMPARED)
+        self.names = (
+            *self.planes,
+            *(f"{name}:share" for name in self.shared),
+            *(f"{name}:gap" for name in self.compared),
+            *(f"{name}:rank" for name in self.compared),
+            "log_uses",
+            "cold",
+            "n_clauses",
+        )
+        self._scale = np.array([_SCALE.get(name, 1.0) for name in self.planes], dtype=np.float32)  # (n_planes,)
+        self._weight = np.array([_SHORTLIST_WEIGHT.get(name, 0.0) for name in self.planes], dtype=np.float32)
+        self._shared_rows = [self.planes.index(name) for name in self.shared]
+        self._compared_rows = [self.planes.index(name) for name in self.compared]
+
+    def linear_columns(self) -> list[int]:
+        """Features for a linear model: without ranks and gaps, which a softmax over candidates cannot use."""
+        return [i for i, name in enumerate(self.names) if not name.endswith((":gap", ":rank")) and name != "n_clauses"]
+
+    def build(self, planes: Planes, *, uses: npt.NDArray[np.int64], n_clauses: npt.NDArray[np.int64]) -> Candidates:
+        """Shortlist and describe.
+
+        Args:
+            planes: (n_planes, n_queries, n_tools)
+            uses: (n_queries, n_tools) or (1, n_tools), how often each tool was used, without the request itself.
+            n_clauses: (n_queries,)
+        """
+        best = np.maximum(planes.max(axis=2), np.float32(1e-6))  # (n_planes, n_queries)
+        tool = self._shortlist(planes, best)  # (n_queries, k)
+        picked = np.take_along_axis(planes, tool[None], axis=2)  # (n_planes, n_queries, k)
+        picked = np.round(picked, _TIE_DIGITS)  # a batch's last bits must not break ties that a lone request has
+        uses_picked = np.take_along_axis(np.broadcast_to(uses, planes.shape[1:]), tool, axis=1)  # (n_queries, k)
+        compared = picked[self._compared_rows]  # (n_compared, n_queries, k)
+        order = np.argsort(np.argsort(-compared, axis=2, kind="stable"), axis=2, kind="stable")
+        scale = self._scale[:, None, None]
+        parts = [
+            picked * scale,
+            picked[self._shared_rows] / best[self._shared_rows][:, :, None],
+            (compared - best[self._compared_rows][:, :, None]) * scale[self._compared_rows],
+            np.log1p(order).astype(np.float32),
+            np.log1p(uses_picked)[None].astype(np.float32),
+            (uses_picked == 0)[None].astype(np.float32),
+            np.broadcast_to(n_clauses[None, :, None], (1, *tool.shape)).astype(np.float32),
+        ]
+        features = np.concatenate(parts, axis=0)  # (n_features, n_queries, k)
+        return Candidates(tool=tool, features=np.ascontiguousarray(features.transpose(1, 2, 0)))
+
+    def _shortlist(self, planes: Planes, best: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+        n_tools = planes.shape[2]
+        k = min(self.n_candidates, n_tools)
+        weight = self._weight[:, None] / best  # (n_planes, n_queries)
+        fused = np.einsum("pq,pqt->qt", weight, planes)  # (n_queries, n_tools)
+        if k == n_tools:
+            return np.broadcast_to(np.arange(n_tools), fused.shape)
+        return np.argpartition(-fused, k - 1, axis=1)[:, :k]

@@ -1,0 +1,1 @@
+"""Sources of evidence for the relevance of a tool, one file each."""

@@ -1,0 +1,21 @@
+"""One score per request out of one score per clause."""
+
+import numpy as np
+import numpy.typing as npt
+
+from predictors.tools.protocol import Planes
+
+__all__ = ["best_clause"]
+
+
+def best_clause(scores: Planes, starts: npt.NDArray[np.int64]) -> Planes:
+    """The best score among a request's clauses and its whole text, shape (n_queries, n_tools).
+
+    Args:
+        scores: (n_clauses, n_tools)
+        starts: (n_queries + 1,) first row of each request.
+    """
+    if len(starts) == len(scores) + 1:  # every request is one clause
+        return scores
+    best: Planes = np.maximum.reduceat(scores, starts[:-1], axis=0) if len(starts) > 1 else scores[:0]
+    return best

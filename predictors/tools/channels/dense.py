@@ -1,0 +1,38 @@
+"""Meaning of the description: the cosine between a request and what a tool says of itself."""
+
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from predictors.tools.evidence import Evidence, QueryBatch
+from predictors.tools.protocol import Planes
+
+from .clause_best import best_clause
+
+__all__ = ["DenseDescriptions"]
+
+
+class DenseDescriptions:
+    """Cosine of the whole request and of its best clause with `document_of(tool)`."""
+
+    planes = ("dense", "dense_clause")
+
+    def learn(self, evidence: Evidence) -> Self:
+        """Keep the vectors of the tools; usage plays no part."""
+        self.tool_vectors_ = evidence.tool_vectors  # (n_tools, dim)
+        self.past_ = evidence.past
+        return self
+
+    def update(self, evidence: Evidence) -> Self:
+        """The same as `learn`: nothing was learned from usage."""
+        return self.learn(evidence)
+
+    def score(self, queries: QueryBatch) -> Planes:
+        """Scores of new requests, shape (n_planes, n_queries, n_tools)."""
+        similarity = queries.clause_vectors @ self.tool_vectors_.T  # (n_clauses, n_tools)
+        return np.stack([similarity[queries.starts[:-1]], best_clause(similarity, queries.starts)])
+
+    def score_past(self, rows: npt.NDArray[np.int64]) -> Planes:
+        """The same as `score`: nothing was learned from past requests."""
+        return self.score(self.past_.subset(rows))

@@ -1,0 +1,104 @@
+"""What the most similar past requests used."""
+
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from predictors.tools.evidence import Evidence, QueryBatch
+from predictors.tools.protocol import Planes
+
+__all__ = ["UsageNeighbours"]
+
+
+class UsageNeighbours:
+    """Past requests near the new one vote for their tools, by meaning (cosine).
+
+    Planes: the vote, weights exp((cosine - best cosine) / temperature) over the nearest `n_neighbours`, normalised;
+    and the cosine of the single nearest request that used the tool, 0 where none of the nearest did.
+    """
+
+    planes = ("neighbours", "nearest")
+
+    def __init__(self, *, n_neighbours: int = 48, temperature: float = 0.05) -> None:
+        self.n_neighbours, self.temperature = n_neighbours, temperature
+
+    def learn(self, evidence: Evidence) -> Self:
+        """Keep the vectors of past requests."""
+        self.evidence_ = evidence
+        self.tools_of_ = tools_of_requests(evidence)
+        return self
+
+    def update(self, evidence: Evidence) -> Self:
+        """The same as `learn`: the requests are all there is to it."""
+        return self.learn(evidence)
+
+    def score(self, queries: QueryBatch) -> Planes:
+        """Scores of new requests, shape (2, n_queries, n_tools)."""
+        return self._votes(queries.vectors, excluded=None)
+
+    def score_past(self, rows: npt.NDArray[np.int64]) -> Planes:
+        """Scores with each request kept from being its own neighbour, shape (2, n_rows, n_tools)."""
+        return self._votes(self.evidence_.past.vectors[rows], excluded=rows)
+
+    def _votes(self, vectors: npt.NDArray[np.float32], excluded: npt.NDArray[np.int64] | None) -> Planes:
+        n_tools = len(self.evidence_.registry)
+        planes = np.zeros((2, len(vectors), n_tools), dtype=np.float32)
+        if not len(self.evidence_.past):
+            return planes
+        past = self.evidence_.past.vectors  # (n_past, dim)
+        for start in range(0, len(vectors), _CHUNK):
+            similarity = vectors[start : start + _CHUNK] @ past.T  # (chunk, n_past)
+            if excluded is not None:
+                rows = excluded[start : start + _CHUNK]
+                similarity[np.arange(len(rows)), rows] = -np.inf
+            for offset, row in enumerate(similarity):
+                planes[:, start + offset] = vote(
+                    row, self.tools_of_, n_tools=n_tools, n_neighbours=self.n_neighbours, temperature=self.temperature
+                )
+        return planes
+
+
+_CHUNK = 256
+
+
+def tools_of_requests(evidence: Evidence) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The tools of every past request as one flat array, and where each request's begin, (n_past + 1,)."""
+    starts = np.zeros(len(evidence.past) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(evidence.pairs.query, minlength=len(evidence.past)), out=starts[1:])
+    return evidence.pairs.tool, starts
+
+
+def vote(
+    similarity: npt.NDArray[np.float32],
+    tools_of: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    *,
+    n_tools: int,
+    n_neighbours: int,
+    temperature: float,
+) -> Planes:
+    """The vote of one request's neighbours and their best similarity per tool, shape (2, n_tools).
+
+    Args:
+        similarity: (n_past,) to every past request; -inf excludes one.
+        tools_of: of `tools_of_requests`.
+        n_tools: in the registry.
+        n_neighbours: how many of the most similar may vote.
+        temperature: the smaller, the more the nearest alone decides.
+    """
+    k = min(n_neighbours, len(similarity))
+    nearest = np.argpartition(-similarity, k - 1)[:k] if k < len(similarity) else np.arange(k)  # (k,)
+    near = similarity[nearest]  # (k,)
+    top = near.max()
+    if not np.isfinite(top):
+        return np.zeros((2, n_tools), dtype=np.float32)
+    weight = np.exp((near - top) / temperature)  # (k,)
+    weight /= weight.sum()
+    tools, starts = tools_of
+    sizes = starts[nearest + 1] - starts[nearest]  # (k,)
+    flat = np.repeat(starts[nearest] - np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes) + np.arange(sizes.sum())
+    voted = tools[flat]  # (n_votes,)
+    planes = np.zeros((2, n_tools), dtype=np.float32)
+    planes[0] = np.bincount(voted, weights=np.repeat(weight, sizes), minlength=n_tools)
+    np.maximum.at(planes[1], voted, np.repeat(np.maximum(near, 0.0), sizes).astype(np.float32))
+    return planes

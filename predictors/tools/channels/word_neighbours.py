@@ -1,0 +1,72 @@
+"""What the past requests with the same rare words used."""
+
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from predictors.tools.evidence import Evidence, QueryBatch
+from predictors.tools.lexical import LexicalIndex
+from predictors.tools.protocol import Planes
+
+from .neighbours import tools_of_requests, vote
+
+__all__ = ["WordNeighbours"]
+
+
+class WordNeighbours:
+    """`UsageNeighbours` by words in place of meaning: BM25 between requests, as a share of the best match."""
+
+    planes = ("word_neighbours", "word_nearest")
+
+    def __init__(self, *, n_neighbours: int = 48, temperature: float = 0.12) -> None:
+        self.n_neighbours, self.temperature = n_neighbours, temperature
+
+    def learn(self, evidence: Evidence) -> Self:
+        """Index past requests."""
+        self.evidence_ = evidence
+        self.index_ = LexicalIndex(k1=0.9, b=0.4)
+        for words in evidence.past.words:
+            self.index_.add([words])
+        self.tools_of_ = tools_of_requests(evidence)
+        return self
+
+    def update(self, evidence: Evidence) -> Self:
+        """Index anew only if the requests themselves changed with the registry."""
+        if evidence.past is not self.evidence_.past:
+            return self.learn(evidence)
+        self.evidence_, self.tools_of_ = evidence, tools_of_requests(evidence)
+        return self
+
+    def score(self, queries: QueryBatch) -> Planes:
+        """Scores of new requests, shape (2, n_queries, n_tools)."""
+        return self._votes(queries.words, excluded=None)
+
+    def score_past(self, rows: npt.NDArray[np.int64]) -> Planes:
+        """Scores with each request kept from being its own neighbour, shape (2, n_rows, n_tools)."""
+        return self._votes([self.evidence_.past.words[row] for row in rows], excluded=rows)
+
+    def _votes(
+        self, queries: "tuple[tuple[str, ...], ...] | list[tuple[str, ...]]", excluded: npt.NDArray[np.int64] | None
+    ) -> Planes:
+        n_tools = len(self.evidence_.registry)
+        planes = np.zeros((2, len(queries), n_tools), dtype=np.float32)
+        if not len(self.evidence_.past):
+            return planes
+        for row, words in enumerate(queries):
+            similarity = self.index_.scores(words)[:, 0]  # (n_past,)
+            if excluded is not None:
+                similarity[excluded[row]] = 0.0
+            best = similarity.max()
+            if best <= 0.0:
+                continue
+            shared = np.where(similarity > 0.0, similarity / best, -np.inf).astype(np.float32)
+            planes[:, row] = vote(
+                shared,
+                self.tools_of_,
+                n_tools=n_tools,
+                n_neighbours=min(self.n_neighbours, int((similarity > 0.0).sum())),
+                temperature=self.temperature,
+            )
+            planes[1, row] *= best  # how good the match is, not only how it compares
+        return planes

@@ -1,0 +1,137 @@
+"""What every retrieval method looks at, computed once: vectors and words of tools, of past requests and of new ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from predictors.encoders.protocol import Encoder, Vectors
+
+from .clauses import clauses_of
+from .registry import Tool, ToolRegistry
+from .usage import GoldPairs, ToolUsage
+from .words import words_of
+
+__all__ = ["Evidence", "QueryBatch", "document_of"]
+
+_DOCUMENT_CHARS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryBatch:
+    """Requests, read and encoded.
+
+    The clauses of request i are rows `starts[i]` to `starts[i + 1]`; the first of them is the whole text.
+    """
+
+    words: tuple[tuple[str, ...], ...]
+    clause_words: tuple[tuple[str, ...], ...]
+    clause_vectors: Vectors  # (n_clauses, dim), unit rows
+    starts: npt.NDArray[np.int64]  # (n_queries + 1,)
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @property
+    def vectors(self) -> Vectors:
+        """Unit rows of the whole requests, shape (n_queries, dim)."""
+        return self.clause_vectors[self.starts[:-1]]
+
+    @classmethod
+    def read(cls, texts: Sequence[str], encoder: Encoder) -> "QueryBatch":
+        """Split and encode requests."""
+        clauses = [clauses_of(text) for text in texts]
+        starts = np.zeros(len(clauses) + 1, dtype=np.int64)  # (n_queries + 1,)
+        np.cumsum([len(parts) for parts in clauses], out=starts[1:])
+        flat = [part for parts in clauses for part in parts]
+        vectors = encoder.encode(flat) if flat else np.zeros((0, encoder.dim), dtype=np.float32)
+        clause_words = tuple(tuple(words_of(part)) for part in flat)
+        return cls(
+            words=tuple(clause_words[start] for start in starts[:-1]),
+            clause_words=clause_words,
+            clause_vectors=vectors,
+            starts=starts,
+        )
+
+    def subset(self, rows: npt.NDArray[np.int64]) -> "QueryBatch":
+        """The requests of these rows, in this order."""
+        picked = [np.arange(self.starts[row], self.starts[row + 1]) for row in rows]
+        flat = np.concatenate(picked) if picked else np.zeros(0, dtype=np.int64)  # (n_clauses,)
+        starts = np.zeros(len(picked) + 1, dtype=np.int64)
+        np.cumsum([len(rows_) for rows_ in picked], out=starts[1:])
+        return QueryBatch(
+            words=tuple(self.words[row] for row in rows),
+            clause_words=tuple(self.clause_words[row] for row in flat),
+            clause_vectors=self.clause_vectors[flat],
+            starts=starts,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A registry and its usage, encoded by one encoder."""
+
+    registry: ToolRegistry
+    usage: ToolUsage
+    encoder: Encoder
+    tool_vectors: Vectors  # (n_tools, dim), unit rows of `document_of`
+    past: QueryBatch  # the requests of `usage`
+    pairs: GoldPairs
+    counts: npt.NDArray[np.int64]  # (n_tools,) requests that used the tool
+
+    @classmethod
+    def gather(cls, registry: ToolRegistry, usage: ToolUsage, encoder: Encoder) -> "Evidence":
+        """Encode everything; usage of tools that the registry does not hold is left out."""
+        known = usage.within(registry)
+        return cls._of(
+            registry=registry,
+            usage=known,
+            encoder=encoder,
+            tool_vectors=_encoded([document_of(tool) for tool in registry], encoder),
+            past=QueryBatch.read(known.queries, encoder),
+        )
+
+    def with_registry(self, registry: ToolRegistry) -> "Evidence":
+        """The same usage over another version of the registry; only tools that are new or changed are encoded."""
+        change = registry.change_since(self.registry)
+        fresh = {*change.added, *change.changed}
+        tools = [tool for tool in registry if tool.tool_id in fresh]
+        vectors = np.empty((len(registry), self.tool_vectors.shape[1]), dtype=np.float32)  # (n_tools, dim)
+        kept = [(row, self.registry.row(t.tool_id)) for row, t in enumerate(registry) if t.tool_id not in fresh]
+        if kept:
+            to, origin = np.array(kept).T
+            vectors[to] = self.tool_vectors[origin]
+        if tools:
+            vectors[[registry.row(t.tool_id) for t in tools]] = _encoded([document_of(t) for t in tools], self.encoder)
+        known = self.usage.within(registry)
+        unchanged = known.queries == self.usage.queries
+        past = self.past if unchanged else QueryBatch.read(known.queries, self.encoder)
+        return self._of(registry=registry, usage=known, encoder=self.encoder, tool_vectors=vectors, past=past)
+
+    @classmethod
+    def _of(
+        cls, *, registry: ToolRegistry, usage: ToolUsage, encoder: Encoder, tool_vectors: Vectors, past: QueryBatch
+    ) -> "Evidence":
+        pairs = usage.pairs(registry)
+        counts = np.bincount(pairs.tool, minlength=len(registry)).astype(np.int64)  # (n_tools,)
+        return cls(
+            registry=registry,
+            usage=usage,
+            encoder=encoder,
+            tool_vectors=tool_vectors,
+            past=past,
+            pairs=pairs,
+            counts=counts,
+        )
+
+
+def document_of(tool: Tool) -> str:
+    """What the encoder reads of a tool: its name in words, and its description."""
+    name = " ".join(tool.name.replace("_", " ").replace(".", " ").replace("/", " ").split())
+    return f"{name}: {tool.description[:_DOCUMENT_CHARS]}" if tool.description else name
+
+
+def _encoded(texts: Sequence[str], encoder: Encoder) -> Vectors:
+    return encoder.encode(texts) if texts else np.zeros((0, encoder.dim), dtype=np.float32)

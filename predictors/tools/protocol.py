@@ -1,0 +1,72 @@
+"""What every way of finding tools can do, whatever is inside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from .evidence import Evidence, QueryBatch
+from .registry import ToolRegistry
+from .usage import ToolUsage
+
+__all__ = ["Channel", "Planes", "ToolRanking", "ToolRetriever"]
+
+Planes = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolRanking:
+    """The best tools for one request, best first; scores fall along it, and compare within one retriever only."""
+
+    tool_ids: tuple[str, ...]
+    scores: npt.NDArray[np.float64]  # (k,)
+
+
+class ToolRetriever(Protocol):
+    """Fitted on a registry and its past use, which may be empty; ranks the registry's tools for new requests."""
+
+    def fit(self, registry: ToolRegistry, usage: ToolUsage) -> Self:
+        """Learn; usage of tools that the registry does not hold is ignored."""
+        ...
+
+    def update(self, registry: ToolRegistry) -> Self:
+        """Serve another version of the registry, keeping what was learned; new tools are cold, removed ones vanish."""
+        ...
+
+    def rank(self, queries: Sequence[str], k: int) -> list[ToolRanking]:
+        """The k best tools for each request, fewer where the registry is smaller.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+        """
+        ...
+
+
+class Channel(Protocol):
+    """One source of evidence for the relevance of a tool: what retrievers are made of.
+
+    A channel gives several planes of scores; the first is the one to rank by when it stands alone. Higher is better.
+    """
+
+    @property
+    def planes(self) -> tuple[str, ...]:
+        """Names of the planes."""
+        ...
+
+    def learn(self, evidence: Evidence) -> Self:
+        """Take in a registry and its usage."""
+        ...
+
+    def update(self, evidence: Evidence) -> Self:
+        """Serve a changed registry; what was learned from usage stays."""
+        ...
+
+    def score(self, queries: QueryBatch) -> Planes:
+        """Scores of new requests, shape (n_planes, n_queries, n_tools)."""
+        ...
+
+    def score_past(self, rows: npt.NDArray[np.int64]) -> Planes:
+        """Scores of past requests as if each had never been seen (leave-one-out), shape (n_planes, n_rows, n_tools)."""
+        ...

@@ -1,0 +1,237 @@
+"""The second look: which of a request's candidates it needs, judged from all evidence together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .candidates import Candidates
+from .co_use import CoUse
+from .listwise import fit_listwise, softmax
+from .trees import MAX_LEAVES, TreeEnsemble
+
+__all__ = ["PAST_WEIGHTS", "SecondStage", "StageChoice", "fit_second_stage"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+PAST_WEIGHTS: Final = {  # what a registry without labelled requests is ranked by; with them, where fitting begins
+    "smoothed": 2.0,
+    "smoothed_clause": 1.0,
+    "dense": 1.0,
+    "dense_clause": 0.5,
+    "bm25:share": 5.0,
+    "bm25_clause:share": 2.0,
+    "neighbours": 2.0,
+    "word_neighbours": 1.5,
+    "multi_label": 2.0,
+}
+_RIDGE: Final = 3.0
+_N_FOLDS: Final = 4
+_MIN_QUERIES: Final = 40  # fewer do not move the weights
+_MIN_QUERIES_FOR_TREES: Final = 150
+_BLENDS: Final = (0.3, 0.6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageChoice:
+    """What cross-validation chose, and what every option reached on queries it was not fitted on."""
+
+    chosen: str
+    cross_validated: dict[str, float]  # option -> mean of recall@5 and nDCG@10, in [0, 1]
+    n_queries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondStage:
+    """A listwise linear score, and boosted trees that see it beside co-use, blended; then a probability.
+
+    score = linear_share * linear + trees. The probability is that of a sigmoid fitted on held-out scores, so that one
+    threshold means the same on every registry that has labelled requests.
+    """
+
+    columns: tuple[int, ...]  # features that the linear score sees
+    weights: Floats  # (n_columns,)
+    trees: TreeEnsemble | None
+    linear_share: float
+    slope: float
+    offset: float
+    choice: StageChoice
+
+    def score(self, candidates: Candidates, co_use: CoUse) -> Floats:
+        """Probability that each candidate is needed, shape (n_queries, n_candidates)."""
+        linear = candidates.features[:, :, list(self.columns)] @ self.weights  # (n_queries, n_candidates)
+        raw = self.linear_share * linear
+        if self.trees is not None:
+            described = with_first_opinion(candidates, linear, co_use)
+            n_queries, n_candidates, n_features = described.shape
+            raw = raw + self.trees.predict(described.reshape(-1, n_features)).reshape(n_queries, n_candidates)
+        probability: Floats = 1.0 / (1.0 + np.exp(-np.clip(self.slope * raw + self.offset, -60.0, 60.0)))
+        return probability
+
+
+def fit_second_stage(
+    candidates: Candidates,
+    relevant: Bools,
+    n_relevant: Ints,
+    co_use: CoUse,
+    *,
+    names: Sequence[str],
+    columns: Sequence[int],
+    own: Sequence[Ints],
+    boosted: bool | None = None,
+) -> SecondStage:
+    """Fit and choose by cross-validation over requests.
+
+    Args:
+        candidates: of past requests, with leave-one-out features.
+        relevant: (n_queries, n_candidates)
+        n_relevant: (n_queries,) tools each request used, in the shortlist or not.
+        co_use: of the same usage.
+        names: of the features.
+        columns: features for the linear score.
+        own: the tools each request used, so that co-use does not count it.
+        boosted: True and False force trees in or out; None lets cross-validation decide, where scikit-learn is there.
+    """
+    prior = np.array([PAST_WEIGHTS.get(names[column], 0.0) for column in columns])  # (n_columns,)
+    n_queries = len(relevant)
+    if n_queries < _MIN_QUERIES:
+        choice = StageChoice(chosen="prior", cross_validated={}, n_queries=n_queries)
+        return _stage(columns, prior, trees=None, share=1.0, calibration=_UNFITTED, choice=choice)
+    x = candidates.features[:, :, list(columns)]  # (n_queries, n_candidates, n_columns)
+    fold = np.arange(n_queries) % _N_FOLDS  # (n_queries,)
+    linear = np.empty(relevant.shape)  # (n_queries, n_candidates), each by weights that never saw the request
+    for held in range(_N_FOLDS):
+        seen = fold != held
+        linear[~seen] = x[~seen] @ fit_listwise(x[seen], relevant[seen], prior=prior, ridge=_RIDGE)
+    options: dict[str, tuple[float, Floats]] = {"prior": (1.0, x @ prior), "linear": (1.0, linear)}
+    grow = _grower() if boosted is not False and n_queries >= _MIN_QUERIES_FOR_TREES else None
+    described = None
+    if grow is not None:
+        described = with_first_opinion(candidates, linear, co_use, own=own)
+        held_out = _held_out_trees(described, relevant, fold, grow)
+        options |= {f"trees + {share:g} linear": (share, held_out + share * linear) for share in _BLENDS}
+        options["trees"] = (0.0, held_out)
+        if boosted:
+            options = {name: option for name, option in options.items() if name.startswith("trees")}
+    reached = {name: _quality(scores, relevant, n_relevant) for name, (_, scores) in options.items()}
+    chosen = max(reached, key=lambda name: reached[name])
+    share, scores = options[chosen]
+    trees = None
+    if chosen.startswith("trees") and described is not None and grow is not None:
+        trees = grow(described.reshape(-1, described.shape[2]), relevant.reshape(-1))
+    weights = prior if chosen == "prior" else fit_listwise(x, relevant, prior=prior, ridge=_RIDGE)
+    choice = StageChoice(chosen=chosen, cross_validated=reached, n_queries=n_queries)
+    return _stage(columns, weights, trees=trees, share=share, calibration=_sigmoid(scores, relevant), choice=choice)
+
+
+def with_first_opinion(
+    candidates: Candidates, linear: Floats, co_use: CoUse, *, own: Sequence[Ints] | None = None
+) -> npt.NDArray[np.float32]:
+    """Features with the linear score, its gap and rank, and co-use, (n_queries, n_candidates, n_features + 5)."""
+    shares = softmax(linear)  # (n_queries, n_candidates)
+    support = np.stack(
+        [
+            co_use.support(shares[row], candidates.tool[row], own=None if own is None else own[row])
+            for row in range(len(linear))
+        ]
+    )  # (n_queries, n_candidates)
+    opinion = [linear, linear - linear.max(axis=1, keepdims=True), _log_rank(linear), support, _log_rank(support)]
+    extended = np.concatenate([candidates.features, np.stack(opinion, axis=2)], axis=2)
+    return extended.astype(np.float32)
+
+
+Grower = Callable[[npt.NDArray[np.float32], Bools], TreeEnsemble]
+_UNFITTED: Final = (1.0, -9.0)
+
+
+def _grower() -> Grower | None:
+    """Grows trees with scikit-learn; None where it is not installed, since serving does without."""
+    try:
+        from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - for fitting only
+    except ImportError:
+        return None
+
+    def grow(features: npt.NDArray[np.float32], relevant: Bools) -> TreeEnsemble:
+        model = HistGradientBoostingClassifier(
+            max_iter=150,
+            learning_rate=0.08,
+            max_leaf_nodes=MAX_LEAVES - 1,
+            min_samples_leaf=30,
+            l2_regularization=3.0,
+            max_features=0.5,
+            early_stopping=False,
+            random_state=0,
+        )
+        return TreeEnsemble.from_sklearn(model.fit(features, relevant))
+
+    return grow
+
+
+def _held_out_trees(described: npt.NDArray[np.float32], relevant: Bools, fold: Ints, grow: Grower) -> Floats:
+    n_features = described.shape[2]
+    scores = np.empty(relevant.shape)
+    for held in range(_N_FOLDS):
+        seen = fold != held
+        if not relevant[seen].any():
+            scores[~seen] = 0.0
+            continue
+        trees = grow(described[seen].reshape(-1, n_features), relevant[seen].reshape(-1))
+        scores[~seen] = trees.predict(described[~seen].reshape(-1, n_features)).reshape(scores[~seen].shape)
+    return scores
+
+
+def _quality(scores: Floats, relevant: Bools, n_relevant: Ints) -> float:
+    """Mean of recall@5 and nDCG@10 over requests."""
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :10]
+    hit = np.take_along_axis(relevant, order, axis=1)  # (n_queries, <=10)
+    discount = 1.0 / np.log2(np.arange(2, 12))  # (10,)
+    ideal = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(n_relevant, 10)]
+    recall = hit[:, :5].sum(axis=1) / n_relevant
+    gain = (hit * discount[: hit.shape[1]]).sum(axis=1) / ideal
+    return float((recall + gain).mean() / 2.0)
+
+
+def _sigmoid(scores: Floats, relevant: Bools) -> tuple[float, float]:
+    """Slope and offset of Platt's sigmoid on held-out scores, by Newton's method."""
+    x = np.stack([scores.reshape(-1), np.ones(scores.size)], axis=1)  # (n, 2)
+    y = relevant.reshape(-1).astype(np.float64)
+    w = np.array([1.0, 0.0])
+    for _ in range(50):
+        p = 1.0 / (1.0 + np.exp(-np.clip(x @ w, -30.0, 30.0)))
+        gradient = x.T @ (p - y) + 1e-3 * (w - [1.0, 0.0])
+        curvature = (x * (p * (1.0 - p))[:, None]).T @ x + 1e-3 * np.eye(2)
+        step = np.linalg.solve(curvature, gradient)
+        w = w - np.clip(step, -2.0, 2.0)
+        if np.abs(step).max() < 1e-8:
+            break
+    return max(float(w[0]), 1e-3), float(w[1])
+
+
+def _log_rank(scores: Floats) -> Floats:
+    """log(1 + rank), 0 for the best, along the last axis."""
+    ranks: Floats = np.log1p(np.argsort(np.argsort(-scores, axis=-1, kind="stable"), axis=-1, kind="stable"))
+    return ranks
+
+
+def _stage(
+    columns: Sequence[int],
+    weights: Floats,
+    *,
+    trees: TreeEnsemble | None,
+    share: float,
+    calibration: tuple[float, float],
+    choice: StageChoice,
+) -> SecondStage:
+    return SecondStage(
+        columns=tuple(columns),
+        weights=weights,
+        trees=trees,
+        linear_share=share,
+        slope=calibration[0],
+        offset=calibration[1],
+        choice=choice,
+    )

@@ -1,0 +1,171 @@
+"""The default retriever: every channel the data supports, a shortlist, and a second look tuned on the registry."""
+
+from collections.abc import Sequence
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from predictors.encoders.protocol import Encoder
+from predictors.errors import NotFittedError
+
+from .candidates import CandidateFeatures, Candidates
+from .channels.bm25 import Bm25
+from .channels.dense import DenseDescriptions
+from .channels.multi_label import MultiLabelHead
+from .channels.neighbours import UsageNeighbours
+from .channels.smoothed import SmoothedTool2Vec
+from .channels.tool2vec import Tool2Vec
+from .channels.word_neighbours import WordNeighbours
+from .co_use import CoUse
+from .evidence import Evidence, QueryBatch
+from .protocol import Channel, Planes, ToolRanking
+from .registry import ToolRegistry
+from .second_stage import SecondStage, StageChoice, fit_second_stage
+from .usage import ToolUsage
+
+__all__ = ["StackedRetriever", "channels_for"]
+
+_CHUNK: Final = 256
+_N_USE_FOLDS: Final = 8
+_MIN_USES_FOR_HEAD: Final = 3.0  # mean uses of a used tool; below, a classifier adds nothing to the smoothed vectors
+_MAX_HEAD_SIZE: Final = 20_000_000  # requests x tools; bounds fitting to about a minute
+
+
+class StackedRetriever:
+    """Words, meaning, usage and a classifier, weighed against each other by what this registry's own requests say.
+
+    Features of past requests are computed leave-one-out, so a tool used once counts as never used by the request that
+    used it: that is how the second look learns what a cold tool's scores are worth beside a warm one's. Without
+    labelled requests it ranks by fixed weights over words and meaning.
+
+    Scores are probabilities of being needed. At most `n_candidates` tools are returned.
+    """
+
+    def __init__(
+        self, encoder: Encoder, *, n_candidates: int = 64, max_fitted_queries: int = 4_000, boosted: bool | None = None
+    ) -> None:
+        self.encoder = encoder
+        self.n_candidates = n_candidates
+        self.max_fitted_queries = max_fitted_queries
+        self.boosted = boosted
+
+    def fit(self, registry: ToolRegistry, usage: ToolUsage) -> Self:
+        """Learn every channel, then fit and choose the second stage by cross-validation on `usage`."""
+        evidence = Evidence.gather(registry, usage, self.encoder)
+        self.channels_ = channels_for(evidence)
+        for channel in self.channels_:
+            channel.learn(evidence)
+        self.evidence_ = evidence
+        self.co_use_ = CoUse(evidence)
+        planes = [name for channel in self.channels_ for name in channel.planes]
+        self.features_ = CandidateFeatures(planes=planes, n_candidates=self.n_candidates)
+        self.stage_ = self._fit_stage()
+        return self
+
+    def update(self, registry: ToolRegistry) -> Self:
+        """Take in another version of the registry without fitting anything; only new and changed tools are encoded."""
+        self._check_fitted()
+        evidence = self.evidence_.with_registry(registry)
+        for channel in self.channels_:
+            channel.update(evidence)
+        self.evidence_ = evidence
+        self.co_use_ = CoUse(evidence)
+        return self
+
+    def rank(self, queries: Sequence[str], k: int) -> list[ToolRanking]:
+        """The k best tools for each request, at most `n_candidates`.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+        """
+        self._check_fitted()
+        if not len(self.evidence_.registry):
+            return [ToolRanking(tool_ids=(), scores=np.zeros(0)) for _ in queries]
+        rankings: list[ToolRanking] = []
+        for start in range(0, len(queries), _CHUNK):
+            rankings.extend(self._rank_chunk(QueryBatch.read(queries[start : start + _CHUNK], self.encoder), k))
+        return rankings
+
+    @property
+    def choice(self) -> StageChoice:
+        """What cross-validation chose on this registry.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+        """
+        self._check_fitted()
+        return self.stage_.choice
+
+    def _rank_chunk(self, batch: QueryBatch, k: int) -> list[ToolRanking]:
+        planes: Planes = np.concatenate([channel.score(batch) for channel in self.channels_])
+        uses = self.evidence_.counts[None, :]  # (1, n_tools)
+        candidates = self.features_.build(planes, uses=uses, n_clauses=np.diff(batch.starts))
+        scores = self.stage_.score(candidates, self.co_use_)  # (n_queries, n_candidates)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        tools = self.evidence_.registry.tools
+        return [
+            ToolRanking(tool_ids=tuple(tools[t].tool_id for t in candidates.tool[row, best]), scores=scores[row, best])
+            for row, best in enumerate(order)
+        ]
+
+    def _fit_stage(self) -> SecondStage:
+        evidence = self.evidence_
+        n_past = len(evidence.past)
+        rows = np.arange(n_past)
+        if n_past > self.max_fitted_queries:  # evenly spaced: a fixed sample without a generator
+            rows = np.linspace(0, n_past - 1, self.max_fitted_queries).astype(np.int64)
+        own = np.split(evidence.pairs.tool, np.searchsorted(evidence.pairs.query, np.arange(1, n_past)))
+        chunks = [self._past_candidates(rows[at : at + _CHUNK]) for at in range(0, len(rows), _CHUNK)]
+        if chunks:
+            candidates = Candidates(
+                tool=np.concatenate([chunk.tool for chunk in chunks]),
+                features=np.concatenate([chunk.features for chunk in chunks]),
+            )
+        else:
+            empty = np.zeros((0, self.n_candidates, len(self.features_.names)), dtype=np.float32)
+            candidates = Candidates(tool=np.zeros(empty.shape[:2], dtype=np.int64), features=empty)
+        chosen_own = [own[row] for row in rows]
+        relevant = np.array([np.isin(tool, used) for tool, used in zip(candidates.tool, chosen_own, strict=True)])
+        return fit_second_stage(
+            candidates,
+            relevant.reshape(candidates.tool.shape),
+            np.array([len(used) for used in chosen_own], dtype=np.int64),
+            self.co_use_,
+            names=self.features_.names,
+            columns=self.features_.linear_columns(),
+            own=chosen_own,
+            boosted=self.boosted,
+        )
+
+    def _past_candidates(self, rows: npt.NDArray[np.int64]) -> Candidates:
+        planes: Planes = np.concatenate([channel.score_past(rows) for channel in self.channels_])
+        uses = self.evidence_.counts[None, :] - self._uses_by_fold()[rows % _N_USE_FOLDS]  # (n_rows, n_tools)
+        return self.features_.build(planes, uses=uses, n_clauses=np.diff(self.evidence_.past.starts)[rows])
+
+    def _uses_by_fold(self) -> npt.NDArray[np.int64]:
+        """Uses of each tool within each fold of past requests, shape (folds, n_tools).
+
+        Counts leave out a request's whole fold, not the request alone: where tools have almost equal counts, a count
+        that is short by one would name the used tool, and trees would learn that instead of relevance.
+        """
+        pairs, n_tools = self.evidence_.pairs, len(self.evidence_.registry)
+        cells = (pairs.query % _N_USE_FOLDS) * n_tools + pairs.tool
+        return np.bincount(cells, minlength=_N_USE_FOLDS * n_tools).reshape(_N_USE_FOLDS, n_tools)
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "stage_"):
+            raise NotFittedError(self)
+
+
+def channels_for(evidence: Evidence) -> list[Channel]:
+    """The channels this evidence can feed: none that need usage without it, a classifier only where uses are many."""
+    channels: list[Channel] = [Bm25(), DenseDescriptions()]
+    if not len(evidence.past):
+        return channels
+    channels += [Tool2Vec(), SmoothedTool2Vec(), UsageNeighbours(), WordNeighbours()]
+    used = evidence.counts[evidence.counts > 0]
+    size = len(evidence.past) * len(evidence.registry)
+    if float(used.mean()) >= _MIN_USES_FOR_HEAD and size <= _MAX_HEAD_SIZE:
+        channels.append(MultiLabelHead())
+    return channels

@@ -1,0 +1,88 @@
+"""Boosted trees as arrays, evaluated for all candidates of a request at once, without the library that grew them."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["TreeEnsemble"]
+
+MAX_LEAVES: Final = 16  # a leaf is a bit of a uint16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeEnsemble:
+    """A sum of small decision trees in QuickScorer's form: every test of every tree is made, none is walked.
+
+    A failed test rules out the leaves on its left side; the leaf reached is the leftmost one that no test ruled out.
+    Tests that pass rule out nothing, since a right leaf lies behind the left ones that a pass would reach.
+
+    Source: Lucchese et al., QuickScorer, SIGIR 2015.
+    """
+
+    feature: npt.NDArray[np.int64]  # (n_tests, n_trees); unused tests are padding that always passes
+    threshold: npt.NDArray[np.float64]  # (n_tests, n_trees); a test passes where feature <= threshold
+    mask: npt.NDArray[np.uint16]  # (n_tests, n_trees); leaves that survive a failed test
+    value: npt.NDArray[np.float64]  # (n_trees, MAX_LEAVES)
+    baseline: float
+
+    def predict(self, features: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+        """Raw scores of rows without NaN, shape (n_rows,).
+
+        Args:
+            features: (n_rows, n_features)
+        """
+        n_tests, n_trees = self.feature.shape
+        columns = np.ascontiguousarray(features.T)  # (n_features, n_rows)
+        passed = columns[self.feature.reshape(-1)] <= self.threshold.reshape(-1, 1)  # (n_tests * n_trees, n_rows)
+        alive = np.where(passed, _ALL, self.mask.reshape(-1, 1)).reshape(n_tests, n_trees, -1)
+        left = np.bitwise_and.reduce(alive, axis=0)  # (n_trees, n_rows)
+        leaf = _LOWEST_BIT[left]  # (n_trees, n_rows)
+        reached = np.take_along_axis(self.value, leaf, axis=1)  # (n_trees, n_rows)
+        total: npt.NDArray[np.float64] = self.baseline + reached.sum(axis=0)
+        return total
+
+    @classmethod
+    def from_sklearn(cls, model: Any) -> "TreeEnsemble":  # noqa: ANN401 - scikit-learn ships no types
+        """Take over a fitted binary HistGradientBoostingClassifier: at most 16 leaves a tree, no NaN in its data."""
+        grown = [predictor.nodes for iteration in model._predictors for predictor in iteration]  # noqa: SLF001 - no public way
+        n_tests = max(1, *(int((nodes["is_leaf"] == 0).sum()) for nodes in grown))
+        shape = (n_tests, len(grown))
+        feature = np.zeros(shape, dtype=np.int64)
+        threshold = np.full(shape, np.inf)
+        mask = np.full(shape, _ALL, dtype=np.uint16)
+        value = np.zeros((len(grown), MAX_LEAVES))
+        for tree, nodes in enumerate(grown):
+            tests, leaves = _flatten(nodes)
+            value[tree, : len(leaves)] = leaves
+            for number, (column, limit, ruled_out) in enumerate(tests):
+                feature[number, tree], threshold[number, tree] = column, limit
+                mask[number, tree] = int(_ALL) & ~ruled_out
+        baseline = float(np.asarray(model._baseline_prediction).reshape(-1)[0])  # noqa: SLF001
+        return cls(feature=feature, threshold=threshold, mask=mask, value=value, baseline=baseline)
+
+
+_ALL: Final = np.uint16(0xFFFF)
+_LOWEST_BIT: Final = np.array([((n & -n).bit_length() - 1) % MAX_LEAVES for n in range(1 << 16)], dtype=np.int64)
+
+
+def _flatten(nodes: Any) -> tuple[list[tuple[int, float, int]], list[float]]:  # noqa: ANN401 - a structured array
+    """Tests as (feature, threshold, bits of the leaves on the left), and leaf values from left to right."""
+    tests: list[tuple[int, float, int]] = []
+    leaves: list[float] = []
+
+    def descend(index: int) -> int:
+        """Bits of the leaves below a node."""
+        node = nodes[index]
+        if node["is_leaf"]:
+            leaves.append(float(node["value"]))
+            return 1 << (len(leaves) - 1)
+        place = len(tests)
+        tests.append((0, 0.0, 0))
+        below_left = descend(int(node["left"]))
+        tests[place] = (int(node["feature_idx"]), float(node["num_threshold"]), below_left)
+        return below_left | descend(int(node["right"]))
+
+    descend(0)
+    return tests, leaves

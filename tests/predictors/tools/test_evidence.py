@@ -1,0 +1,49 @@
+import numpy as np
+
+from predictors.tools import Tool, ToolUsage
+from predictors.tools.evidence import Evidence, QueryBatch, document_of
+
+from .toys import WEATHER_AND_MONEY, CountedWords, past_use
+
+
+class CountingEncoder(CountedWords):
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def encode(self, texts):
+        self.seen += texts
+        return super().encode(texts)
+
+
+def test_a_document_is_the_name_in_words_and_the_description() -> None:
+    assert document_of(Tool(tool_id="1", name="book_a.flight", description="Now.")) == "book a flight: Now."
+    assert document_of(Tool(tool_id="1", name="x")) == "x"
+
+
+def test_the_first_clause_of_a_request_is_the_whole_of_it() -> None:
+    batch = QueryBatch.read(["rain", "play a song now, then book a hotel room"], CountedWords())
+    assert batch.starts.tolist() == [0, 1, 4]
+    assert np.array_equal(batch.vectors[1], batch.clause_vectors[1])
+    assert batch.subset(np.array([1])).starts.tolist() == [0, 3]
+
+
+def test_counts_say_how_many_requests_used_a_tool() -> None:
+    assert Evidence.gather(WEATHER_AND_MONEY, past_use(), CountedWords()).counts.tolist() == [2, 1, 1, 1]
+
+
+def test_a_changed_registry_encodes_only_what_is_new() -> None:
+    encoder = CountingEncoder()
+    evidence = Evidence.gather(WEATHER_AND_MONEY, past_use(), encoder)
+    encoder.seen.clear()
+    alarm = Tool(tool_id="alarm", name="alarm", description="Wake.")
+    changed = evidence.with_registry(WEATHER_AND_MONEY.with_tools([alarm]))
+    assert encoder.seen == ["alarm: Wake."]
+    fresh = Evidence.gather(changed.registry, past_use(), CountedWords())
+    assert np.array_equal(changed.tool_vectors, fresh.tool_vectors)
+
+
+def test_usage_of_a_removed_tool_is_forgotten() -> None:
+    evidence = Evidence.gather(WEATHER_AND_MONEY, past_use(), CountedWords())
+    smaller = evidence.with_registry(WEATHER_AND_MONEY.without(["weather"]))
+    assert len(smaller.past) == 3
+    assert smaller.usage == ToolUsage.of(past_use().queries[2:], past_use().tool_ids[2:])

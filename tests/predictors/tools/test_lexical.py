@@ -1,0 +1,76 @@
+import bm25s
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from predictors.tools.lexical import LexicalIndex
+
+DOCUMENTS = [["rain", "city"], ["euro", "dollar", "euro"], ["city", "flight", "book", "book"], ["song"]]
+
+
+def index_of(documents: list[list[str]]) -> LexicalIndex:
+    index = LexicalIndex()
+    for words in documents:
+        index.add([words])
+    return index
+
+
+@pytest.mark.parametrize("query", [["city"], ["euro", "book"], ["rain", "song", "nothing"]])
+def test_scores_are_those_of_a_published_implementation(query: list[str]) -> None:
+    theirs = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
+    theirs.index(DOCUMENTS, show_progress=False)
+    ours = index_of(DOCUMENTS).scores(query)[:, 0]
+    # Lucene leaves out the constant k1 + 1, which changes no ranking.
+    known = [word for word in query if word != "nothing"]
+    assert ours / 2.5 == pytest.approx(theirs.get_scores(known), abs=1e-6)
+
+
+def test_a_repeated_query_word_counts_once() -> None:
+    index = index_of(DOCUMENTS)
+    assert index.scores(["city", "city"]) == pytest.approx(index.scores(["city"]))
+
+
+def test_words_that_no_document_has_score_nothing() -> None:
+    assert not index_of(DOCUMENTS).scores(["unheard"]).any()
+    assert LexicalIndex().scores(["anything"]).shape == (0, 1)
+
+
+def test_coverage_is_the_share_of_a_field_that_the_query_says_weighed_by_rarity() -> None:
+    _, coverage = index_of([["a", "b"], ["c"], ["d"]]).scores_and_coverage(["a", "c"])
+    assert coverage[:, 0] == pytest.approx([0.5, 1.0, 0.0])  # a and b are equally rare
+
+
+def test_fields_are_scored_apart() -> None:
+    index = LexicalIndex(n_fields=2)
+    index.add([["rain"], ["city"]])
+    index.add([["city"], ["rain"]])
+    scores = index.scores(["rain"])
+    assert (scores > 0).tolist() == [[True, False], [False, True]]
+
+
+words = st.lists(st.sampled_from("abcdefg"), max_size=6)
+
+
+@given(kept=st.lists(words, min_size=1, max_size=8), gone=st.lists(words, max_size=8), query=words)
+@settings(max_examples=60, deadline=None)
+def test_removing_documents_leaves_the_scores_of_an_index_that_never_had_them(
+    kept: list[list[str]], gone: list[list[str]], query: list[str]
+) -> None:
+    index = LexicalIndex()
+    slots = []
+    for number, document in enumerate(kept):
+        slots.append(index.add([document]))
+        if number < len(gone):
+            index.remove(index.add([gone[number]]))
+    fresh = index_of(kept)
+    scores, coverage = index.scores_and_coverage(query)
+    fresh_scores, fresh_coverage = fresh.scores_and_coverage(query)
+    assert scores[slots] == pytest.approx(fresh_scores)
+    assert coverage[slots] == pytest.approx(fresh_coverage)
+    assert len(index) == len(kept)
+
+
+def test_the_index_grows_beyond_its_first_capacity() -> None:
+    index = index_of([[f"w{number}"] for number in range(200)])
+    assert np.flatnonzero(index.scores(["w150"])[:, 0]).tolist() == [150]

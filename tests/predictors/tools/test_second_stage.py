@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from predictors.tools import ToolUsage
+from predictors.tools.candidates import Candidates
+from predictors.tools.co_use import CoUse
+from predictors.tools.evidence import Evidence
+from predictors.tools.second_stage import fit_second_stage
+
+from .toys import WEATHER_AND_MONEY, CountedWords
+
+NAMES = ("smoothed", "noise")
+CO_USE = CoUse(Evidence.gather(WEATHER_AND_MONEY, ToolUsage(), CountedWords()))
+
+
+def made(n_queries: int, *, interaction: bool) -> tuple[Candidates, np.ndarray]:
+    """Four candidates each; the needed one has the highest first feature, or the highest product of the two."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(n_queries, 4, 2)).astype(np.float32)
+    score = x[:, :, 0] * x[:, :, 1] if interaction else x[:, :, 0]
+    return Candidates(tool=np.tile(np.arange(4), (n_queries, 1)), features=x), score == score.max(1, keepdims=True)
+
+
+def fitted(n_queries: int, *, interaction: bool, boosted: bool | None = None):
+    candidates, relevant = made(n_queries, interaction=interaction)
+    one = np.ones(n_queries, dtype=np.int64)
+    own = [np.flatnonzero(row) for row in relevant]
+    stage = fit_second_stage(candidates, relevant, one, CO_USE, names=NAMES, columns=(0, 1), own=own, boosted=boosted)
+    return stage, candidates, relevant
+
+
+def test_few_requests_leave_the_published_weights_alone() -> None:
+    stage, _, _ = fitted(20, interaction=False)
+    assert stage.choice.chosen == "prior"
+    assert stage.weights.tolist() == [2.0, 0.0]
+
+
+def test_the_score_is_the_probability_of_being_needed() -> None:
+    stage, candidates, relevant = fitted(400, interaction=False)
+    probability = stage.score(candidates, CO_USE)
+    assert probability.mean() == pytest.approx(relevant.mean(), abs=0.03)
+    sure = probability > 0.8
+    assert relevant[sure].mean() > 0.8
+
+
+def test_trees_are_chosen_where_a_line_cannot_tell() -> None:
+    pytest.importorskip("sklearn", reason="growing trees needs scikit-learn")
+    stage, candidates, relevant = fitted(600, interaction=True)
+    assert stage.choice.chosen.startswith("trees")
+    best = stage.score(candidates, CO_USE).argmax(axis=1)
+    assert (relevant[np.arange(600), best]).mean() > 0.8
+
+
+def test_trees_can_be_forbidden() -> None:
+    stage, _, _ = fitted(600, interaction=True, boosted=False)
+    assert stage.trees is None
+    assert set(stage.choice.cross_validated) == {"prior", "linear"}

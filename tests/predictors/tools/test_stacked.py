@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from predictors.errors import NotFittedError
+from predictors.tools import StackedRetriever, Tool, ToolRegistry, ToolUsage
+
+from .toys import WEATHER_AND_MONEY, CountedWords, crowded_registry, past_use
+
+
+def test_without_usage_words_and_meaning_decide() -> None:
+    retriever = StackedRetriever(CountedWords()).fit(WEATHER_AND_MONEY, ToolUsage())
+    assert retriever.rank(["convert dollar to euro"], 1)[0].tool_ids == ("convert",)
+    assert retriever.choice.chosen == "prior"
+
+
+def test_usage_teaches_words_that_no_description_has() -> None:
+    unused = StackedRetriever(CountedWords()).fit(WEATHER_AND_MONEY, ToolUsage())
+    used = StackedRetriever(CountedWords()).fit(WEATHER_AND_MONEY, past_use())
+    assert used.rank(["rain"], 1)[0].tool_ids == ("weather",)
+    assert used.rank(["play that song"], 1)[0].tool_ids == ("mystery",)
+    assert float(unused.rank(["rain"], 1)[0].scores[0]) < float(used.rank(["rain"], 1)[0].scores[0])
+
+
+def test_a_tool_that_nobody_used_is_found_among_tools_that_many_used() -> None:
+    registry, usage = crowded_registry(40)
+    cold = Tool(tool_id="cold", name="tune_piano", description="Tune a piano that sounds wrong.")
+    retriever = StackedRetriever(CountedWords()).fit(registry.with_tools([cold]), usage)
+    assert "cold" in retriever.rank(["my piano sounds wrong, please tune it"], 3)[0].tool_ids
+
+
+def test_an_added_tool_is_found_and_a_removed_one_is_gone_without_fitting() -> None:
+    retriever = StackedRetriever(CountedWords()).fit(WEATHER_AND_MONEY, past_use())
+    stage = retriever.stage_
+    alarm = Tool(tool_id="alarm", name="set_alarm", description="Wake me in the morning by an alarm.")
+    retriever.update(WEATHER_AND_MONEY.with_tools([alarm]).without(["flight"]))
+    assert retriever.rank(["set an alarm"], 1)[0].tool_ids == ("alarm",)
+    assert "flight" not in retriever.rank(["book a flight"], 5)[0].tool_ids
+    assert retriever.stage_ is stage
+
+
+def test_updating_there_and_back_ranks_as_before() -> None:
+    registry, usage = crowded_registry(30)
+    retriever = StackedRetriever(CountedWords(), boosted=False).fit(registry, usage)
+    before = retriever.rank(usage.queries[:20], 5)
+    extra = Tool(tool_id="extra", name="weather_song", description="Song of the weather.")
+    retriever.update(registry.with_tools([extra])).update(registry)
+    after = retriever.rank(usage.queries[:20], 5)
+    assert [r.tool_ids for r in after] == [r.tool_ids for r in before]
+
+
+def test_scores_are_probabilities_and_fall_along_the_ranking() -> None:
+    registry, usage = crowded_registry(40)
+    for ranking in StackedRetriever(CountedWords()).fit(registry, usage).rank(usage.queries[:30], 10):
+        assert (np.diff(ranking.scores) <= 0).all()
+        assert 0.0 <= ranking.scores.min() <= ranking.scores.max() <= 1.0
+
+
+def test_a_request_alone_and_in_a_batch_ranks_alike() -> None:
+    registry, usage = crowded_registry(40)
+    retriever = StackedRetriever(CountedWords()).fit(registry, usage)
+    batch = retriever.rank(usage.queries[:8], 5)
+    for query, together in zip(usage.queries[:8], batch, strict=True):
+        alone = retriever.rank([query], 5)[0]
+        assert alone.tool_ids == together.tool_ids
+        assert alone.scores == pytest.approx(together.scores, rel=1e-4)
+
+
+def test_an_empty_registry_has_nothing_to_offer() -> None:
+    retriever = StackedRetriever(CountedWords()).fit(ToolRegistry(tools=()), ToolUsage())
+    assert [r.tool_ids for r in retriever.rank(["anything", "else"], 3)] == [(), ()]
+
+
+def test_ranking_before_fitting_says_so() -> None:
+    with pytest.raises(NotFittedError, match="StackedRetriever has not been fitted"):
+        StackedRetriever(CountedWords()).rank(["x"], 1)

@@ -1,0 +1,22 @@
+import numpy as np
+import pytest
+
+from predictors.tools.trees import TreeEnsemble
+
+ensemble = pytest.importorskip("sklearn.ensemble", reason="growing trees needs scikit-learn")
+
+
+@pytest.mark.parametrize("n_leaves", [2, 7, 15])
+def test_the_arrays_score_as_the_library_that_grew_them(n_leaves: int) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2_000, 6)).astype(np.float32)
+    y = (x[:, 0] * x[:, 1] + 0.3 * rng.normal(size=2_000)) > 0
+    model = ensemble.HistGradientBoostingClassifier(max_iter=20, max_leaf_nodes=n_leaves, random_state=0).fit(x, y)
+    fresh = rng.normal(size=(300, 6)).astype(np.float32)
+    assert TreeEnsemble.from_sklearn(model).predict(fresh) == pytest.approx(model.decision_function(fresh), abs=1e-9)
+
+
+def test_trees_that_never_split_give_the_baseline() -> None:
+    x, y = np.zeros((50, 2), np.float32), np.arange(50) % 2 == 0
+    model = ensemble.HistGradientBoostingClassifier(max_iter=3).fit(x, y)
+    assert TreeEnsemble.from_sklearn(model).predict(x[:4]) == pytest.approx(model.decision_function(x[:4]))
