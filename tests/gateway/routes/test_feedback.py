@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.running import pair
+
+pytestmark = pytest.mark.loopback
+
+
+async def test_feedback_is_kept_by_decision_or_by_response(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, _, __):
+        answer = (await gateway.chat()).json()
+        by_response = await gateway.client.post("/v1/feedback", json={"response_id": answer["id"], "value": 0.8})
+        by_decision = await gateway.client.post(
+            "/v1/feedback",
+            json={"decision_id": "dec_1", "metric_name": "helpful", "value": True},
+            headers={"idempotency-key": "once"},
+        )
+    assert (by_response.status_code, by_decision.json()["idempotency_key"]) == (200, "once")
+    first, second = gateway.journal.of("feedback")
+    assert (first["response_id"], first["metric"], first["value"]) == ("chatcmpl-fake", "quality", 0.8)
+    assert (second["decision_id"], second["metric"], second["value"]) == ("dec_1", "helpful", True)
+
+
+async def test_the_same_feedback_has_the_same_key(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, _, __):
+        said = [await gateway.client.post("/v1/feedback", json={"decision_id": "d", "value": v}) for v in (1, 1, 0)]
+    keys = [answer.json()["idempotency_key"] for answer in said]
+    assert keys[0] == keys[1] != keys[2]
+
+
+async def test_a_verdict_becomes_a_score(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, _, __):
+        for verdict in ("good_fit", "underpowered"):
+            await gateway.client.post("/v1/router/outcomes", json={"replay_id": "d", "verdict": verdict})
+    assert [record["value"] for record in gateway.journal.of("feedback")] == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ({"value": 1}, "decision_id or response_id"),
+        ({"decision_id": "d"}, "value"),
+        ({"decision_id": "d", "value": 1, "colour": "red"}, "colour"),
+        ({"decision_id": "d", "value": [1]}, "value"),
+    ],
+)
+async def test_wrong_feedback_is_told_what_is_wrong(tmp_path: Path, body: dict[str, object], names: str) -> None:
+    async with pair(tmp_path) as (gateway, _, __):
+        answer = await gateway.client.post("/v1/feedback", json=body)
+    assert answer.status_code == 400
+    assert names in answer.json()["error"]["message"]
+    assert gateway.journal.of("feedback") == []

@@ -1,0 +1,24 @@
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.running import pair
+
+pytestmark = pytest.mark.loopback
+
+
+async def test_aliases_come_first_and_suffixes_are_not_listed(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, _, __):
+        listed = [model["id"] for model in (await gateway.client.get("/v1/models")).json()["data"]]
+    assert listed == ["auto", "auto:balanced", "auto:best", "auto:cheap", "maker/cheap", "maker/strong"]
+
+
+async def test_one_model_is_found_by_any_of_its_names(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, _, __):
+        for name in ("maker/strong", "strong"):
+            found = await gateway.client.get(f"/v1/models/{name}")
+            assert found.json()["id"] == "maker/strong"
+            assert found.json()["pricing_usd_per_mtok"] == {"input": 10.0, "output": 20.0}
+        assert (await gateway.client.get("/v1/models/auto")).json()["owned_by"] == "paretogate"
+        missing = await gateway.client.get("/v1/models/gpt-99")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "unknown_model")

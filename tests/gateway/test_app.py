@@ -1,0 +1,60 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from catalog import Measured
+from gateway.refinement import Findings, write_findings
+from tests.gateway.running import pair, serve_fixed
+
+pytestmark = pytest.mark.loopback
+
+
+async def test_measured_facts_reach_the_next_decisions_without_a_restart(tmp_path: Path) -> None:
+    made = []
+
+    def make(backends, *, also=()):
+        made.append(backends)
+        return serve_fixed(backends, also=also)
+
+    async with pair(tmp_path, settings={"learning": {"watch_s": 0.02}}, make_serving=make) as (gateway, _, __):
+        write_findings(tmp_path / "measured.json", Findings(measured={"strong": Measured(n_calls=9, ttft_s=4.0)}))
+        async with asyncio.timeout(5):
+            while len(made) < 2:  # noqa: ASYNC110 - what is awaited happens inside the application
+                await asyncio.sleep(0.01)
+        assert made[1][0].measured.ttft_s == 4.0
+        (tmp_path / "measured.json").write_text("{")  # damaged: what holds, holds
+        await asyncio.sleep(0.1)
+        assert (await gateway.chat()).status_code == 200
+
+
+async def test_every_door_is_described(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, _, __):
+        described = (await gateway.client.get("/openapi.json")).json()["paths"]
+    assert {"/v1/chat/completions", "/routing/v1/chat/completions", "/v1/models", "/v1/feedback", "/metrics"} <= set(
+        described
+    )
+
+
+async def test_the_dashboard_comes_with_its_own_security_policy(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, _, __):
+        page = await gateway.client.get("/dashboard")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+async def test_a_crash_inside_tells_the_client_nothing(tmp_path: Path) -> None:
+    def make(backends, *, also=()):
+        serving = serve_fixed(backends, also=also)
+
+        class Broken:
+            def decide(self, *_: object, **__: object) -> None:
+                raise RuntimeError("a secret in a traceback")
+
+        object.__setattr__(serving, "router", Broken())
+        return serving
+
+    async with pair(tmp_path, make_serving=make) as (gateway, _, __):
+        answer = await gateway.chat()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+    assert "secret" not in answer.text
