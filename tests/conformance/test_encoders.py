@@ -1,5 +1,6 @@
 """What every encoder promises, whatever is inside."""
 
+import json
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -23,8 +24,6 @@ TEXTS = [
 
 def answer_embeddings(request: httpx.Request) -> httpx.Response:
     """An endpoint that serves the static encoder's vectors, unnormalised and out of order, as the standard allows."""
-    import json
-
     texts = json.loads(request.content)["input"]
     vectors = StaticEncoder.load().encode(texts) * 3.0
     data = [{"object": "embedding", "index": i, "embedding": v.tolist()} for i, v in enumerate(vectors)]

@@ -1,0 +1,52 @@
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from catalog import Backend, Measured, ModelProfile, Pool, PoolEntry, Price, Usage
+from predictors.cost import BoundCost, input_token_ratio
+
+PRICE = Price(input_usd_per_mtok=Decimal(3), output_usd_per_mtok=Decimal(15), cached_input_usd_per_mtok=Decimal("0.3"))
+
+
+def entry(*, price: Price | None = PRICE, ratio: float | None = None, per_char: float | None = None) -> PoolEntry:
+    profile = ModelProfile(id="x/m", name="m", price=price, tokens_per_char=per_char)
+    measured = Measured(n_calls=100, input_token_ratio=ratio)
+    backend = Backend(id="b", profile_id="x/m", kind="fake", provider="x", model_name="m", measured=measured)
+    return PoolEntry(profile=profile, backend=backend)
+
+
+def cost_of(*entries: PoolEntry, cached: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    n = len(entries)
+    return BoundCost(Pool(entries)).estimate(
+        input_tokens=1_000, cached_tokens=cached, output_tokens=np.full(n, 200.0), output_tokens_sd=np.full(n, 100.0)
+    )
+
+
+def test_the_expected_cost_is_what_the_price_charges_for_the_expected_tokens() -> None:
+    cost, sd = cost_of(entry())
+    assert cost[0] == pytest.approx(0.006)  # 1,000 x $3/M + 200 x $15/M
+    assert cost[0] == pytest.approx(float(PRICE.cost_usd(Usage(input_tokens=1_000, output_tokens=200))))
+    assert sd[0] == pytest.approx(0.0015)  # 100 x $15/M
+
+
+def test_cached_tokens_cost_what_the_cache_costs() -> None:
+    cost, _ = cost_of(entry(), cached=800)
+    assert cost[0] == pytest.approx(200 * 3e-6 + 800 * 0.3e-6 + 200 * 15e-6)
+    assert cost_of(entry(), cached=5_000)[0][0] == pytest.approx(1_000 * 0.3e-6 + 200 * 15e-6)  # no more than there is
+
+
+def test_a_model_whose_tokenizer_counts_more_pays_more_for_the_same_prompt() -> None:
+    cost, _ = cost_of(entry(ratio=1.5))
+    assert cost[0] == pytest.approx(1_500 * 3e-6 + 200 * 15e-6)
+
+
+def test_the_ratio_is_measured_else_stated_else_one() -> None:
+    pool = Pool([entry(ratio=1.2, per_char=0.5), entry(per_char=0.3), entry()])
+    np.testing.assert_allclose(input_token_ratio(pool), [1.2, 1.2, 1.0])
+
+
+def test_without_a_price_there_is_no_forecast_of_cost() -> None:
+    cost, sd = cost_of(entry(price=None), entry())
+    assert np.isnan([cost[0], sd[0]]).all()
+    assert np.isfinite([cost[1], sd[1]]).all()

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from predictors.encoders import StaticEncoder
+from predictors.features import SURFACE_FEATURES, Features, surface_of
+
+
+@pytest.fixture(scope="module")
+def features() -> Features:
+    return Features(StaticEncoder.load())
+
+
+def surface(text: str) -> dict[str, float]:
+    return dict(zip(SURFACE_FEATURES, surface_of(text).tolist(), strict=True))
+
+
+def test_the_surface_is_counted_by_hand() -> None:
+    found = surface("Is 12 > 9?\n$x$")  # 14 characters
+    assert found["log_characters"] == pytest.approx(np.log(15))
+    assert found["log_words"] == pytest.approx(np.log(5))  # three blanks and a line break
+    assert found["log_lines"] == pytest.approx(np.log(2))
+    assert found["digits"] == pytest.approx(3 / 14)
+    assert found["capitals"] == pytest.approx(1 / 14)
+    assert found["latex"] == pytest.approx(2 / 14)
+    assert found["operators"] == pytest.approx(1 / 14)
+    assert found["question_marks"] == pytest.approx(1 / 14)
+
+
+def test_options_code_and_json_are_seen() -> None:
+    assert surface("Which?\nA. one\nB. two\n(C) three")["log_options"] == pytest.approx(np.log(4))
+    assert surface("```\ndef f(): return 1\n```")["code_words"] == pytest.approx(np.log(5))
+    assert surface("Answer in JSON")["asks_for_json"] == 1.0
+
+
+def test_chinese_is_beyond_ascii_and_cjk_while_german_is_only_beyond_ascii() -> None:
+    chinese, german = surface("法国"), surface("für")
+    assert (chinese["non_ascii"], chinese["cjk"]) == (1.0, 1.0)
+    assert (german["non_ascii"], german["cjk"]) == (pytest.approx(1 / 3), 0.0)
+
+
+def test_a_row_is_the_encoding_then_the_surface(features: Features) -> None:
+    text = "What is the capital of France?"
+    row = features.extract([text])[0]
+    assert row.shape == (features.dim,) == (256 + 16,)
+    assert row.dtype == np.float64
+    np.testing.assert_allclose(row[: features.encoding_dim], features.encoder.encode([text])[0])
+
+
+def test_no_surface_feature_leaves_four_standard_deviations(features: Features) -> None:
+    rows = features.extract(["", "?" * 10_000, "\n" * 10_000, "法" * 10_000, "\ud800"])
+    assert np.abs(rows[:, features.encoding_dim :]).max() <= 4.0 / 16.0  # divided by the root of 256
+    assert np.isfinite(rows).all()
+
+
+def test_a_text_has_the_same_features_alone_and_in_a_batch(features: Features) -> None:
+    texts = ["a question?", "def f(): pass", ""]
+    np.testing.assert_array_equal(features.extract(texts), np.concatenate([features.extract([t]) for t in texts]))
+    assert features.extract([]).shape == (0, features.dim)
+
+
+def test_the_name_follows_the_encoder(features: Features) -> None:
+    assert features.name.startswith(features.encoder.name)

@@ -1,0 +1,105 @@
+from collections.abc import Sequence
+from dataclasses import fields
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from catalog import Floats, ModelProfile, Pool, PoolEntry, Price
+from predictors import BadArtefactError, Forecast, Forecaster, ForecastSource, Load, Query
+from predictors.encoders import StaticEncoder
+from predictors.features import Features
+from predictors.length import LengthPredictor
+from predictors.quality.protocol import BoundQuality
+
+
+class LongPromptsAreHard:
+    """A quality model small enough to check by hand: 0.9 less what the prompt's first surface feature says."""
+
+    version = "by-hand"
+
+    def __init__(self, features_name: str) -> None:
+        self.features_name = features_name
+
+    def bind(self, profiles: Sequence[ModelProfile]) -> BoundQuality:
+        n = len(profiles)
+
+        class Bound:
+            def estimate(self, features: Floats) -> tuple[Floats, Floats, float]:
+                return np.full(n, 0.9 - features[256]), np.full(n, 0.05), 0.5
+
+        return Bound()
+
+
+def entry(name: str, *, usd: int | None = 2, **facts: object) -> PoolEntry:
+    price = None if usd is None else Price(input_usd_per_mtok=Decimal(usd), output_usd_per_mtok=Decimal(4 * usd))
+    return PoolEntry(profile=ModelProfile(id=f"x/{name}", name=name, price=price, **facts))  # type: ignore[arg-type]
+
+
+POOL = Pool([entry("a"), entry("b", usd=20, params_total_b=400.0), entry("unpriced", usd=None)])
+
+
+@pytest.fixture(scope="module")
+def forecaster() -> Forecaster:
+    features = Features(StaticEncoder.load())
+    return Forecaster(features=features, quality=LongPromptsAreHard(features.name), length=LengthPredictor.load())
+
+
+def test_every_array_has_one_entry_per_candidate_in_the_pools_order(forecaster: Forecaster) -> None:
+    source: ForecastSource = forecaster.bind(POOL)
+    forecast = source.forecast(Query.from_prompt("What is 2 + 2?"))
+    assert source.pool is POOL
+    for field in fields(Forecast):
+        if field.name != "familiarity":
+            assert getattr(forecast, field.name).shape == (3,), field.name
+    assert forecast.familiarity == 0.5
+    assert forecast.cost_usd[1] == pytest.approx(10 * forecast.cost_usd[0])
+    assert forecast.latency_s[1] > forecast.latency_s[0]
+
+
+def test_only_what_has_no_basis_is_unknown(forecaster: Forecaster) -> None:
+    forecast = forecaster.bind(POOL).forecast(Query.from_prompt("What is 2 + 2?"))
+    assert np.isnan(forecast.cost_usd).tolist() == [False, False, True]
+    assert np.isfinite(forecast.quality).all()
+    assert np.isfinite(forecast.latency_s).all()
+
+
+def test_the_same_query_and_load_give_the_same_forecast(forecaster: Forecaster) -> None:
+    bound, query = forecaster.bind(POOL), Query.from_prompt("Explain entropy.")
+    first, again = bound.forecast(query, load=Load()), bound.forecast(query, load=Load())
+    for field in fields(Forecast):
+        np.testing.assert_array_equal(getattr(first, field.name), getattr(again, field.name))
+
+
+def test_the_callers_limit_makes_answers_shorter_cheaper_and_faster(forecaster: Forecaster) -> None:
+    bound = forecaster.bind(POOL)
+    free = bound.forecast(Query.from_prompt("Write an essay on the sea."))
+    held = bound.forecast(Query.from_prompt("Write an essay on the sea.", max_output_tokens=10))
+    assert (held.output_tokens <= 10).all()
+    assert (held.cost_usd[:2] < free.cost_usd[:2]).all()
+    assert (held.latency_s < free.latency_s).all()
+
+
+def test_quality_stays_between_nothing_and_all(forecaster: Forecaster) -> None:
+    bound = forecaster.bind(POOL)
+    for prompt in ("", "a", "word " * 10_000):
+        quality = bound.forecast(Query.from_prompt(prompt)).quality
+        assert ((quality >= 0) & (quality <= 1)).all()
+
+
+def test_parts_fitted_on_other_features_are_refused() -> None:
+    features = Features(StaticEncoder.load())
+    with pytest.raises(BadArtefactError, match="some-other-encoder"):
+        Forecaster(features=features, quality=LongPromptsAreHard("some-other-encoder"), length=LengthPredictor.load())
+
+
+def test_an_empty_pool_has_empty_forecasts(forecaster: Forecaster) -> None:
+    assert forecaster.bind(Pool([])).forecast(Query.from_prompt("Hi"), load=Load()).quality.shape == (0,)
+
+
+def test_the_default_forecaster_loads_and_names_its_parts() -> None:
+    forecaster = Forecaster.load()
+    forecast = forecaster.bind(POOL).forecast(Query.from_prompt("What is the derivative of x^2?"))
+    assert forecaster.version.startswith("quality-")
+    assert ((forecast.quality > 0) & (forecast.quality < 1)).all()
+    assert 0.0 <= forecast.familiarity <= 1.0
