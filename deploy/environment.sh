@@ -84,6 +84,7 @@ install_test() {
 
 write_pins() {
     [ -n "$UV" ] || fail "pins are resolved by uv; install it with: pip install uv"
+    "$UV" lock --quiet --upgrade
     {
         echo "# Exact versions that were tested together; torch is left out. Regenerate: sh deploy/environment.sh pins"
         "$UV" export --quiet --no-emit-project --no-hashes --no-annotate --no-header \
