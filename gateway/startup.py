@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import httpx
-
 from catalog import Backend, Catalog, CatalogError, ModelProfile
-from catalog.importers.discovery import DEFAULT_LOOPBACK, discover
 from catalog.importers.overlay import read_overlay
 from catalog.providers import backends_for_keys
 
@@ -171,6 +168,10 @@ def _ready(backend: Backend, environ: Mapping[str, str]) -> Backend | Finding:
 
 
 def _on_loopback(settings: Settings) -> tuple[list[ModelProfile], list[Backend]]:
+    import httpx  # noqa: PLC0415 - a quarter of a second, for those who look around
+
+    from catalog.importers.discovery import DEFAULT_LOOPBACK, discover  # noqa: PLC0415
+
     urls = settings.discovery.loopback_urls or DEFAULT_LOOPBACK
 
     async def ask() -> tuple[tuple[ModelProfile, Backend], ...]:
