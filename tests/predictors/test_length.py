@@ -98,7 +98,7 @@ def test_a_saved_fit_predicts_the_same(tmp_path: Path) -> None:
 
 
 def test_a_missing_damaged_or_foreign_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadArtefactError, match="length.json"):
+    with pytest.raises(BadArtefactError, match=r"length\.json"):
         LengthPredictor.load(tmp_path)
     (tmp_path / "length.json").write_text("{}")
     with pytest.raises(BadArtefactError, match="no length fit"):

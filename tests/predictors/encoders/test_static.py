@@ -20,6 +20,20 @@ def test_a_text_is_the_weighted_sum_of_its_tokens_rows_brought_to_length_one() -
     np.testing.assert_allclose(encoder.encode(["cat cat dog"])[0], expected / np.linalg.norm(expected), atol=1e-6)
 
 
+def test_looking_words_up_gives_the_tokenizers_own_tokens() -> None:
+    encoder = StaticEncoder.load()
+    texts = [
+        "Solve x_1^2 + 3.14*y = ##ing [unused1]; don't e-mail foo@bar.com!",
+        "antidisestablishmentarianism\tpneumonoultramicroscopic\n\nqwertyuiop",
+        "a" * 150 + " b",
+        'def f(x):\n    return {"k": [1, 2, 3]}',
+        "caf\u00e9 \u6cd5\u56fd",
+    ]
+    for text in texts:
+        exact = encoder.tokenizer.encode(text, add_special_tokens=False).ids
+        assert sorted(encoder._token_ids(text)) == sorted(exact), text
+
+
 def test_case_and_outer_spaces_do_not_matter() -> None:
     encoder = StaticEncoder.load()
     plain, shouted = encoder.encode(["what is a prime number?", "  What Is A PRIME Number?  "])
