@@ -145,7 +145,7 @@ def create_app(parts: Parts) -> Asgi:
         )
     )
     limits = settings.server
-    doors = {
+    doors: dict[str, Asgi] = {
         "/v1/chat/completions": ChatDoor(
             dispatcher, pools=pools, max_body_bytes=limits.max_body_bytes, max_concurrency=limits.max_concurrency
         ),

@@ -111,7 +111,7 @@ class LiteLLMUpstream:
         if "APIConnectionError" in names:
             return UpstreamUnreachableError("cannot be reached", backend_id=backend.id)
         if isinstance(status, int):
-            headers = getattr(getattr(exc, "response", None), "headers", None) or {}
+            headers = getattr(exc, "litellm_response_headers", None) or {}  # `response` is a stand-in without any
             message = getattr(exc, "message", None)
             return UpstreamStatusError(
                 backend_id=backend.id,

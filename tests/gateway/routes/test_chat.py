@@ -267,3 +267,15 @@ async def test_no_backend_at_all_is_a_clear_refusal(tmp_path: Path) -> None:
         async with running(backend("strong", url), tmp_path=tmp_path) as gateway:
             answer = await gateway.chat()
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_failed")
+
+
+async def test_with_no_backend_decisions_are_made_and_answers_refused(tmp_path: Path) -> None:
+    wish = {"policy": "best", "models": {"allow": ["maker/*"]}}
+    async with running(tmp_path=tmp_path) as gateway:
+        refused = await gateway.chat()
+        decided = await gateway.client.post("/routing" + CHAT, json={"messages": HI, "routing": wish})
+        listed = await gateway.client.get("/v1/models")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "no_eligible_model")
+    assert decided.json()["models"] == ["maker/strong", "maker/cheap"]
+    assert decided.json()["callable"] is False
+    assert listed.json()["data"][0]["id"] == "auto"
