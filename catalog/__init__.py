@@ -10,18 +10,24 @@ from .errors import (
     ParetoGateError,
     UnknownModelError,
 )
+from .finding import Finding
+from .merge import merge_profiles
+from .offer import Offer
 from .pool import Floats, Pool, PoolEntry
 from .price import Price, Usage
 from .profile import CAPABILITIES, Ability, ModelProfile
 from .provenance import Provenance, Trust
+from .registry import Catalog
 
 __all__ = [
     "CAPABILITIES",
     "Ability",
     "Backend",
     "BackendKind",
+    "Catalog",
     "CatalogError",
     "DeploymentTier",
+    "Finding",
     "Floats",
     "ImportFailedError",
     "InvalidOverlayError",
@@ -30,6 +36,7 @@ __all__ = [
     "Limits",
     "Measured",
     "ModelProfile",
+    "Offer",
     "ParetoGateError",
     "Pool",
     "PoolEntry",
@@ -39,4 +46,5 @@ __all__ = [
     "Trust",
     "UnknownModelError",
     "Usage",
+    "merge_profiles",
 ]

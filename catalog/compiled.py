@@ -1,0 +1,221 @@
+"""The form in which the catalog ships: one JSON document whose profiles are built only when somebody asks for them.
+
+Parsing 2,000 profiles takes some 15 ms; building them all takes three times as long, and most processes touch a
+few dozen. So a record stays a plain dictionary until it is wanted. Sources are listed once and named by position.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+
+from .errors import ImportFailedError
+from .offer import Offer
+from .price import Price
+from .profile import Ability, ModelProfile
+from .provenance import Provenance, Trust
+
+__all__ = ["SHIPPED", "Compiled", "pack", "read_compiled"]
+
+SHIPPED = Path(__file__).parent / "data" / "catalog.json"
+_SCHEMA = 1
+_RATES = (
+    "input_usd_per_mtok",
+    "output_usd_per_mtok",
+    "cached_input_usd_per_mtok",
+    "cache_write_usd_per_mtok",
+    "reasoning_usd_per_mtok",
+)
+_PLAIN = (
+    "family",
+    "base_model",
+    "version",
+    "params_total_b",
+    "params_active_b",
+    "architecture",
+    "license",
+    "open_weights",
+    "context_tokens",
+    "max_output_tokens",
+    "output_tokens_mean",
+    "tokens_per_char",
+    "ttft_s",
+    "tokens_per_s",
+    "energy_wh_per_mtok",
+    "readability",
+    "risk_cvar95",
+    "agent_risk",
+)
+_DATES = ("released", "knowledge_cutoff")
+_SETS = ("modalities_in", "modalities_out", "capabilities")
+_DEFAULT_SETS = {"modalities_in": ["text"], "modalities_out": ["text"], "capabilities": ["streaming"]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """A parsed catalog whose records are still plain dictionaries."""
+
+    records: Mapping[str, dict[str, Any]]  # id -> record
+    sources: tuple[Provenance, ...]
+    routing: Mapping[str, Mapping[str, str]]  # dataset -> model as written there -> id
+    version: str
+
+    def profile(self, model_id: str) -> ModelProfile:
+        """Build one profile."""
+        return _profile(self.records[model_id], self.sources)
+
+    def offers(self, model_id: str) -> tuple[Offer, ...]:
+        """What providers ask for it."""
+        rows = self.records[model_id].get("offers", ())
+        return tuple(_offer(model_id, row, self.sources) for row in rows)
+
+
+def read_compiled(path: Path) -> Compiled:
+    """Parse a compiled catalog.
+
+    Raises:
+        ImportFailedError: the file is absent, is not a compiled catalog, or was written by another version.
+    """
+    try:
+        raw = path.read_bytes()
+        document = orjson.loads(raw)
+        if document["schema"] != _SCHEMA:
+            raise ImportFailedError(
+                source=str(path), problem=f"schema {document['schema']}, this version reads {_SCHEMA}"
+            )
+        return Compiled(
+            records={record["id"]: record for record in document["profiles"]},
+            sources=tuple(
+                Provenance(source=s["source"], trust=Trust[s["trust"]], recorded=_date(s.get("recorded")))
+                for s in document["sources"]
+            ),
+            routing=document["routing"],
+            version=hashlib.sha256(raw).hexdigest()[:12],
+        )
+    except OSError as exc:
+        raise ImportFailedError(source=str(path), problem=exc.strerror or "cannot be read") from exc
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as exc:
+        problem = f"not a compiled catalog ({exc}); rebuild it with `python -m catalog.compile`"
+        raise ImportFailedError(source=str(path), problem=problem) from exc
+
+
+def pack(
+    profiles: Iterable[ModelProfile],
+    *,
+    offers: Mapping[str, Sequence[Offer]],
+    routing: Mapping[str, Mapping[str, str]],
+) -> bytes:
+    """The compiled form, one record a line in the order of their ids: the same input gives the same bytes."""
+    sources: dict[Provenance, int] = {}
+    records = [
+        _record(profile, offers.get(profile.id, ()), sources) for profile in sorted(profiles, key=lambda p: p.id)
+    ]
+    head = {
+        "schema": _SCHEMA,
+        "sources": [
+            {"source": s.source, "trust": s.trust.name, **({"recorded": s.recorded.isoformat()} if s.recorded else {})}
+            for s in sources
+        ],
+        "routing": {dataset: dict(sorted(names.items())) for dataset, names in sorted(routing.items())},
+    }
+    lines = b",\n".join(orjson.dumps(record) for record in records)
+    return orjson.dumps(head)[:-1] + b',"profiles":[\n' + lines + b"\n]}\n"
+
+
+def _record(profile: ModelProfile, offers: Sequence[Offer], sources: dict[Provenance, int]) -> dict[str, Any]:
+    record: dict[str, Any] = {"id": profile.id, "name": profile.name}
+    if profile.aliases:
+        record["aliases"] = list(profile.aliases)
+    record |= {name: getattr(profile, name) for name in _PLAIN if getattr(profile, name) is not None}
+    record |= {name: getattr(profile, name).isoformat() for name in _DATES if getattr(profile, name) is not None}
+    for name in _SETS:
+        values = sorted(getattr(profile, name))
+        if values != _DEFAULT_SETS[name]:
+            record[name] = values
+    if profile.price is not None:
+        record["price"] = _rates(profile.price)
+    if profile.ability:
+        record["ability"] = {
+            axis: [round(a.mean, 4), round(a.se, 4), a.n_benchmarks] for axis, a in sorted(profile.ability.items())
+        }
+    if profile.provenance:
+        record["from"] = {
+            name: sources.setdefault(source, len(sources)) for name, source in sorted(profile.provenance.items())
+        }
+    if offers:
+        record["offers"] = [_offer_record(offer, sources) for offer in offers]
+    return record
+
+
+def _offer_record(offer: Offer, sources: dict[Provenance, int]) -> dict[str, Any]:
+    row: dict[str, Any] = {"provider": offer.provider, "model": offer.model_name}
+    if offer.price is not None:
+        row["price"] = _rates(offer.price)
+    if offer.batch_price is not None:
+        row["batch"] = _rates(offer.batch_price)
+    counts = {"context": offer.context_tokens, "max_output": offer.max_output_tokens}
+    row |= {key: value for key, value in counts.items() if value is not None}
+    if offer.capabilities != frozenset({"streaming"}):
+        row["can"] = sorted(offer.capabilities)
+    if offer.retires is not None:
+        row["retires"] = offer.retires.isoformat()
+    if offer.source:
+        source = Provenance(source=offer.source, trust=Trust.LINKED)
+        row["from"] = sources.setdefault(source, len(sources))
+    return row
+
+
+def _profile(record: dict[str, Any], sources: Sequence[Provenance]) -> ModelProfile:
+    facts: dict[str, Any] = {name: record[name] for name in _PLAIN if name in record}
+    facts |= {name: date.fromisoformat(record[name]) for name in _DATES if name in record}
+    facts |= {name: frozenset(record[name]) for name in _SETS if name in record}
+    if "price" in record:
+        facts["price"] = _price(record["price"])
+    if "ability" in record:
+        facts["ability"] = MappingProxyType(
+            {axis: Ability(mean=m, se=se, n_benchmarks=n) for axis, (m, se, n) in record["ability"].items()}
+        )
+    return ModelProfile(
+        id=record["id"],
+        name=record["name"],
+        aliases=tuple(record.get("aliases", ())),
+        provenance=MappingProxyType({name: sources[i] for name, i in record.get("from", {}).items()}),
+        **facts,
+    )
+
+
+def _offer(model_id: str, row: dict[str, Any], sources: Sequence[Provenance]) -> Offer:
+    return Offer(
+        profile_id=model_id,
+        provider=row["provider"],
+        model_name=row["model"],
+        price=_price(row["price"]) if "price" in row else None,
+        batch_price=_price(row["batch"]) if "batch" in row else None,
+        context_tokens=row.get("context"),
+        max_output_tokens=row.get("max_output"),
+        capabilities=frozenset(row.get("can", ("streaming",))),
+        retires=_date(row.get("retires")),
+        source=sources[row["from"]].source if "from" in row else "",
+    )
+
+
+def _rates(price: Price) -> list[str | None]:
+    rates = [None if getattr(price, name) is None else f"{getattr(price, name):f}" for name in _RATES]
+    while rates[-1] is None:
+        rates.pop()
+    return rates
+
+
+def _price(rates: Sequence[str | None]) -> Price:
+    named = zip(_RATES, rates, strict=False)  # trailing unknown rates are not written
+    return Price(**{name: Decimal(rate) for name, rate in named if rate is not None})
+
+
+def _date(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None

@@ -1,0 +1,1 @@
+"""What a model's size buys: operations, time and quality per parameter, by published formulas."""

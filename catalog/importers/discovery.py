@@ -1,0 +1,163 @@
+"""Model servers that run on this machine: ask the usual ports what they serve.
+
+Every OpenAI-compatible server answers `/v1/models`; Ollama says more at `/api/tags`. A server that does not answer
+in time, or answers nonsense, is not there. What runs at home costs nothing and sees nobody else's data.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from catalog.backend import Backend, BackendKind
+from catalog.errors import CatalogError
+from catalog.identity import model_key, owner_of
+from catalog.price import Price
+from catalog.profile import ModelProfile
+from catalog.provenance import Provenance, Trust
+
+__all__ = ["DEFAULT_LOOPBACK", "discover"]
+
+DEFAULT_LOOPBACK = (
+    "http://127.0.0.1:11434",  # Ollama
+    "http://127.0.0.1:8000",  # vLLM
+    "http://127.0.0.1:1234",  # LM Studio
+    "http://127.0.0.1:8080",  # llama.cpp
+)
+_TIMEOUT_S = 0.6
+_MOST_BYTES = 2_000_000
+_MOST_MODELS = 200
+_FREE = Price(input_usd_per_mtok=Decimal(0), output_usd_per_mtok=Decimal(0))
+
+
+async def discover(
+    client: httpx.AsyncClient, *, urls: Sequence[str] = DEFAULT_LOOPBACK
+) -> tuple[tuple[ModelProfile, Backend], ...]:
+    """Every model served at these addresses, with a profile of what its server tells of it, in the order of `urls`.
+
+    Addresses are asked at the same time and have 0.6 s each. Nothing is raised for a server that is absent or broken.
+    """
+    found = await asyncio.gather(*(_ask(client, url.rstrip("/").removesuffix("/v1")) for url in urls))
+    return tuple(pair for pairs in found for pair in pairs)
+
+
+async def _ask(client: httpx.AsyncClient, url: str) -> list[tuple[ModelProfile, Backend]]:
+    tags = await _get(client, f"{url}/api/tags")
+    if tags is not None and isinstance(tags.get("models"), list):
+        return _pairs([_from_ollama(entry, url) for entry in tags["models"][:_MOST_MODELS]])
+    listed = await _get(client, f"{url}/v1/models")
+    if listed is None or not isinstance(listed.get("data"), list):
+        return []
+    return _pairs([_from_openai(entry, url) for entry in listed["data"][:_MOST_MODELS]])
+
+
+async def _get(client: httpx.AsyncClient, url: str) -> dict[str, Any] | None:
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            response = await client.get(url, timeout=_TIMEOUT_S, follow_redirects=False)
+    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL):
+        return None
+    if response.status_code != httpx.codes.OK or len(response.content) > _MOST_BYTES:
+        return None
+    try:
+        document = response.json()
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _pairs(found: Sequence[tuple[ModelProfile, Backend] | None]) -> list[tuple[ModelProfile, Backend]]:
+    return [pair for pair in found if pair is not None]
+
+
+def _from_ollama(entry: object, url: str) -> tuple[ModelProfile, Backend] | None:
+    if not isinstance(entry, dict) or not (name := _text(entry.get("name"))):
+        return None
+    details = entry.get("details")
+    told = details if isinstance(details, dict) else {}
+    return _pair(
+        name,
+        url=url,
+        kind="ollama",
+        quantization=_text(told.get("quantization_level")),
+        facts={"family": _text(told.get("family")), "params_total_b": _size_b(_text(told.get("parameter_size")))},
+    )
+
+
+def _from_openai(entry: object, url: str) -> tuple[ModelProfile, Backend] | None:
+    if not isinstance(entry, dict) or not (name := _text(entry.get("id"))) or "embed" in name.casefold():
+        return None
+    server = _text(entry.get("owned_by"))
+    meta = entry.get("meta")
+    told = meta if isinstance(meta, dict) else {}
+    kinds: Mapping[str | None, BackendKind] = {"vllm": "vllm", "llamacpp": "llama_cpp"}
+    n_params = _count(told.get("n_params"))
+    return _pair(
+        name,
+        url=url,
+        kind=kinds.get(server, "openai"),
+        context_tokens=_count(entry.get("max_model_len"))
+        or _count(told.get("n_ctx"))
+        or _count(told.get("n_ctx_train")),
+        facts={"params_total_b": n_params / 1e9 if n_params else None},
+    )
+
+
+def _pair(
+    name: str,
+    *,
+    url: str,
+    kind: BackendKind,
+    facts: Mapping[str, Any],
+    quantization: str | None = None,
+    context_tokens: int | None = None,
+) -> tuple[ModelProfile, Backend] | None:
+    key = model_key(re.sub(r"\.gguf$", "", name.replace("\\", "/"), flags=re.IGNORECASE))
+    stated = {field: value for field, value in facts.items() if value is not None}
+    host = urlsplit(url).netloc
+    source = Provenance(source=f"{kind} at {host}", trust=Trust.LINKED)
+    try:
+        profile = ModelProfile(
+            id=f"{owner_of(key) or 'local'}/{key}",
+            name=key,
+            aliases=(name,) if name != key else (),
+            provenance=MappingProxyType(dict.fromkeys(stated, source)),
+            **stated,
+        )
+        backend = Backend(
+            id=f"{kind}@{host}:{name}",
+            profile_id=profile.id,
+            kind=kind,
+            provider="local",
+            model_name=name,
+            base_url=f"{url}/v1",
+            privacy="local",
+            tier="device",
+            quantization=quantization,
+            price=_FREE,
+            context_tokens=context_tokens,
+        )
+    except CatalogError:
+        return None
+    return profile, backend
+
+
+def _text(value: object) -> str | None:
+    return value.strip() if isinstance(value, str) and value.strip() else None
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def _size_b(text: str | None) -> float | None:
+    """`8.0B`, `494.03M` or `137K` in billions of parameters."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMBT])", text or "", flags=re.IGNORECASE)
+    if not found or not (size := float(found[1])):
+        return None
+    return size * {"K": 1e-6, "M": 1e-3, "B": 1.0, "T": 1e3}[found[2].upper()]

@@ -1,0 +1,211 @@
+"""Prices, limits and capabilities from the price map that litellm carries, read as a file: litellm is never imported.
+
+An entry says what one provider asks for one model. Entries whose names mean the same weights become offers of one
+profile. Source: the model_prices_and_context_window file of BerriAI/litellm, MIT licence.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import ImportFailedError, InvalidPriceError
+from catalog.finding import Finding
+from catalog.identity import model_key, owner_of
+from catalog.offer import Offer
+from catalog.price import Price
+
+__all__ = ["MAKERS", "SOURCE", "PriceMap", "bundled_price_map", "read_price_map"]
+
+SOURCE = "litellm price map"
+MAKERS: Mapping[str, tuple[str, ...]] = {
+    "openai": ("openai",),
+    "anthropic": ("anthropic",),
+    "google": ("gemini", "vertex_ai"),
+    "mistralai": ("mistral",),
+    "x-ai": ("xai",),
+    "deepseek": ("deepseek",),
+    "qwen": ("dashscope",),
+    "moonshotai": ("moonshot",),
+    "z-ai": ("zai",),
+    "minimax": ("minimax",),
+    "cohere": ("cohere",),
+    "amazon": ("bedrock",),
+    "ai21": ("ai21",),
+    "perplexity": ("perplexity",),
+    "meta-llama": ("meta",),
+    "tencent": ("tencent",),
+}
+_FILE = "model_prices_and_context_window_backup.json"
+_PREFIXES = ("vertex_ai", "bedrock")  # litellm splits these providers by dialect
+_RENAMED = {"cohere_chat": "cohere", "text-completion-openai": "openai", "meta_llama": "meta"}
+_FLAGS = {
+    "supports_function_calling": "tools",
+    "supports_vision": "vision",
+    "supports_audio_input": "audio",
+    "supports_response_schema": "json_schema",
+    "supports_reasoning": "reasoning",
+}
+_RATES = {
+    "input_usd_per_mtok": "input_cost_per_token",
+    "output_usd_per_mtok": "output_cost_per_token",
+    "cached_input_usd_per_mtok": "cache_read_input_token_cost",
+    "cache_write_usd_per_mtok": "cache_creation_input_token_cost",
+    "reasoning_usd_per_mtok": "output_cost_per_reasoning_token",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceMap:
+    """What a price map says: offers by model key, and the entries that could not be used."""
+
+    offers: Mapping[str, tuple[Offer, ...]]  # key -> offers; their profile_id is owner/key
+    findings: tuple[Finding, ...]
+
+
+def bundled_price_map() -> Path:
+    """The price map inside the installed litellm.
+
+    Raises:
+        ImportFailedError: litellm is not installed here.
+    """
+    spec = find_spec("litellm")
+    if spec is None or spec.origin is None:
+        raise ImportFailedError(source=SOURCE, problem="litellm is not installed; pip install 'paretogate[litellm]'")
+    return Path(spec.origin).parent / _FILE
+
+
+def read_price_map(path: Path | None = None) -> PriceMap:
+    """Read the chat models of a price map, by default of the one inside the installed litellm.
+
+    Raises:
+        ImportFailedError: the file is absent or is not a JSON object.
+    """
+    path = path or bundled_price_map()
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except OSError as exc:
+        raise ImportFailedError(source=str(path), problem=exc.strerror or "cannot be read") from exc
+    except (ValueError, RecursionError) as exc:
+        raise ImportFailedError(source=str(path), problem=f"is not JSON: {exc}") from exc
+    if not isinstance(document, dict):
+        raise ImportFailedError(source=str(path), problem="must be one JSON object of model to facts")
+    offers: dict[str, list[Offer]] = {}
+    findings: list[Finding] = []
+    for name, entry in document.items():
+        read = _read_entry(name, entry, path.name)
+        if isinstance(read, Finding):
+            findings.append(read)
+        elif read is not None:
+            offers.setdefault(read.profile_id.partition("/")[2], []).append(read)
+    return PriceMap(
+        offers={key: tuple(sorted(rows, key=lambda o: (o.provider, o.model_name))) for key, rows in offers.items()},
+        findings=tuple(findings),
+    )
+
+
+def _read_entry(name: str, entry: object, file: str) -> Offer | Finding | None:
+    if name == "sample_spec" or (isinstance(entry, dict) and entry.get("mode") != "chat"):
+        return None
+    if name.startswith("ft:"):
+        return None  # the rate for fine-tunes of a model, not a model
+    try:
+        if not isinstance(entry, dict):
+            raise _BadFieldError("(entry)", f"must be an object, not {entry!r:.40}")
+        provider = entry.get("litellm_provider")
+        if not isinstance(provider, str) or not provider:
+            raise _BadFieldError("litellm_provider", "must name a provider")
+        key = model_key(name)
+        if not key:
+            raise _BadFieldError("(name)", "names no model")
+        return _offer(name, entry, key=key, provider=_provider(provider))
+    except _BadFieldError as exc:
+        return Finding(file=file, entry=name, field=exc.field, problem=exc.problem)
+
+
+def _offer(name: str, entry: dict[str, Any], *, key: str, provider: str) -> Offer:
+    maker = owner_of(key) or provider
+    return Offer(
+        profile_id=f"{maker}/{key}",
+        provider=provider,
+        model_name=_model_name(name, str(entry["litellm_provider"])),
+        price=_price(entry, ""),
+        batch_price=_price(entry, "_batches"),
+        context_tokens=_count(entry, "max_input_tokens") or _count(entry, "max_tokens"),
+        max_output_tokens=_count(entry, "max_output_tokens"),
+        capabilities=frozenset(
+            {"streaming", *(ability for flag, ability in _FLAGS.items() if entry.get(flag) is True)}
+        ),
+        retires=_day(entry, "deprecation_date"),
+        source=SOURCE,
+    )
+
+
+class _BadFieldError(ValueError):
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field, self.problem = field, problem
+
+
+def _provider(name: str) -> str:
+    for prefix in _PREFIXES:
+        if name.startswith(prefix) and name != "bedrock_mantle":
+            return prefix
+    return _RENAMED.get(name, name)
+
+
+def _model_name(name: str, provider: str) -> str:
+    head, slash, rest = name.partition("/")
+    return rest if slash and head in {provider, _provider(provider), "vertex_ai", "meta_llama"} else name
+
+
+def _price(entry: dict[str, Any], suffix: str) -> Price | None:
+    rates = {field: _rate(entry, source + suffix) for field, source in _RATES.items()}
+    given, asked = rates["input_usd_per_mtok"], rates["output_usd_per_mtok"]
+    if given is None or asked is None or (given == 0 and asked == 0):
+        return None  # zero means a subscription or not stated, hardly ever free
+    special = {field: rate for field, rate in rates.items() if rate is not None}
+    try:
+        return Price(**special)
+    except InvalidPriceError as exc:
+        raise _BadFieldError("price" + suffix, str(exc)) from exc
+
+
+def _rate(entry: dict[str, Any], field: str) -> Decimal | None:
+    value = entry.get(field)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        raise _BadFieldError(field, f"must be a number, not {value!r:.40}")
+    try:
+        rate = Decimal(value) * 1_000_000
+    except InvalidOperation as exc:
+        raise _BadFieldError(field, f"must be a number, not {value!r:.40}") from exc
+    if not rate.is_finite() or rate < 0 or rate > 1_000_000:
+        raise _BadFieldError(field, f"is not a plausible rate: {value}")
+    return rate.normalize() + 0
+
+
+def _count(entry: dict[str, Any], field: str) -> int | None:
+    value = entry.get(field)
+    if value is None:
+        return None
+    try:
+        count = int(Decimal(value))
+    except (InvalidOperation, TypeError, ValueError, OverflowError) as exc:
+        raise _BadFieldError(field, f"must be a whole number, not {value!r:.40}") from exc
+    return count if count > 0 else None
+
+
+def _day(entry: dict[str, Any], field: str) -> date | None:
+    value = entry.get(field)
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError) as exc:
+        raise _BadFieldError(field, f"must be a date like 2026-05-01, not {value!r:.40}") from exc

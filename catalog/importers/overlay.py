@@ -1,0 +1,193 @@
+"""The operator's own facts about models: a TOML or YAML file that stands above every other source.
+
+    [models."acme/our-tune"]
+    params_total_b = 8
+    released = 2026-05-01
+    price = {input_usd_per_mtok = 0.1, output_usd_per_mtok = 0.4}
+
+Keys are the fields of `ModelProfile`. A key that does not exist is an error, not a silence.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from catalog.errors import ImportFailedError, InvalidOverlayError, InvalidPriceError, InvalidProfileError
+from catalog.price import Price
+from catalog.profile import Ability, ModelProfile
+from catalog.provenance import Provenance, Trust
+
+__all__ = ["read_overlay"]
+
+
+def read_overlay(path: Path) -> tuple[ModelProfile, ...]:
+    """The profiles of an overlay file, in the order written.
+
+    Raises:
+        ImportFailedError: the file cannot be read.
+        InvalidOverlayError: it is no TOML or YAML, names an unknown key, or gives a value that cannot be.
+    """
+    document = _parse(path)
+    for key in document:
+        if key != "models":
+            raise InvalidOverlayError(file=str(path), field=str(key), problem="unknown section; there is only [models]")
+    models = document.get("models", {})
+    if not isinstance(models, dict):
+        raise InvalidOverlayError(file=str(path), field="models", problem="must be a table of owner/name to facts")
+    return tuple(_profile(str(model_id), facts, file=str(path)) for model_id, facts in models.items())
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise ImportFailedError(source=str(path), problem=exc.strerror or "cannot be read") from exc
+    except UnicodeDecodeError as exc:
+        raise InvalidOverlayError(file=str(path), field="(file)", problem="is not UTF-8 text") from exc
+    if path.suffix in {".yaml", ".yml"}:
+        return _parse_yaml(text, path)
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as exc:
+        raise InvalidOverlayError(file=str(path), field="(file)", problem=f"is not TOML: {exc}") from exc
+
+
+def _parse_yaml(text: str, path: Path) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415 - only overlays in YAML pay for it
+
+    try:
+        document = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as exc:
+        raise InvalidOverlayError(file=str(path), field="(file)", problem=f"is not YAML: {exc}") from exc
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise InvalidOverlayError(file=str(path), field="(file)", problem="must be a mapping at its top")
+    return document
+
+
+def _profile(model_id: str, facts: object, *, file: str) -> ModelProfile:
+    where = f"models.{model_id}"
+    if not isinstance(facts, dict):
+        raise InvalidOverlayError(file=file, field=where, problem="must be a table of facts")
+    values: dict[str, Any] = {}
+    for key, value in facts.items():
+        field = f"{where}.{key}"
+        if key not in _READERS:
+            raise InvalidOverlayError(
+                file=file, field=field, problem=f"unknown key; known: {', '.join(sorted(_READERS))}"
+            )
+        try:
+            values[key] = _READERS[key](value)
+        except (TypeError, ValueError, InvalidOperation) as exc:
+            raise InvalidOverlayError(file=file, field=field, problem=str(exc)) from exc
+    source = Provenance(source=file, trust=Trust.OPERATOR)
+    stated = {key: source for key in values if key not in {"name", "aliases"}}
+    values.setdefault("name", model_id.partition("/")[2])
+    try:
+        return ModelProfile(id=model_id, provenance=MappingProxyType(stated), **values)
+    except InvalidProfileError as exc:
+        raise InvalidOverlayError(file=file, field=where, problem=str(exc)) from exc
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise TypeError(f"must be a text, not {value!r}")
+    return value
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(float(value)) < float("inf"):
+        raise TypeError(f"must be a number, not {value!r}")
+    return float(value)
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        raise TypeError(f"must be a whole number above zero, not {value!r}")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"must be true or false, not {value!r}")
+    return value
+
+
+def _day(value: object) -> date:
+    if type(value) is date:
+        return value
+    if isinstance(value, str):
+        return date.fromisoformat(value)
+    raise TypeError(f"must be a date like 2026-05-01, not {value!r}")
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"must be a list of texts, not {value!r}")
+    return tuple(_text(item) for item in value)
+
+
+def _set(value: object) -> frozenset[str]:
+    return frozenset(_texts(value))
+
+
+def _price(value: object) -> Price:
+    if not isinstance(value, dict):
+        raise TypeError("must be a table of rates in US dollars per million tokens")
+    known = Price.__slots__
+    if unknown := set(value) - set(known):
+        raise ValueError(f"unknown rate {min(unknown)}; known: {', '.join(known)}")
+    if missing := {"input_usd_per_mtok", "output_usd_per_mtok"} - set(value):
+        raise ValueError(f"{min(missing)} is missing")
+    try:
+        return Price(**{key: Decimal(str(_number(rate))) for key, rate in value.items()})
+    except InvalidPriceError as exc:
+        raise ValueError(str(exc)) from exc
+
+
+def _abilities(value: object) -> Mapping[str, Ability]:
+    if not isinstance(value, dict):
+        raise TypeError("must be a table of axis to {mean, se}")
+    return MappingProxyType({str(axis): _ability(told) for axis, told in value.items()})
+
+
+def _ability(value: object) -> Ability:
+    if not isinstance(value, dict) or set(value) != {"mean", "se"}:
+        raise TypeError(f"an ability is {{mean, se}}, not {value!r}")
+    return Ability(mean=_number(value["mean"]), se=_number(value["se"]))
+
+
+_READERS: Mapping[str, Callable[[object], Any]] = {
+    "name": _text,
+    "family": _text,
+    "base_model": _text,
+    "version": _text,
+    "aliases": _texts,
+    "params_total_b": _number,
+    "params_active_b": _number,
+    "architecture": _text,
+    "license": _text,
+    "open_weights": _flag,
+    "released": _day,
+    "knowledge_cutoff": _day,
+    "context_tokens": _count,
+    "max_output_tokens": _count,
+    "modalities_in": _set,
+    "modalities_out": _set,
+    "capabilities": _set,
+    "price": _price,
+    "ability": _abilities,
+    "output_tokens_mean": _number,
+    "tokens_per_char": _number,
+    "ttft_s": _number,
+    "tokens_per_s": _number,
+    "energy_wh_per_mtok": _number,
+    "readability": _number,
+    "risk_cvar95": _number,
+    "agent_risk": _number,
+}
