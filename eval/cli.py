@@ -33,7 +33,8 @@ def replay(
         typer.Option(help=f"Folder of the public datasets [default: ${_DATA_VARIABLE}, else {_DEFAULT_DATA}]."),
     ] = None,
     predictor: Annotated[
-        Path | None, typer.Option(help="A saved predictor; then nothing is fitted on the replayed file.")
+        Path | None,
+        typer.Option(help="A saved predictor, or `default`; then ours learns nothing from the replayed file."),
     ] = None,
     policy: Annotated[list[str] | None, typer.Option(help="A policy to show beside the sweep; repeatable.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation, split by question.")] = 5,

@@ -11,9 +11,10 @@ from predictors.quality import LogisticFactorization, NearestNeighbours, Quality
 from .contenders import Contender, FittedContender, LearnedContender
 from .learners import FeatureMemory, Learner, PredictorLearner, TfidfNeighbours, TfidfRidge
 
-__all__ = ["OURS", "lineup"]
+__all__ = ["OURS", "SHIPPED", "lineup"]
 
 OURS = "paretogate"
+SHIPPED = Path("default")  # stands for the predictor in the package
 
 _LEARNED: dict[str, Callable[[], QualityPredictor]] = {
     OURS: StackedEnsemble,  # what is fitted to one table of outcomes
@@ -26,8 +27,8 @@ def lineup(saved: Path | None = None) -> tuple[Contender, ...]:
     """Ours and its rivals; rivals always learn anew on every fold.
 
     Args:
-        saved: a predictor as `paretogate train` writes it, which then learns nothing from the replayed table; None
-            fits the project's predictor on every fold.
+        saved: a predictor as `paretogate train` writes it, or `SHIPPED`, which then learns nothing from the replayed
+            table; None fits the project's predictor on every fold.
     """
     features = FeatureMemory(Features(StaticEncoder.load()))
     learners: list[Learner] = [
@@ -38,4 +39,4 @@ def lineup(saved: Path | None = None) -> tuple[Contender, ...]:
     )
     if saved is None:
         return learned
-    return (FittedContender(name=OURS, bind=Forecaster.load(saved).bind), *learned[1:])
+    return (FittedContender(name=OURS, bind=Forecaster.load(None if saved == SHIPPED else saved).bind), *learned[1:])

@@ -11,7 +11,7 @@ from predictors.outcomes import Outcomes
 from router import RoutingOptions
 
 from .benchmarks import DATASETS
-from .contenders import Contender
+from .contenders import Contender, FittedContender
 from .errors import UnknownDatasetError
 from .folds import Folds
 from .noise import flip_rates
@@ -69,6 +69,8 @@ def run_study(
     else:
         folds = Folds.by_benchmark(table, leave_out=study.leave_out)
         split = f"benchmark left out: {study.leave_out}"
+    if isinstance(contenders[0], FittedContender):
+        split = f"{contenders[0].name} as it was saved, its rivals {split}"
     replayed = replay(
         table,
         contenders,

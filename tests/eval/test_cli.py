@@ -50,6 +50,19 @@ def test_json_on_stdout_is_nothing_but_json(tmp_path: Path) -> None:
     assert json.loads(out)[0]["n_prompts"] == 60
 
 
+def test_a_saved_predictor_is_replayed_as_it_is(tmp_path: Path) -> None:
+    code, out, err = run(str(outcomes_file(tmp_path)), "--folds", "2", "--predictor", "default", "--json")
+    assert code == 0, err
+    [found] = json.loads(out)
+    assert found["split"] == "paretogate as it was saved, its rivals 2-fold by question"
+
+
+def test_a_predictor_that_is_not_there_is_named(tmp_path: Path) -> None:
+    code, _, err = run(str(outcomes_file(tmp_path)), "--predictor", str(tmp_path / "none"))
+    assert code == 1
+    assert "paretogate train" in err
+
+
 def test_an_unknown_name_lists_the_datasets() -> None:
     code, out, err = run("mmlu-pro")
     assert (code, out) == (1, "")
