@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["fit_listwise", "softmax"]
+__all__ = ["fit_listwise", "log_softmax", "softmax"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -60,13 +60,15 @@ def fit_listwise(
 
 def softmax(scores: Floats) -> Floats:
     """Shares along the last axis."""
-    shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    shares: Floats = shifted / shifted.sum(axis=-1, keepdims=True)
+    return np.exp(log_softmax(scores))
+
+
+def log_softmax(scores: Floats) -> Floats:
+    """Logarithms of the shares along the last axis."""
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    shares: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return shares
 
 
 def _loss(x: Floats, target: Floats, weights: Floats) -> float:
-    scores = x @ weights  # (n, c)
-    top = scores.max(axis=1)
-    log_total = top + np.log(np.exp(scores - top[:, None]).sum(axis=1))
-    return float(log_total.sum() - (target * scores).sum())
+    return float(-(target * log_softmax(x @ weights)).sum())

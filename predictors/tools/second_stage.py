@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .candidates import Candidates
 from .co_use import CoUse
-from .listwise import fit_listwise, softmax
+from .listwise import fit_listwise, log_softmax
 from .trees import MAX_LEAVES, TreeEnsemble
 
 __all__ = ["PAST_WEIGHTS", "SecondStage", "StageChoice", "fit_second_stage"]
@@ -49,8 +49,8 @@ class StageChoice:
 class SecondStage:
     """A listwise linear score, and boosted trees that see it beside co-use, blended; then a probability.
 
-    score = linear_share * linear + trees. The probability is that of a sigmoid fitted on held-out scores, so that one
-    threshold means the same on every registry that has labelled requests.
+    score = linear_share * log share of the linear score + trees. The probability is that of a sigmoid fitted on
+    held-out scores, so that one threshold means the same on every registry that has labelled requests.
     """
 
     columns: tuple[int, ...]  # features that the linear score sees
@@ -63,7 +63,7 @@ class SecondStage:
 
     def score(self, candidates: Candidates, co_use: CoUse) -> Floats:
         """Probability that each candidate is needed, shape (n_queries, n_candidates)."""
-        linear = candidates.features[:, :, list(self.columns)] @ self.weights  # (n_queries, n_candidates)
+        linear = log_softmax(candidates.features[:, :, list(self.columns)] @ self.weights)  # (n_queries, n_candidates)
         raw = self.linear_share * linear
         if self.trees is not None:
             described = with_first_opinion(candidates, linear, co_use)
@@ -106,8 +106,8 @@ def fit_second_stage(
     linear = np.empty(relevant.shape)  # (n_queries, n_candidates), each by weights that never saw the request
     for held in range(_N_FOLDS):
         seen = fold != held
-        linear[~seen] = x[~seen] @ fit_listwise(x[seen], relevant[seen], prior=prior, ridge=_RIDGE)
-    options: dict[str, tuple[float, Floats]] = {"prior": (1.0, x @ prior), "linear": (1.0, linear)}
+        linear[~seen] = log_softmax(x[~seen] @ fit_listwise(x[seen], relevant[seen], prior=prior, ridge=_RIDGE))
+    options: dict[str, tuple[float, Floats]] = {"prior": (1.0, log_softmax(x @ prior)), "linear": (1.0, linear)}
     grow = _grower() if boosted is not False and n_queries >= _MIN_QUERIES_FOR_TREES else None
     described = None
     if grow is not None:
@@ -132,7 +132,7 @@ def with_first_opinion(
     candidates: Candidates, linear: Floats, co_use: CoUse, *, own: Sequence[Ints] | None = None
 ) -> npt.NDArray[np.float32]:
     """Features with the linear score, its gap and rank, and co-use, (n_queries, n_candidates, n_features + 5)."""
-    shares = softmax(linear)  # (n_queries, n_candidates)
+    shares = np.exp(linear)  # (n_queries, n_candidates)
     support = np.stack(
         [
             co_use.support(shares[row], candidates.tool[row], own=None if own is None else own[row])
@@ -145,7 +145,7 @@ def with_first_opinion(
 
 
 Grower = Callable[[npt.NDArray[np.float32], Bools], TreeEnsemble]
-_UNFITTED: Final = (1.0, -9.0)
+_UNFITTED: Final = (1.0, 0.0)  # the share itself
 
 
 def _grower() -> Grower | None:
@@ -196,19 +196,30 @@ def _quality(scores: Floats, relevant: Bools, n_relevant: Ints) -> float:
 
 
 def _sigmoid(scores: Floats, relevant: Bools) -> tuple[float, float]:
-    """Slope and offset of Platt's sigmoid on held-out scores, by Newton's method."""
+    """Slope and offset of Platt's sigmoid on held-out scores, by Newton's method with step halving."""
     x = np.stack([scores.reshape(-1), np.ones(scores.size)], axis=1)  # (n, 2)
     y = relevant.reshape(-1).astype(np.float64)
-    w = np.array([1.0, 0.0])
-    for _ in range(50):
-        p = 1.0 / (1.0 + np.exp(-np.clip(x @ w, -30.0, 30.0)))
-        gradient = x.T @ (p - y) + 1e-3 * (w - [1.0, 0.0])
-        curvature = (x * (p * (1.0 - p))[:, None]).T @ x + 1e-3 * np.eye(2)
+
+    def loss(w: Floats) -> float:
+        z = x @ w
+        return float((np.logaddexp(0.0, z) - y * z).sum()) + 0.5 * _SIGMOID_RIDGE * float(((w - begun) ** 2).sum())
+
+    begun = np.array([1.0, 0.0])
+    w, reached = begun, loss(begun)
+    for _ in range(30):
+        p = 1.0 / (1.0 + np.exp(-np.clip(x @ w, -60.0, 60.0)))
+        gradient = x.T @ (p - y) + _SIGMOID_RIDGE * (w - begun)
+        curvature = (x * (p * (1.0 - p))[:, None]).T @ x + _SIGMOID_RIDGE * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
-        w = w - np.clip(step, -2.0, 2.0)
-        if np.abs(step).max() < 1e-8:
+        while (tried := loss(w - step)) > reached and np.abs(step).max() > 1e-9:
+            step = step / 2.0
+        if reached - tried < 1e-9:
             break
+        w, reached = w - step, tried
     return max(float(w[0]), 1e-3), float(w[1])
+
+
+_SIGMOID_RIDGE: Final = 1e-2
 
 
 def _log_rank(scores: Floats) -> Floats:

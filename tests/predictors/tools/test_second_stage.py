@@ -55,3 +55,9 @@ def test_trees_can_be_forbidden() -> None:
     stage, _, _ = fitted(600, interaction=True, boosted=False)
     assert stage.trees is None
     assert set(stage.choice.cross_validated) == {"prior", "linear"}
+
+
+@pytest.mark.parametrize("interaction", [False, True])
+def test_probabilities_add_up_to_the_number_of_needed_tools(interaction: bool) -> None:
+    stage, candidates, relevant = fitted(600, interaction=interaction)
+    assert stage.score(candidates, CO_USE).sum() == pytest.approx(relevant.sum(), rel=0.15)

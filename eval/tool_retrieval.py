@@ -1,0 +1,192 @@
+"""Does retrieval find the tools that requests need: methods side by side on labelled requests, with intervals."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from catalog import Floats
+from predictors.encoders import Encoder
+from predictors.tools import StackedRetriever, ToolRanking, ToolUsage, build_retriever
+
+from .intervals import GroupBootstrap, Interval
+from .tool_metrics import Hits
+from .tool_tables import LabelledRegistry
+
+__all__ = [
+    "DEPTH",
+    "PAPER_GAINS",
+    "Gain",
+    "MethodResult",
+    "RegistryResult",
+    "evaluate",
+    "recall_by_usage",
+    "thin_usage",
+]
+
+DEPTH: Final = 20
+REFERENCE: Final = "dense"
+"""Retrieval by description embeddings: what the paper's gains are gains over."""
+
+PAPER_GAINS: Final[Mapping[str, float]] = {"ToolBench": 27.28, "ToolBank": 30.5}
+"""Best gains in Recall@K over description retrieval, in points, as arXiv 2409.02141 states them.
+
+K and the subset are not stated; its ToolBank baseline was trained with random negatives and is weak.
+"""
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodResult:
+    """One method on one registry. Metrics are means over requests, in [0, 1]."""
+
+    method: str
+    metrics: dict[str, float]  # "R@5" and the like, over all test requests
+    intervals: dict[str, Interval]
+    seen: dict[str, float]  # over requests whose relevant tools were all used in train; empty where there are none
+    cold: dict[str, float]  # over requests none of whose relevant tools was ever used in train
+    fit_s: float
+    rank_ms: float  # per request, in one batch
+    choice: str | None  # what the method chose by cross-validation, where it chooses
+    rankings: tuple[ToolRanking, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """A paired difference to description retrieval."""
+
+    mean: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryResult:
+    """All methods on one registry."""
+
+    name: str
+    n_tools: int
+    n_train: int
+    n_test: int
+    n_seen: int
+    n_cold: int
+    methods: tuple[MethodResult, ...]
+    gains: dict[str, dict[str, Gain]]  # method -> metric -> gain over description retrieval
+
+
+def evaluate(
+    labelled: LabelledRegistry,
+    methods: Sequence[str],
+    encoder: Encoder,
+    *,
+    clock: Clock,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda _: None,
+) -> RegistryResult:
+    """Fit every method on train, rank test, measure. Description retrieval is always among them."""
+    relevant = labelled.test.tool_ids
+    uses = labelled.uses
+    used = np.array([[tool_id in uses for tool_id in ids].count(True) for ids in relevant])  # (n_test,)
+    seen = used == [len(ids) for ids in relevant]
+    bootstrap = GroupBootstrap(np.array([str(row) for row in range(len(relevant))]), seed=seed)
+    results: list[MethodResult] = []
+    values: dict[str, dict[str, Floats]] = {}
+    for method in dict.fromkeys((REFERENCE, *methods)):
+        progress(method)
+        retriever = build_retriever(method, encoder)
+        begun = clock()
+        retriever.fit(labelled.registry, labelled.train)
+        fitted = clock()
+        rankings = retriever.rank(labelled.test.queries, DEPTH)
+        ranked = clock()
+        values[method] = measured(Hits.of([r.tool_ids for r in rankings], relevant, depth=DEPTH))
+        results.append(
+            MethodResult(
+                method=method,
+                metrics=_means(values[method]),
+                intervals=_intervals(bootstrap, values[method]),
+                seen=_means(values[method], seen),
+                cold=_means(values[method], used == 0),
+                fit_s=fitted - begun,
+                rank_ms=1_000.0 * (ranked - fitted) / max(len(relevant), 1),
+                choice=retriever.choice.chosen if isinstance(retriever, StackedRetriever) else None,
+                rankings=tuple(rankings),
+            )
+        )
+    return RegistryResult(
+        name=labelled.name,
+        n_tools=len(labelled.registry),
+        n_train=len(labelled.train),
+        n_test=len(relevant),
+        n_seen=int(seen.sum()),
+        n_cold=int((used == 0).sum()),
+        methods=tuple(results),
+        gains={m: _gains(bootstrap, values[m], values[REFERENCE]) for m in values if m != REFERENCE},
+    )
+
+
+def measured(hits: Hits) -> dict[str, Floats]:
+    """Every reported metric, one value per request."""
+    return {
+        **{f"R@{k}": hits.recall(k) for k in (1, 3, 5, 10, 20)},
+        **{f"nDCG@{k}": hits.ndcg(k) for k in (5, 10)},
+        **{f"COMP@{k}": hits.completeness(k) for k in (3, 5, 10)},
+    }
+
+
+def thin_usage(usage: ToolUsage, most: int) -> ToolUsage:
+    """The usage left when no tool may have more than `most` requests, in the order of the usage."""
+    counts: dict[str, int] = {}
+    queries: list[str] = []
+    kept: list[tuple[str, ...]] = []
+    for query, ids in zip(usage.queries, usage.tool_ids, strict=True):
+        wanted = tuple(tool_id for tool_id in ids if counts.get(tool_id, 0) < most)
+        if wanted:
+            queries.append(query)
+            kept.append(wanted)
+            for tool_id in wanted:
+                counts[tool_id] = counts.get(tool_id, 0) + 1
+    return ToolUsage.of(queries, kept)
+
+
+def recall_by_usage(
+    labelled: LabelledRegistry,
+    methods: Sequence[str],
+    encoder: Encoder,
+    *,
+    most: Sequence[int] = (0, 1, 2, 3, 5, 10, 20),
+    k: int = 5,
+    progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, list[tuple[int, float]]]:
+    """Mean recall@k of each method when every tool has at most so many usage examples."""
+    curves: dict[str, list[tuple[int, float]]] = {method: [] for method in methods}
+    for limit in most:
+        thinned = thin_usage(labelled.train, limit)
+        for method in methods:
+            progress(f"{method}, at most {limit} uses per tool")
+            rankings = build_retriever(method, encoder).fit(labelled.registry, thinned).rank(labelled.test.queries, k)
+            hits = Hits.of([r.tool_ids for r in rankings], labelled.test.tool_ids, depth=k)
+            curves[method].append((limit, float(hits.recall(k).mean())))
+    return curves
+
+
+def _means(values: Mapping[str, Floats], chosen: npt.NDArray[np.bool_] | None = None) -> dict[str, float]:
+    if chosen is not None and not chosen.any():
+        return {}
+    return {name: float((column if chosen is None else column[chosen]).mean()) for name, column in values.items()}
+
+
+def _intervals(bootstrap: GroupBootstrap, values: Mapping[str, Floats]) -> dict[str, Interval]:
+    return {name: bootstrap.of_difference(column, np.zeros_like(column)) for name, column in values.items()}
+
+
+def _gains(bootstrap: GroupBootstrap, values: Mapping[str, Floats], reference: Mapping[str, Floats]) -> dict[str, Gain]:
+    return {
+        name: Gain(
+            mean=float((column - reference[name]).mean()),
+            interval=bootstrap.of_difference(column, reference[name]),
+        )
+        for name, column in values.items()
+    }

@@ -1,0 +1,179 @@
+"""`paretogate tools`: measure retrieval on labelled requests, and try it on a question."""
+
+import json
+import os
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from catalog import ParetoGateError
+
+if TYPE_CHECKING:
+    from predictors.encoders import Encoder
+
+    from .tool_tables import LabelledRegistry
+
+__all__ = ["tools"]
+
+tools = typer.Typer(help="Find the tools that a request needs.", no_args_is_help=True)
+
+_DATA_VARIABLE = "PARETOGATE_DATA"
+_DEFAULT_DATA = "../shared/data"
+_DEFAULT_METHODS = ("bm25", "dense", "tool2vec", "smoothed", "hybrid", "best")
+_PAGE_WIDTH = 200  # of tables that go to a file or a pipe
+_CACHED_TEXTS = 400_000  # every method reads the same texts
+
+
+class EncoderName(StrEnum):
+    """Encoders that the command line can make."""
+
+    STATIC = "static"
+    MINILM = "minilm"
+
+
+@tools.command("eval")
+def evaluate_registries(
+    *,
+    registry: Annotated[Path | None, typer.Option(help="Tools (Parquet: tool_id, name, description, ...).")] = None,
+    train: Annotated[Path | None, typer.Option(help="Requests to learn from (Parquet: query, tool_ids).")] = None,
+    test: Annotated[Path | None, typer.Option(help="Requests to judge on; the same file is split by `split`.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help=f"Measure all public registries here [default: ${_DATA_VARIABLE}, else {_DEFAULT_DATA}]."),
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Of the public registries, this one; repeatable.")] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help=f"Repeatable [default: {' '.join(_DEFAULT_METHODS)}].")
+    ] = None,
+    encoder: Annotated[EncoderName, typer.Option(help="What reads texts.")] = EncoderName.STATIC,
+    rankings: Annotated[
+        Path | None, typer.Option(help="Write the last method's top 20 per request to this Parquet file.")
+    ] = None,
+    chart: Annotated[Path | None, typer.Option(help="Write recall against usage examples per tool (SVG).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Fit on train, rank test: recall, nDCG and completeness, seen and cold apart, with bootstrap intervals."""
+    from .tool_report import json_report, terminal_report, write_rankings  # noqa: PLC0415 - polars is heavy
+    from .tool_retrieval import evaluate  # noqa: PLC0415
+
+    methods = tuple(method or _DEFAULT_METHODS)
+    try:
+        reader = _encoder(encoder)
+        results = []
+        for labelled in _registries(registry, train, test, data=data, only=only, single=rankings or chart):
+
+            def show(step: str, name: str = labelled.name) -> None:
+                typer.echo(f"{name}: {step}", err=True)
+
+            results.append(evaluate(labelled, methods, reader, clock=time.perf_counter, progress=show))
+            if not as_json:
+                _print(*terminal_report(results[-1]))
+            if rankings is not None:
+                row = next(row for row in results[-1].methods if row.method == methods[-1])
+                write_rankings(rankings, labelled, row)
+            if chart is not None:
+                _write_chart(chart, labelled, reader)
+        if as_json:
+            sys.stdout.write(json.dumps(json_report(results, encoder=reader.name), indent=1) + "\n")
+    except ParetoGateError as exc:
+        typer.echo(f"error: {exc}", err=True)
+        raise typer.Exit(1) from exc
+
+
+@tools.command()
+def search(
+    request: Annotated[str, typer.Argument(help="What the tools should help with.")],
+    *,
+    registry: Annotated[Path, typer.Option(help="Tools: Parquet, or JSON with an OpenAI `tools` array.")],
+    usage: Annotated[Path | None, typer.Option(help="Past requests (Parquet: query, tool_ids).")] = None,
+    top_k: Annotated[int, typer.Option("--top-k", min=1, help="How many tools.")] = 5,
+    method: Annotated[str, typer.Option(help="How to look for them.")] = "best",
+    encoder: Annotated[EncoderName, typer.Option(help="What reads texts.")] = EncoderName.STATIC,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """The best tools of a registry for one request."""
+    from rich.table import Table  # noqa: PLC0415
+
+    from predictors.tools import build_retriever  # noqa: PLC0415
+
+    from .tool_tables import read_registry, read_usage  # noqa: PLC0415
+
+    try:
+        offered = read_registry(registry)
+        past = read_usage(usage)
+        found = build_retriever(method, _encoder(encoder)).fit(offered, past).rank([request], top_k)[0]
+    except ParetoGateError as exc:
+        typer.echo(f"error: {exc}", err=True)
+        raise typer.Exit(1) from exc
+    pairs = [
+        (offered.tools[offered.row(tool_id)], float(score))
+        for tool_id, score in zip(found.tool_ids, found.scores, strict=True)
+    ]
+    if as_json:
+        rows = [{"tool_id": t.tool_id, "name": t.name, "description": t.description, "score": s} for t, s in pairs]
+        sys.stdout.write(json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
+        return
+    table = Table("score", "tool", "description")
+    for tool, score in pairs:
+        table.add_row(f"{score:.3f}", tool.name or tool.tool_id, tool.description[:120])
+    _print(table)
+
+
+def _encoder(name: EncoderName) -> "Encoder":
+    from predictors.encoders import CachedEncoder, StaticEncoder  # noqa: PLC0415
+    from predictors.encoders.onnx_minilm import OnnxMiniLmEncoder  # noqa: PLC0415
+
+    made = StaticEncoder.load() if name is EncoderName.STATIC else OnnxMiniLmEncoder.load()
+    return CachedEncoder(made, max_entries=_CACHED_TEXTS)
+
+
+def _registries(
+    registry: Path | None,
+    train: Path | None,
+    test: Path | None,
+    *,
+    data: Path | None,
+    only: list[str] | None,
+    single: Path | None,
+) -> "list[LabelledRegistry]":
+    from .tool_tables import public_registries, read_labelled  # noqa: PLC0415
+
+    given = (registry, train, test)
+    if registry is not None and train is not None and test is not None:
+        return [read_labelled(registry, train, test)]
+    if any(path is not None for path in given):
+        raise typer.BadParameter("--registry, --train and --test belong together")
+    folders = list(public_registries(data or Path(os.environ.get(_DATA_VARIABLE, _DEFAULT_DATA))))
+    names = [folder.name for folder in folders]
+    for name in only or ():
+        if name not in names:
+            raise typer.BadParameter(f"--only {name}: the registries are {', '.join(names)}")
+    chosen = [folder for folder in folders if not only or folder.name in only]
+    if single is not None and len(chosen) != 1:
+        raise typer.BadParameter("--rankings and --chart are of one registry; name it by --only")
+    return [read_labelled(f / "tools.parquet", f / "queries.parquet", f / "queries.parquet") for f in chosen]
+
+
+def _write_chart(path: Path, labelled: "LabelledRegistry", encoder: "Encoder") -> None:
+    from .tool_chart import usage_chart  # noqa: PLC0415
+    from .tool_retrieval import recall_by_usage  # noqa: PLC0415
+
+    curves = recall_by_usage(
+        labelled,
+        ("dense", "tool2vec", "smoothed", "best"),
+        encoder,
+        progress=lambda step: typer.echo(f"{labelled.name}: {step}", err=True),
+    )
+    path.write_text(usage_chart(f"{labelled.name}: recall by usage", curves), encoding="utf-8")
+
+
+def _print(*lines: object) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console(width=None if sys.stdout.isatty() else _PAGE_WIDTH)
+    for line in lines:
+        console.print(line)

@@ -1,0 +1,68 @@
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from eval.errors import InvalidReplayError, MissingDataError
+from eval.tool_tables import public_registries, read_labelled, read_registry, read_usage
+
+from .tool_files import write_tool_files
+
+
+def test_one_file_of_requests_is_divided_by_its_split(tmp_path: Path) -> None:
+    tools, queries = write_tool_files(tmp_path)
+    labelled = read_labelled(tools, queries, queries)
+    assert (len(labelled.train), len(labelled.test)) == (4, 2)
+    assert labelled.test_ids == ("q4", "q5")
+    assert labelled.uses == {"w": 2, "c": 1, "f": 1}
+
+
+def test_two_files_are_taken_whole(tmp_path: Path) -> None:
+    tools, queries = write_tool_files(tmp_path)
+    further = tmp_path / "further.parquet"
+    pl.read_parquet(queries).drop("split").write_parquet(further)
+    assert len(read_labelled(tools, queries, further).test) == 6
+
+
+def test_missing_names_and_schemas_are_read_as_empty(tmp_path: Path) -> None:
+    flight = read_registry(write_tool_files(tmp_path)[0]).tools[2]
+    assert (flight.name, flight.parameters) == ("", "")
+
+
+def test_a_label_that_the_registry_does_not_hold_is_refused(tmp_path: Path) -> None:
+    tools, queries = write_tool_files(tmp_path)
+    bad = tmp_path / "bad.parquet"
+    pl.DataFrame({"query_id": ["b"], "query": ["?"], "tool_ids": [["nope"]]}).write_parquet(bad)
+    with pytest.raises(InvalidReplayError, match="'b' needs labels"):
+        read_labelled(tools, queries, bad)
+
+
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    tools, _ = write_tool_files(tmp_path)
+    with pytest.raises(InvalidReplayError, match=r"lacks the column\(s\) query, query_id, tool_ids"):
+        read_labelled(tools, tools, tmp_path / "x.parquet")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingDataError, match=r"nothing\.parquet"):
+        read_usage(tmp_path / "nothing.parquet")
+    with pytest.raises(MissingDataError, match="tools"):
+        list(public_registries(tmp_path))
+
+
+def test_an_openai_array_of_tools_is_a_registry(tmp_path: Path) -> None:
+    path = tmp_path / "tools.json"
+    path.write_text(json.dumps({"tools": [{"type": "function", "function": {"name": "f"}}]}))
+    assert [tool.tool_id for tool in read_registry(path)] == ["f"]
+    path.write_text('{"nothing": 1}')
+    with pytest.raises(InvalidReplayError, match="no array of tools"):
+        read_registry(path)
+
+
+def test_only_folders_with_labelled_requests_are_measured(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        (tmp_path / "tools" / name).mkdir(parents=True)
+        write_tool_files(tmp_path / "tools" / name)
+    (tmp_path / "tools" / "catalogue-only").mkdir()
+    assert [folder.name for folder in public_registries(tmp_path)] == ["a", "b"]

@@ -1,0 +1,59 @@
+import json
+from pathlib import Path
+
+import polars as pl
+from typer.testing import CliRunner
+
+from eval.tools_cli import tools
+
+from .tool_files import write_tool_files
+
+RUN = CliRunner()
+
+
+def test_eval_prints_json_and_writes_rankings_of_the_last_method(tmp_path: Path) -> None:
+    registry, queries = write_tool_files(tmp_path)
+    out = tmp_path / "rankings.parquet"
+    files = ["--registry", str(registry), "--train", str(queries), "--test", str(queries)]
+    done = RUN.invoke(tools, ["eval", *files, "--method", "bm25", "--rankings", str(out), "--json"])
+    assert done.exit_code == 0, done.stderr
+    report = json.loads(done.stdout)
+    found = report["registries"][0]
+    assert (found["tools"], found["train_queries"], found["test_queries"]) == (3, 4, 2)
+    assert set(found["methods"]) == {"dense", "bm25"}
+    assert report["paper_best_gain_in_recall_points"] == {"ToolBench": 27.28, "ToolBank": 30.5}
+    ranked = pl.read_parquet(out)
+    assert ranked.columns == ["query_id", "tool_ids", "scores"]
+    assert ranked["query_id"].to_list() == ["q4", "q5"]
+    assert ranked["tool_ids"][1][0] == "c"
+
+
+def test_eval_shows_a_table_and_draws_recall_against_usage(tmp_path: Path) -> None:
+    folder = tmp_path / "tools" / "toy"
+    folder.mkdir(parents=True)
+    write_tool_files(folder)
+    chart = tmp_path / "chart.svg"
+    done = RUN.invoke(tools, ["eval", "--data", str(tmp_path), "--only", "toy", "--chart", str(chart)])
+    assert done.exit_code == 0, done.stderr
+    assert "toy: 3 tools, 4 train, 2 test requests" in done.stdout
+    assert "best over description retrieval" in done.stdout
+    assert chart.read_text().startswith("<svg")
+
+
+def test_search_ranks_a_registry_for_one_request(tmp_path: Path) -> None:
+    registry, queries = write_tool_files(tmp_path)
+    asked = ["search", "will there be rain", "--registry", str(registry), "--usage", str(queries), "--top-k", "1"]
+    done = RUN.invoke(tools, [*asked, "--json"])
+    assert done.exit_code == 0, done.stderr
+    assert [row["tool_id"] for row in json.loads(done.stdout)] == ["w"]
+    assert "getWeather" in RUN.invoke(tools, asked).stdout
+
+
+def test_misuse_exits_with_2_and_failure_with_1_and_both_say_why(tmp_path: Path) -> None:
+    registry, _ = write_tool_files(tmp_path)
+    alone = RUN.invoke(tools, ["eval", "--registry", str(registry)])
+    assert (alone.exit_code, "belong together" in alone.stderr) == (2, True)
+    nowhere = RUN.invoke(tools, ["eval", "--data", str(tmp_path / "nowhere")])
+    assert (nowhere.exit_code, "does not exist" in nowhere.stderr) == (1, True)
+    psychic = RUN.invoke(tools, ["search", "x", "--registry", str(registry), "--method", "psychic"])
+    assert (psychic.exit_code, "no retrieval method 'psychic'" in psychic.stderr) == (1, True)
