@@ -27,7 +27,7 @@ MANIFEST_FILE: Final = "static.json"
 TABLE_FILE: Final = "static.npz"
 TOKENIZER_FILE: Final = "tokenizer.json"
 FORMAT: Final = 1
-_WORDS: Final = re.compile(r"[a-z0-9]+|[^a-z0-9\s]")
+_WORDS: Final = re.compile(r"[a-z0-9]+|[^a-z0-9 \t\n\r]")
 _MAX_CHARS: Final = 50_000  # the mean over so many tokens moves no more; bounds the time an endless prompt can cost
 
 
@@ -115,9 +115,12 @@ class StaticEncoder:
         # token, found in a dictionary at a third of the tokenizer's price; only the others need to be cut.
         words = _WORDS.findall(text.lower())
         ids = [self._whole[word] for word in words if word in self._whole]
-        if len(ids) < len(words):
-            ids += self._ask_tokenizer(" ".join([word for word in words if word not in self._whole]))
-        return ids
+        if len(ids) == len(words):
+            return ids
+        others = [word for word in words if word not in self._whole]
+        if any(len(word) == 1 for word in others):  # a control character, which the tokenizer drops from within words
+            return self._ask_tokenizer(text)
+        return ids + self._ask_tokenizer(" ".join(others))
 
     def _ask_tokenizer(self, text: str) -> list[int]:
         try:

@@ -27,6 +27,7 @@ def test_looking_words_up_gives_the_tokenizers_own_tokens() -> None:
         "antidisestablishmentarianism\tpneumonoultramicroscopic\n\nqwertyuiop",
         "a" * 150 + " b",
         'def f(x):\n    return {"k": [1, 2, 3]}',
+        "a \x08oldface word, a\x0cform feed, a bell\x07ringer \x1c and \x7f",
         "caf\u00e9 \u6cd5\u56fd",
     ]
     for text in texts:
