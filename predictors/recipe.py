@@ -18,6 +18,7 @@ from .quality.calibration import PlattScaling, excess_logit_sd, expected_calibra
 from .quality.cold_start import AbilityPrior, profile_features
 from .quality.factorization import LogisticFactorization, sigmoid
 from .quality.familiarity import spread_over_domains
+from .quality.heads import residual_heads
 from .quality.model import QualityModel
 from .quality.protocol import TrainingSet
 from .training import FeatureExtractor, training_set
@@ -108,11 +109,13 @@ def fit_quality_model(
         judged = _judge(training, seed)
         tell("fitting on all prompts", 1, 2)
         fitted = _factorization(training, seed).fit(training)
+        _rescale(fitted, judged.platt)
+        heads = _heads(fitted, training)
         tell("fitting on all prompts", 2, 2)
-    judged.platt_into(fitted)
     sample = spread_over_domains(training.domain, min(_N_SAMPLE, len(training.features)), np.random.default_rng(seed))
     return QualityModel.from_fit(
         fitted,
+        heads=heads,
         models=training.models,
         features=training.features[sample],
         prior=prior,
@@ -162,13 +165,19 @@ class _Judgement:
     known_sd: float
     report: Mapping[str, float]
 
-    def platt_into(self, fitted: LogisticFactorization) -> None:
-        """Scale and shift every logit of the fit: tastes and both constants by the slope, one constant by the shift."""
-        fitted.weights_ *= self.platt.slope
-        for strengths in (fitted.profile_map_, fitted.deviation_, fitted.vectors_):
-            strengths[:, 0] *= self.platt.slope
-        fitted.profile_map_[0, 0] += self.platt.shift
-        fitted.vectors_[:, 0] += self.platt.shift
+
+def _rescale(fitted: LogisticFactorization, platt: PlattScaling) -> None:
+    """The prompt's side and the strengths times the slope, and the shift onto the overall level."""
+    fitted.weights_ *= platt.slope
+    for strengths in (fitted.profile_map_, fitted.deviation_, fitted.vectors_):
+        strengths[:, 0] *= platt.slope
+    fitted.profile_map_[0, 0] += platt.shift
+    fitted.vectors_[:, 0] += platt.shift
+
+
+def _heads(fitted: LogisticFactorization, training: TrainingSet) -> npt.NDArray[np.float64]:
+    coordinates = fitted.basis.transform(training.features)
+    return residual_heads(coordinates, training.score, sigmoid(fitted.logits(coordinates, fitted.vectors_)))
 
 
 def _judge(training: TrainingSet, seed: int) -> _Judgement:
@@ -176,12 +185,16 @@ def _judge(training: TrainingSet, seed: int) -> _Judgement:
     held_out = fold == 0
     if not held_out.any() or held_out.all():
         raise InvalidOutcomesError("too few different prompts to hold some out; give outcomes on at least 20 prompts")
-    fitted = _factorization(training, seed).fit(training.only(~held_out))
-    logits = fitted.logits(fitted.basis.transform(training.features[held_out]), fitted.vectors_)
+    inside = training.only(~held_out)
+    fitted = _factorization(training, seed).fit(inside)
+    coordinates = fitted.basis.transform(training.features[held_out])
+    logits = fitted.logits(coordinates, fitted.vectors_)
     score = training.score[held_out]
     tried = np.isfinite(score)
     platt = PlattScaling.fit(logits[tried], score[tried])
-    expected = sigmoid(platt.slope * logits + platt.shift)
+    _rescale(fitted, platt)
+    expected = sigmoid(platt.slope * logits + platt.shift) + coordinates @ _heads(fitted, inside)
+    expected = np.clip(expected, 0.0, 1.0)
     constant = np.broadcast_to(fitted.global_mean_, score.shape)
     per_model = [excess_logit_sd(expected[tried[:, m], m], score[tried[:, m], m]) for m in np.flatnonzero(tried.any(0))]
     report = {

@@ -24,6 +24,9 @@ _ARRAYS = (
     "fact_mean",
     "fact_scale",
     "fact_weights",
+    "head_constant",
+    "head_on_features",
+    "head_on_topics",
     "landmarks",
     "n_outcomes",
     "on_constant",
@@ -37,7 +40,7 @@ _ARRAYS = (
     "topic_weights",
 )
 _SCALARS = ("ability_level", "ability_sd", "edge", "known_sd", "prompt_sd", "unseen_sd", "width")
-_N_SAMPLE = 512  # training prompts, evenly over domains, that stand for "the models' global mean"
+_LEAST = 1e-3  # no expected score is closer to 0 or 1
 
 
 class QualityModel:
@@ -68,6 +71,7 @@ class QualityModel:
         cls,
         fitted: LogisticFactorization,
         *,
+        heads: Matrix,
         models: Sequence[str],
         features: Matrix,
         prior: AbilityPrior,
@@ -80,6 +84,7 @@ class QualityModel:
 
         Args:
             fitted: fitted on profile features that were centred and scaled as given.
+            heads: (basis dim, n_models) of `residual_heads`.
             models: names of the models of the fit, in its order.
             features: (n_prompts, dim) of training prompts that stand for the global mean.
             prior: general ability from facts.
@@ -90,11 +95,15 @@ class QualityModel:
         """
         basis = fitted.basis
         on_features, on_constant, on_topics = basis.fold_in(fitted.weights_)
+        head_on_features, head_constant, head_on_topics = basis.fold_in(heads)
         topic_weights = basis.topics.weights_ * basis.scale_
         arrays = {
             "on_features": on_features,
             "on_constant": on_constant,
             "on_topics": on_topics,
+            "head_on_features": head_on_features,
+            "head_constant": head_constant,
+            "head_on_topics": head_on_topics,
             "topic_weights": topic_weights,
             "topic_constant": basis.topics.intercept_ - basis.centre_ @ topic_weights,
             "profile_map": fitted.profile_map_,
@@ -161,7 +170,10 @@ class QualityModel:
     def bind(self, profiles: Sequence[ModelProfile]) -> BoundQuality:
         """Everything that depends on the candidates alone, computed once."""
         vectors, logit_sd = self.vectors(profiles)
-        return _Bound(self.arrays, self._familiarity, vectors, logit_sd, prompt_sd=self.scalars["prompt_sd"])
+        rows = [self._find(profile) for profile in profiles]
+        return _Bound(
+            _with_heads_of(self.arrays, rows), self._familiarity, vectors, logit_sd, prompt_sd=self.scalars["prompt_sd"]
+        )
 
     def vectors(self, profiles: Sequence[ModelProfile]) -> tuple[Matrix, Floats]:
         """(Strength, traits) of each model, (n_models, 1 + n_traits), and the error of its strength, (n_models,)."""
@@ -197,12 +209,14 @@ class _Bound:
         *,
         prompt_sd: float,
     ) -> None:
-        k = vectors.shape[1]
-        # one product for the linear part and the topics' logits; strength joins the traits as a constant taste of 1
-        self._weights = np.concatenate([arrays["on_features"], arrays["topic_weights"]], axis=1)  # (dim, k + n_topics)
-        self._constant = np.concatenate([arrays["on_constant"], arrays["topic_constant"]])
-        self._on_topics = arrays["on_topics"]  # (n_topics, k)
-        self._k = k
+        # one product for the prompt's side, the heads of the candidates and the topics' logits
+        self._k = vectors.shape[1]
+        self._n_linear = self._k + len(vectors)
+        self._weights = np.concatenate(
+            [arrays["on_features"], arrays["head_on_features"], arrays["topic_weights"]], axis=1
+        )  # (dim, k + n_models + n_topics)
+        self._constant = np.concatenate([arrays["on_constant"], arrays["head_constant"], arrays["topic_constant"]])
+        self._on_topics = np.concatenate([arrays["on_topics"], arrays["head_on_topics"]], axis=1)
         self._familiarity = familiarity
         self._vectors = vectors
         self._traits = vectors[:, 1:].T.copy()  # (n_traits, n_models)
@@ -218,11 +232,21 @@ class _Bound:
     def estimate(self, features: Floats) -> tuple[Floats, Floats, float]:
         """See `BoundQuality.estimate`."""
         linear = features @ self._weights + self._constant
-        topics = np.exp(linear[self._k :] - linear[self._k :].max())
-        side = linear[: self._k] + (topics @ self._on_topics) / topics.sum()
-        near = sigmoid(side[0] + self._strength + side[1:] @ self._traits)  # (n_models,)
+        topics = np.exp(linear[self._n_linear :] - linear[self._n_linear :].max())
+        linear = linear[: self._n_linear] + (topics @ self._on_topics) / topics.sum()
+        side, heads = linear[: self._k], linear[self._k :]
+        near = sigmoid(side[0] + self._strength + side[1:] @ self._traits) + heads  # (n_models,)
+        near = np.clip(near, _LEAST, 1.0 - _LEAST)
         share = float(self._familiarity.predict(features[None, :])[0])
         mean = share * near + (1.0 - share) * self._global_mean
         slope = near * (1.0 - near)
         variance = share * slope**2 * self._variance + (1.0 - share) * self._global_variance
         return mean, np.sqrt(variance), share
+
+
+def _with_heads_of(arrays: Mapping[str, Matrix], rows: Sequence[int | None]) -> Mapping[str, Matrix]:
+    """The same arrays, with one head per candidate: that of a model with outcomes, or none."""
+    known = np.array([row is not None for row in rows], dtype=np.float64)  # (n_candidates,)
+    columns = [row or 0 for row in rows]
+    heads = {name: arrays[name][..., columns] * known for name in arrays if name.startswith("head_")}
+    return {**arrays, **heads}
