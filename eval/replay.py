@@ -7,8 +7,8 @@ from time import perf_counter
 import numpy as np
 
 from catalog import Floats
-from predictors import Query
-from router import Router, RoutingOptions
+from predictors import Forecast, Query
+from router import Decision, Router, RoutingOptions
 
 from . import references
 from .contenders import Contender
@@ -22,6 +22,7 @@ __all__ = ["PAY", "SWEEP", "Choices", "OperatingPoint", "Replay", "Run", "operat
 SWEEP, PAY = "sweep", "pay"
 _KNOB = (0.0, 0.5, 2.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 9.5, 10.0)
 _PRICES = (1.0, 3.0, 6.0, 10.0, 16.0, 25.0, 40.0, 65.0, 100.0, 200.0, 500.0)  # a point of quality, in dearest calls
+_TELL_EVERY = 50  # prompts between two words on progress
 _LONG_SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
@@ -155,52 +156,58 @@ def run_contender(
 
     Candidates that were not tried on a prompt are unavailable to its decision, as if their backend were down.
     """
-    n, m = table.score.shape
-    chosen = np.full((len(points), n), -1)  # (n_points, n_prompts)
-    facts = np.full((4, len(points), n), np.nan)  # propensity, quality, its error, cost
-    quality, quality_se = np.full((2, n, m), np.nan)  # (n_prompts, n_models) each
+    ledger = _Ledger(table, points)
     rng = np.random.default_rng(0)  # never drawn from: no operating point explores
-    decided_s, tried, done = 0.0, table.tried, 0
+    decided_s, tried, done, of = 0.0, table.tried, 0, int(folds.judged.sum())
     for train, test in folds:
         source = contender.source(table.take(train), table.take(test))
         router = Router(source, explore=0.0)
         for row in test:
             query = Query.from_prompt(table.prompt[row])
-            forecast = source.forecast(query)
-            quality[row], quality_se[row] = forecast.quality, forecast.quality_se
+            ledger.expect(row, source.forecast(query))
             started = perf_counter()
-            for k, point in enumerate(points):
-                decision = router.decide(query, point.options, rng=rng, available=tried[row])
-                best = decision.ranking[0]
-                chosen[k, row] = best
-                facts[:, k, row] = (
-                    decision.propensity,
-                    forecast.quality[best],
-                    forecast.quality_se[best],
-                    forecast.cost_usd[best],
-                )
+            decisions = [router.decide(query, p.options, rng=rng, available=tried[row]) for p in points]
             decided_s += perf_counter() - started
+            ledger.enter(row, decisions)
             done += 1
-            if progress and done % 50 == 0:
-                progress(contender.name, done, int(folds.judged.sum()))
-    return Run(
-        name=contender.name,
-        choices=tuple(
+            if progress and done % _TELL_EVERY == 0:
+                progress(contender.name, done, of)
+    return ledger.run(contender.name, decide_us=decided_s / max(done * len(points), 1) * 1e6)
+
+
+class _Ledger:
+    """What was forecast and chosen, prompt by prompt and point by point."""
+
+    def __init__(self, table: ReplayTable, points: Sequence[OperatingPoint]) -> None:
+        n, m = table.score.shape
+        self._points = points
+        self._chosen = np.full((len(points), n), -1)  # (n_points, n_prompts)
+        self._propensity = np.full((len(points), n), np.nan)  # (n_points, n_prompts)
+        self._quality, self._quality_se, self._cost_usd = np.full((3, n, m), np.nan)  # (n_prompts, n_models) each
+
+    def expect(self, row: int, forecast: Forecast) -> None:
+        self._quality[row], self._quality_se[row] = forecast.quality, forecast.quality_se
+        self._cost_usd[row] = forecast.cost_usd
+
+    def enter(self, row: int, decisions: Sequence[Decision]) -> None:
+        self._chosen[:, row] = [d.ranking[0] for d in decisions]
+        self._propensity[:, row] = [d.propensity for d in decisions]
+
+    def run(self, name: str, *, decide_us: float) -> Run:
+        rows = np.arange(len(self._quality))
+        choices = tuple(
             Choices(
                 policy=point.policy,
                 point=point.point,
-                chosen=chosen[k],
-                propensity=facts[0, k],
-                predicted_quality=facts[1, k],
-                predicted_quality_se=facts[2, k],
-                predicted_cost_usd=facts[3, k],
+                chosen=chosen,
+                propensity=propensity,
+                predicted_quality=self._quality[rows, chosen],
+                predicted_quality_se=self._quality_se[rows, chosen],
+                predicted_cost_usd=self._cost_usd[rows, chosen],
             )
-            for k, point in enumerate(points)
-        ),
-        quality=quality,
-        quality_se=quality_se,
-        decide_us=decided_s / max(done * len(points), 1) * 1e6,
-    )
+            for point, chosen, propensity in zip(self._points, self._chosen, self._propensity, strict=True)
+        )
+        return Run(name=name, choices=choices, quality=self._quality, quality_se=self._quality_se, decide_us=decide_us)
 
 
 def _reference_choices(table: ReplayTable, folds: Folds, *, seed: int) -> list[Choices]:

@@ -1,0 +1,16 @@
+from eval.contenders import FittedContender, LearnedContender
+from eval.lineup import OURS, SHIPPED, lineup
+
+
+def test_ours_comes_first_and_every_rival_learns_on_the_folds() -> None:
+    ours, *rivals = lineup()
+    assert ours.name == OURS
+    assert [r.name for r in rivals] == ["factorization", "encoder_knn", "tfidf_knn", "tfidf_ridge"]
+    assert all(isinstance(c, LearnedContender) for c in (ours, *rivals))
+
+
+def test_a_saved_predictor_takes_the_place_of_ours_alone() -> None:
+    ours, *rivals = lineup(SHIPPED)
+    assert isinstance(ours, FittedContender)
+    assert ours.name == OURS
+    assert all(isinstance(r, LearnedContender) for r in rivals)
