@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from statistics import median
 from types import MappingProxyType
 from typing import Any
 
@@ -22,8 +21,9 @@ from .capability.ability import Score, estimate_abilities
 from .compiled import SHIPPED, pack
 from .errors import ParetoGateError
 from .identity import owner_of
-from .importers.litellm_prices import MAKERS, SOURCE, PriceMap, read_price_map
+from .importers.litellm_prices import SOURCE, PriceMap, read_price_map
 from .importers.overlay import read_overlay
+from .list_price import MAKERS, makers_offers, makers_price, middle_price
 from .merge import merge_profiles
 from .offer import Offer
 from .price import Price
@@ -388,21 +388,11 @@ def _state_from_offers(
     *,
     listed: tuple[Price | None, Provenance | None],
 ) -> None:
-    makers = MAKERS.get(owner, ())
-    own = [o for provider in makers for o in sold if o.provider == provider and o.price is not None]
-    own.sort(key=lambda o: (makers.index(o.provider), o.source != SOURCE, len(o.model_name), o.model_name))
-    for offer in own:
-        state("price", offer.price, Provenance(source=f"{offer.source}: {offer.provider}", trust=Trust.LINKED))
-    state("price", *listed)
-    hosts = [o.price for o in sold if o.price is not None]
-    if hosts:
-        middle = Price(
-            input_usd_per_mtok=Decimal(median(p.input_usd_per_mtok for p in hosts)),
-            output_usd_per_mtok=Decimal(median(p.output_usd_per_mtok for p in hosts)),
-        )
-        state("price", middle, Provenance(source=f"median of {len(hosts)} offers", trust=Trust.INFERRED))
+    for found in (makers_price(owner, sold), listed, middle_price(sold)):
+        if found is not None:
+            state("price", *found)
     source = Provenance(source=SOURCE, trust=Trust.LINKED)
-    for offer in own or sold:
+    for offer in makers_offers(owner, sold) or sold:
         state("context_tokens", offer.context_tokens, source)
         state("max_output_tokens", offer.max_output_tokens, source)
 

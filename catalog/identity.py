@@ -139,7 +139,7 @@ def owner_of(key: str) -> str | None:
     return next((owner for pattern, owner in _OWNERS if pattern.match(key)), None)
 
 
-_HOSTS = "ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshot|moonshotai|nvidia|openai|qwen|writer|zai"
+_HOSTS = r"ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshot\w*|nvidia|openai|qwen|writer|zai"
 _DOTTED = (
     "qwen|kimi-k|glm-|minimax-m|deepseek-v|deepseek-r|gpt-|grok-|mimo-v|doubao-seed-|seed-|claude-[a-z]+-|ernie-|nova-"
 )
@@ -185,7 +185,7 @@ _OWNERS = tuple(
         (r"(?:gemini|gemma|palm|bison|text-bison|codegemma|medgemma|shieldgemma|t5gemma|recurrentgemma)", "google"),
         (r"(?:code-?llama|llama-?guard|llama|muse-)(?!.*nemotron)", "meta-llama"),
         (
-            r"(?:mistral|mixtral|codestral|ministral|magistral|devstral|pixtral|voxtral|open-mistral|open-mixtral|mathstral|leanstral)",
+            r"(?:(?:open-)?mi[sx]tral|codestral|ministral|magistral|devstral|pixtral|voxtral|mathstral|leanstral)",
             "mistralai",
         ),
         (r"(?:qwen|qwq|qvq|codeqwen|tongyi)", "qwen"),

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from .backend import Backend
-from .compiled import SHIPPED, Compiled, read_compiled
+from .compiled import SHIPPED, Compiled, pack, read_compiled
 from .errors import UnknownModelError
 from .identity import model_key
 from .merge import merge_profiles
@@ -138,6 +138,16 @@ class Catalog:
         served = {entry.profile.id for entry in entries}
         entries.extend(PoolEntry(profile=p) for p in self.match(also) if p.id not in served)
         return Pool(entries)
+
+    def pack(
+        self,
+        profiles: Iterable[ModelProfile] | None = None,
+        *,
+        offers: Mapping[str, Sequence[Offer]] | None = None,
+    ) -> bytes:
+        """The compiled form of this catalog; of these profiles and offers instead of its own where they are given."""
+        told = offers if offers is not None else {model_id: self.offers(model_id) for model_id in self._ids}
+        return pack(self if profiles is None else profiles, offers=told, routing=self._compiled.routing)
 
     @cached_property
     def _names(self) -> dict[str, tuple[str, ...]]:

@@ -19,27 +19,9 @@ from catalog.identity import model_key, owner_of
 from catalog.offer import Offer
 from catalog.price import Price
 
-__all__ = ["MAKERS", "SOURCE", "PriceMap", "bundled_price_map", "read_price_map"]
+__all__ = ["SOURCE", "PriceMap", "bundled_price_map", "read_price_map"]
 
 SOURCE = "litellm price map"
-MAKERS: Mapping[str, tuple[str, ...]] = {
-    "openai": ("openai",),
-    "anthropic": ("anthropic",),
-    "google": ("gemini", "vertex_ai"),
-    "mistralai": ("mistral",),
-    "x-ai": ("xai",),
-    "deepseek": ("deepseek",),
-    "qwen": ("dashscope",),
-    "moonshotai": ("moonshot",),
-    "z-ai": ("zai",),
-    "minimax": ("minimax",),
-    "cohere": ("cohere",),
-    "amazon": ("bedrock",),
-    "ai21": ("ai21",),
-    "perplexity": ("perplexity",),
-    "meta-llama": ("meta",),
-    "tencent": ("tencent",),
-}
 _FILE = "model_prices_and_context_window_backup.json"
 _PREFIXES = ("vertex_ai", "bedrock")  # litellm splits these providers by dialect
 _RENAMED = {"cohere_chat": "cohere", "text-completion-openai": "openai", "meta_llama": "meta"}
@@ -114,17 +96,25 @@ def _read_entry(name: str, entry: object, file: str) -> Offer | Finding | None:
     if name.startswith("ft:"):
         return None  # the rate for fine-tunes of a model, not a model
     try:
-        if not isinstance(entry, dict):
-            raise _BadFieldError("(entry)", f"must be an object, not {entry!r:.40}")
-        provider = entry.get("litellm_provider")
-        if not isinstance(provider, str) or not provider:
-            raise _BadFieldError("litellm_provider", "must name a provider")
-        key = model_key(name)
-        if not key:
-            raise _BadFieldError("(name)", "names no model")
-        return _offer(name, entry, key=key, provider=_provider(provider))
+        facts, provider = _chat_entry(entry)
+        return _offer(name, facts, key=_key(name), provider=_provider(provider))
     except _BadFieldError as exc:
         return Finding(file=file, entry=name, field=exc.field, problem=exc.problem)
+
+
+def _chat_entry(entry: object) -> tuple[dict[str, Any], str]:
+    if not isinstance(entry, dict):
+        raise _BadFieldError("(entry)", f"must be an object, not {entry!r:.40}")
+    provider = entry.get("litellm_provider")
+    if not isinstance(provider, str) or not provider:
+        raise _BadFieldError("litellm_provider", "must name a provider")
+    return entry, provider
+
+
+def _key(name: str) -> str:
+    if not (key := model_key(name)):
+        raise _BadFieldError("(name)", "names no model")
+    return key
 
 
 def _offer(name: str, entry: dict[str, Any], *, key: str, provider: str) -> Offer:

@@ -1,0 +1,195 @@
+"""`paretogate catalog`: look at models, compare them, check files of facts and renew the price list.
+
+Results go to stdout, talk to stderr. What this project raises on purpose is printed by the command line's own main.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .compiled import SHIPPED
+from .errors import ImportFailedError
+from .importers.litellm_prices import read_price_map
+from .importers.overlay import read_overlay
+from .profile import ModelProfile
+from .registry import Catalog
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["commands"]
+
+commands = typer.Typer(help="List, show, compare and import models.", no_args_is_help=True)
+
+_Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
+_File = Annotated[Path | None, typer.Option("--catalog", help="A compiled catalog; default: the shipped one.")]
+_Overlays = Annotated[list[Path] | None, typer.Option("--overlay", help="TOML or YAML file of profiles; repeatable.")]
+_PAGE_WIDTH = 160  # of tables that go to a file or a pipe
+
+
+@commands.command("list")
+def list_models(
+    patterns: Annotated[list[str] | None, typer.Argument(help="Ids or globs: 'gpt-5*', 'qwen/*'.")] = None,
+    *,
+    capability: Annotated[list[str] | None, typer.Option(help="Only models that can do this; repeatable.")] = None,
+    open_weights: Annotated[bool, typer.Option("--open-weights", help="Only models whose weights are public.")] = False,
+    max_params_b: Annotated[float | None, typer.Option(help="At most this many billion parameters.")] = None,
+    max_price: Annotated[float | None, typer.Option(help="At most this many USD per million output tokens.")] = None,
+    released_after: Annotated[str | None, typer.Option(help="ISO date.")] = None,
+    sort: Annotated[str, typer.Option(help="id, ability, price, released, params or context.")] = "id",
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many.")] = 60,
+    catalog: _File = None,
+    overlay: _Overlays = None,
+    as_json: _Json = False,
+) -> None:
+    """List models, those that pass every filter. A model whose fact is unknown does not pass a filter on it."""
+    if sort not in _ORDERS:
+        raise typer.BadParameter(f"choose from {', '.join(_ORDERS)}", param_hint="--sort")
+    after = _iso_date(released_after)
+    known = _open(catalog, overlay)
+    found = [
+        profile
+        for profile in known.match(patterns or ["all"])
+        if set(capability or ()) <= profile.capabilities
+        and (not open_weights or profile.open_weights is True)
+        and _at_most(profile.params_total_b, max_params_b)
+        and _at_most(profile.price.output_usd_per_mtok if profile.price else None, max_price)
+        and (after is None or (profile.released is not None and profile.released > after))
+    ]
+    found.sort(key=_ORDERS[sort])
+    from .tables import facts, model_list  # noqa: PLC0415 - help must not wait for rich
+
+    if as_json:
+        typer.echo(json.dumps([facts(profile) for profile in found[:limit]]))
+        return
+    if found:
+        _print(model_list(found[:limit]))
+    typer.echo(f"{min(limit, len(found))} of {len(found)} found, {len(known)} in all ({known.version})", err=True)
+
+
+@commands.command()
+def show(model: str, *, catalog: _File = None, overlay: _Overlays = None, as_json: _Json = False) -> None:
+    """Show every known fact of a model with its source, and what providers ask for it."""
+    from .tables import fact_sheet, facts, offer_facts, offer_list  # noqa: PLC0415
+
+    known = _open(catalog, overlay)
+    profile = known.resolve(model)
+    offers = known.offers(profile.id)
+    if as_json:
+        told = {name: f"{s.source} ({s.trust.name.lower()})" for name, s in profile.provenance.items()}
+        typer.echo(json.dumps(facts(profile) | {"sources": told, "offers": [offer_facts(o) for o in offers]}))
+        return
+    _print(fact_sheet(profile))
+    if offers:
+        _print(offer_list(offers))
+
+
+@commands.command()
+def compare(models: list[str], *, catalog: _File = None, overlay: _Overlays = None, as_json: _Json = False) -> None:
+    """Show models side by side."""
+    from .tables import comparison, facts  # noqa: PLC0415
+
+    known = _open(catalog, overlay)
+    profiles = [known.resolve(model) for model in models]
+    if as_json:
+        typer.echo(json.dumps([facts(profile) for profile in profiles]))
+        return
+    _print(comparison(profiles))
+
+
+@commands.command()
+def validate(file: Path) -> None:
+    """Check a file of facts: an overlay in TOML or YAML, or a price map in JSON."""
+    if file.suffix != ".json":
+        for profile in read_overlay(file):
+            typer.echo(f"{profile.id}: {len(profile.provenance)} facts")
+        return
+    prices = read_price_map(file)
+    for finding in prices.findings:
+        typer.echo(str(finding))
+    typer.echo(f"{sum(map(len, prices.offers.values()))} offers of {len(prices.offers)} models are good", err=True)
+    if prices.findings:
+        raise typer.Exit(1)
+
+
+@commands.command("import")
+def import_file(
+    file: Path, *, out: Annotated[Path, typer.Option(help="Where the result is written.")], catalog: _File = None
+) -> None:
+    """Merge an overlay into a compiled catalog, and write the result."""
+    profiles = read_overlay(file)
+    merged = _open(catalog, None).with_profiles(profiles)
+    _write(out, merged.pack())
+    typer.echo(f"{len(profiles)} profiles merged; {len(merged)} models in {out}", err=True)
+
+
+@commands.command()
+def refresh(
+    *,
+    prices: Annotated[Path | None, typer.Option(help="A litellm price map; default: the installed litellm's.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the compiled catalog is written.")] = SHIPPED,
+    catalog: _File = None,
+) -> None:
+    """Renew offers and list prices from litellm's price map; everything else stays as it is."""
+    from .refresh import refreshed  # noqa: PLC0415 - the other commands need no price map
+
+    known = _open(catalog, None)
+    told = read_price_map(prices)
+    profiles, offers = refreshed(known, told)
+    changed = sum(p.id in known and known[p.id].price != p.price for p in profiles)
+    _write(out, known.pack(profiles, offers=offers))
+    for finding in told.findings:
+        typer.echo(f"left out: {finding}", err=True)
+    typer.echo(f"{changed} list prices changed, {len(profiles) - len(known)} models new; written to {out}", err=True)
+
+
+def _open(path: Path | None, overlays: list[Path] | None) -> Catalog:
+    known = Catalog.load(path)
+    for overlay in overlays or ():
+        known = known.with_profiles(read_overlay(overlay))
+    return known
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as exc:
+        problem = f"cannot be written ({exc.strerror}); choose another place with --out"
+        raise ImportFailedError(source=str(path), problem=problem) from exc
+
+
+def _print(table: "Table") -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console()
+    (console if console.is_terminal else Console(width=_PAGE_WIDTH)).print(table)
+
+
+def _iso_date(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as exc:
+        raise typer.BadParameter("must be a date like 2025-06-30", param_hint="--released-after") from exc
+
+
+def _at_most(value: float | Decimal | None, limit: float | None) -> bool:
+    return limit is None or (value is not None and value <= limit)
+
+
+def _unknown_last(value: float | Decimal | None) -> tuple[bool, float | Decimal]:
+    return value is None, 0.0 if value is None else value
+
+
+_ORDERS: Mapping[str, Callable[[ModelProfile], Any]] = {
+    "id": lambda p: p.id,
+    "ability": lambda p: _unknown_last(-p.ability["general"].mean if "general" in p.ability else None),
+    "price": lambda p: _unknown_last(p.price.output_usd_per_mtok if p.price else None),
+    "released": lambda p: _unknown_last(-p.released.toordinal() if p.released else None),
+    "params": lambda p: _unknown_last(p.params_total_b),
+    "context": lambda p: _unknown_last(-p.context_tokens if p.context_tokens else None),
+}

@@ -1,0 +1,134 @@
+"""Models as tables on a terminal and as plain JSON: how facts are shown, in one place."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from rich.table import Table
+
+from .offer import Offer
+from .price import Price
+from .profile import Ability, ModelProfile
+
+__all__ = ["comparison", "fact_sheet", "facts", "model_list", "offer_facts", "offer_list"]
+
+_NAMES = tuple(f.name for f in fields(ModelProfile) if f.name not in {"id", "provenance"})
+
+
+def facts(profile: ModelProfile) -> dict[str, Any]:
+    """Every known fact of a model, ready for JSON; unknown ones are left out."""
+    told = {name: _plain(getattr(profile, name)) for name in _NAMES}
+    return {"id": profile.id} | {name: value for name, value in told.items() if value not in (None, [], {})}
+
+
+def offer_facts(offer: Offer) -> dict[str, Any]:
+    """Every known fact of an offer, ready for JSON."""
+    told = {f.name: _plain(getattr(offer, f.name)) for f in fields(Offer)}
+    return {name: value for name, value in told.items() if value not in (None, [], {}, "")}
+
+
+def model_list(profiles: Sequence[ModelProfile]) -> Table:
+    """One line per model."""
+    table = _table("model", "ability", "in $/M", "out $/M", "context", "params B", "released", "license", "can")
+    for column in table.columns[1:6]:
+        column.justify = "right"
+    for profile in profiles:
+        price = profile.price
+        general = profile.ability.get("general")
+        table.add_row(
+            profile.id,
+            f"{general.mean:+.2f}±{general.se:.2f}" if general else "?",
+            f"{price.input_usd_per_mtok.normalize():f}" if price else "?",
+            f"{price.output_usd_per_mtok.normalize():f}" if price else "?",
+            _short(profile.context_tokens),
+            f"{profile.params_total_b:g}" if profile.params_total_b else "?",
+            str(profile.released or "?"),
+            profile.license or ("open" if profile.open_weights else "?"),
+            " ".join(sorted(profile.capabilities - {"streaming"})),
+        )
+    return table
+
+
+def fact_sheet(profile: ModelProfile) -> Table:
+    """Every known fact of a model with its source."""
+    table = _table("fact", "value", "source", title=profile.id)
+    for name in _NAMES:
+        if value := _shown(getattr(profile, name)):
+            source = profile.provenance.get(name)
+            told = f"{source.source} ({source.trust.name.lower()})" if source else ""
+            table.add_row(name, value, told + (f", {source.recorded}" if source and source.recorded else ""))
+    return table
+
+
+def offer_list(offers: Sequence[Offer]) -> Table:
+    """What providers ask for one model, the cheapest output first."""
+    table = _table("provider", "their name", "in $/M", "out $/M", "cached $/M", "context", "retires", title="Offers")
+    for offer in sorted(offers, key=lambda o: (o.price is None, o.price and o.price.output_usd_per_mtok, o.provider)):
+        price = offer.price
+        cached = price.cached_input_usd_per_mtok if price else None
+        table.add_row(
+            offer.provider,
+            offer.model_name,
+            f"{price.input_usd_per_mtok:f}" if price else "?",
+            f"{price.output_usd_per_mtok:f}" if price else "?",
+            "?" if cached is None else f"{cached:f}",
+            _short(offer.context_tokens),
+            str(offer.retires or ""),
+        )
+    return table
+
+
+def comparison(profiles: Sequence[ModelProfile]) -> Table:
+    """Models side by side, one fact a line; facts that nobody knows are left out."""
+    table = _table("fact", *(profile.id for profile in profiles))
+    for name in _NAMES:
+        values = [_shown(getattr(profile, name)) for profile in profiles]
+        if any(values):
+            table.add_row(name, *(value or "?" for value in values))
+    return table
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(title=title, box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _short(tokens: int | None) -> str:
+    if tokens is None:
+        return "?"
+    return f"{tokens / 1e6:g}M" if tokens % 100_000 == 0 and tokens >= 1_000_000 else f"{tokens / 1000:.0f}k"
+
+
+def _shown(value: object) -> str:
+    """A fact as a person reads it; empty where there is nothing to show."""
+    if value is None or value in ((), frozenset(), ""):
+        return ""
+    if isinstance(value, Price):
+        rates = {name.removesuffix("_usd_per_mtok"): getattr(value, name) for name in Price.__slots__}
+        return ", ".join(f"{name} ${rate.normalize():f}/M" for name, rate in rates.items() if rate is not None)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{axis} {a.mean:+.2f}±{a.se:.2f} ({a.n_benchmarks})" for axis, a in sorted(value.items()))
+    if isinstance(value, frozenset | tuple):
+        return ", ".join(sorted(value))
+    return (
+        "yes" if value is True else "no" if value is False else f"{value:,}" if isinstance(value, int) else str(value)
+    )
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, frozenset | tuple):
+        return sorted(value)
+    if isinstance(value, Price | Ability):
+        told = {name: _plain(getattr(value, name)) for name in value.__slots__}
+        return {name: rate for name, rate in told.items() if rate is not None}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value

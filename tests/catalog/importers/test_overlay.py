@@ -1,0 +1,88 @@
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from catalog import Catalog, ImportFailedError, InvalidOverlayError, ParetoGateError, Trust
+from catalog.importers.overlay import read_overlay
+
+TOML = """
+[models."acme/our-tune"]
+params_total_b = 8
+released = 2026-05-01
+capabilities = ["streaming", "tools"]
+price = {input_usd_per_mtok = 0.1, output_usd_per_mtok = 0.4}
+"""
+YAML = """
+models:
+  acme/our-tune:
+    params_total_b: 8
+    released: 2026-05-01
+    capabilities: [streaming, tools]
+    price: {input_usd_per_mtok: 0.1, output_usd_per_mtok: 0.4}
+"""
+
+
+def written(tmp_path: Path, text: str, name: str = "overlay.toml") -> Path:
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(("text", "name"), [(TOML, "overlay.toml"), (YAML, "overlay.yaml")])
+def test_an_overlay_in_either_language_states_a_profile(tmp_path: Path, text: str, name: str) -> None:
+    (profile,) = read_overlay(written(tmp_path, text, name))
+    assert (profile.id, profile.params_total_b, profile.released) == ("acme/our-tune", 8.0, date(2026, 5, 1))
+    assert profile.price is not None
+    assert profile.price.input_usd_per_mtok == Decimal("0.1")
+    assert profile.provenance["price"].trust is Trust.OPERATOR
+
+
+def test_what_an_operator_states_stands_above_the_shipped_catalog(tmp_path: Path) -> None:
+    path = written(tmp_path, '[models."openai/gpt-4o-mini"]\ncontext_tokens = 1000\n')
+    profile = Catalog.load().with_profiles(read_overlay(path))["openai/gpt-4o-mini"]
+    assert profile.context_tokens == 1000
+    assert profile.price is not None  # the rest stays
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("[modles]\n", "modles"),
+        ('[models."a/b"]\nparams = 8\n', "models.a/b.params"),
+        ('[models."a/b"]\nparams_total_b = "eight"\n', "models.a/b.params_total_b"),
+        ('[models."a/b"]\nparams_total_b = -8\n', "models.a/b"),
+        ('[models."a/b"]\nopen_weights = 1\n', "models.a/b.open_weights"),
+        ('[models."a/b"]\nreleased = "soon"\n', "models.a/b.released"),
+        ('[models."a/b"]\nprice = {input_usd_per_mtok = 1}\n', "models.a/b.price"),
+        ('[models."a/b"]\nprice = {input_usd_per_mtok = -1, output_usd_per_mtok = 1}\n', "models.a/b.price"),
+        ('[models."a/b"]\ncapabilities = ["telepathy"]\n', "models.a/b"),
+        ("[models.nobody]\nparams_total_b = 1\n", "models.nobody"),
+        ("models = 3\n", "models"),
+        ("not toml at all", "(file)"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named_with_its_file(tmp_path: Path, text: str, field: str) -> None:
+    with pytest.raises(InvalidOverlayError) as refused:
+        read_overlay(written(tmp_path, text))
+    assert refused.value.field == field
+    assert "overlay.toml" in str(refused.value)
+
+
+def test_an_absent_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ImportFailedError, match=r"nowhere\.toml"):
+        read_overlay(tmp_path / "nowhere.toml")
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=200), name=st.sampled_from(["fuzz.toml", "fuzz.yaml"]))
+def test_no_content_whatever_is_a_crash(tmp_path: Path, content: bytes, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    try:
+        read_overlay(path)
+    except ParetoGateError as exc:
+        assert name in str(exc)

@@ -1,0 +1,81 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from catalog import Catalog, InvalidOverlayError, UnknownModelError
+from catalog.cli import commands
+
+RUN = CliRunner()
+
+
+def test_listing_filters_and_sorts() -> None:
+    result = RUN.invoke(commands, ["list", "openai/gpt-4o*", "--sort", "price", "--json"])
+    assert result.exit_code == 0
+    models = json.loads(result.stdout)
+    assert models[0]["id"] == "openai/gpt-4o-mini"  # the cheapest of them
+    assert all(model["id"].startswith("openai/gpt-4o") for model in models)
+
+
+def test_a_filter_on_an_unknown_fact_is_not_passed() -> None:
+    result = RUN.invoke(commands, ["list", "openai/*", "--max-params-b", "1000", "--json"])
+    assert all("params_total_b" in model for model in json.loads(result.stdout))
+
+
+def test_a_table_goes_to_stdout_and_talk_to_stderr() -> None:
+    result = RUN.invoke(commands, ["list", "gpt-4o-mini"])
+    assert "openai/gpt-4o-mini" in result.stdout
+    assert "found" in result.stderr
+    assert "found" not in result.stdout
+
+
+def test_show_tells_every_fact_with_its_source() -> None:
+    result = RUN.invoke(commands, ["show", "gpt-4o-mini"])
+    assert result.exit_code == 0
+    assert "litellm price map" in result.stdout
+    told = json.loads(RUN.invoke(commands, ["show", "gpt-4o-mini", "--json"]).stdout)
+    assert told["price"]["input_usd_per_mtok"] == 0.15
+    assert "litellm" in told["sources"]["price"]
+    assert told["offers"]
+
+
+def test_models_are_compared_side_by_side() -> None:
+    result = RUN.invoke(commands, ["compare", "gpt-5", "claude-sonnet-4.5"])
+    assert "anthropic/claude-sonnet-4.5" in result.stdout
+    assert "released" in result.stdout
+
+
+def test_an_unknown_model_is_our_own_error() -> None:
+    assert isinstance(RUN.invoke(commands, ["show", "nosuchmodel"]).exception, UnknownModelError)
+
+
+@pytest.mark.parametrize("args", [["list", "--sort", "beauty"], ["list", "--released-after", "soon"], ["show"]])
+def test_misuse_exits_with_two(args: list[str]) -> None:
+    assert RUN.invoke(commands, args).exit_code == 2
+
+
+def test_a_file_of_facts_is_checked(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text('[models."a/b"]\nparams_total_b = 8\n')
+    bad.write_text('[models."a/b"]\nsize = 8\n')
+    assert RUN.invoke(commands, ["validate", str(good)]).stdout == "a/b: 1 facts\n"
+    assert isinstance(RUN.invoke(commands, ["validate", str(bad)]).exception, InvalidOverlayError)
+
+
+def test_a_price_map_with_a_bad_entry_fails_its_check_and_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps({"gpt-x": {"mode": "chat", "litellm_provider": "openai", "input_cost_per_token": "x"}}))
+    result = RUN.invoke(commands, ["validate", str(path)])
+    assert result.exit_code == 1
+    assert "prices.json: gpt-x: input_cost_per_token" in result.stdout
+
+
+def test_an_imported_file_becomes_part_of_a_catalog(tmp_path: Path) -> None:
+    facts, out = tmp_path / "facts.toml", tmp_path / "catalog.json"
+    facts.write_text('[models."acme/ours"]\nparams_total_b = 8\n')
+    assert RUN.invoke(commands, ["import", str(facts), "--out", str(out)]).exit_code == 0
+    known = Catalog.load(out)
+    assert known["acme/ours"].params_total_b == 8.0
+    assert len(known) == len(Catalog.load()) + 1
+    assert known.routing_id("routellm", "gpt-4-1106-preview") == "openai/gpt-4-1106-preview"
