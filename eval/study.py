@@ -67,6 +67,10 @@ def run_study(
         folds = Folds.by_group(table, n_folds=study.n_folds, seed=study.seed)
         split = f"{study.n_folds}-fold by question"
     else:
+        # A model without any outcome on the training side of a fold cannot be learned there.
+        folds = Folds.by_benchmark(table, leave_out=study.leave_out)
+        learnable = [table.take(train).tried.any(axis=0) for train, _ in folds]
+        table = table.only(np.all(learnable, axis=0))
         folds = Folds.by_benchmark(table, leave_out=study.leave_out)
         split = f"benchmark left out: {study.leave_out}"
     if isinstance(contenders[0], FittedContender):

@@ -1,7 +1,7 @@
 """Outcomes as matrices beside a pool of candidates: what is replayed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -102,6 +102,24 @@ class ReplayTable:
         """Models that answered nearly all prompts, shape (n_models,); all of them where none did."""
         covers = self.tried.mean(axis=0) >= _SINGLE_MODEL_COVERAGE
         return covers if covers.any() else np.ones_like(covers)
+
+    def only(self, models: Bools) -> "ReplayTable":
+        """Some of the models (n_models,), and the prompts that at least one of them was tried on.
+
+        Raises:
+            InvalidReplayError: fewer than two models are left.
+        """
+        index = np.flatnonzero(models)
+        if len(index) < 2:
+            raise InvalidReplayError(f"{self.name}: {len(index)} models are left to choose from; a router needs two")
+        part = replace(
+            self,
+            pool=self.pool.select([int(i) for i in index]),
+            models=tuple(self.models[i] for i in index),
+            score=self.score[:, index],
+            cost_usd=self.cost_usd[:, index],
+        )
+        return part.take(part.tried.any(axis=1))
 
     def take(self, rows: Bools | Ints) -> "ReplayTable":
         """Some of the prompts, the same pool."""

@@ -76,6 +76,20 @@ def test_an_unknown_benchmark_fails_with_the_choices(tmp_path: Path) -> None:
     assert "one benchmark only" in err
 
 
+def test_a_model_that_answered_the_left_out_benchmark_alone_is_no_candidate_for_it(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": f"{word} {kind} {i}", "benchmark": kind, "model": model, "score": float(i % 2), "cost_usd": 0.1}
+        for kind, models in (("maths", ("a", "b")), ("poem", ("a", "b", "poet")))
+        for i, word in enumerate(("rose", "prime", "moon", "sum", "verse") * 6)
+        for model in models
+    ]
+    pl.DataFrame(rows).write_csv(tmp_path / "mine.csv")
+    code, out, err = run(str(tmp_path / "mine.csv"), "--leave-out", "poem", "--json")
+    assert code == 0, err
+    [found] = json.loads(out)
+    assert (found["n_prompts"], found["n_models"]) == (30, 2)
+
+
 def test_misuse_exits_with_two(tmp_path: Path) -> None:
     assert run()[0] == 2
     journal = written(tmp_path, decision("1", "a/large", 1.0))

@@ -49,3 +49,11 @@ def test_some_of_the_prompts_keep_their_pool() -> None:
     part = table.take(np.array([False, True]))
     assert part.prompt == ("q",)
     assert part.pool is table.pool
+
+
+def test_some_of_the_models_keep_the_prompts_that_any_of_them_was_tried_on() -> None:
+    table = table_of([("p", "a", 1.0, 0.2), ("p", "b", 0.0, 0.1), ("p", "c", 0.5, 0.3), ("q", "a", 0.0, 0.2)])
+    part = table.only(np.array([False, True, True]))
+    assert (part.models, part.prompt, part.pool.ids) == (("b", "c"), ("p",), ("mine/b", "mine/c"))
+    with pytest.raises(InvalidReplayError, match="needs two"):
+        table.only(np.array([True, False, False]))
