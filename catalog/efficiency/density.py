@@ -38,7 +38,7 @@ class DensityLaw:
 
     def loss(self, params: float) -> float:
         """Loss of a reference model with so many parameters."""
-        return self.a * params**-self.alpha + self._data_loss
+        return self.a * math.pow(params, -self.alpha) + self._data_loss
 
     def score(self, params: float) -> float:
         """Score of a reference model with so many parameters."""
@@ -68,9 +68,9 @@ class DensityLaw:
 
     @property
     def _data_loss(self) -> float:
-        return self.b * self.tokens**-self.beta
+        return self.b * math.pow(self.tokens, -self.beta)
 
 
 def size_needed_now(params: float, *, age_days: float) -> float:
     """The size at which the best models of today do what a model of this size and age did, by the law's slope."""
-    return params * 2.0 ** (-age_days / DOUBLING_DAYS)
+    return params * math.pow(2.0, -age_days / DOUBLING_DAYS)

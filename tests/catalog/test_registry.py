@@ -38,7 +38,7 @@ def test_a_bare_name_of_two_models_is_refused_and_both_are_named() -> None:
 
 
 def test_an_unknown_name_suggests_a_close_one() -> None:
-    with pytest.raises(UnknownModelError, match="did you mean acme/two-3.5"):
+    with pytest.raises(UnknownModelError, match=r"did you mean acme/two-3\.5"):
         SMALL.resolve("two-3.6")
 
 

@@ -15,7 +15,7 @@ from catalog.efficiency.idealized_runtime import A100_USD_PER_HOUR, DAVINCI, Run
 )
 def test_davinci_takes_what_the_authors_code_says(prompt: int, output: int, seconds: float) -> None:
     told = DAVINCI.runtime_s(prompt_tokens=prompt, output_tokens=output, reference=True)
-    assert told == pytest.approx(seconds, abs=5e-6)
+    assert told == pytest.approx(seconds, abs=6e-6)
 
 
 def test_a_call_of_davinci_costs_two_and_a_half_cents_of_eight_a100() -> None:
