@@ -1,0 +1,69 @@
+"""Reasoning that is bound to who wrote it: it may go back to its author, and to nobody else.
+
+Anthropic signs its thinking and refuses a conversation that carries any other, with an error no retry cures
+(BerriAI/litellm#32140). Other models do not sign; what they thought is sealed here with their maker's name, so that a
+later turn knows whose it is.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+__all__ = ["author_of", "seal", "sealed_blocks", "thinking_for"]
+
+_SEAL = "pg1."
+_SIGNER = "anthropic"  # the one maker whose signatures travel in clients' histories
+_MAX_SEAL_CHARS = 4 << 20
+
+Block = dict[str, Any]  # {"type": "thinking", "thinking", "signature"} or {"type": "redacted_thinking", "data"}
+
+
+def seal(author: str, blocks: Sequence[Mapping[str, object]] = ()) -> str:
+    """A mark that names the maker of a model, and carries blocks where the protocol has no other place for them."""
+    told: dict[str, object] = {"author": author}
+    if blocks:
+        told["blocks"] = list(blocks)
+    return _SEAL + base64.urlsafe_b64encode(orjson.dumps(told)).decode()
+
+
+def author_of(signature: object) -> str | None:
+    """Who wrote what bears this signature; None where nobody can tell."""
+    if not isinstance(signature, str) or not signature:
+        return None
+    if not signature.startswith(_SEAL):
+        return _SIGNER
+    author = _unsealed(signature).get("author")
+    return author if isinstance(author, str) else None
+
+
+def sealed_blocks(mark: object) -> list[Block]:
+    """The blocks that a mark of ours carries; none where it is another's or carries none."""
+    blocks = _unsealed(mark).get("blocks") if isinstance(mark, str) and mark.startswith(_SEAL) else None
+    return [block for block in blocks if isinstance(block, dict)] if isinstance(blocks, list) else []
+
+
+def thinking_for(maker: str, blocks: Sequence[Block]) -> dict[str, object]:
+    """The fields with which a model of this maker gets its own thinking back; empty where it is another's.
+
+    The signer gets its blocks as they were (`thinking_blocks`, as litellm reads them), others plain text
+    (`reasoning_content`, as DeepSeek and vLLM name it).
+    """
+    own = [block for block in blocks if author_of(block.get("signature") or block.get("data")) == maker]
+    if not own:
+        return {}
+    if maker == _SIGNER:
+        return {"thinking_blocks": own}
+    return {"reasoning_content": "".join(str(block.get("thinking", "")) for block in own)}
+
+
+def _unsealed(mark: str) -> dict[str, Any]:
+    if len(mark) > _MAX_SEAL_CHARS:
+        return {}
+    try:
+        told = orjson.loads(base64.urlsafe_b64decode(mark.removeprefix(_SEAL)))
+    except (ValueError, binascii.Error):  # orjson's complaint is a ValueError too
+        return {}
+    return told if isinstance(told, dict) else {}

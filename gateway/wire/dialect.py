@@ -1,0 +1,64 @@
+"""What a door needs of a protocol other than chat: requests in, answers, streams and errors out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.errors import ErrorReply
+
+from .answer import ChatAnswer
+from .body import ChatRequest
+
+__all__ = ["Answering", "Dialect", "StreamTranslation"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """Who answers whom, as far as an answer must say it."""
+
+    request: ChatRequest
+    model_id: str  # the catalog's name of the model that answers
+    maker: str
+    created_s: int  # since the epoch
+    fallback_id: str  # the answer's id where the backend gave none
+
+
+class StreamTranslation(Protocol):
+    """One answer, told in the client's protocol while it passes."""
+
+    def take(self, data: bytes) -> bytes:
+        """What the client gets for these chat events: whole ones, as `ChatStream` passes them on."""
+        ...
+
+    def error(self, reply: ErrorReply, *, request_id: str) -> bytes:
+        """The in-band error after which nothing comes."""
+        ...
+
+
+class Dialect(Protocol):
+    """A protocol."""
+
+    @property
+    def door(self) -> str:
+        """Its name in metrics."""
+        ...
+
+    def read(self, raw: bytes) -> ChatRequest:
+        """What the client wants.
+
+        Raises:
+            InvalidRequestError: naming the field that is wrong or has no translation.
+        """
+        ...
+
+    def answer(self, answer: ChatAnswer, answering: Answering, routing: Mapping[str, object] | None) -> bytes:
+        """A whole answer, with the explanation where the caller asked for one."""
+        ...
+
+    def stream(self, answering: Answering) -> StreamTranslation:
+        """How a streamed answer is told."""
+        ...
+
+    def error(self, reply: ErrorReply, *, request_id: str) -> Mapping[str, object]:
+        """The body of a refusal."""
+        ...

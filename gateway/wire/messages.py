@@ -1,0 +1,172 @@
+"""Anthropic's Messages, told as a chat request.
+
+What chat has no word for is refused, with the field and the remedy. Four things are no loss and are let go: marks for a
+prompt cache where the backend has none of Anthropic's kind, citations within earlier answers, thinking that another
+model would not accept (see `bound`), and a thinking budget where the model does not think.
+
+Source of the shapes: Anthropic's API reference, Messages.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from .body import read_chat, read_object
+from .fields import boolean_at, list_at, nothing_else, object_at, refuse, text_at
+from .messages_history import HINTS, chat_messages, marked, system_messages
+from .translated import TranslatedRequest
+
+__all__ = ["read_messages"]
+
+
+_TRANSLATED = frozenset(
+    {
+        "max_tokens",
+        "messages",
+        "metadata",
+        "output_config",
+        "output_format",
+        "service_tier",
+        "stop_sequences",
+        "stream",
+        "system",
+        "thinking",
+        "tool_choice",
+        "tools",
+    }
+)
+_REMOTE = {  # what only Anthropic's own servers can do
+    "container": "leave it out: code runs at Anthropic only",
+    "mcp_servers": "connect to the servers yourself and declare their tools",
+    "inference_geo": "say routing.require.regions instead",
+    "speed": "say routing.policy fast instead",
+}
+_SERVICE_TIERS = {"auto": "auto", "standard_only": "default"}
+_EFFORTS = {"low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "xhigh"}
+
+
+def read_messages(raw: bytes, *, counting: bool = False) -> TranslatedRequest:
+    """The chat request that a Messages request means.
+
+    Args:
+        raw: the client's body.
+        counting: for `count_tokens`, which needs no `max_tokens`.
+
+    Raises:
+        InvalidRequestError: naming the field.
+    """
+    told = read_object(raw)
+    body: dict[str, Any] = {key: value for key, value in told.items() if key not in _TRANSLATED and value is not None}
+    for key, remedy in _REMOTE.items():
+        if told.get(key) is not None:
+            refuse(key, f"cannot be translated for other models; {remedy}")
+    if "context_management" in body:
+        _check_context_management(body.pop("context_management"))
+    body["messages"] = system_messages(told.get("system")) + chat_messages(told.get("messages"))
+    body |= _limits(told, counting=counting) | _tools(told) | _wishes(told)
+    if body.get("stream"):
+        body["stream_options"] = {"include_usage": True}
+    checked = read_chat(orjson.dumps(body))
+    return TranslatedRequest(
+        raw=raw, body=checked.body, model=checked.model, stream=checked.stream, wants_usage=True, told=told
+    )
+
+
+def _limits(told: Mapping[str, Any], *, counting: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    most = told.get("max_tokens")
+    if most is None and not counting:
+        refuse("max_tokens", "is required: the most tokens the answer may have")
+    if most is not None:
+        if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+            refuse("max_tokens", "must be a whole number of at least 1")
+        found["max_completion_tokens"] = most
+    if stops := list_at(told.get("stop_sequences"), "stop_sequences"):
+        found["stop"] = [text_at(stop, f"stop_sequences[{i}]") for i, stop in enumerate(stops)]
+    if told.get("stream") is not None:
+        found["stream"] = boolean_at(told["stream"], "stream")
+    return found
+
+
+def _wishes(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Thinking, effort, the answer's form, the caller's name, the tier."""
+    found: dict[str, Any] = {}
+    if told.get("thinking") is not None:
+        thinking = object_at(told["thinking"], "thinking")
+        if thinking.get("type") not in {"enabled", "disabled", "adaptive"}:
+            refuse("thinking.type", "must be enabled, adaptive or disabled")
+        if thinking["type"] != "disabled":
+            found["thinking"] = thinking
+    config = object_at(told.get("output_config") or {}, "output_config")
+    nothing_else(config, "output_config", {"effort", "format"}, remedy="leave it out")
+    if config.get("effort") is not None:
+        effort = text_at(config["effort"], "output_config.effort")
+        found["reasoning_effort"] = _EFFORTS.get(effort) or refuse(
+            "output_config.effort", f"must be one of {', '.join(_EFFORTS)}"
+        )
+    for where, form in (("output_config.format", config.get("format")), ("output_format", told.get("output_format"))):
+        if form is not None:
+            found["response_format"] = _response_format(object_at(form, where), where)
+    metadata = object_at(told.get("metadata") or {}, "metadata")
+    nothing_else(metadata, "metadata", {"user_id"}, remedy="only user_id is understood")
+    if metadata.get("user_id") is not None:
+        found["user"] = text_at(metadata["user_id"], "metadata.user_id")
+    if told.get("service_tier") is not None:
+        tier = text_at(told["service_tier"], "service_tier")
+        found["service_tier"] = _SERVICE_TIERS.get(tier) or refuse("service_tier", "must be auto or standard_only")
+        if tier == "auto":
+            del found["service_tier"]  # what every backend does anyway; not all know the word
+    return found
+
+
+def _response_format(form: Mapping[str, Any], where: str) -> dict[str, Any]:
+    if form.get("type") != "json_schema":
+        refuse(f"{where}.type", "must be json_schema")
+    schema = object_at(form.get("schema"), f"{where}.schema")
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+
+
+def _check_context_management(value: object) -> None:
+    """Keeping all thinking is what happens anyway; any other edit would need a server that can do it."""
+    edits = list_at(object_at(value, "context_management").get("edits"), "context_management.edits")
+    for i, edit in enumerate(edits):
+        where = f"context_management.edits[{i}]"
+        wanted = object_at(edit, where)
+        if not (str(wanted.get("type")).startswith("clear_thinking") and wanted.get("keep") == "all"):
+            refuse(where, "cannot be done for other models; edit the conversation yourself and leave this out")
+
+
+def _tools(told: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if tools := list_at(told.get("tools"), "tools"):
+        found["tools"] = [_tool(object_at(tool, f"tools[{i}]"), f"tools[{i}]") for i, tool in enumerate(tools)]
+    if told.get("tool_choice") is None:
+        return found
+    choice = object_at(told["tool_choice"], "tool_choice")
+    kind = choice.get("type")
+    if kind == "tool":
+        name = text_at(choice.get("name"), "tool_choice.name")
+        found["tool_choice"] = {"type": "function", "function": {"name": name}}
+    elif kind in {"auto", "any", "none"}:
+        found["tool_choice"] = "required" if kind == "any" else kind
+    else:
+        refuse("tool_choice.type", "must be auto, any, tool or none")
+    if choice.get("disable_parallel_tool_use") is not None:
+        single = boolean_at(choice["disable_parallel_tool_use"], "tool_choice.disable_parallel_tool_use")
+        found["parallel_tool_calls"] = not single
+    return found
+
+
+def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
+    if tool.get("type") not in {None, "custom"}:
+        refuse(f"{where}.type", f"{tool['type']} runs at Anthropic only; declare a tool of your own by input_schema")
+    known = {*HINTS, "name", "description", "input_schema", "strict", "eager_input_streaming"}
+    nothing_else(tool, where, known, remedy="leave it out")
+    function: dict[str, Any] = {"name": text_at(tool.get("name"), f"{where}.name")}
+    if tool.get("description") is not None:
+        function["description"] = text_at(tool["description"], f"{where}.description")
+    function["parameters"] = object_at(tool.get("input_schema"), f"{where}.input_schema")
+    if tool.get("strict") is not None:
+        function["strict"] = boolean_at(tool["strict"], f"{where}.strict")
+    return marked({"type": "function", "function": function}, tool)

@@ -1,0 +1,275 @@
+"""OpenAI's Responses, told as a chat request.
+
+What chat has no word for is refused, with the field and the remedy; nothing is stored here, so what refers to a stored
+response is refused too. Three things are no loss and are let go: whether to store, whether to pad a stream, and whether
+to summarise reasoning; the Response says what was made of them. Encrypted reasoning of another provider means nothing
+to anybody else and stays behind (see `bound`).
+
+Source of the shapes: OpenAI's API reference, Responses.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from .body import read_chat, read_object
+from .bound import sealed_blocks
+from .fields import list_at, nothing_else, object_at, refuse, text_at
+from .translated import TranslatedRequest
+
+__all__ = ["read_responses"]
+
+_TRANSLATED = frozenset(
+    {
+        "include",
+        "input",
+        "instructions",
+        "max_output_tokens",
+        "metadata",
+        "reasoning",
+        "store",
+        "stream_options",
+        "text",
+        "tool_choice",
+        "tools",
+        "top_logprobs",
+        "truncation",
+    }
+)
+_REMOTE = {  # what only a server that keeps responses, or runs tools, can do
+    "background": "leave it out and wait for the answer",
+    "conversation": "nothing is stored here; send the whole conversation in input",
+    "max_tool_calls": "no tools run here; count the calls yourself",
+    "previous_response_id": "nothing is stored here; send the whole conversation in input",
+    "prompt": "nothing is stored here; send the prompt itself in input",
+}
+_INCLUDED = frozenset({"reasoning.encrypted_content", "message.output_text.logprobs"})
+_TEXTS = frozenset({"input_text", "output_text", "text"})
+
+
+def read_responses(raw: bytes) -> TranslatedRequest:
+    """The chat request that a Responses request means.
+
+    Raises:
+        InvalidRequestError: naming the field.
+    """
+    told = read_object(raw)
+    for key, remedy in _REMOTE.items():
+        if told.get(key) not in (None, False):
+            refuse(key, f"is not available here; {remedy}")
+    known = {key: value for key, value in told.items() if key not in _TRANSLATED and value is not None}
+    body: dict[str, Any] = {key: value for key, value in known.items() if key not in _REMOTE}
+    body["messages"] = _instructions(told.get("instructions")) + _messages(told.get("input"))
+    body |= _limits(told) | _form(told) | _tools(told) | _included(told)
+    if body.get("stream"):
+        body["stream_options"] = {"include_usage": True}
+    checked = read_chat(orjson.dumps(body))
+    return TranslatedRequest(
+        raw=raw, body=checked.body, model=checked.model, stream=checked.stream, wants_usage=True, told=told
+    )
+
+
+def _limits(told: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    most = told.get("max_output_tokens")
+    if most is not None:
+        if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+            refuse("max_output_tokens", "must be a whole number of at least 1")
+        found["max_completion_tokens"] = most
+    if told.get("truncation") not in {None, "disabled"}:
+        refuse("truncation", "must be disabled: nothing is cut out of a conversation here; shorten the input yourself")
+    return found
+
+
+def _form(told: Mapping[str, Any]) -> dict[str, Any]:
+    """How the answer shall look, and how hard to think about it."""
+    found: dict[str, Any] = {}
+    text = object_at(told.get("text") or {}, "text")
+    nothing_else(text, "text", {"format", "verbosity"}, remedy="leave it out")
+    if text.get("verbosity") is not None:
+        found["verbosity"] = text_at(text["verbosity"], "text.verbosity")
+    form = object_at(text.get("format") or {"type": "text"}, "text.format")
+    match form.get("type"):
+        case "text":
+            pass
+        case "json_object":
+            found["response_format"] = {"type": "json_object"}
+        case "json_schema":
+            object_at(form.get("schema"), "text.format.schema")
+            schema = {key: value for key, value in form.items() if key != "type" and value is not None}
+            found["response_format"] = {"type": "json_schema", "json_schema": schema}
+        case kind:
+            refuse("text.format.type", f"{kind} cannot be translated; choose text, json_object or json_schema")
+    reasoning = object_at(told.get("reasoning") or {}, "reasoning")
+    nothing_else(reasoning, "reasoning", {"effort", "summary", "generate_summary"}, remedy="leave it out")
+    if reasoning.get("effort") is not None:
+        found["reasoning_effort"] = text_at(reasoning["effort"], "reasoning.effort")
+    return found
+
+
+def _included(told: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for i, name in enumerate(list_at(told.get("include"), "include")):
+        if name not in _INCLUDED:
+            refuse(f"include[{i}]", f"there is no {name} here; choose from {', '.join(sorted(_INCLUDED))}")
+        if name == "message.output_text.logprobs":
+            found["logprobs"] = True
+    if told.get("top_logprobs") is not None:
+        found |= {"logprobs": True, "top_logprobs": told["top_logprobs"]}
+    return found
+
+
+def _tools(told: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if tools := list_at(told.get("tools"), "tools"):
+        found["tools"] = [_tool(object_at(tool, f"tools[{i}]"), f"tools[{i}]") for i, tool in enumerate(tools)]
+    choice = told.get("tool_choice")
+    if isinstance(choice, str):
+        found["tool_choice"] = choice
+    elif choice is not None:
+        found["tool_choice"] = _tool_choice(object_at(choice, "tool_choice"))
+    return found
+
+
+def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
+    if tool.get("type") != "function":
+        refuse(f"{where}.type", f"{tool.get('type')} runs at its provider only; declare a tool of type function")
+    nothing_else(tool, where, {"type", "name", "description", "parameters", "strict"}, remedy="leave it out")
+    function = {"name": text_at(tool.get("name"), f"{where}.name")}
+    function |= {k: tool[k] for k in ("description", "parameters", "strict") if tool.get(k) is not None}
+    return {"type": "function", "function": function}
+
+
+def _tool_choice(choice: Mapping[str, Any]) -> dict[str, Any]:
+    match choice.get("type"):
+        case "function":
+            name = text_at(choice.get("name"), "tool_choice.name")
+            return {"type": "function", "function": {"name": name}}
+        case "allowed_tools":
+            tools = [object_at(t, "tool_choice.tools") for t in list_at(choice.get("tools"), "tool_choice.tools")]
+            named = [
+                {"type": "function", "function": {"name": text_at(t.get("name"), "tool_choice.tools.name")}}
+                for t in tools
+            ]
+            allowed = {"mode": choice.get("mode", "auto"), "tools": named}
+            return {"type": "allowed_tools", "allowed_tools": allowed}
+        case kind:
+            return refuse("tool_choice.type", f"{kind} cannot be translated; choose auto, none, required or a function")
+
+
+def _instructions(instructions: object) -> list[dict[str, Any]]:
+    if instructions is None or instructions == "":
+        return []
+    return [{"role": "developer", "content": text_at(instructions, "instructions")}]
+
+
+def _messages(given: object) -> list[dict[str, Any]]:
+    if isinstance(given, str) and given:
+        return [{"role": "user", "content": given}]
+    if not isinstance(given, list) or not given:
+        refuse("input", "must be a text or a list with at least one item")
+    turns = _Turns()
+    for i, item in enumerate(given):
+        turns.add(object_at(item, f"input[{i}]"), f"input[{i}]")
+    return turns.messages
+
+
+class _Turns:
+    """Items one by one; what one turn of the assistant did becomes one message, as chat wants it."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+
+    def add(self, item: Mapping[str, Any], where: str) -> None:
+        """One more item."""
+        match item.get("type", "message"):
+            case "message":
+                self._message(item, where)
+            case "function_call":
+                self._assistant().setdefault("tool_calls", []).append(_call(item, where))
+            case "function_call_output":
+                call_id = text_at(item.get("call_id"), f"{where}.call_id")
+                result, pictures = _output(item.get("output"), f"{where}.output")
+                self.messages.append({"role": "tool", "tool_call_id": call_id, "content": result})
+                if pictures:
+                    shown = {"type": "text", "text": f"Shown by the tool call {call_id}:"}
+                    self.messages.append({"role": "user", "content": [shown, *pictures]})
+            case "reasoning":
+                if blocks := sealed_blocks(item.get("encrypted_content")):
+                    self._assistant(fresh=True).setdefault("thinking_blocks", []).extend(blocks)
+            case "item_reference":
+                refuse(where, "nothing is stored here; send the item itself")
+            case kind:
+                refuse(f"{where}.type", f"{kind} cannot be translated; send messages, function calls and their outputs")
+
+    def _message(self, item: Mapping[str, Any], where: str) -> None:
+        role = item.get("role")
+        known = {"type", "role", "content", "id", "status", "phase"}
+        nothing_else(item, where, known, remedy="leave it out")
+        if role not in {"user", "assistant", "system", "developer"}:
+            refuse(f"{where}.role", "must be user, assistant, system or developer")
+        content, where = item.get("content"), f"{where}.content"
+        if not isinstance(content, str):
+            parts = [
+                _part(object_at(p, f"{where}[{n}]"), f"{where}[{n}]") for n, p in enumerate(list_at(content, where))
+            ]
+            content = parts[0]["text"] if len(parts) == 1 and parts[0]["type"] == "text" else parts or ""
+        if role == "assistant":
+            message = self._assistant(fresh=True)
+            if message["content"] is not None:  # the turn goes on: a message of chat has one text
+                message = self._assistant(always=True)
+            message["content"] = content
+        else:
+            self.messages.append({"role": role, "content": content})
+
+    def _assistant(self, *, fresh: bool = False, always: bool = False) -> dict[str, Any]:
+        """The assistant's message that this item belongs to. A text or a thought after calls begins a new one."""
+        last = self.messages[-1] if self.messages else {}
+        if always or last.get("role") != "assistant" or (fresh and "tool_calls" in last):
+            last = {"role": "assistant", "content": None}
+            self.messages.append(last)
+        return last
+
+
+def _call(item: Mapping[str, Any], where: str) -> dict[str, Any]:
+    function = {
+        "name": text_at(item.get("name"), f"{where}.name"),
+        "arguments": text_at(item.get("arguments"), f"{where}.arguments"),
+    }
+    return {"id": text_at(item.get("call_id"), f"{where}.call_id"), "type": "function", "function": function}
+
+
+def _output(output: object, where: str) -> tuple[str, list[dict[str, Any]]]:
+    """What a tool returned: its text, and what chat lets only users send."""
+    if isinstance(output, str):
+        return output, []
+    parts = [_part(object_at(p, f"{where}[{n}]"), f"{where}[{n}]") for n, p in enumerate(list_at(output, where))]
+    return "\n".join(p["text"] for p in parts if p["type"] == "text"), [p for p in parts if p["type"] != "text"]
+
+
+def _part(part: Mapping[str, Any], where: str) -> dict[str, Any]:
+    kind = part.get("type")
+    if kind in _TEXTS:
+        return {"type": "text", "text": text_at(part.get("text"), f"{where}.text")}
+    match kind:
+        case "refusal":
+            return {"type": "refusal", "refusal": text_at(part.get("refusal"), f"{where}.refusal")}
+        case "input_image":
+            if part.get("image_url") is None:
+                refuse(f"{where}.file_id", "no files are stored here; send the image itself as a data URL in image_url")
+            image = {"url": text_at(part["image_url"], f"{where}.image_url")}
+            if part.get("detail") is not None:
+                image["detail"] = text_at(part["detail"], f"{where}.detail")
+            return {"type": "image_url", "image_url": image}
+        case "input_file":
+            if part.get("file_data") is None:
+                refuse(where, "no files are stored or fetched here; send the file itself in file_data")
+            file = {"file_data": text_at(part["file_data"], f"{where}.file_data")}
+            if part.get("filename") is not None:
+                file["filename"] = text_at(part["filename"], f"{where}.filename")
+            return {"type": "file", "file": file}
+        case "input_audio":
+            return {"type": "input_audio", "input_audio": object_at(part.get("input_audio"), f"{where}.input_audio")}
+        case _:
+            return refuse(f"{where}.type", f"{kind} cannot be translated; send input_text, input_image or input_file")

@@ -1,0 +1,102 @@
+"""A chat request that was told in another protocol, and how it is fitted to whoever is asked.
+
+The translation keeps what only some backends understand (`thinking`, `cache_control`, signed reasoning, the `developer`
+role); each attempt then leaves in what its backend takes and takes out the rest.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from catalog import PoolEntry
+
+from .body import ChatRequest
+from .bound import thinking_for
+
+__all__ = ["TranslatedRequest", "fitted"]
+
+_EFFORT_TOKENS = (("low", 2_048), ("medium", 8_192))  # a thinking budget up to this is that effort, above it "high"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslatedRequest(ChatRequest):
+    """`told` is the client's own body; `body` what it means in chat."""
+
+    told: dict[str, Any]
+
+    def for_backend(
+        self,
+        model_name: str,
+        *,
+        without: Collection[str] = (),
+        replacing: Mapping[str, object] | None = None,
+        recipient: PoolEntry | None = None,
+    ) -> bytes:
+        """The bytes that a backend gets; see `ChatRequest.for_backend`."""
+        body = {key: value for key, value in self.body.items() if key not in without}
+        body.update(replacing or {})
+        body["model"] = model_name
+        return orjson.dumps(fitted(body, recipient))
+
+
+def fitted(body: Mapping[str, Any], recipient: PoolEntry | None) -> dict[str, Any]:
+    """The body as this candidate takes it; None stands for a plain OpenAI-compatible server."""
+    maker = recipient.profile.owner if recipient is not None else ""
+    provider = recipient.backend.provider if recipient is not None and recipient.backend is not None else ""
+    fit = dict(body)
+    if provider != "openai" and "max_completion_tokens" in fit:
+        fit["max_tokens"] = fit.pop("max_completion_tokens")
+    messages = [m for message in body["messages"] if (m := _fitted_message(message, maker, provider)) is not None]
+    if "tools" in fit and maker != "anthropic":
+        fit["tools"] = [_uncached(tool) for tool in fit["tools"]]
+    thinking = fit.pop("thinking", None)
+    if thinking is not None and maker == "anthropic" and _may_think(messages):
+        fit["thinking"] = thinking
+    elif thinking is not None and recipient is not None and "reasoning" in recipient.profile.capabilities:
+        fit.setdefault("reasoning_effort", _effort(thinking))
+    fit["messages"] = messages
+    return fit
+
+
+def _fitted_message(message: Mapping[str, Any], maker: str, provider: str) -> dict[str, Any] | None:
+    """One message; None where nothing is left of it but thoughts that this model may not see."""
+    fit = dict(message)
+    if fit.get("role") == "developer" and provider != "openai":
+        fit["role"] = "system"
+    if blocks := fit.pop("thinking_blocks", None):
+        fit |= thinking_for(maker, blocks)
+        if fit.keys() == {"role", "content"} and fit["content"] is None:
+            return None
+    content = fit.get("content")
+    if maker != "anthropic":
+        fit.pop("cache_control", None)
+    if isinstance(content, list) and maker != "anthropic":
+        parts = [_uncached(part) for part in content]
+        plain = len(parts) == 1 and parts[0].keys() == {"type", "text"}
+        fit["content"] = parts[0]["text"] if plain else parts
+    return fit
+
+
+def _uncached(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Marks for a provider's prompt cache are hints: they mean nothing elsewhere, and some servers refuse them."""
+    return {key: value for key, value in part.items() if key != "cache_control"}
+
+
+def _may_think(messages: Sequence[Mapping[str, Any]]) -> bool:
+    """A turn of tool calls that was begun without signed thinking cannot be continued with it."""
+    for message in reversed(messages):
+        if message.get("role") == "assistant":
+            return not message.get("tool_calls") or bool(message.get("thinking_blocks"))
+        if message.get("role") != "tool":
+            return True
+    return True
+
+
+def _effort(thinking: Mapping[str, Any]) -> str:
+    """How hard to think, from a budget of tokens; without one, the usual amount."""
+    budget = thinking.get("budget_tokens")
+    if not isinstance(budget, int):
+        return "medium"
+    return next((effort for effort, most in _EFFORT_TOKENS if budget <= most), "high")

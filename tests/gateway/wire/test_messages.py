@@ -1,0 +1,186 @@
+"""Anthropic's Messages as chat requests. Pains this answers: BerriAI/litellm#32140, maximhq/bifrost#1354 and #2978."""
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import InvalidRequestError
+from gateway.wire.messages import read_messages
+from gateway.wire.translated import TranslatedRequest
+
+HI = {"role": "user", "content": "hi"}
+CACHED = {"type": "ephemeral"}
+PIXEL = {"type": "base64", "media_type": "image/png", "data": "AAAA"}
+
+
+def read(**told: Any) -> TranslatedRequest:
+    return read_messages(orjson.dumps({"model": "auto", "max_tokens": 100, "messages": [HI], **told}))
+
+
+def turn(role: str, *blocks: dict[str, Any]) -> dict[str, Any]:
+    return {"role": role, "content": list(blocks)}
+
+
+def text(words: str, **more: Any) -> dict[str, Any]:
+    return {"type": "text", "text": words, **more}
+
+
+def test_the_simplest_request_is_the_simplest_chat() -> None:
+    assert read(system="Be brief.", temperature=0.5, top_p=0.9, top_k=40).body == {
+        "model": "auto",
+        "messages": [{"role": "system", "content": "Be brief."}, HI],
+        "max_completion_tokens": 100,
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "top_k": 40,
+    }
+
+
+def test_what_only_says_how_to_route_comes_along() -> None:
+    body = read(routing={"policy": "cheap"}, max_cost=0.01).body
+    assert (body["routing"], body["max_cost"]) == ({"policy": "cheap"}, 0.01)
+
+
+def test_a_stream_asks_for_its_token_counts() -> None:
+    request = read(stream=True)
+    assert request.stream
+    assert request.wants_usage
+    assert request.body["stream_options"] == {"include_usage": True}
+
+
+def test_a_round_of_tools_becomes_calls_and_their_results_in_chats_order() -> None:
+    call = {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Oslo"}}
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": [text("rain"), text("4 degrees")]}
+    body = read(messages=[HI, turn("assistant", text("Let me look."), call), turn("user", text("Well?"), result)]).body
+    assert body["messages"][1:] == [
+        {
+            "role": "assistant",
+            "content": "Let me look.",
+            "tool_calls": [
+                {"id": "toolu_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Oslo"}'}}
+            ],
+        },
+        {"role": "tool", "tool_call_id": "toolu_1", "content": "rain\n4 degrees"},
+        {"role": "user", "content": "Well?"},
+    ]
+
+
+def test_a_failed_tool_is_said_to_have_failed() -> None:
+    result = {"type": "tool_result", "tool_use_id": "t", "content": "no such city", "is_error": True}
+    assert read(messages=[turn("user", result)]).body["messages"][0]["content"] == "The tool failed:\nno such city"
+
+
+def test_a_picture_that_a_tool_shows_is_shown_by_the_user() -> None:
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "image", "source": PIXEL}]}
+    tool, user = read(messages=[turn("user", result)]).body["messages"]
+    assert tool == {"role": "tool", "tool_call_id": "t", "content": ""}
+    assert user["content"] == [
+        text("Shown by the tool call t:"),
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+    ]
+
+
+def test_pictures_and_documents_come_along() -> None:
+    blocks = (
+        {"type": "image", "source": {"type": "url", "url": "https://example.org/cat.png"}},
+        {"type": "document", "title": "Notes", "source": {"type": "text", "media_type": "text/plain", "data": "abc"}},
+        {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBE"}},
+    )
+    assert read(messages=[turn("user", *blocks)]).body["messages"][0]["content"] == [
+        {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}},
+        text("Notes\n\nabc"),
+        {"type": "file", "file": {"filename": "document.pdf", "file_data": "data:application/pdf;base64,JVBE"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ({"type": "auto"}, {"tool_choice": "auto"}),
+        ({"type": "any"}, {"tool_choice": "required"}),
+        ({"type": "none"}, {"tool_choice": "none"}),
+        ({"type": "tool", "name": "f"}, {"tool_choice": {"type": "function", "function": {"name": "f"}}}),
+        (
+            {"type": "auto", "disable_parallel_tool_use": True},
+            {"tool_choice": "auto", "parallel_tool_calls": False},
+        ),
+    ],
+)
+def test_the_choice_of_tools_keeps_its_meaning(said: dict[str, Any], meant: dict[str, Any]) -> None:
+    schema = {"type": "object", "properties": {"x": {"type": "integer"}}}
+    body = read(tools=[{"name": "f", "description": "d", "input_schema": schema}], tool_choice=said).body
+    assert body["tools"] == [{"type": "function", "function": {"name": "f", "description": "d", "parameters": schema}}]
+    assert meant.items() <= body.items()
+
+
+def test_the_other_wishes_have_words_in_chat_too() -> None:
+    body = read(
+        stop_sequences=["END"],
+        metadata={"user_id": "u1"},
+        service_tier="standard_only",
+        output_config={"effort": "max", "format": {"type": "json_schema", "schema": {"type": "object"}}},
+    ).body
+    assert (body["stop"], body["user"], body["service_tier"]) == (["END"], "u1", "default")
+    assert body["reasoning_effort"] == "xhigh"
+    assert body["response_format"]["json_schema"] == {"name": "answer", "schema": {"type": "object"}, "strict": True}
+
+
+def test_a_client_that_keeps_all_thinking_asks_for_nothing_special() -> None:
+    keep = {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}
+    assert "context_management" not in read(context_management=keep).body
+
+
+@pytest.mark.parametrize(
+    ("told", "param"),
+    [
+        ({"max_tokens": None}, "max_tokens"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "system", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "user", "content": 3}]}, "messages[0].content"),
+        ({"messages": [turn("user", {"type": "search_result"})]}, "messages[0].content[0].type"),
+        ({"messages": [turn("assistant", {"type": "server_tool_use"})]}, "messages[0].content[0].type"),
+        ({"messages": [turn("user", text("a", colour="red"))]}, "messages[0].content[0].colour"),
+        (
+            {"messages": [turn("user", {"type": "image", "source": {"type": "file", "file_id": "f"}})]},
+            "messages[0].content[0].source.type",
+        ),
+        ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "tools[0].type"),
+        ({"tools": [{"name": "f"}]}, "tools[0].input_schema"),
+        ({"tool_choice": {"type": "some"}}, "tool_choice.type"),
+        ({"thinking": {"type": "sometimes"}}, "thinking.type"),
+        ({"mcp_servers": [{"url": "x"}]}, "mcp_servers"),
+        ({"container": "c"}, "container"),
+        ({"context_management": {"edits": [{"type": "clear_tool_uses"}]}}, "context_management.edits[0]"),
+        ({"metadata": {"team": "x"}}, "metadata.team"),
+        ({"service_tier": "gold"}, "service_tier"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"stream": "yes"}, "stream"),
+    ],
+)
+def test_what_has_no_translation_is_refused_by_name(told: dict[str, Any], param: str) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        read(**told)
+    assert refused.value.param == param
+    assert str(refused.value).startswith(param)
+
+
+words = st.text(min_size=1).filter(lambda s: "\x00" not in s)
+scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | words
+inputs = st.dictionaries(words, st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(words, inner)))
+
+
+@given(said=words, name=words, arguments=inputs, result=words)
+def test_nothing_of_a_conversation_is_lost(said: str, name: str, arguments: dict[str, Any], result: str) -> None:
+    history = [
+        turn("user", text(said)),
+        turn("assistant", {"type": "tool_use", "id": "t", "name": name, "input": arguments}),
+        turn("user", {"type": "tool_result", "tool_use_id": "t", "content": result}),
+    ]
+    user, assistant, tool = orjson.loads(read(messages=history).for_backend("m"))["messages"]
+    call = assistant["tool_calls"][0]["function"]
+    assert (user["content"], call["name"], tool["content"]) == (said, name, result)
+    assert orjson.loads(call["arguments"]) == arguments
