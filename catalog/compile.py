@@ -89,13 +89,16 @@ class Compilation:
     routing: Mapping[str, Mapping[str, str]]
 
 
-def compile_catalog(data: Path, *, prices: PriceMap, curated: Iterable[ModelProfile] = ()) -> Compilation:
+def compile_catalog(
+    data: Path, *, prices: PriceMap, curated: Iterable[ModelProfile] = (), exclude: Sequence[str] = ()
+) -> Compilation:
     """Join every source into one catalog.
 
     Args:
         data: the folder of the tables.
         prices: litellm's price map.
         curated: profiles stated by hand, above every table.
+        exclude: patterns of benchmarks that abilities must not have seen, for whoever predicts these.
 
     Raises:
         ImportFailedError: a table is absent.
@@ -107,7 +110,8 @@ def compile_catalog(data: Path, *, prices: PriceMap, curated: Iterable[ModelProf
     joined = _joined(rows, same)
     scores = read_scores(data)
     abilities = estimate_abilities(
-        [replace(score, model=same.get(score.model, score.model)) for score in scores], exclude=ABILITY_LEFT_OUT
+        [replace(score, model=same.get(score.model, score.model)) for score in scores],
+        exclude=(*ABILITY_LEFT_OUT, *exclude),
     )
     siblings = _siblings(data)
     for row in routing_rows:
@@ -164,10 +168,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder with catalog/ and routing/")
     parser.add_argument("--prices", type=Path, help="a litellm price map; default: the installed litellm's")
     parser.add_argument("--out", type=Path, default=SHIPPED, help=f"default: {SHIPPED.name} inside the package")
+    parser.add_argument("--exclude", nargs="*", default=[], help="patterns of benchmarks that abilities must not see")
     args = parser.parse_args(argv)
     try:
         prices = read_price_map(args.prices)
-        built = compile_catalog(args.data, prices=prices, curated=_curated())
+        built = compile_catalog(args.data, prices=prices, curated=_curated(), exclude=args.exclude)
     except ParetoGateError as exc:
         sys.stderr.write(f"error: {exc}\n")
         return 1
