@@ -66,12 +66,12 @@ def _fit(paths: list[Path], data: Path, seed: int) -> "QualityModel":
     from .features import Features  # noqa: PLC0415
     from .outcomes import Outcomes  # noqa: PLC0415
     from .quality.cold_start import AbilityPrior  # noqa: PLC0415
-    from .recipe import SHIPPED_DATASETS, fit_quality_model, library_versions, shipped_outcomes  # noqa: PLC0415
+    from .recipe import SHIPPED_DATASETS, fit_quality_model, library_versions, shipped_outcomes, single_threaded  # noqa: PLC0415
 
     catalog = Catalog.load()
     table = Outcomes.read(paths) if paths else shipped_outcomes(data)
     trained_on: object = [str(path) for path in paths] if paths else SHIPPED_DATASETS
-    with _Bar() as progress:
+    with single_threaded(), _Bar() as progress:
         return fit_quality_model(
             table,
             Features(StaticEncoder.load()),

@@ -1,7 +1,9 @@
 """How a quality model is made from outcomes and profiles: the one that is shipped, and anyone's own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -30,6 +32,7 @@ __all__ = [
     "fit_quality_model",
     "library_versions",
     "shipped_outcomes",
+    "single_threaded",
 ]
 
 Progress = Callable[[str, int, int], None]  # (what, done, of)
@@ -64,6 +67,18 @@ def shipped_outcomes(data: Path) -> Outcomes:
     return Outcomes(table=kept)
 
 
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Sums in one order, so that one core and many give the same bytes."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    for name in ("scipy.linalg", "sklearn.linear_model"):  # the limit binds only what is loaded when it is set
+        import_module(name)
+    with threadpool_limits(limits=1):
+        yield
+
+
+@single_threaded()
 def fit_quality_model(
     outcomes: Outcomes,
     features: FeatureExtractor,
@@ -88,9 +103,6 @@ def fit_quality_model(
     Raises:
         InvalidOutcomesError: there are too few prompts to hold some out.
     """
-    # comes with scikit-learn, needed only to fit
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415
-
     tell = progress or _silent
     profiles: dict[str, ModelProfile] = {}
 
@@ -104,14 +116,13 @@ def fit_quality_model(
     )
     side = _ModelSide.of([profiles[m] for m in training.models], prior)
     training = replace(training, profile_features=side.standard)
-    with threadpool_limits(limits=1):  # sums in one order: the same bytes on one core and on many
-        tell("judging on held-out prompts", 0, 2)
-        judged = _judge(training, seed)
-        tell("fitting on all prompts", 1, 2)
-        fitted = _factorization(training, seed).fit(training)
-        _rescale(fitted, judged.platt)
-        heads = _heads(fitted, training)
-        tell("fitting on all prompts", 2, 2)
+    tell("judging on held-out prompts", 0, 2)
+    judged = _judge(training, seed)
+    tell("fitting on all prompts", 1, 2)
+    fitted = _factorization(training, seed).fit(training)
+    _rescale(fitted, judged.platt)
+    heads = _heads(fitted, training)
+    tell("fitting on all prompts", 2, 2)
     sample = spread_over_domains(training.domain, min(_N_SAMPLE, len(training.features)), np.random.default_rng(seed))
     return QualityModel.from_fit(
         fitted,
