@@ -45,6 +45,7 @@ class PointSummary:
     gain: float  # score less the best single model's, on the same prompts
     gain_interval: Interval  # 95 %
     best_identified: float  # share of prompts whose chosen model is (one of) the best
+    best_identified_decisive: float  # the same, without the prompts on which all models tie
     best_identified_strict: float  # among the prompts with one best model
     cheapest_right: float  # RouterArena's optimal selection
     arena: float  # RouterArena's score of accuracy and cost
@@ -147,6 +148,7 @@ def _point(name: str, choices: Choices, best: Choices, table: ReplayTable, boots
         gain=float(score.mean() - best_score.mean()),
         gain_interval=bootstrap.of_difference(score, best_score),
         best_identified=optimal_model_identification(table.score, choices.chosen),
+        best_identified_decisive=optimal_model_identification(table.score, choices.chosen, ties="decisive"),
         best_identified_strict=optimal_model_identification(table.score, choices.chosen, ties="strict"),
         cheapest_right=right.selection,
         arena=arena_score(accuracy=float(score.mean()), usd_per_1k=float(cost.mean()) * 1_000),
@@ -215,12 +217,19 @@ def _curve(  # noqa: PLR0917  # private, and named at its one call
         gain_at_best_single_cost=bootstrap.of_statistic(columns, at_best_cost),
         equal_quality_cost=equal_quality(means),
         equal_quality_interval=bootstrap.of_statistic(columns, equal_quality),
-        aiq=aiq_paper(share, mean_score, min_cost=0.0, max_cost=max_cost / float(means[-1])),
+        aiq=_aiq(share, mean_score, max_share=max_cost / float(means[-1])),
         audc=_or_nan(partial(area_under_deferral_curve, share, mean_score)),
         hypervolume=hypervolume(share, mean_score, max_cost=max_cost / float(means[-1])),
         calibration_error=None if run is None else _calibration(run, table),
         decide_us=None if run is None else run.decide_us,
     )
+
+
+def _aiq(share: Floats, score: Floats, *, max_share: float) -> float:
+    """NaN where every model costs the same: there is no range of costs to average over."""
+    if share.min() >= max_share * (1 - 1e-9):
+        return float("nan")
+    return aiq_paper(share, score, min_cost=0.0, max_cost=max_share)
 
 
 def _calibration(run: Run, table: ReplayTable) -> float:

@@ -12,7 +12,7 @@ from catalog import Floats
 
 __all__ = ["Ties", "optimal_model_identification"]
 
-Ties = Literal["lenient", "strict"]
+Ties = Literal["lenient", "decisive", "strict"]
 
 
 def optimal_model_identification(score: Floats, chosen: npt.NDArray[np.int_], *, ties: Ties = "lenient") -> float:
@@ -21,7 +21,8 @@ def optimal_model_identification(score: Floats, chosen: npt.NDArray[np.int_], *,
     Args:
         score: (n_prompts, n_models), NaN where a model was not tried.
         chosen: (n_prompts,) positions of the chosen models.
-        ties: `lenient` counts any of the tied best as a hit; `strict` leaves prompts out whose best is not unique.
+        ties: `lenient` counts any of the tied best as a hit; `decisive` too, but leaves prompts out on which all
+            tried models tie, since no choice can miss there; `strict` leaves prompts out whose best is not unique.
 
     Returns:
         The share in [0, 1]; NaN where no prompt counts.
@@ -29,5 +30,6 @@ def optimal_model_identification(score: Floats, chosen: npt.NDArray[np.int_], *,
     tried = np.where(np.isnan(score), -np.inf, score)  # (n_prompts, n_models)
     is_best = tried == tried.max(axis=1, keepdims=True)  # (n_prompts, n_models)
     hit = is_best[np.arange(len(chosen)), chosen]  # (n_prompts,)
-    counts = np.ones(len(chosen), dtype=bool) if ties == "lenient" else is_best.sum(axis=1) == 1  # (n_prompts,)
+    n_best, n_tried = is_best.sum(axis=1), (~np.isnan(score)).sum(axis=1)  # (n_prompts,) each
+    counts = {"lenient": n_best > 0, "decisive": n_best < n_tried, "strict": n_best == 1}[ties]  # (n_prompts,)
     return float(hit[counts].mean()) if counts.any() else float("nan")

@@ -11,6 +11,12 @@ def test_any_of_the_tied_best_is_a_hit_when_lenient() -> None:
     assert optimal_model_identification(SCORE, CHOSEN) == 0.75
 
 
+def test_prompts_on_which_all_models_tie_decide_nothing() -> None:
+    score = np.array([[0.0, 0.0, NAN], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    assert optimal_model_identification(score, CHOSEN) == 2 / 4
+    assert optimal_model_identification(score, CHOSEN, ties="decisive") == 1 / 3
+
+
 def test_prompts_with_tied_best_models_do_not_count_when_strict() -> None:
     assert optimal_model_identification(SCORE, CHOSEN, ties="strict") == 2 / 3
 
