@@ -8,10 +8,11 @@ from .policy import Policy
 
 __all__ = ["BALANCED", "PRESETS"]
 
-# On the cost scale (six decades, see goals.py) a weight of 0.12 gives up 0.02 of quality for each tenfold saving: a
-# prompt on which the strong model is expected to score only 0.02 better than one ten times cheaper goes to the cheap
-# one, a prompt on which it scores 0.1 better stays. A little latency decides between equals, such as free local ones.
-BALANCED = Policy(weights=MappingProxyType({"cost": 0.12, "latency": 0.03}))
+# On the cost scale (six decades, see goals.py) a weight of 0.30 gives up 0.05 of quality for each tenfold saving: a
+# prompt on which the strong model is expected to score 0.04 better than one ten times cheaper goes to the cheap one, a
+# prompt on which it scores 0.1 better stays. In replay this is about where the curves bend: most of the saving, and
+# still above the best single model (docs/replay.md). A little latency decides between equals, such as free local ones.
+BALANCED = Policy(weights=MappingProxyType({"cost": 0.30, "latency": 0.03}))
 
 PRESETS = MappingProxyType(
     {
@@ -25,7 +26,7 @@ PRESETS = MappingProxyType(
         "green": Policy(weights=MappingProxyType({"energy": 0.4, "size": 0.2, "cost": 0.03})),
         # A policy of that name must never send a prompt to somebody who keeps it, so half of it is a constraint.
         "private": Policy(
-            weights=MappingProxyType({"security": 0.3, "cost": 0.06, "latency": 0.03}),
+            weights=MappingProxyType({"security": 0.3, "cost": 0.15, "latency": 0.03}),
             require=Constraints(privacy="no_retention"),
         ),
     }

@@ -92,7 +92,7 @@ def test_an_uncertain_forecast_counts_for_less() -> None:
 
 def test_the_callers_weights_go_over_the_policys() -> None:
     preferences = resolve(RoutingOptions(policy="balanced", weights={"size": 1.0, "latency": 0.0}), {})
-    assert dict(preferences.lambdas) == {"cost": 0.12, "size": 1.0}
+    assert dict(preferences.lambdas) == {"cost": 0.3, "size": 1.0}
 
 
 @pytest.mark.parametrize(
