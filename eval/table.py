@@ -119,7 +119,7 @@ class ReplayTable:
             score=self.score[:, index],
             cost_usd=self.cost_usd[:, index],
         )
-        return part.take(part.tried.any(axis=1))
+        return part.take(np.flatnonzero(part.tried.any(axis=1)))
 
     def take(self, rows: Bools | Ints) -> "ReplayTable":
         """Some of the prompts, the same pool."""
