@@ -5,6 +5,7 @@ come and go; a test compares every score with theirs.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -37,6 +38,7 @@ class LexicalIndex:
         self._postings: dict[str, _Postings] = {}
         self._words: list[frozenset[str]] = []  # per slot, to take its counts back on removal
         self._idf_mass: Scores | None = None  # (n_slots * n_fields,) idf of all distinct words there; None when stale
+        self._length_norms: Scores | None = None  # (n_slots * n_fields,); None when stale
 
     def __len__(self) -> int:
         return self._n_alive
@@ -61,7 +63,7 @@ class LexicalIndex:
         self._alive[slot] = True
         self._total_lengths += self._lengths[slot]
         self._n_alive += 1
-        self._idf_mass = None
+        self._idf_mass = self._length_norms = None
         self.n_slots += 1
         return slot
 
@@ -78,37 +80,65 @@ class LexicalIndex:
             if postings.n_documents == 0:
                 del self._postings[word]
         self._words[slot] = frozenset()
-        self._idf_mass = None
+        self._idf_mass = self._length_norms = None
 
     def scores(self, words: Iterable[str]) -> Scores:
         """BM25 of every slot and field for a query's words, shape (n_slots, n_fields)."""
-        return self._sums(words, covering=False)[0]
+        return self._total(self._match(words))
 
     def scores_and_coverage(self, words: Iterable[str]) -> tuple[Scores, Scores]:
         """`scores`, and which share of a field's words the query has, by idf, in [0, 1]; both (n_slots, n_fields)."""
-        scores, matched = self._sums(words, covering=True)
-        return scores, matched / np.maximum(self._masses().reshape(matched.shape), 1e-9)
+        match = self._match(words)
+        return self._total(match), self._coverage(match)
 
-    def _sums(self, words: Iterable[str], *, covering: bool) -> tuple[Scores, Scores]:
-        shape = (self.n_slots, self.n_fields)
-        found = [postings for word in dict.fromkeys(words) if (postings := self._postings.get(word)) is not None]
+    def scores_of_query(self, words: Iterable[str], parts: Sequence[Iterable[str]]) -> tuple[Scores, Scores, Scores]:
+        """`scores_and_coverage`, and the first field's scores for parts of the query, from one look at the index.
+
+        Args:
+            words: of the whole query.
+            parts: the words of each part; words that the whole does not have are passed over.
+
+        Returns:
+            scores (n_slots, n_fields), coverage (n_slots, n_fields), scores of the parts (n_parts, n_slots).
+        """
+        match = self._match(words)
+        first = match.keys % self.n_fields == 0  # (n_postings,)
+        rows = match.keys // self.n_fields  # (n_postings,)
+        of_parts = np.zeros((len(parts), self.n_slots))
+        for number, part in enumerate(parts):
+            said = frozenset(part)
+            chosen = first & np.repeat(
+                np.array([word in said for word in match.words], dtype=bool), match.lengths
+            )  # (n_postings,)
+            of_parts[number] = np.bincount(rows[chosen], weights=match.bm25[chosen], minlength=self.n_slots)
+        return self._total(match), self._coverage(match), of_parts
+
+    def _match(self, words: Iterable[str]) -> "_Match":
+        """The living postings of a query's distinct words, and what each adds to a score."""
+        found = {word: p for word in dict.fromkeys(words) if (p := self._postings.get(word)) is not None}
         if not found:
-            return np.zeros(shape), np.zeros(shape)
-        arrays = [postings.arrays() for postings in found]
+            return _Match(words=(), lengths=_NO_KEYS, keys=_NO_KEYS, idf=_NO_WEIGHTS, bm25=_NO_WEIGHTS)
+        arrays = [postings.arrays() for postings in found.values()]
         keys = np.concatenate([key for key, _ in arrays])  # (n_postings,) slot * n_fields + field
         counts = np.concatenate([count for _, count in arrays])  # (n_postings,)
-        documents = np.array([postings.n_documents for postings in found], dtype=np.float64)  # (n_words,)
-        weight = np.repeat(self._idf(documents), [len(key) for key, _ in arrays])  # (n_postings,)
-        saturated = counts * (self.k1 + 1.0) / (counts + self._norms()[keys])
-        size = self.n_slots * self.n_fields
-        total: Scores = np.bincount(keys, weights=weight * saturated, minlength=size).reshape(shape).astype(np.float64)
-        matched = total
-        if covering:
-            matched = np.bincount(keys, weights=weight, minlength=size).reshape(shape).astype(np.float64)
+        lengths = np.array([len(key) for key, _ in arrays])  # (n_words,)
+        documents = np.array([postings.n_documents for postings in found.values()], dtype=np.float64)  # (n_words,)
+        idf = np.repeat(self._idf(documents), lengths)  # (n_postings,)
         if self._n_alive < self.n_slots:
-            dead = ~self._alive[: self.n_slots]
-            total[dead] = matched[dead] = 0.0
-        return total, matched
+            idf *= self._alive[keys // self.n_fields]
+        bm25 = idf * counts * (self.k1 + 1.0) / (counts + self._norms()[keys])
+        return _Match(words=tuple(found), lengths=lengths, keys=keys, idf=idf, bm25=bm25)
+
+    def _total(self, match: "_Match") -> Scores:
+        return self._by_field(match.keys, match.bm25)
+
+    def _coverage(self, match: "_Match") -> Scores:
+        covered = self._by_field(match.keys, match.idf)
+        return covered / np.maximum(self._masses().reshape(covered.shape), 1e-9)
+
+    def _by_field(self, keys: Ints, weights: Scores) -> Scores:
+        sums = np.bincount(keys, weights=weights, minlength=self.n_slots * self.n_fields)
+        return sums.reshape(self.n_slots, self.n_fields).astype(np.float64)
 
     def _idf(self, n_documents: Scores) -> Scores:
         idf: Scores = np.log1p((self._n_alive - n_documents + 0.5) / (n_documents + 0.5))
@@ -127,9 +157,26 @@ class LexicalIndex:
 
     def _norms(self) -> Scores:
         """k1 * (1 - b + b * length / mean length) of every slot and field, shape (n_slots * n_fields,)."""
-        mean = np.maximum(self._total_lengths / max(self._n_alive, 1), 1e-9)  # (n_fields,)
-        norms: Scores = self.k1 * (1.0 - self.b + self.b * self._lengths[: self.n_slots] / mean)
-        return norms.reshape(-1)
+        if self._length_norms is None:
+            mean = np.maximum(self._total_lengths / max(self._n_alive, 1), 1e-9)  # (n_fields,)
+            norms: Scores = self.k1 * (1.0 - self.b + self.b * self._lengths[: self.n_slots] / mean)
+            self._length_norms = norms.reshape(-1)
+        return self._length_norms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Match:
+    """Postings of a query's words, word after word."""
+
+    words: tuple[str, ...]
+    lengths: Ints  # (n_words,) postings of each
+    keys: Ints  # (n_postings,) slot * n_fields + field
+    idf: Scores  # (n_postings,)
+    bm25: Scores  # (n_postings,)
+
+
+_NO_KEYS: Final = np.zeros(0, dtype=np.int64)
+_NO_WEIGHTS: Final = np.zeros(0)
 
 
 class _Postings:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .candidates import Candidates
 from .co_use import CoUse
 from .listwise import fit_listwise, log_softmax
-from .trees import MAX_LEAVES, TreeEnsemble
+from .trees import TreeEnsemble
 
 __all__ = ["PAST_WEIGHTS", "SecondStage", "StageChoice", "fit_second_stage"]
 
@@ -34,6 +34,9 @@ _N_FOLDS: Final = 4
 _MIN_QUERIES: Final = 40  # fewer do not move the weights
 _MIN_QUERIES_FOR_TREES: Final = 150
 _BLENDS: Final = (0.3, 0.6)
+_N_FORESTS: Final = 3  # each sees other halves of the features; their mean is steadier than any
+_N_ROUNDS: Final = 100
+_N_LEAVES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,17 +159,20 @@ def _grower() -> Grower | None:
         return None
 
     def grow(features: npt.NDArray[np.float32], relevant: Bools) -> TreeEnsemble:
-        model = HistGradientBoostingClassifier(
-            max_iter=150,
-            learning_rate=0.08,
-            max_leaf_nodes=MAX_LEAVES - 1,
-            min_samples_leaf=30,
-            l2_regularization=3.0,
-            max_features=0.5,
-            early_stopping=False,
-            random_state=0,
-        )
-        return TreeEnsemble.from_sklearn(model.fit(features, relevant))
+        models = [
+            HistGradientBoostingClassifier(
+                max_iter=_N_ROUNDS,
+                learning_rate=0.1,
+                max_leaf_nodes=_N_LEAVES,
+                min_samples_leaf=30,
+                l2_regularization=3.0,
+                max_features=0.5,
+                early_stopping=False,
+                random_state=seed,
+            ).fit(features, relevant)
+            for seed in range(_N_FORESTS)
+        ]
+        return TreeEnsemble.from_sklearn(models)
 
     return grow
 

@@ -15,7 +15,6 @@ from .channels.dense import DenseDescriptions
 from .channels.multi_label import MultiLabelHead
 from .channels.neighbours import UsageNeighbours
 from .channels.smoothed import SmoothedTool2Vec
-from .channels.tool2vec import Tool2Vec
 from .channels.word_neighbours import WordNeighbours
 from .co_use import CoUse
 from .evidence import Evidence, QueryBatch
@@ -163,7 +162,7 @@ def channels_for(evidence: Evidence) -> list[Channel]:
     channels: list[Channel] = [Bm25(), DenseDescriptions()]
     if not len(evidence.past):
         return channels
-    channels += [Tool2Vec(), SmoothedTool2Vec(), UsageNeighbours(), WordNeighbours()]
+    channels += [SmoothedTool2Vec(), UsageNeighbours(), WordNeighbours()]
     used = evidence.counts[evidence.counts > 0]
     size = len(evidence.past) * len(evidence.registry)
     if float(used.mean()) >= _MIN_USES_FOR_HEAD and size <= _MAX_HEAD_SIZE:

@@ -1,5 +1,6 @@
 """Boosted trees as arrays, evaluated for all candidates of a request at once, without the library that grew them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,49 +23,62 @@ class TreeEnsemble:
     """
 
     feature: npt.NDArray[np.int64]  # (n_tests, n_trees); unused tests are padding that always passes
-    threshold: npt.NDArray[np.float64]  # (n_tests, n_trees); a test passes where feature <= threshold
+    threshold: npt.NDArray[np.float32]  # (n_tests, n_trees); a test passes where feature <= threshold
     mask: npt.NDArray[np.uint16]  # (n_tests, n_trees); leaves that survive a failed test
-    value: npt.NDArray[np.float64]  # (n_trees, MAX_LEAVES)
+    value: npt.NDArray[np.float64]  # (n_trees, MAX_LEAVES), of the leaves from left to right
     baseline: float
 
-    def predict(self, features: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    def predict(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Raw scores of rows without NaN, shape (n_rows,).
 
         Args:
             features: (n_rows, n_features)
         """
+        scores = np.empty(len(features))
+        for start in range(0, len(features), _CHUNK):
+            scores[start : start + _CHUNK] = self._predict_chunk(features[start : start + _CHUNK])
+        return scores
+
+    def _predict_chunk(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         n_tests, n_trees = self.feature.shape
-        columns = np.ascontiguousarray(features.T)  # (n_features, n_rows)
-        passed = columns[self.feature.reshape(-1)] <= self.threshold.reshape(-1, 1)  # (n_tests * n_trees, n_rows)
-        alive = np.where(passed, _ALL, self.mask.reshape(-1, 1)).reshape(n_tests, n_trees, -1)
-        left = np.bitwise_and.reduce(alive, axis=0)  # (n_trees, n_rows)
-        leaf = _LOWEST_BIT[left]  # (n_trees, n_rows)
-        reached = np.take_along_axis(self.value, leaf, axis=1)  # (n_trees, n_rows)
-        total: npt.NDArray[np.float64] = self.baseline + reached.sum(axis=0)
+        columns = np.ascontiguousarray(features.T, dtype=np.float32)  # (n_features, n_rows)
+        left = np.full((n_trees, columns.shape[1]), _ALL)  # (n_trees, n_rows) leaves not yet ruled out
+        for test in range(n_tests):  # one test of every tree at a time: small arrays stay in the cache
+            failed = columns[self.feature[test]] > self.threshold[test][:, None]  # (n_trees, n_rows)
+            left &= ~(failed * ~self.mask[test][:, None])
+        places = _LOWEST_BIT[left] + np.arange(0, n_trees * MAX_LEAVES, MAX_LEAVES)[:, None]  # (n_trees, n_rows)
+        total: npt.NDArray[np.float64] = self.baseline + self.value.reshape(-1)[places].sum(axis=0)
         return total
 
     @classmethod
-    def from_sklearn(cls, model: Any) -> "TreeEnsemble":  # noqa: ANN401 - scikit-learn ships no types
-        """Take over a fitted binary HistGradientBoostingClassifier: at most 16 leaves a tree, no NaN in its data."""
-        grown = [predictor.nodes for iteration in model._predictors for predictor in iteration]  # noqa: SLF001 - no public way
+    def from_sklearn(cls, models: Sequence[Any]) -> "TreeEnsemble":
+        """The mean of fitted binary HistGradientBoostingClassifiers: at most 16 leaves a tree, no NaN in their data."""
+        grown = [tree.nodes for model in models for iteration in model._predictors for tree in iteration]  # noqa: SLF001 - no public way
         n_tests = max(1, *(int((nodes["is_leaf"] == 0).sum()) for nodes in grown))
         shape = (n_tests, len(grown))
         feature = np.zeros(shape, dtype=np.int64)
-        threshold = np.full(shape, np.inf)
+        threshold = np.full(shape, np.inf, dtype=np.float32)
         mask = np.full(shape, _ALL, dtype=np.uint16)
         value = np.zeros((len(grown), MAX_LEAVES))
         for tree, nodes in enumerate(grown):
             tests, leaves = _flatten(nodes)
-            value[tree, : len(leaves)] = leaves
+            value[tree, : len(leaves)] = np.array(leaves) / len(models)
             for number, (column, limit, ruled_out) in enumerate(tests):
-                feature[number, tree], threshold[number, tree] = column, limit
+                feature[number, tree], threshold[number, tree] = column, _rounded_down(limit)
                 mask[number, tree] = int(_ALL) & ~ruled_out
-        baseline = float(np.asarray(model._baseline_prediction).reshape(-1)[0])  # noqa: SLF001
+        baseline = float(np.mean([np.asarray(model._baseline_prediction).reshape(-1)[0] for model in models]))  # noqa: SLF001
         return cls(feature=feature, threshold=threshold, mask=mask, value=value, baseline=baseline)
 
 
+_CHUNK: Final = 512
 _ALL: Final = np.uint16(0xFFFF)
 _LOWEST_BIT: Final = np.array([((n & -n).bit_length() - 1) % MAX_LEAVES for n in range(1 << 16)], dtype=np.int64)
+
+
+def _rounded_down(limit: float) -> np.float32:
+    """The largest float32 not above a threshold: float32 features fall on the same side of both."""
+    near = np.float32(limit)
+    return np.nextafter(near, np.float32(-np.inf)) if near > limit else near
 
 
 def _flatten(nodes: Any) -> tuple[list[tuple[int, float, int]], list[float]]:  # noqa: ANN401 - a structured array

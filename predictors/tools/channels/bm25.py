@@ -48,15 +48,11 @@ class Bm25:
         """Scores of new requests, shape (n_planes, n_queries, n_tools)."""
         planes = np.zeros((len(self.planes), len(queries), len(self.slots_)), dtype=np.float32)
         for row in range(len(queries)):
-            scores, coverage = self.index_.scores_and_coverage(queries.words[row])
-            fields = scores[self.slots_]  # (n_tools, 4)
-            planes[:4, row] = fields.T
-            planes[4, row] = fields[:, 0]
-            planes[5, row] = coverage[self.slots_, 1]
             clauses = queries.clause_words[queries.starts[row] + 1 : queries.starts[row + 1]]
-            if clauses:
-                best = np.max([self.index_.scores(words)[self.slots_, 0] for words in clauses], axis=0)  # (n_tools,)
-                planes[4, row] = best
+            scores, coverage, of_clauses = self.index_.scores_of_query(queries.words[row], clauses)
+            planes[:4, row] = scores[self.slots_].T
+            planes[4, row] = of_clauses.max(axis=0)[self.slots_] if clauses else planes[0, row]
+            planes[5, row] = coverage[self.slots_, 1]
         return planes
 
     def score_past(self, rows: npt.NDArray[np.int64]) -> Planes:

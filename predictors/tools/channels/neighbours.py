@@ -26,6 +26,7 @@ class UsageNeighbours:
     def learn(self, evidence: Evidence) -> Self:
         """Keep the vectors of past requests."""
         self.evidence_ = evidence
+        self.past_vectors_ = evidence.past.vectors  # (n_past, dim)
         self.tools_of_ = tools_of_requests(evidence)
         return self
 
@@ -39,16 +40,15 @@ class UsageNeighbours:
 
     def score_past(self, rows: npt.NDArray[np.int64]) -> Planes:
         """Scores with each request kept from being its own neighbour, shape (2, n_rows, n_tools)."""
-        return self._votes(self.evidence_.past.vectors[rows], excluded=rows)
+        return self._votes(self.past_vectors_[rows], excluded=rows)
 
     def _votes(self, vectors: npt.NDArray[np.float32], excluded: npt.NDArray[np.int64] | None) -> Planes:
         n_tools = len(self.evidence_.registry)
         planes = np.zeros((2, len(vectors), n_tools), dtype=np.float32)
         if not len(self.evidence_.past):
             return planes
-        past = self.evidence_.past.vectors  # (n_past, dim)
         for start in range(0, len(vectors), _CHUNK):
-            similarity = vectors[start : start + _CHUNK] @ past.T  # (chunk, n_past)
+            similarity = vectors[start : start + _CHUNK] @ self.past_vectors_.T  # (chunk, n_past)
             if excluded is not None:
                 rows = excluded[start : start + _CHUNK]
                 similarity[np.arange(len(rows)), rows] = -np.inf

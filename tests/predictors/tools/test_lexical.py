@@ -74,3 +74,14 @@ def test_removing_documents_leaves_the_scores_of_an_index_that_never_had_them(
 def test_the_index_grows_beyond_its_first_capacity() -> None:
     index = index_of([[f"w{number}"] for number in range(200)])
     assert np.flatnonzero(index.scores(["w150"])[:, 0]).tolist() == [150]
+
+
+def test_parts_of_a_query_are_scored_as_queries_of_their_own() -> None:
+    index = LexicalIndex(n_fields=2)
+    for words in DOCUMENTS:
+        index.add([words, ["city"]])
+    whole = ["city", "euro", "book"]
+    scores, coverage, parts = index.scores_of_query(whole, [["city"], ["euro", "book"]])
+    assert (scores, coverage) == tuple(map(pytest.approx, index.scores_and_coverage(whole)))
+    assert parts[0] == pytest.approx(index.scores(["city"])[:, 0])
+    assert parts[1] == pytest.approx(index.scores(["euro", "book"])[:, 0])

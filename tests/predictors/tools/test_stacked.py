@@ -62,7 +62,7 @@ def test_a_request_alone_and_in_a_batch_ranks_alike() -> None:
     for query, together in zip(usage.queries[:8], batch, strict=True):
         alone = retriever.rank([query], 5)[0]
         assert alone.tool_ids == together.tool_ids
-        assert alone.scores == pytest.approx(together.scores, rel=1e-4)
+        assert alone.scores == pytest.approx(together.scores, abs=0.02)  # a last bit may cross one of 300 thresholds
 
 
 def test_an_empty_registry_has_nothing_to_offer() -> None:
