@@ -1,0 +1,64 @@
+"""The dashboard in a real browser, against a running gateway."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import Gateway, start
+
+pytestmark = pytest.mark.loopback
+
+QUIET = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no Chromium here; Debian: apt-get install chromium")
+    return found
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    state = tmp_path_factory.mktemp("dashboard") / "state"
+    running = start(state, more={"PARETOGATE_EMBEDDED__ENABLED": "off"})
+    yield running
+    running.stop()
+
+
+def seen(browser: str, url: str, profile: Path) -> str:
+    """The page as it stands once its scripts have run."""
+    sandbox = ("--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}")
+    command = [browser, "--headless", *sandbox, *QUIET, "--virtual-time-budget=10000", "--dump-dom", url]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+def test_the_page_draws_the_front_and_says_who_would_answer(browser: str, gateway: Gateway, tmp_path: Path) -> None:
+    page = seen(browser, f"{gateway.url}/dashboard?pool=openai/gpt-4*&policy=best&prompt=Hello", tmp_path)
+    answer = re.search(r'<p id="answer".*?<strong>(openai/gpt-4[^<]*)</strong>', page)
+    assert answer is not None
+    assert page.count('class="dot chosen"') == 1
+    assert page.count("<circle") > 3
+    assert 'class="stair"' in page
+
+
+def test_an_impossible_wish_is_answered_in_words(browser: str, gateway: Gateway, tmp_path: Path) -> None:
+    page = seen(browser, f"{gateway.url}/dashboard?pool=openai/gpt-4*&min_quality=1", tmp_path)
+    assert re.search(r'<p id="answer"[^>]*class="error"[^>]*>no model satisfies every constraint', page)
+
+
+def test_markup_in_a_prompt_stays_text(browser: str, gateway: Gateway, tmp_path: Path) -> None:
+    page = seen(browser, f"{gateway.url}/dashboard?pool=%3Cimg src=x onerror=document.title=1%3E", tmp_path)
+    assert "<img" not in page
+    assert "<title>ParetoGate" in page
