@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -29,21 +29,27 @@ from .errors import ErrorReply, openai_error, reply_to
 from .journal import Journal, SqliteJournal
 from .policies import configured_policies
 from .refinement import MeasuredFileError, apply_measured, read_measured
-from .routes.chat import ChatDoor, DecisionDoor
+from .routes.chat import ChatDialect
+from .routes.completions import CompletionsDialect
 from .routes.dashboard import dashboard_routes
+from .routes.door import Admission, AnswerDoor, DecisionDoor
+from .routes.embeddings import Embedders, EmbeddingsDialect, split_embedders
 from .routes.feedback import feedback_routes
+from .routes.messages import CountTokensDoor, MessagesDialect
 from .routes.models import models_routes
 from .routes.openapi import hot_paths
 from .routes.operations import operations_routes
 from .routes.pools import PoolShelf
+from .routes.responses import ResponsesDialect
 from .serving import Serving, ServingFactory
-from .settings import Settings
+from .settings import ServerSettings, Settings
 from .telemetry import Telemetry
 from .upstreams.health import Health
 from .upstreams.litellm import LiteLLMUpstream
 from .upstreams.openai import OpenAIUpstream
 from .upstreams.protocol import Upstream
 from .wire.asgi import Receive, Scope, Send, send_json
+from .wire.dialect import Dialect
 
 __all__ = ["Parts", "build", "create_app", "serving_factory"]
 
@@ -118,9 +124,11 @@ def serving_factory(settings: Settings, catalog: Catalog) -> ServingFactory:
 def create_app(parts: Parts) -> Asgi:
     """Join the parts."""
     settings = parts.settings
+    backends, serving, embedding = split_embedders(parts.make_serving, parts.backends)
+    parts = replace(parts, backends=backends)
     telemetry, health = Telemetry(), Health(clock=parts.clocks.monotonic)
     dispatcher = Dispatcher(
-        serving=parts.make_serving(parts.backends),
+        serving=serving,
         upstreams={},
         journal=parts.journal,
         telemetry=telemetry,
@@ -144,13 +152,7 @@ def create_app(parts: Parts) -> Asgi:
             metrics=settings.telemetry.metrics,
         )
     )
-    limits = settings.server
-    doors: dict[str, Asgi] = {
-        "/v1/chat/completions": ChatDoor(
-            dispatcher, pools=pools, max_body_bytes=limits.max_body_bytes, max_concurrency=limits.max_concurrency
-        ),
-        "/routing/v1/chat/completions": DecisionDoor(dispatcher, pools=pools, max_body_bytes=limits.max_body_bytes),
-    }
+    doors = _doors(dispatcher, pools, Embedders(embedding), settings.server)
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
         door = doors.get(scope["path"]) if scope["type"] == "http" else None
@@ -162,6 +164,35 @@ def create_app(parts: Parts) -> Asgi:
             await send_json(send, 405, openai_error(_METHOD_NOT_ALLOWED), [(b"allow", b"POST")])
 
     return gateway
+
+
+def _doors(
+    dispatcher: Dispatcher, pools: PoolShelf, embedders: Embedders, limits: ServerSettings
+) -> Mapping[str, Asgi]:
+    """Every hot door, by its path."""
+    most = limits.max_body_bytes
+    admission = Admission(dispatcher.telemetry, max_concurrency=limits.max_concurrency)
+    doors: dict[str, Asgi] = {
+        "/v1/messages/count_tokens": CountTokensDoor(dispatcher, max_body_bytes=most),
+        "/v1/embeddings": AnswerDoor(
+            dispatcher,
+            EmbeddingsDialect(),
+            pools=pools,
+            admission=admission,
+            max_body_bytes=most,
+            serving_for=embedders,
+        ),
+    }
+    dialects: dict[str, Dialect] = {
+        "/v1/chat/completions": ChatDialect(),
+        "/v1/completions": CompletionsDialect(),
+        "/v1/messages": MessagesDialect(),
+        "/v1/responses": ResponsesDialect(),
+    }
+    for path, dialect in dialects.items():
+        doors[path] = AnswerDoor(dispatcher, dialect, pools=pools, admission=admission, max_body_bytes=most)
+        doors[f"/routing{path}"] = DecisionDoor(dispatcher, dialect, pools=pools, max_body_bytes=most)
+    return doors
 
 
 def _framework(parts: Parts, dispatcher: Dispatcher) -> FastAPI:

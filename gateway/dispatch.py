@@ -23,14 +23,21 @@ from router import (
     read_options,
 )
 
-from .errors import AllBackendsFailedError, OverloadedError, UpstreamError, UpstreamProtocolError, UpstreamStatusError
+from .errors import (
+    AllBackendsFailedError,
+    InvalidRequestError,
+    OverloadedError,
+    UpstreamError,
+    UpstreamProtocolError,
+    UpstreamStatusError,
+)
 from .journal.protocol import Journal
 from .serving import Serving
 from .telemetry import Telemetry
 from .upstreams.attempts import AttemptPlan, NextAttempt, RetryBudget
 from .upstreams.health import Health
 from .upstreams.protocol import Upstream, UpstreamCall
-from .wire.answer import ChatAnswer, read_answer
+from .wire.answer import ChatAnswer
 from .wire.body import ChatRequest
 from .wire.stream import ChatStream
 
@@ -179,15 +186,15 @@ class Dispatcher:
             AllBackendsFailedError, OverloadedError.
         """
 
-        async def ask(entry: PoolEntry, backend: Backend) -> ChatAnswer:  # noqa: ARG001 - streams need the entry
-            raw = await self.upstreams[backend.kind].complete(self._upstream_call(call, backend))
+        async def ask(entry: PoolEntry, backend: Backend) -> ChatAnswer:
+            raw = await self.upstreams[backend.kind].complete(self._upstream_call(call, entry, backend))
             call.ttft_s = None
-            return read_answer(raw, backend_id=backend.id)
+            return call.request.read_answer(raw, backend_id=backend.id)
 
         try:
             answer, backend = await self._first_answer(call, ask)
-        except asyncio.CancelledError:
-            self._conclude(call, status="cancelled")
+        except (asyncio.CancelledError, InvalidRequestError) as exc:
+            self._conclude(call, status="rejected" if isinstance(exc, InvalidRequestError) else "cancelled")
             raise
         self.health.end(backend, "answered")
         self._note_model(backend, answer.model_returned)
@@ -217,7 +224,7 @@ class Dispatcher:
                 explain=call.options.explain,
                 late_facts=lambda usage: self.late_facts(call, usage),
             )
-            chunks = self.upstreams[backend.kind].stream(self._upstream_call(call, backend))
+            chunks = self.upstreams[backend.kind].stream(self._upstream_call(call, entry, backend))
             try:
                 held = await _until_started(chunks, reader, backend)
             except BaseException:
@@ -228,8 +235,8 @@ class Dispatcher:
 
         try:
             opened, _ = await self._first_answer(call, ask)
-        except asyncio.CancelledError:
-            self._conclude(call, status="cancelled")
+        except (asyncio.CancelledError, InvalidRequestError) as exc:
+            self._conclude(call, status="rejected" if isinstance(exc, InvalidRequestError) else "cancelled")
             raise
         return opened
 
@@ -383,13 +390,16 @@ class Dispatcher:
             return callable_here
         return [entry for entry in callable_here if entry.profile.id == entries[0].profile.id]
 
-    def _upstream_call(self, call: Call, backend: Backend) -> UpstreamCall:
+    def _upstream_call(self, call: Call, entry: PoolEntry, backend: Backend) -> UpstreamCall:
         reading = call.reading
         replacing = {"messages": reading.messages} if reading.messages is not None else None
         left_s = call.deadline_s - self.clocks.monotonic()
         return UpstreamCall(
             backend=backend,
-            body=call.request.for_backend(backend.model_name, without=reading.consumed, replacing=replacing),
+            body=call.request.for_backend(
+                backend.model_name, without=reading.consumed, replacing=replacing, recipient=entry
+            ),
+            path=call.request.path(entry),
             deadline_s=max(0.001, min(left_s, backend.limits.timeout_s)),
         )
 

@@ -26,6 +26,12 @@ class ChatAnswer:
     tools_called: tuple[str, ...]
     _body: dict[str, Any]
 
+    @property
+    def choices(self) -> list[dict[str, Any]]:
+        """What the model said, in each of its tries."""
+        found: list[dict[str, Any]] = self._body["choices"]
+        return found
+
     def for_client(self, model_id: str, routing: Mapping[str, object] | None = None) -> bytes:
         """The answer with the catalog's name of the model that gave it, and with an explanation where asked for.
 

@@ -11,11 +11,16 @@ from typing import Any
 
 import orjson
 
+from catalog import PoolEntry
 from gateway.errors import InvalidRequestError
+
+from .answer import ChatAnswer, read_answer
+from .bound import portable
 
 __all__ = ["ChatRequest", "read_chat", "read_object"]
 
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+_SIGNED = re.compile(rb'"(?:thinking_blocks|reasoning_details)"')
 _MAX_DEPTH = 100  # as deep as JSON may be nested; tool schemas reach about twenty
 _MAX_INTEGER = 2**53  # beyond it, numbers differ between languages
 
@@ -33,8 +38,25 @@ class ChatRequest:
     stream: bool
     wants_usage: bool  # of a stream, in its last chunk
 
+    def path(self, recipient: PoolEntry) -> str:  # noqa: ARG002 - others depend on it
+        """Where this backend is asked, below its base URL."""
+        return "/chat/completions"
+
+    def read_answer(self, raw: bytes, *, backend_id: str) -> ChatAnswer:
+        """A backend's whole answer.
+
+        Raises:
+            UpstreamProtocolError: it is none.
+        """
+        return read_answer(raw, backend_id=backend_id)
+
     def for_backend(
-        self, model_name: str, *, without: Collection[str] = (), replacing: Mapping[str, object] | None = None
+        self,
+        model_name: str,
+        *,
+        without: Collection[str] = (),
+        replacing: Mapping[str, object] | None = None,
+        recipient: PoolEntry | None = None,
     ) -> bytes:
         """The bytes that a backend gets: its own name of the model, and none of our keys.
 
@@ -42,10 +64,14 @@ class ChatRequest:
             model_name: the name the backend knows the model by.
             without: top-level keys that are ours.
             replacing: top-level values that differ, such as messages without flags.
+            recipient: whose backend it is; reasoning that is bound to another maker stays behind.
 
         Raises:
             InvalidRequestError: the body is nested too deep to be written again.
         """
+        if recipient is not None and _SIGNED.search(self.raw):
+            messages = (replacing or {}).get("messages", self.body["messages"])
+            replacing = {**(replacing or {}), "messages": portable(messages, recipient.profile.owner)}
         include_usage = self.stream and not self.wants_usage
         untouched = not without and not replacing and not (include_usage and "stream_options" in self.body)
         if (

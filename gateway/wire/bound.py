@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["author_of", "seal", "sealed_blocks", "thinking_for"]
+__all__ = ["author_of", "portable", "seal", "sealed_blocks", "thinking_for"]
 
 _SEAL = "pg1."
 _SIGNER = "anthropic"  # the one maker whose signatures travel in clients' histories
@@ -51,12 +51,44 @@ def thinking_for(maker: str, blocks: Sequence[Block]) -> dict[str, object]:
     The signer gets its blocks as they were (`thinking_blocks`, as litellm reads them), others plain text
     (`reasoning_content`, as DeepSeek and vLLM name it).
     """
-    own = [block for block in blocks if author_of(block.get("signature") or block.get("data")) == maker]
+    own = [block for block in blocks if _is_own_block(block, maker)]
     if not own:
         return {}
     if maker == _SIGNER:
         return {"thinking_blocks": own}
     return {"reasoning_content": "".join(str(block.get("thinking", "")) for block in own)}
+
+
+def portable(messages: object, maker: str) -> object:
+    """A chat history without what is bound to other makers than this one; the rest as it was.
+
+    Bound are litellm's `thinking_blocks`, and of OpenRouter's `reasoning_details` those that are signed or encrypted,
+    whose `format` begins with the maker's name.
+    """
+    if not isinstance(messages, list):
+        return messages
+    return [_portable_message(message, maker) if isinstance(message, dict) else message for message in messages]
+
+
+def _portable_message(message: Mapping[str, Any], maker: str) -> dict[str, Any]:
+    kept = dict(message)
+    for field, is_free in (("thinking_blocks", _is_own_block), ("reasoning_details", _is_own_detail)):
+        bound = kept.get(field)
+        if isinstance(bound, list):
+            kept[field] = [item for item in bound if not isinstance(item, dict) or is_free(item, maker)]
+            if not kept[field]:
+                del kept[field]
+    return kept
+
+
+def _is_own_block(block: Mapping[str, Any], maker: str) -> bool:
+    return author_of(block.get("signature") or block.get("data")) == maker
+
+
+def _is_own_detail(detail: Mapping[str, Any], maker: str) -> bool:
+    if not detail.get("signature") and not detail.get("data"):
+        return True
+    return str(detail.get("format") or "").partition("-")[0] == maker
 
 
 def _unsealed(mark: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from gateway.errors import ErrorReply
 
 from .answer import ChatAnswer
 from .body import ChatRequest
+from .stream import ChatStream
 
 __all__ = ["Answering", "Dialect", "StreamTranslation"]
 
@@ -55,8 +56,8 @@ class Dialect(Protocol):
         """A whole answer, with the explanation where the caller asked for one."""
         ...
 
-    def stream(self, answering: Answering) -> StreamTranslation:
-        """How a streamed answer is told."""
+    def stream(self, answering: Answering, reader: ChatStream) -> StreamTranslation:
+        """How a streamed answer is told; `reader` has read what came so far."""
         ...
 
     def error(self, reply: ErrorReply, *, request_id: str) -> Mapping[str, object]:

@@ -8,16 +8,19 @@ Source of the shapes: Anthropic's API reference, Messages.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from .answer import ChatAnswer, read_answer
 from .body import read_chat, read_object
 from .fields import boolean_at, list_at, nothing_else, object_at, refuse, text_at
+from .messages_answer import check_arguments
 from .messages_history import HINTS, chat_messages, marked, system_messages
 from .translated import TranslatedRequest
 
-__all__ = ["read_messages"]
+__all__ = ["MessagesRequest", "read_messages"]
 
 
 _TRANSLATED = frozenset(
@@ -46,7 +49,18 @@ _SERVICE_TIERS = {"auto": "auto", "standard_only": "default"}
 _EFFORTS = {"low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "xhigh"}
 
 
-def read_messages(raw: bytes, *, counting: bool = False) -> TranslatedRequest:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesRequest(TranslatedRequest):
+    """What a client asked of `/v1/messages`."""
+
+    def read_answer(self, raw: bytes, *, backend_id: str) -> ChatAnswer:
+        """A backend's whole answer; see `ChatRequest.read_answer`."""
+        answer = read_answer(raw, backend_id=backend_id)
+        check_arguments(answer, backend_id=backend_id)
+        return answer
+
+
+def read_messages(raw: bytes, *, counting: bool = False) -> MessagesRequest:
     """The chat request that a Messages request means.
 
     Args:
@@ -68,7 +82,7 @@ def read_messages(raw: bytes, *, counting: bool = False) -> TranslatedRequest:
     if body.get("stream"):
         body["stream_options"] = {"include_usage": True}
     checked = read_chat(orjson.dumps(body))
-    return TranslatedRequest(
+    return MessagesRequest(
         raw=raw, body=checked.body, model=checked.model, stream=checked.stream, wants_usage=True, told=told
     )
 

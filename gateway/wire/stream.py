@@ -164,6 +164,7 @@ class ChatStream:
                     self.fault = "reported an error in the stream"
             else:
                 self._open_choices.add(index)
+            self.started = self.started or bool(choice.get("text"))  # a legacy completion's
             delta = choice.get("delta")
             if isinstance(delta, dict):
                 self.started = self.started or any(value for key, value in delta.items() if key != "role")

@@ -1,0 +1,159 @@
+"""The hot doors, in plain ASGI: one that answers and one that only decides, in whatever protocol the client speaks.
+
+In front of the framework rather than inside it: routing, middleware and body models would cost more CPU than the
+decision does (`tests/benchmarks/bench_gateway.py` prints both).
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from itertools import count
+
+import structlog
+
+from catalog import ParetoGateError
+from gateway.dispatch import Dispatcher
+from gateway.errors import OverloadedError, reply_to
+from gateway.serving import Serving
+from gateway.telemetry import Telemetry
+from gateway.wire.asgi import ClientGoneError, Receive, Scope, Send, cancelled_by_disconnect, read_body, read_headers
+from gateway.wire.body import ChatRequest
+from gateway.wire.dialect import Dialect
+
+from .exchange import Exchange
+from .pools import PoolShelf
+
+__all__ = ["Admission", "AnswerDoor", "DecisionDoor", "RequestIds"]
+
+log = structlog.get_logger(__name__)
+
+_SANE_ID = re.compile(r"[\w.:/=+@-]{1,128}")
+
+
+class Admission:
+    """How many requests all doors together have inside at once."""
+
+    def __init__(self, telemetry: Telemetry, *, max_concurrency: int) -> None:
+        self._telemetry, self._max_concurrency = telemetry, max_concurrency
+        self._inside = 0
+
+    def enter(self) -> None:
+        """One more comes in; it must leave, whatever `check` says."""
+        self._inside += 1
+        self._telemetry.in_flight.set(self._inside)
+
+    def check(self) -> None:
+        """Is there a place for it.
+
+        Raises:
+            OverloadedError: there is not.
+        """
+        if self._inside > self._max_concurrency:
+            raise OverloadedError(f"{self._max_concurrency} requests are being answered already; come back")
+
+    def leave(self) -> None:
+        """One has been answered."""
+        self._inside -= 1
+
+
+class RequestIds:
+    """The client's own id where it sent a sane one, else a number that is unique to this process."""
+
+    def __init__(self) -> None:
+        self._prefix, self._count = f"req_{os.urandom(8).hex()}", count(1)
+
+    def __call__(self, headers: Mapping[str, str]) -> str:
+        """The id of a request with these headers."""
+        given = headers.get("x-request-id")
+        if given is not None and _SANE_ID.fullmatch(given):
+            return given
+        return f"{self._prefix}{next(self._count):06x}"
+
+
+class AnswerDoor:
+    """Answers, or says why not."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        dialect: Dialect,
+        *,
+        pools: PoolShelf,
+        admission: Admission,
+        max_body_bytes: int,
+        serving_for: Callable[[ChatRequest], Serving] | None = None,
+    ) -> None:
+        """`serving_for` gives the candidates of a request where they are not those of the dispatcher."""
+        self._dispatcher, self._dialect, self._pools, self._admission = dispatcher, dialect, pools, admission
+        self._max_body_bytes, self._serving_for = max_body_bytes, serving_for
+        self._request_id = RequestIds()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        dispatcher = self._dispatcher
+        started_s = dispatcher.clocks.monotonic()
+        headers = read_headers(scope)
+        exchange = Exchange(send, self._dialect, dispatcher, request_id=self._request_id(headers))
+        self._admission.enter()
+        outcome = "ok"
+        try:
+            self._admission.check()
+            await self._answer(scope, receive, exchange, headers, started_s)
+        except ClientGoneError:
+            outcome = "cancelled"
+        except ParetoGateError as exc:
+            outcome = await exchange.fail(reply_to(exc))
+        except Exception as exc:  # the last line: the client gets an answer, the operator the reason
+            log.exception("request_crashed", request_id=exchange.request_id)
+            outcome = await exchange.fail(reply_to(exc))
+        finally:
+            self._admission.leave()
+            duration_s = dispatcher.clocks.monotonic() - started_s
+            waited_s = exchange.call.waited_s + exchange.relayed_s if exchange.call else 0.0
+            dispatcher.telemetry.request_ended(
+                self._dialect.door, outcome, duration_s=duration_s, overhead_s=max(0.0, duration_s - waited_s)
+            )
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, exchange: Exchange, headers: Mapping[str, str], started_s: float
+    ) -> None:
+        dispatcher = self._dispatcher
+        request = self._dialect.read(await read_body(scope, receive, limit_bytes=self._max_body_bytes))
+        serving = dispatcher.serving if self._serving_for is None else self._serving_for(request)
+        reading = dispatcher.read_wishes(request, headers, serving)
+        if reading.options.route_only:
+            await exchange.send_json(200, await self._pools.decide(request, reading, headers, started_s=started_s))
+            return
+        call = dispatcher.decide(request, headers, started_s=started_s, serving=serving, reading=reading)
+        exchange.call = call
+        async with cancelled_by_disconnect(receive):
+            if request.stream:
+                await exchange.stream(call, await dispatcher.open_stream(call))
+            else:
+                await exchange.answer(call, await dispatcher.complete(call))
+
+
+class DecisionDoor:
+    """Decides and calls nobody."""
+
+    def __init__(self, dispatcher: Dispatcher, dialect: Dialect, *, pools: PoolShelf, max_body_bytes: int) -> None:
+        self._dispatcher, self._dialect, self._pools = dispatcher, dialect, pools
+        self._max_body_bytes = max_body_bytes
+        self._request_id = RequestIds()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        started_s = self._dispatcher.clocks.monotonic()
+        headers = read_headers(scope)
+        exchange = Exchange(send, self._dialect, self._dispatcher, request_id=self._request_id(headers))
+        try:
+            request = self._dialect.read(await read_body(scope, receive, limit_bytes=self._max_body_bytes))
+            reading = self._dispatcher.read_wishes(request, headers, self._dispatcher.serving)
+            await exchange.send_json(200, await self._pools.decide(request, reading, headers, started_s=started_s))
+        except ClientGoneError:
+            return
+        except ParetoGateError as exc:
+            await exchange.fail(reply_to(exc))
+        except Exception as exc:  # as above
+            log.exception("request_crashed", request_id=exchange.request_id)
+            await exchange.fail(reply_to(exc))

@@ -1,0 +1,102 @@
+"""The client's side of one request: what it is told, in its own protocol."""
+
+from collections.abc import Mapping
+from contextlib import aclosing
+
+from gateway.dispatch import Call, Dispatcher, OpenStream
+from gateway.errors import ErrorReply
+from gateway.wire.answer import ChatAnswer
+from gateway.wire.asgi import Headers, Send, send_bytes, send_json
+from gateway.wire.dialect import Answering, Dialect, StreamTranslation
+
+__all__ = ["Exchange"]
+
+
+class Exchange:
+    """Answers one request, wholly or as a stream, or fails it in the only way that is left."""
+
+    def __init__(self, send: Send, dialect: Dialect, dispatcher: Dispatcher, *, request_id: str) -> None:
+        self.request_id = request_id
+        self.call: Call | None = None
+        self.relayed_s = 0.0  # spent passing a stream on: not our overhead
+        self._send, self._dialect, self._dispatcher = send, dialect, dispatcher
+        self._streaming: StreamTranslation | None = None
+
+    async def send_json(self, status: int, value: Mapping[str, object], more: Headers | None = None) -> None:
+        """A whole response."""
+        await send_json(self._send, status, value, [(b"x-request-id", self.request_id.encode()), *(more or [])])
+
+    async def answer(self, call: Call, answer: ChatAnswer) -> None:
+        """A whole answer, with the explanation where it was asked for."""
+        routing = self._dispatcher.late_facts(call, answer.usage) if call.options.explain else None
+        body = self._dialect.answer(answer, self._answering(call), routing)
+        await send_bytes(self._send, 200, body, self._headers())
+
+    async def stream(self, call: Call, opened: OpenStream) -> None:
+        """Everything from the decision's headers to the last byte."""
+        headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers + self._headers()})
+        self._streaming = self._dialect.stream(self._answering(call), opened.reader)
+        take, clock = self._streaming.take, self._dispatcher.clocks.monotonic
+        began_s = clock()
+        async with aclosing(self._dispatcher.relay(call, opened)) as parts:
+            async for part in parts:
+                if told := take(part):
+                    await self._send({"type": "http.response.body", "body": told, "more_body": True})
+        self.relayed_s = clock() - began_s
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def fail(self, reply: ErrorReply) -> str:
+        """Tell the client, in band where its stream has begun; returns the outcome for the metrics."""
+        if self._streaming is not None:
+            event = self._streaming.error(reply, request_id=self.request_id)
+            await self._send({"type": "http.response.body", "body": event, "more_body": True})
+            await self._send({"type": "http.response.body", "body": b""})
+            return "interrupted"
+        more: Headers = []
+        if reply.retry_after_s is not None:
+            more.append((b"retry-after", str(max(1, round(reply.retry_after_s))).encode()))
+        if self.call is not None:
+            more.append((b"x-paretogate-decision-id", self.call.decision_id.encode()))
+        await self.send_json(reply.status, self._dialect.error(reply, request_id=self.request_id), more)
+        return reply.code
+
+    def _answering(self, call: Call) -> Answering:
+        profile = call.answered_by.profile
+        return Answering(
+            request=call.request,
+            model_id=profile.id,
+            maker=profile.owner,
+            created_s=int(self._dispatcher.clocks.wall()),
+            fallback_id=call.decision_id,
+        )
+
+    def _headers(self) -> Headers:
+        """What is known of the decision and of the call so far."""
+        found: Headers = [(b"x-request-id", self.request_id.encode())]
+        call = self.call
+        if call is None or call.entry is None or call.entry.backend is None:
+            return found
+        decision, chosen = call.decision, call.decision.ranking[0]
+        overhead_ms = 1e3 * (self._dispatcher.clocks.monotonic() - call.started_s - call.waited_s)
+        facts = [
+            (b"decision-id", call.decision_id),
+            (b"model", call.entry.profile.id),
+            (b"backend", call.entry.backend.id),
+            (b"policy", decision.policy),
+            (b"reason", decision.reason),
+            (b"predicted-quality", f"{decision.forecast.quality[chosen]:.4f}"),
+            (b"predicted-cost-usd", f"{decision.forecast.cost_usd[chosen]:.8g}"),
+            (b"overhead-ms", f"{overhead_ms:.2f}"),
+            (b"attempts", str(call.attempts)),
+        ]
+        if call.failures:
+            facts.append((b"fallback-from", ", ".join(dict.fromkeys(f.backend_id for f in call.failures))))
+        if call.cost_usd is not None:
+            facts.append((b"cost-usd", f"{call.cost_usd:.8g}"))
+        found += [(b"x-paretogate-" + name, _ascii(value)) for name, value in facts if value != "nan"]
+        return found
+
+
+def _ascii(value: str) -> bytes:
+    return value.encode("ascii", "replace").replace(b"\n", b" ").replace(b"\r", b" ")

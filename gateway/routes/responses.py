@@ -1,0 +1,39 @@
+"""`/v1/responses` and `/routing/v1/responses`: OpenAI's Responses, of which nothing is stored here."""
+
+from collections.abc import Mapping
+
+import orjson
+
+from gateway.errors import ErrorReply, openai_error
+from gateway.wire.answer import ChatAnswer
+from gateway.wire.body import ChatRequest
+from gateway.wire.dialect import Answering
+from gateway.wire.responses import read_responses
+from gateway.wire.responses_answer import response_of
+from gateway.wire.responses_stream import ResponsesStream
+from gateway.wire.stream import ChatStream
+
+__all__ = ["ResponsesDialect"]
+
+
+class ResponsesDialect:
+    """See `Dialect`."""
+
+    door = "responses"
+
+    def read(self, raw: bytes) -> ChatRequest:
+        """See `Dialect.read`."""
+        return read_responses(raw)
+
+    def answer(self, answer: ChatAnswer, answering: Answering, routing: Mapping[str, object] | None) -> bytes:
+        """See `Dialect.answer`."""
+        told = response_of(answer, answering, routing)
+        return orjson.dumps(told, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+
+    def stream(self, answering: Answering, reader: ChatStream) -> ResponsesStream:  # noqa: ARG002 - the protocol's
+        """See `Dialect.stream`."""
+        return ResponsesStream(answering)
+
+    def error(self, reply: ErrorReply, *, request_id: str) -> Mapping[str, object]:  # noqa: ARG002 - the protocol's
+        """See `Dialect.error`."""
+        return openai_error(reply)

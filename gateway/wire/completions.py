@@ -1,0 +1,159 @@
+"""The legacy completions, a prompt to continue: passed through where spoken, asked as a chat elsewhere."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from catalog import PoolEntry
+from gateway.errors import ErrorReply, InvalidRequestError, openai_error
+
+from .answer import ChatAnswer
+from .body import ChatRequest, read_chat, read_object
+from .dialect import Answering
+from .fields import refuse
+from .pieces import ChunkReader
+
+__all__ = ["CompletionRequest", "CompletionsStream", "completion_of", "read_completions"]
+
+_SPEAKERS = frozenset({"vllm", "llama_cpp", "ollama", "embedded", "fake"})  # kinds of servers that continue a prompt
+_ONLY_WHERE_SPOKEN = ("best_of", "echo", "logprobs", "suffix")
+_REMEDY = "the backend that was chosen answers chats only; leave it out, or name a model on vLLM or llama.cpp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionRequest(ChatRequest):
+    """What a client asked of `/v1/completions`."""
+
+    def path(self, recipient: PoolEntry) -> str:
+        """Where this backend is asked, below its base URL."""
+        return "/completions" if _speaks(recipient) else "/chat/completions"
+
+    def for_backend(
+        self,
+        model_name: str,
+        *,
+        without: Collection[str] = (),
+        replacing: Mapping[str, object] | None = None,
+        recipient: PoolEntry | None = None,
+    ) -> bytes:
+        """The bytes that a backend gets; see `ChatRequest.for_backend`.
+
+        Raises:
+            InvalidRequestError: only a server that continues prompts could do this, and the chosen one does not.
+        """
+        if recipient is not None and _speaks(recipient):
+            return ChatRequest.for_backend(self, model_name, without=without, replacing=replacing)
+        kept = {key: value for key, value in self.body.items() if key not in without and value is not None}
+        body = {**kept, **(replacing or {}), "model": model_name, "messages": _as_chat(kept["prompt"])}
+        del body["prompt"]
+        for name in _ONLY_WHERE_SPOKEN:
+            if body.pop(name, None) not in (None, False, 1):
+                refuse(name, _REMEDY)
+        if self.stream:
+            body["stream_options"] = {"include_usage": True}
+        return orjson.dumps(body)
+
+
+def read_completions(raw: bytes) -> CompletionRequest:
+    """Check what the gateway relies on.
+
+    Raises:
+        InvalidRequestError: naming the field.
+    """
+    body = read_object(raw)
+    prompt = body.get("prompt")
+    if not isinstance(prompt, str | list) or not prompt:
+        raise InvalidRequestError("prompt: must be a string, or a list of strings or of tokens", param="prompt")
+    spoken = {key: value for key, value in body.items() if key not in {"prompt", "messages"}}
+    checked = read_chat(orjson.dumps({**spoken, "messages": [{"role": "user", "content": ""}]}))
+    return CompletionRequest(
+        raw=raw, body=body, model=checked.model, stream=checked.stream, wants_usage=checked.wants_usage
+    )
+
+
+def completion_of(
+    answer: ChatAnswer, answering: Answering, routing: Mapping[str, object] | None = None
+) -> dict[str, Any] | None:
+    """The completion that a chat answer makes; None where the backend gave a completion already."""
+    if all("text" in choice for choice in answer.choices):
+        return None
+    body = orjson.loads(answer.raw)
+    told = {
+        "id": answer.response_id or answering.fallback_id,
+        "object": "text_completion",
+        "created": body.get("created", answering.created_s),
+        "model": answering.model_id,
+        "choices": [_choice(choice, (choice.get("message") or {}).get("content")) for choice in answer.choices],
+        "usage": body.get("usage"),
+    }
+    return told if routing is None else {**told, "routing": routing}
+
+
+class CompletionsStream:
+    """Chat events in, completion events out; completion events pass as they came."""
+
+    def __init__(self, answering: Answering) -> None:
+        self._answering, self._reader = answering, ChunkReader()
+
+    def take(self, data: bytes) -> bytes:
+        """See `StreamTranslation.take`."""
+        if b'"delta"' not in data:
+            return data
+        out = []
+        for chunk in self._reader.take(data):
+            if chunk == "done":
+                out.append(b"data: [DONE]\n\n")
+            elif chunk == "comment":
+                out.append(b": waiting\n\n")
+            else:
+                out.append(_data(self._chunk(chunk)))
+        return b"".join(out)
+
+    def error(self, reply: ErrorReply, *, request_id: str) -> bytes:
+        """See `StreamTranslation.error`."""
+        finish = {"index": 0, "text": "", "finish_reason": "error", "logprobs": None}
+        return _data({**openai_error(reply), **self._head({}), "choices": [finish], "request_id": request_id})
+
+    def _chunk(self, chunk: Mapping[str, Any]) -> dict[str, Any]:
+        choices = [_choice(choice, (choice.get("delta") or {}).get("content")) for choice in chunk.get("choices") or ()]
+        more = {key: chunk[key] for key in ("usage", "routing") if chunk.get(key) is not None}
+        return {**self._head(chunk), "choices": choices, **more}
+
+    def _head(self, chunk: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "id": chunk.get("id") or self._answering.fallback_id,
+            "object": "text_completion",
+            "created": chunk.get("created", self._answering.created_s),
+            "model": self._answering.model_id,
+        }
+
+
+def _speaks(recipient: PoolEntry) -> bool:
+    return recipient.backend is not None and recipient.backend.kind in _SPEAKERS
+
+
+def _as_chat(prompt: object) -> list[dict[str, str]]:
+    if isinstance(prompt, list) and len(prompt) == 1:
+        prompt = prompt[0]
+    if not isinstance(prompt, str):
+        refuse("prompt", f"holds tokens or several prompts; {_REMEDY}")
+    return [{"role": "user", "content": prompt}]
+
+
+def _choice(choice: Mapping[str, Any], text: object) -> dict[str, Any]:
+    return {
+        "index": choice.get("index", 0),
+        "text": text if isinstance(text, str) else "",
+        "logprobs": None,
+        "finish_reason": choice.get("finish_reason"),
+    }
+
+
+def _data(value: Mapping[str, Any]) -> bytes:
+    return (
+        b"data: "
+        + orjson.dumps(value, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+        + b"\n\n"
+    )

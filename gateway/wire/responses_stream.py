@@ -1,0 +1,149 @@
+"""A streamed chat answer, told as the events of OpenAI's Responses.
+
+`response.created`, `response.in_progress`, then per item `response.output_item.added`, its parts and deltas,
+`response.output_item.done`, then `response.completed` or `response.incomplete`. A failure midway is `response.failed`
+and then `error`, with nothing after them. Every event has a `sequence_number`.
+
+Source: OpenAI's API reference, Streaming events.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from catalog import Usage
+from gateway.errors import ErrorReply, openai_error
+
+from .dialect import Answering
+from .pieces import ChunkReader, Piece, PieceSequence, Step
+from .responses_answer import content_part, frame_of, item_of, outcome_of, usage_of
+from .usage import read_usage
+
+__all__ = ["ResponsesStream"]
+
+_DELTAS = {
+    "text": "output_text",
+    "refusal": "refusal",
+    "reasoning": "reasoning_text",
+    "tool": "function_call_arguments",
+}
+
+
+class ResponsesStream:
+    """Chat events in, Responses' events out."""
+
+    def __init__(self, answering: Answering) -> None:
+        self._answering = answering
+        self._reader, self._sequence = ChunkReader(), PieceSequence(author=answering.maker)
+        self._frame: dict[str, Any] | None = None
+        self._count = 0
+        self._finish_reason: object = None
+        self._usage: Usage | None = None
+        self._routing: object = None
+        self._items: list[dict[str, Any]] = []
+
+    def take(self, data: bytes) -> bytes:
+        """See `StreamTranslation.take`."""
+        out = b""
+        for chunk in self._reader.take(data):
+            if chunk == "comment":
+                out += b": waiting\n\n"
+            elif chunk == "done":
+                out += self._begin({}) + self._told(self._sequence.finish()) + self._end()
+            else:
+                out += self._begin(chunk) + self._chunk(chunk)
+        return out
+
+    def error(self, reply: ErrorReply, *, request_id: str) -> bytes:
+        """See `StreamTranslation.error`."""
+        told = openai_error(reply)["error"]
+        frame = self._frame or frame_of(self._answering, response_id=self._answering.fallback_id)
+        error = {"code": "server_error", "message": reply.message}
+        failed = {**frame, "status": "failed", "error": error, "output": self._items, "usage": usage_of(self._usage)}
+        more = {"code": reply.code, "message": reply.message, "param": reply.param, "error": told}
+        return self._event("response.failed", response=failed) + self._event("error", **more, request_id=request_id)
+
+    def _begin(self, chunk: Mapping[str, Any]) -> bytes:
+        if self._frame is not None:
+            return b""
+        self._frame = frame_of(self._answering, response_id=str(chunk.get("id") or self._answering.fallback_id))
+        return self._event("response.created", response=self._frame) + self._event(
+            "response.in_progress", response=self._frame
+        )
+
+    def _chunk(self, chunk: Mapping[str, Any]) -> bytes:
+        self._usage = read_usage(chunk.get("usage")) or self._usage
+        self._routing = chunk.get("routing", self._routing)
+        choices = chunk.get("choices")
+        choice = choices[0] if choices else {}
+        self._finish_reason = choice.get("finish_reason") or self._finish_reason
+        return self._told(self._sequence.take(choice.get("delta") or {}, logprobs=choice.get("logprobs")))
+
+    def _told(self, steps: list[Step]) -> bytes:
+        return b"".join(self._step(step) for step in steps)
+
+    def _step(self, step: Step) -> bytes:
+        piece = step.piece
+        item = item_of(piece, self._id, self._answering, status="completed" if step.act == "close" else "in_progress")
+        at: dict[str, Any] = {"item_id": item["id"], "output_index": piece.index}
+        if _has_part(piece):
+            at["content_index"] = 0
+        match step.act:
+            case "open":
+                out = self._event("response.output_item.added", output_index=piece.index, item=item)
+                if _has_part(piece):
+                    out += self._event("response.content_part.added", **at, part=content_part(piece, empty=True))
+                return out
+            case "add":
+                more = {"logprobs": list(step.logprobs)} if piece.kind == "text" else {}
+                return self._event(f"response.{_DELTAS[piece.kind]}.delta", **at, delta=step.text, **more)
+            case _:
+                return self._close(piece, item, at)
+
+    def _close(self, piece: Piece, item: dict[str, Any], at: dict[str, Any]) -> bytes:
+        out = b""
+        match piece.kind:
+            case "tool":
+                out += self._event(
+                    "response.function_call_arguments.done", **at, name=piece.name, arguments=item["arguments"]
+                )
+            case "text":
+                out += self._event("response.output_text.done", **at, text=piece.text, logprobs=piece.logprobs)
+            case "refusal":
+                out += self._event("response.refusal.done", **at, refusal=piece.text)
+            case "reasoning" if piece.redacted is None:
+                out += self._event("response.reasoning_text.done", **at, text=piece.text)
+        if _has_part(piece):
+            out += self._event("response.content_part.done", **at, part=content_part(piece))
+        self._items.append(item)
+        return out + self._event("response.output_item.done", output_index=piece.index, item=item)
+
+    def _end(self) -> bytes:
+        status, details = outcome_of(self._finish_reason)
+        if status == "incomplete" and self._items and "status" in self._items[-1]:
+            self._items[-1]["status"] = "incomplete"
+        response = {
+            **(self._frame or {}),
+            "status": status,
+            "incomplete_details": details,
+            "output": self._items,
+            "usage": usage_of(self._usage),
+        }
+        if self._routing is not None:
+            response["routing"] = self._routing
+        return self._event(f"response.{status}", response=response)
+
+    @property
+    def _id(self) -> str:
+        return str(self._frame["id"]) if self._frame else self._answering.fallback_id
+
+    def _event(self, kind: str, **facts: Any) -> bytes:  # noqa: ANN401 - whatever the event tells
+        event = {"type": kind, "sequence_number": self._count, **facts}
+        self._count += 1
+        body = orjson.dumps(event, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+        return b"event: %s\ndata: %s\n\n" % (kind.encode(), body)
+
+
+def _has_part(piece: Piece) -> bool:
+    return piece.kind != "tool" and piece.redacted is None
