@@ -22,7 +22,7 @@ _ROUTING = {
     },
 }
 
-_REQUEST = {
+_REQUEST: dict[str, Any] = {
     "type": "object",
     "required": ["messages"],
     "properties": {
@@ -36,6 +36,30 @@ _REQUEST = {
         "routing": _ROUTING,
     },
 }
+
+_TURNS = _REQUEST["properties"]["messages"]
+
+
+def _asks(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON schemas
+    """A request whose required fields are these, beside those that every door takes."""
+    shared = {name: _REQUEST["properties"][name] for name in ("model", "stream", "routing")}
+    return {"type": "object", "required": list(fields), "properties": {**shared, **fields}}
+
+
+_TEXT_OR_LIST = {"oneOf": [{"type": "string", "minLength": 1}, {"type": "array", "minItems": 1}]}
+_DOORS = {  # path: what it does, its tag, what it takes
+    "/v1/chat/completions": ("Answer a chat, by the model that suits it best", "chat", _REQUEST),
+    "/v1/messages": (
+        "Answer Anthropic's Messages",
+        "messages",
+        _asks(messages=_TURNS, max_tokens={"type": "integer", "minimum": 1}),
+    ),
+    "/v1/messages/count_tokens": ("Estimate how long a prompt is", "messages", _asks(messages=_TURNS)),
+    "/v1/responses": ("Answer OpenAI's Responses, storing nothing", "responses", _asks(input=_TEXT_OR_LIST)),
+    "/v1/completions": ("Continue a prompt", "completions", _asks(prompt=_TEXT_OR_LIST)),
+    "/v1/embeddings": ("Turn texts into vectors", "embeddings", _asks(input=_TEXT_OR_LIST)),
+}
+_DECIDABLE = ("/v1/chat/completions", "/v1/messages", "/v1/responses", "/v1/completions")
 
 _ERROR = {
     "type": "object",
@@ -57,18 +81,19 @@ _ERROR = {
 
 def hot_paths() -> dict[str, Any]:
     """Path items to merge into the document."""
-    return {
-        "/v1/chat/completions": {"post": _operation("Answer a chat, by the model that suits it best", "chat")},
-        "/routing/v1/chat/completions": {"post": _operation("Decide which model should answer, and stop", "routing")},
-    }
+    paths = {path: {"post": _operation(*facts)} for path, facts in _DOORS.items()}
+    for path in _DECIDABLE:
+        decision = _operation("Decide which model should answer, and stop", "routing", _DOORS[path][2])
+        paths[f"/routing{path}"] = {"post": decision}
+    return paths
 
 
-def _operation(summary: str, tag: str) -> dict[str, Any]:
+def _operation(summary: str, tag: str, request: dict[str, Any]) -> dict[str, Any]:
     failures = ("400", "404", "413", "422", "429", "500", "502", "503", "504")
     return {
         "summary": summary,
         "tags": [tag],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _REQUEST}}},
+        "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
         "responses": {
             "200": {
                 "description": "The answer; a stream of Server-Sent Events where `stream` is true",

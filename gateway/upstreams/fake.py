@@ -4,7 +4,8 @@
         provider.misbehave(Misbehaviour("truncated_stream"), times=1)
         ...  # point a client, or a backend of kind "openai", at provider.url
 
-It listens on the loopback interface and speaks enough of `/v1/chat/completions` for every client we know.
+It listens on the loopback interface and speaks enough of `/v1/chat/completions`, `/v1/completions` and
+`/v1/embeddings` for every client we know. What it says are its `words`, or whole messages given to `answer_with`.
 """
 
 import asyncio
@@ -58,6 +59,7 @@ class FakeProvider:
         self.cancelled = 0  # how many answers a client broke off
         self.usage_in_last_choice = False  # report token counts in a chunk that has choices
         self.done_mark = True
+        self._answers: list[tuple[dict[str, Any], str]] = []
         self._asked = asyncio.Event()
         self._script: list[Misbehaviour] = []
         self._always: dict[str, Misbehaviour] = {}
@@ -76,6 +78,10 @@ class FakeProvider:
         """Let every request for a model go wrong."""
         self._always[model] = how
 
+    def answer_with(self, message: Mapping[str, Any], *, finish_reason: str = "stop") -> None:
+        """Let the next answer be this message: with calls of tools, reasoning, or words of its own."""
+        self._answers.append(({"role": "assistant", "content": None, **message}, finish_reason))
+
     async def wait_until_asked(self) -> None:
         """Until the first request is here."""
         await self._asked.wait()
@@ -87,7 +93,9 @@ class FakeProvider:
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=256 << 20)
-        app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_post("/v1/chat/completions", self._asked_for_text)
+        app.router.add_post("/v1/completions", self._asked_for_text)
+        app.router.add_post("/v1/embeddings", self._asked_for_text)
         app.router.add_get("/v1/models", self._models)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -103,7 +111,7 @@ class FakeProvider:
     async def _models(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's signature
         return web.json_response({"object": "list", "data": [{"id": "fake-model", "object": "model"}]})
 
-    async def _chat(self, request: web.Request) -> web.StreamResponse:
+    async def _asked_for_text(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
         body = json.loads(raw)
         self.raw_requests.append(raw)
@@ -177,29 +185,31 @@ class FakeProvider:
         return response
 
     def _completion(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        message = {"role": "assistant", "content": "".join(self.words)}
-        return {
-            "id": "chatcmpl-fake",
-            "object": "chat.completion",
-            "created": 1_700_000_000,
-            "model": body["model"],
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": self._usage(body),
-        }
+        if "input" in body:
+            return self._vectors(body)
+        message, finish = self._next_answer()
+        choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": finish}
+        if "prompt" in body:
+            choice = {"index": 0, "text": message["content"], "logprobs": None, "finish_reason": finish}
+        return {**_head(body), "choices": [choice], "usage": self._usage(body)}
 
     def _chunks(self, body: Mapping[str, Any]) -> list[dict[str, Any]]:
-        head = {
-            "id": "chatcmpl-fake",
-            "object": "chat.completion.chunk",
-            "created": 1_700_000_000,
-            "model": body["model"],
-        }
+        head = _head(body, chunk=True)
+        message, finish = self._next_answer()
+        words = self.words if message["content"] == "".join(self.words) else (message["content"] or "",)
 
         def chunk(delta: Mapping[str, Any], finish: str | None = None) -> dict[str, Any]:
+            if "prompt" in body:
+                return {**head, "choices": [{"index": 0, "text": delta.get("content", ""), "finish_reason": finish}]}
             return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
 
-        chunks = [chunk({"role": "assistant", "content": ""}), *(chunk({"content": word}) for word in self.words)]
-        chunks.append(chunk({}, "stop"))
+        chunks = [chunk({"role": "assistant", "content": ""})]
+        if thought := message.get("reasoning_content"):
+            chunks.append(chunk({"reasoning_content": thought}))
+        chunks += [chunk({"content": word}) for word in words if word]
+        for index, call in enumerate(message.get("tool_calls") or ()):
+            chunks += [chunk({"tool_calls": [delta]}) for delta in _call_deltas(index, call)]
+        chunks.append(chunk({}, finish))
         if (body.get("stream_options") or {}).get("include_usage"):
             usage = self._usage(body)
             if self.usage_in_last_choice:
@@ -208,15 +218,41 @@ class FakeProvider:
                 chunks.append({**head, "choices": [], "usage": usage})
         return chunks
 
+    def _next_answer(self) -> tuple[dict[str, Any], str]:
+        return (
+            self._answers.pop(0) if self._answers else ({"role": "assistant", "content": "".join(self.words)}, "stop")
+        )
+
+    def _vectors(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """One vector per text: its length, and how many words it has."""
+        texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+        vectors = [[float(len(text)), float(len(text.split()))] for text in texts]
+        data = [{"object": "embedding", "index": i, "embedding": vector} for i, vector in enumerate(vectors)]
+        usage = {"prompt_tokens": len(texts), "total_tokens": len(texts)}
+        return {"object": "list", "model": body["model"], "data": data, "usage": usage}
+
     def _usage(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Ten tokens in per message, one out per word."""
-        prompt, completion = 10 * len(body["messages"]), len(self.words)
+        prompt, completion = 10 * len(body.get("messages", "1")), len(self.words)
         return {
             "prompt_tokens": prompt,
             "completion_tokens": completion,
             "total_tokens": prompt + completion,
             "prompt_tokens_details": {"cached_tokens": 4},
         }
+
+
+def _head(body: Mapping[str, Any], *, chunk: bool = False) -> dict[str, Any]:
+    kind = "text_completion" if "prompt" in body else "chat.completion.chunk" if chunk else "chat.completion"
+    return {"id": "chatcmpl-fake", "object": kind, "created": 1_700_000_000, "model": body["model"]}
+
+
+def _call_deltas(index: int, call: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A call as servers stream it: its name, then its arguments in two halves."""
+    arguments = call["function"]["arguments"]
+    half = len(arguments) // 2
+    named = {"index": index, **call, "function": {**call["function"], "arguments": ""}}
+    return [named, *({"index": index, "function": {"arguments": a}} for a in (arguments[:half], arguments[half:]) if a)]
 
 
 async def _fail_midway(request: web.Request, response: web.StreamResponse, how: Misbehaviour) -> bool:
