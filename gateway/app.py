@@ -27,6 +27,7 @@ from router import PRESETS, Router
 from .dispatch import Clocks, Dispatcher
 from .errors import ErrorReply, openai_error, reply_to
 from .journal import Journal, SqliteJournal
+from .memory import settle
 from .policies import configured_policies
 from .refinement import MeasuredFileError, apply_measured, read_measured
 from .routes.chat import ChatDialect
@@ -202,6 +203,7 @@ def _framework(parts: Parts, dispatcher: Dispatcher) -> FastAPI:
             stack.push_async_callback(parts.journal.close)
             dispatcher.upstreams = _open_upstreams(parts, stack)
             watcher = asyncio.create_task(_follow_measurements(parts, dispatcher))
+            settle()
             yield
             watcher.cancel()
             with suppress(asyncio.CancelledError):
@@ -253,6 +255,7 @@ async def _follow_measurements(parts: Parts, dispatcher: Dispatcher) -> None:
         try:
             backends = apply_measured(parts.backends, await asyncio.to_thread(read_measured, path))
             dispatcher.serving = await asyncio.to_thread(parts.make_serving, backends)
+            settle()
         except (MeasuredFileError, ParetoGateError) as exc:
             log.warning("measured_facts_refused", reason=str(exc))
         else:

@@ -124,8 +124,18 @@ def _candidates(decision: Decision) -> list[dict[str, object]]:
         decision.screening.eligible.tolist(),
         strict=True,
     )
-    names = ("id", "backend", "quality", "quality_se", "cost_usd", "latency_s", "eligible")
-    return [dict(zip(names, row, strict=True)) for row in columns]
+    return [
+        {
+            "id": model,
+            "backend": backend,
+            "quality": quality,
+            "quality_se": quality_se,
+            "cost_usd": cost_usd,
+            "latency_s": latency_s,
+            "eligible": eligible,
+        }
+        for model, backend, quality, quality_se, cost_usd, latency_s, eligible in columns
+    ]
 
 
 def _numbers(column: Floats) -> list[float | None]:

@@ -1,0 +1,21 @@
+"""Garbage collection on a server's terms.
+
+A request allocates some hundred containers and drops them by reference count. The collector's defaults look through
+everything ever loaded, catalog and all, every few dozen requests: a sixth of a request's CPU in a profile. So what
+is there once the gateway stands is set aside, and cycles are looked for rarely.
+"""
+
+import gc
+
+__all__ = ["settle"]
+
+_ALLOCATIONS_BETWEEN_LOOKS = 50_000
+_YOUNG_PER_MIDDLE, _MIDDLE_PER_OLD = 20, 50
+
+
+def settle() -> None:
+    """Set aside what lives as long as the gateway; to be called again when that was exchanged."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS_BETWEEN_LOOKS, _YOUNG_PER_MIDDLE, _MIDDLE_PER_OLD)
