@@ -4,8 +4,10 @@ from .errors import InvalidToolError, ToolError, UnknownToolError
 from .methods import METHODS, build_retriever
 from .protocol import ToolRanking, ToolRetriever
 from .registry import RegistryChange, Tool, ToolRegistry
+from .selection import ToolSelection, select_tools
 from .single import SingleChannelRetriever
 from .stacked import StackedRetriever
+from .statistics import UsageStatistics
 from .usage import ToolUsage
 
 __all__ = [
@@ -19,7 +21,10 @@ __all__ = [
     "ToolRanking",
     "ToolRegistry",
     "ToolRetriever",
+    "ToolSelection",
     "ToolUsage",
     "UnknownToolError",
+    "UsageStatistics",
     "build_retriever",
+    "select_tools",
 ]

@@ -12,17 +12,19 @@ __all__ = ["VectorIndex"]
 EXACT_UP_TO: Final = 20_000
 _TRAINED_ON: Final = 50_000
 _ROWS_PER_LIST: Final = 256
+_MIN_PROBES: Final = 16
+_PROBED_SHARE: Final = 16
 
 
 class VectorIndex:
     """Cosine search over unit vectors that are added, replaced and removed one by one.
 
     Up to 20,000 vectors every one is compared. The first addition beyond that sorts all of them into about n / 256
-    lists once (faiss IVF); later additions go to their list, and a search looks into the `n_probes` nearest lists.
+    lists once (faiss IVF); later additions go to their list, and a search looks into the nearest sixteenth of the lists.
     """
 
-    def __init__(self, *, dim: int, n_probes: int = 16) -> None:
-        self.dim, self.n_probes = dim, n_probes
+    def __init__(self, *, dim: int) -> None:
+        self.dim = dim
         self._index: Any = _exact(dim)
         self._is_exact = True
         self._number_of: dict[str, int] = {}
@@ -80,7 +82,7 @@ class VectorIndex:
         sample = everything[:: max(1, len(everything) // _TRAINED_ON)]
         n_lists = max(1, min(len(everything) // _ROWS_PER_LIST, len(sample) // 39))  # faiss wants 39 points a list
         lists = faiss.IndexIVFFlat(faiss.IndexFlatIP(self.dim), self.dim, n_lists, faiss.METRIC_INNER_PRODUCT)
-        lists.nprobe = self.n_probes
+        lists.nprobe = max(_MIN_PROBES, n_lists // _PROBED_SHARE)
         lists.train(np.ascontiguousarray(sample))
         if len(numbers):
             lists.add_with_ids(np.ascontiguousarray(held), numbers)

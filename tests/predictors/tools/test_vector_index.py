@@ -34,7 +34,7 @@ def test_a_large_index_sorts_itself_into_lists_and_still_finds_add_and_removes(m
     monkeypatch.setattr(vector_index, "EXACT_UP_TO", 1_500)
     rng = np.random.default_rng(0)
     vectors = unit(rng.normal(size=(2_000, 8)))
-    index = VectorIndex(dim=8, n_probes=8)
+    index = VectorIndex(dim=8)
     for start in range(0, 2_000, 500):
         index.put([f"t{i}" for i in range(start, start + 500)], vectors[start : start + 500])
     assert not index.is_exact

@@ -1,0 +1,99 @@
+"""What was called for what, as sums that replicas gather apart and merge exactly."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from predictors.encoders.protocol import Vectors
+
+from .errors import InvalidToolError
+from .registry import ToolRegistry
+
+__all__ = ["UsageStatistics"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """What one replica saw of one tool: decayed sum and weight, both as of the replica's epoch."""
+
+    n_events: int
+    weight: float
+    total: Floats  # (dim,)
+
+
+@dataclass(slots=True, kw_only=True)
+class UsageStatistics:
+    """Decayed sums of request vectors per tool, kept apart by replica.
+
+    A replica writes only its own share, and a share only grows; merging keeps the newer of two shares. So merging is
+    commutative, associative and idempotent, and every replica that has seen the same events has the same bits,
+    whatever came first or twice (a state-based CRDT). Decay is forward: an event at time t weighs
+    2 ** ((t - epoch) / half_life), which no later event changes; dividing by the weight of now gives its age's worth.
+
+    Source: Shapiro et al., Conflict-free Replicated Data Types, 2011; Cormode et al., Forward Decay, ICDE 2009.
+    """
+
+    dim: int
+    half_life_s: float
+    epoch_s: float  # of all replicas alike; weights stay finite for about 1,000 half-lives after it
+    _shares: dict[tuple[str, str], _Share] = field(default_factory=dict)  # (tool, replica) -> share
+
+    def __post_init__(self) -> None:
+        if self.half_life_s <= 0 or self.dim <= 0:
+            raise InvalidToolError(f"half_life_s and dim must be positive: {self.half_life_s}, {self.dim}")
+
+    def observe(self, tool_id: str, vector: Vectors, *, replica: str, at_s: float, worth: float = 1.0) -> None:
+        """Count one call.
+
+        Args:
+            tool_id: that was called.
+            vector: (dim,) of the request, unit length.
+            replica: the one that saw it, which is the one that runs this.
+            at_s: when.
+            worth: 1 for a call that served the request, less for one that may not have.
+
+        Raises:
+            InvalidToolError: the vector has another length, or the worth is negative.
+        """
+        if vector.shape != (self.dim,) or worth < 0:
+            raise InvalidToolError(f"{tool_id}: needs shape ({self.dim},), worth >= 0; got {vector.shape}, {worth}")
+        weight = worth * 2.0 ** ((at_s - self.epoch_s) / self.half_life_s)
+        old = self._shares.get((tool_id, replica), _Share(0, 0.0, np.zeros(self.dim)))
+        total = old.total + weight * vector.astype(np.float64)
+        self._shares[tool_id, replica] = _Share(old.n_events + 1, old.weight + weight, total)
+
+    def merge(self, other: "UsageStatistics") -> "UsageStatistics":
+        """Both together, as a new object.
+
+        Raises:
+            InvalidToolError: they differ in dimension, half-life or epoch.
+        """
+        if (self.dim, self.half_life_s, self.epoch_s) != (other.dim, other.half_life_s, other.epoch_s):
+            raise InvalidToolError("only statistics of one dim, half_life_s and epoch_s can be merged")
+        shares = dict(self._shares)
+        for key, share in other._shares.items():  # noqa: SLF001 - of the same class
+            if key not in shares or share.n_events > shares[key].n_events:
+                shares[key] = share
+        return UsageStatistics(dim=self.dim, half_life_s=self.half_life_s, epoch_s=self.epoch_s, _shares=shares)
+
+    def sums(self, registry: ToolRegistry, *, now_s: float) -> tuple[Floats, Floats]:
+        """Decayed sums (n_tools, dim) and how many requests of today they are worth (n_tools,)."""
+        totals, weights = np.zeros((len(registry), self.dim)), np.zeros(len(registry))
+        now = 2.0 ** ((now_s - self.epoch_s) / self.half_life_s)
+        for (tool_id, _), share in sorted(self._shares.items()):  # one order everywhere: sums of floats depend on it
+            if tool_id in registry:
+                row = registry.row(tool_id)
+                totals[row] += share.total / now
+                weights[row] += share.weight / now
+        return totals, weights
+
+    def n_events(self) -> Mapping[str, int]:
+        """Calls seen per tool, undecayed."""
+        counts: dict[str, int] = {}
+        for (tool_id, _), share in self._shares.items():
+            counts[tool_id] = counts.get(tool_id, 0) + share.n_events
+        return counts
