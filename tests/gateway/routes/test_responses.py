@@ -1,0 +1,44 @@
+"""The door of OpenAI's Responses over real sockets."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.running import pair
+from tests.gateway.wire.chats import events_in
+
+pytestmark = pytest.mark.loopback
+
+RESPONSES = "/v1/responses"
+
+
+async def test_a_streamed_response_ends_as_the_whole_one(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, strong, _):
+        body = {"model": "auto", "input": "hi", "routing": {"policy": "best"}}
+        whole = (await gateway.client.post(RESPONSES, json=body)).json()
+        streamed = events_in((await gateway.client.post(RESPONSES, json={**body, "stream": True})).content)
+    last = streamed[-1]["response"]
+    assert whole["output"][0]["content"][0]["text"] == "strong words"
+    assert {k: v for k, v in last.items() if k not in {"created_at", "routing"}} == {
+        k: v for k, v in whole.items() if k != "created_at"
+    }
+    assert strong.requests[0] == {"model": "strong-raw", "messages": [{"role": "user", "content": "hi"}]}
+    first, second = gateway.journal.of("outcome")
+    assert first["cost_usd"] == second["cost_usd"] == last["routing"]["cost_usd"]
+    assert first["response_id"] == whole["id"]
+
+
+async def test_a_decision_alone_asks_nobody(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, strong, cheap):
+        answer = await gateway.client.post(f"/routing{RESPONSES}", json={"model": "auto:best", "input": "hi"})
+    assert answer.json()["models"] == ["maker/strong", "maker/cheap"]
+    assert strong.requests == cheap.requests == []
+
+
+async def test_what_would_need_a_store_is_refused_by_name(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, _, __):
+        body = {"model": "auto", "input": "hi", "previous_response_id": "resp_1"}
+        refused = await gateway.client.post(RESPONSES, json=body)
+        stored = await gateway.client.get(f"{RESPONSES}/resp_1")
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "previous_response_id")
+    assert (stored.status_code, stored.json()["error"]["code"]) == (404, "not_found")
