@@ -29,8 +29,9 @@ _CACHED_TEXTS = 400_000  # every method reads the same texts
 
 
 class EncoderName(StrEnum):
-    """Encoders that the command line can make."""
+    """Encoders that the command line can make; `auto` is MiniLM where it is installed, else the static one."""
 
+    AUTO = "auto"
     STATIC = "static"
     MINILM = "minilm"
 
@@ -49,7 +50,7 @@ def evaluate_registries(
     method: Annotated[
         list[str] | None, typer.Option(help=f"Repeatable [default: {' '.join(_DEFAULT_METHODS)}].")
     ] = None,
-    encoder: Annotated[EncoderName, typer.Option(help="What reads texts.")] = EncoderName.STATIC,
+    encoder: Annotated[EncoderName, typer.Option(help="What reads texts.")] = EncoderName.AUTO,
     rankings: Annotated[
         Path | None, typer.Option(help="Write the last method's top 20 per request to this Parquet file.")
     ] = None,
@@ -92,7 +93,7 @@ def search(
     usage: Annotated[Path | None, typer.Option(help="Past requests (Parquet: query, tool_ids).")] = None,
     top_k: Annotated[int, typer.Option("--top-k", min=1, help="How many tools.")] = 5,
     method: Annotated[str, typer.Option(help="How to look for them.")] = "best",
-    encoder: Annotated[EncoderName, typer.Option(help="What reads texts.")] = EncoderName.STATIC,
+    encoder: Annotated[EncoderName, typer.Option(help="What reads texts.")] = EncoderName.AUTO,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """The best tools of a registry for one request."""
@@ -126,8 +127,16 @@ def search(
 def _encoder(name: EncoderName) -> "Encoder":
     from predictors.encoders import CachedEncoder, StaticEncoder  # noqa: PLC0415
     from predictors.encoders.onnx_minilm import OnnxMiniLmEncoder  # noqa: PLC0415
+    from predictors.errors import EncoderUnavailableError  # noqa: PLC0415
 
-    made = StaticEncoder.load() if name is EncoderName.STATIC else OnnxMiniLmEncoder.load()
+    made: Encoder
+    try:
+        made = StaticEncoder.load() if name is EncoderName.STATIC else OnnxMiniLmEncoder.load()
+    except EncoderUnavailableError as exc:
+        if name is EncoderName.MINILM:
+            raise
+        typer.echo(f"reading texts by the static encoder: {exc}", err=True)
+        made = StaticEncoder.load()
     return CachedEncoder(made, max_entries=_CACHED_TEXTS)
 
 

@@ -1,7 +1,7 @@
 """What every retrieval method looks at, computed once: vectors and words of tools, of past requests and of new ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -80,6 +80,8 @@ class Evidence:
     past: QueryBatch  # the requests of `usage`
     pairs: GoldPairs
     counts: npt.NDArray[np.int64]  # (n_tools,) requests that used the tool
+    observed_sums: npt.NDArray[np.float32] | None = None  # (n_tools, dim) of requests known by their sums alone
+    observed_counts: npt.NDArray[np.int64] | None = None  # (n_tools,) how many requests those sums are worth
 
     @classmethod
     def gather(cls, registry: ToolRegistry, usage: ToolUsage, encoder: Encoder) -> "Evidence":
@@ -109,6 +111,20 @@ class Evidence:
         unchanged = known.queries == self.usage.queries
         past = self.past if unchanged else QueryBatch.read(known.queries, self.encoder)
         return self._of(registry=registry, usage=known, encoder=self.encoder, tool_vectors=vectors, past=past)
+
+    def with_observed(self, sums: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> "Evidence":
+        """With calls that are known as decayed sums, not one by one, in the place of those known so far.
+
+        Args:
+            sums: (n_tools, dim) of request vectors.
+            weights: (n_tools,) requests of today that the sums are worth.
+        """
+        return replace(self, observed_sums=sums.astype(np.float32), observed_counts=np.round(weights).astype(np.int64))
+
+    @property
+    def uses(self) -> npt.NDArray[np.int64]:
+        """All known use of each tool, one by one or in sums, (n_tools,)."""
+        return self.counts if self.observed_counts is None else self.counts + self.observed_counts
 
     @classmethod
     def _of(

@@ -26,8 +26,8 @@ COLD_WEIGHTS: Final = {  # for a registry that nobody has used
     "bm25:share": 1.26,
     "bm25_parameters:share": 0.33,
     "bm25_clause:share": 0.71,
-    "dense": 0.44,
-    "dense_clause": 1.09,
+    "smoothed": 0.44,  # as long as nobody has, these two are the cosines with the description
+    "smoothed_clause": 1.09,
 }
 PAST_WEIGHTS: Final = {  # where there is use: what few requests leave as it is, and many move
     "bm25": 0.27,
@@ -115,7 +115,7 @@ def fit_second_stage(
         own: the tools each request used, so that co-use does not count it.
         boosted: True and False force trees in or out; None lets cross-validation decide, where scikit-learn is there.
     """
-    published = PAST_WEIGHTS if "smoothed" in names else COLD_WEIGHTS
+    published = PAST_WEIGHTS if "neighbours" in names else COLD_WEIGHTS
     prior = np.array([published.get(names[column], 0.0) for column in columns])  # (n_columns,)
     n_queries = len(relevant)
     if n_queries < _MIN_QUERIES:

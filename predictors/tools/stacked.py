@@ -21,6 +21,7 @@ from .evidence import Evidence, QueryBatch
 from .protocol import Channel, Planes, ToolRanking
 from .registry import ToolRegistry
 from .second_stage import SecondStage, StageChoice, fit_second_stage
+from .statistics import UsageStatistics
 from .usage import ToolUsage
 
 __all__ = ["StackedRetriever", "channels_for"]
@@ -65,11 +66,17 @@ class StackedRetriever:
     def update(self, registry: ToolRegistry) -> Self:
         """Take in another version of the registry without fitting anything; only new and changed tools are encoded."""
         self._check_fitted()
-        evidence = self.evidence_.with_registry(registry)
-        for channel in self.channels_:
-            channel.update(evidence)
-        self.evidence_ = evidence
-        self.co_use_ = CoUse(evidence)
+        self._serve(self.evidence_.with_registry(registry))
+        return self
+
+    def learn(self, observed: UsageStatistics, *, now_s: float) -> Self:
+        """Take in calls that were observed since fitting, in the place of those of an earlier `learn`.
+
+        They move the smoothed vectors and the use counts, at once; neighbours, classifier and the second stage wait
+        for the next fit. After `update`, call it again: sums belong to one version of the registry.
+        """
+        self._check_fitted()
+        self._serve(self.evidence_.with_observed(*observed.sums(self.evidence_.registry, now_s=now_s)))
         return self
 
     def rank(self, queries: Sequence[str], k: int) -> list[ToolRanking]:
@@ -96,9 +103,15 @@ class StackedRetriever:
         self._check_fitted()
         return self.stage_.choice
 
+    def _serve(self, evidence: Evidence) -> None:
+        for channel in self.channels_:
+            channel.update(evidence)
+        self.evidence_ = evidence
+        self.co_use_ = CoUse(evidence)
+
     def _rank_chunk(self, batch: QueryBatch, k: int) -> list[ToolRanking]:
         planes: Planes = np.concatenate([channel.score(batch) for channel in self.channels_])
-        uses = self.evidence_.counts[None, :]  # (1, n_tools)
+        uses = self.evidence_.uses[None, :]  # (1, n_tools)
         candidates = self.features_.build(planes, uses=uses, n_clauses=np.diff(batch.starts))
         scores = self.stage_.score(candidates, self.co_use_)  # (n_queries, n_candidates)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
@@ -159,10 +172,10 @@ class StackedRetriever:
 
 def channels_for(evidence: Evidence) -> list[Channel]:
     """The channels this evidence can feed: none that need usage without it, a classifier only where uses are many."""
-    channels: list[Channel] = [Bm25(), DenseDescriptions()]
+    channels: list[Channel] = [Bm25(), DenseDescriptions(), SmoothedTool2Vec()]
     if not len(evidence.past):
         return channels
-    channels += [SmoothedTool2Vec(), UsageNeighbours(), WordNeighbours()]
+    channels += [UsageNeighbours(), WordNeighbours()]
     used = evidence.counts[evidence.counts > 0]
     size = len(evidence.past) * len(evidence.registry)
     if float(used.mean()) >= _MIN_USES_FOR_HEAD and size <= _MAX_HEAD_SIZE:

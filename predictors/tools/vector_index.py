@@ -20,7 +20,8 @@ class VectorIndex:
     """Cosine search over unit vectors that are added, replaced and removed one by one.
 
     Up to 20,000 vectors every one is compared. The first addition beyond that sorts all of them into about n / 256
-    lists once (faiss IVF); later additions go to their list, and a search looks into the nearest sixteenth of the lists.
+    lists once (faiss IVF); later additions go to their list, and a search looks into the nearest
+    sixteenth of the lists.
     """
 
     def __init__(self, *, dim: int) -> None:

@@ -30,7 +30,9 @@ class SmoothedTool2Vec:
     def learn(self, evidence: Evidence) -> Self:
         """Sum usage vectors, whole and by clause, onto the weighted description."""
         self.evidence_ = evidence
-        base = self.strength * evidence.tool_vectors  # (n_tools, dim)
+        base = np.float32(self.strength) * evidence.tool_vectors  # (n_tools, dim)
+        if evidence.observed_sums is not None:
+            base = base + evidence.observed_sums
         self.whole_ = base + usage_sums(evidence)  # (n_tools, dim), not yet of unit length
         self.clause_of_pair_ = _nearest_clauses(evidence)  # (n_pairs,) rows of past.clause_vectors
         aligned = base.copy()

@@ -5,7 +5,7 @@ from predictors.tools import ToolUsage
 from predictors.tools.candidates import Candidates
 from predictors.tools.co_use import CoUse
 from predictors.tools.evidence import Evidence
-from predictors.tools.second_stage import PAST_WEIGHTS, fit_second_stage
+from predictors.tools.second_stage import COLD_WEIGHTS, fit_second_stage
 
 from .toys import WEATHER_AND_MONEY, CountedWords
 
@@ -32,7 +32,7 @@ def fitted(n_queries: int, *, interaction: bool, boosted: bool | None = None):
 def test_few_requests_leave_the_published_weights_alone() -> None:
     stage, _, _ = fitted(20, interaction=False)
     assert stage.choice.chosen == "prior"
-    assert stage.weights.tolist() == [PAST_WEIGHTS["smoothed"], 0.0]
+    assert stage.weights.tolist() == [COLD_WEIGHTS["smoothed"], 0.0]
 
 
 def test_the_score_is_the_probability_of_being_needed() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from predictors.errors import NotFittedError
-from predictors.tools import StackedRetriever, Tool, ToolRegistry, ToolUsage
+from predictors.tools import StackedRetriever, Tool, ToolRegistry, ToolUsage, UsageStatistics
 
 from .toys import WEATHER_AND_MONEY, CountedWords, crowded_registry, past_use
 
@@ -73,3 +73,26 @@ def test_an_empty_registry_has_nothing_to_offer() -> None:
 def test_ranking_before_fitting_says_so() -> None:
     with pytest.raises(NotFittedError, match="StackedRetriever has not been fitted"):
         StackedRetriever(CountedWords()).rank(["x"], 1)
+
+
+def test_observed_calls_teach_a_registry_that_was_never_fitted_on_use() -> None:
+    encoder = CountedWords()
+    retriever = StackedRetriever(encoder).fit(WEATHER_AND_MONEY, ToolUsage())
+    before = retriever.rank(["play some music"], 1)[0].tool_ids
+    observed = UsageStatistics(dim=encoder.dim, half_life_s=1e6, epoch_s=0.0)
+    for _ in range(20):
+        observed.observe("mystery", encoder.encode(["play music"])[0], replica="r", at_s=0.0)
+    retriever.learn(observed, now_s=0.0)
+    assert before != ("mystery",)
+    assert retriever.rank(["play some music"], 1)[0].tool_ids == ("mystery",)
+
+
+def test_observed_calls_fade() -> None:
+    encoder = CountedWords()
+    retriever = StackedRetriever(encoder).fit(WEATHER_AND_MONEY, ToolUsage())
+    fresh = retriever.rank(["play some music"], 4)[0]
+    observed = UsageStatistics(dim=encoder.dim, half_life_s=1.0, epoch_s=0.0)
+    observed.observe("mystery", encoder.encode(["play music"])[0], replica="r", at_s=0.0)
+    later = retriever.learn(observed, now_s=60.0).rank(["play some music"], 4)[0]
+    assert later.tool_ids == fresh.tool_ids
+    assert later.scores == pytest.approx(fresh.scores, abs=1e-4)
