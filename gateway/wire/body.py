@@ -15,12 +15,11 @@ from catalog import PoolEntry
 from gateway.errors import InvalidRequestError
 
 from .answer import ChatAnswer, read_answer
-from .bound import portable
+from .bound import carries_reasoning, portable
 
 __all__ = ["ChatRequest", "read_chat", "read_object"]
 
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
-_SIGNED = re.compile(rb'"(?:thinking_blocks|reasoning_details)"')
 _MAX_DEPTH = 100  # as deep as JSON may be nested; tool schemas reach about twenty
 _MAX_INTEGER = 2**53  # beyond it, numbers differ between languages
 
@@ -69,8 +68,8 @@ class ChatRequest:
         Raises:
             InvalidRequestError: the body is nested too deep to be written again.
         """
-        if recipient is not None and _SIGNED.search(self.raw):
-            messages = (replacing or {}).get("messages", self.body["messages"])
+        messages = (replacing or {}).get("messages", self.body.get("messages"))
+        if recipient is not None and carries_reasoning(messages):
             replacing = {**(replacing or {}), "messages": portable(messages, recipient.profile.owner)}
         include_usage = self.stream and not self.wants_usage
         untouched = not without and not replacing and not (include_usage and "stream_options" in self.body)

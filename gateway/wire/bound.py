@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["author_of", "portable", "seal", "sealed_blocks", "thinking_for"]
+__all__ = ["author_of", "carries_reasoning", "portable", "seal", "sealed_blocks", "thinking_for"]
 
 _SEAL = "pg1."
 _SIGNER = "anthropic"  # the one maker whose signatures travel in clients' histories
@@ -57,6 +57,14 @@ def thinking_for(maker: str, blocks: Sequence[Block]) -> dict[str, object]:
     if maker == _SIGNER:
         return {"thinking_blocks": own}
     return {"reasoning_content": "".join(str(block.get("thinking", "")) for block in own)}
+
+
+def carries_reasoning(messages: object) -> bool:
+    """Is there anything in a chat history that `portable` looks at."""
+    return isinstance(messages, list) and any(
+        isinstance(message, dict) and ("thinking_blocks" in message or "reasoning_details" in message)
+        for message in messages
+    )
 
 
 def portable(messages: object, maker: str) -> object:

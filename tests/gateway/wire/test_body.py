@@ -1,6 +1,7 @@
 import orjson
 import pytest
 
+from catalog import ModelProfile, PoolEntry
 from gateway.errors import InvalidRequestError
 from gateway.wire.body import read_chat
 
@@ -101,3 +102,13 @@ def test_what_is_no_sound_json_object_is_refused(raw: bytes) -> None:
 
 def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
     read_chat(b'{"messages": [{"role": "user", "content": "\\\\u0000"}]}')
+
+
+def test_signed_reasoning_goes_to_its_author_and_to_nobody_else() -> None:
+    block = '{"type": "thinking", "thinking": "hm", "signature": "EqQB"}'
+    answer = '{"role": "assistant", "content": "yes", "thinking_blocks": [' + block + "]}"
+    raw = '{"model": "m", "messages": [' + HI[1:-1] + ", " + answer + "]}"
+    author, other = (PoolEntry(profile=ModelProfile(id=f"{who}/m", name="M")) for who in ("anthropic", "openai"))
+    assert orjson.loads(read_chat(raw.encode()).for_backend("m", recipient=author)) == orjson.loads(raw)
+    sent = orjson.loads(read_chat(raw.encode()).for_backend("m", recipient=other))
+    assert sent["messages"][1] == {"role": "assistant", "content": "yes"}
