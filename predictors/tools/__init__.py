@@ -4,6 +4,7 @@ from .errors import InvalidToolError, ToolError, UnknownToolError
 from .methods import METHODS, build_retriever
 from .protocol import ToolRanking, ToolRetriever
 from .registry import RegistryChange, Tool, ToolRegistry
+from .risk import ToolRisk, risk_of
 from .selection import ToolSelection, select_tools
 from .single import SingleChannelRetriever
 from .stacked import StackedRetriever
@@ -21,10 +22,12 @@ __all__ = [
     "ToolRanking",
     "ToolRegistry",
     "ToolRetriever",
+    "ToolRisk",
     "ToolSelection",
     "ToolUsage",
     "UnknownToolError",
     "UsageStatistics",
     "build_retriever",
+    "risk_of",
     "select_tools",
 ]
