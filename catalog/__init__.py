@@ -1,6 +1,7 @@
 """What exists and what it costs: models, the backends that serve them, and the source of every fact."""
 
 from .backend import Backend, BackendKind, DeploymentTier, Limits, Measured, PrivacyTier
+from .chat import answers_text
 from .errors import (
     CatalogError,
     ImportFailedError,
@@ -46,5 +47,6 @@ __all__ = [
     "Trust",
     "UnknownModelError",
     "Usage",
+    "answers_text",
     "merge_profiles",
 ]

@@ -54,7 +54,7 @@ def list_models(
     known = _open(catalog, overlay)
     found = [
         profile
-        for profile in known.match(patterns or ["all"])
+        for profile in known.match(patterns or ["all"], chat_only=False)
         if set(capability or ()) <= profile.capabilities
         and (not open_weights or profile.open_weights is True)
         and _at_most(profile.params_total_b, max_params_b)

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .capability.ability import Score, estimate_abilities
+from .chat import special_task
 from .compiled import SHIPPED, pack
 from .errors import ParetoGateError
 from .identity import owner_of
@@ -75,6 +76,7 @@ _LICENSES = {
 }  # fmt: skip
 _ONE_SNAPSHOT = timedelta(days=60)
 _LOADED = Provenance(source="estimated from the parameters in the name", trust=Trust.INFERRED)
+_NAMED = Provenance(source="estimated from the words of the name", trust=Trust.INFERRED)
 _ABILITY = Provenance(source="our factor model over public benchmarks", trust=Trust.INFERRED)
 
 Row = Mapping[str, Any]
@@ -367,11 +369,15 @@ def _profile(
         state("context_tokens", row["context"] or None, source)
         state("max_output_tokens", row["max_output"] or None, source)
         state("modalities_in", frozenset(row["modalities_in"].split(",")) if row["modalities_in"] else None, source)
+        state("modalities_out", frozenset(row["modalities_out"].split(",")) if row["modalities_out"] else None, source)
     for row in rows:
         state("open_weights", row["open_weights"] if _rank(row) < 9 else None, _source(row))
         state("released", _day(row["release_date"]), _source(row))
         state("params_total_b", _positive(row["params_total_b"]), _LOADED)
         state("params_active_b", _positive(row["params_active_b"]), _LOADED)
+    if task := special_task(key):
+        facts.update(modalities_in=task.modalities_in, modalities_out=task.modalities_out)
+        sources.update(modalities_in=_NAMED, modalities_out=_NAMED)
     listed, listed_by = facts.pop("list_price", None), sources.pop("list_price", None)
     _state_from_offers(state, owner, sold, listed=(listed, listed_by))
     _state_capabilities(state, owner, rows, sold)

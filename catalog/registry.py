@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from .backend import Backend
+from .chat import answers_text
 from .compiled import SHIPPED, Compiled, pack, read_compiled
 from .errors import UnknownModelError
 from .identity import model_key
@@ -17,6 +18,8 @@ from .pool import Pool, PoolEntry
 from .profile import ModelProfile
 
 __all__ = ["Catalog"]
+
+_WILDCARDS = frozenset("*?[")
 
 
 class Catalog:
@@ -97,15 +100,21 @@ class Catalog:
         found = dict.fromkeys(model_id for spelling in close for model_id in self._names[spelling])
         raise UnknownModelError(name, close=tuple(found)[:3])
 
-    def match(self, globs: Sequence[str]) -> tuple[ModelProfile, ...]:
+    def match(self, globs: Sequence[str], *, chat_only: bool = True) -> tuple[ModelProfile, ...]:
         """The models whose id matches one of these patterns; `all` matches every one, none matches nothing.
 
         A pattern without a slash is held against the name behind the slash: `gpt-5*` finds `openai/gpt-5-mini`.
+        Models that do not answer text with text (speech, embedding, moderation, image ...) match only where a
+        pattern spells their id or name out; `chat_only=False` lets wildcards find them too.
         """
         patterns = [glob.strip().casefold() for glob in globs]
-        if "all" in patterns:
-            return tuple(self)
-        return tuple(self[model_id] for model_id in self._ids if _matches(model_id.casefold(), patterns))
+        found = self._ids if "all" in patterns else [i for i in self._ids if _matches(i.casefold(), patterns)]
+        spelled = {pattern for pattern in patterns if not _WILDCARDS & set(pattern)}
+        return tuple(
+            self[i]
+            for i in found
+            if not chat_only or {i.casefold(), i.casefold().partition("/")[2]} & spelled or answers_text(self[i])
+        )
 
     def offers(self, model_id: str) -> tuple[Offer, ...]:
         """What providers ask for this model, by provider; none where no price list names it."""
