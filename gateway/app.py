@@ -25,8 +25,11 @@ from predictors import Forecaster
 from router import PRESETS, Router
 
 from .dispatch import Clocks, Dispatcher
-from .errors import ErrorReply, openai_error, reply_to
+from .errors import ErrorReply, anthropic_error, openai_error, reply_to
+from .exposure import check_exposure, keys_required
+from .governor import Governor
 from .journal import Journal, SqliteJournal
+from .keys import KeyFile, KeyRing
 from .memory import settle
 from .policies import configured_policies
 from .refinement import MeasuredFileError, apply_measured, read_measured
@@ -44,12 +47,13 @@ from .routes.pools import PoolShelf
 from .routes.responses import ResponsesDialect
 from .serving import Serving, ServingFactory
 from .settings import ServerSettings, Settings
+from .state import GuardedState, MemoryState, RedisState, StateStore
 from .telemetry import Telemetry
 from .upstreams.health import Health
 from .upstreams.litellm import LiteLLMUpstream
 from .upstreams.openai import OpenAIUpstream
 from .upstreams.protocol import Upstream
-from .wire.asgi import Receive, Scope, Send, send_json
+from .wire.asgi import Receive, Scope, Send, read_headers, send_json
 from .wire.dialect import Dialect
 
 __all__ = ["Parts", "build", "create_app", "serving_factory"]
@@ -59,6 +63,9 @@ log = structlog.get_logger(__name__)
 _METHOD_NOT_ALLOWED = ErrorReply(
     status=405, kind="invalid_request_error", code="method_not_allowed", message="this address takes POST"
 )
+_LEASE_SLACK_S = 60.0  # a place is given back by itself, should a replica die, so long after its longest request
+_FOR_ADMINS = ("/metrics", "/dashboard")
+_GUARDED = ("/v1/", *_FOR_ADMINS)
 _SYSTEM_CLOCKS = Clocks(wall=time.time, monotonic=time.perf_counter)
 Asgi = Callable[[Scope, Receive, Send], Any]
 
@@ -140,7 +147,8 @@ def create_app(parts: Parts) -> Asgi:
         prompt_flags=settings.privacy.prompt_flags,
     )
     pools = PoolShelf(dispatcher, parts.make_serving)
-    framework = _framework(parts, dispatcher)
+    governor = _governor(parts, telemetry)
+    framework = _framework(parts, dispatcher, governor)
     framework.include_router(dashboard_routes())
     framework.include_router(models_routes(lambda: dispatcher.serving))
     framework.include_router(feedback_routes(parts.journal, telemetry, parts.clocks))
@@ -153,12 +161,15 @@ def create_app(parts: Parts) -> Asgi:
             metrics=settings.telemetry.metrics,
         )
     )
-    doors = _doors(dispatcher, pools, Embedders(embedding), settings.server)
+    doors = _doors(dispatcher, pools, Embedders(embedding), settings.server, governor)
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
         door = doors.get(scope["path"]) if scope["type"] == "http" else None
         if door is None:
-            await framework(scope, receive, send)
+            if (refused := _guard(governor, scope)) is None:
+                await framework(scope, receive, send)
+            else:
+                await _send_refusal(send, scope["path"], refused)
         elif scope["method"] == "POST":
             await door(scope, receive, send)
         else:
@@ -168,18 +179,19 @@ def create_app(parts: Parts) -> Asgi:
 
 
 def _doors(
-    dispatcher: Dispatcher, pools: PoolShelf, embedders: Embedders, limits: ServerSettings
+    dispatcher: Dispatcher, pools: PoolShelf, embedders: Embedders, limits: ServerSettings, governor: Governor
 ) -> Mapping[str, Asgi]:
     """Every hot door, by its path."""
     most = limits.max_body_bytes
     admission = Admission(dispatcher.telemetry, max_concurrency=limits.max_concurrency)
     doors: dict[str, Asgi] = {
-        "/v1/messages/count_tokens": CountTokensDoor(dispatcher, max_body_bytes=most),
+        "/v1/messages/count_tokens": CountTokensDoor(dispatcher, governor=governor, max_body_bytes=most),
         "/v1/embeddings": AnswerDoor(
             dispatcher,
             EmbeddingsDialect(),
             pools=pools,
             admission=admission,
+            governor=governor,
             max_body_bytes=most,
             serving_for=embedders,
         ),
@@ -191,16 +203,62 @@ def _doors(
         "/v1/responses": ResponsesDialect(),
     }
     for path, dialect in dialects.items():
-        doors[path] = AnswerDoor(dispatcher, dialect, pools=pools, admission=admission, max_body_bytes=most)
-        doors[f"/routing{path}"] = DecisionDoor(dispatcher, dialect, pools=pools, max_body_bytes=most)
+        doors[path] = AnswerDoor(
+            dispatcher, dialect, pools=pools, admission=admission, governor=governor, max_body_bytes=most
+        )
+        doors[f"/routing{path}"] = DecisionDoor(
+            dispatcher, dialect, pools=pools, governor=governor, max_body_bytes=most
+        )
     return doors
 
 
-def _framework(parts: Parts, dispatcher: Dispatcher) -> FastAPI:
+def _governor(parts: Parts, telemetry: Telemetry) -> Governor:
+    """Keys from their file, limits and conversations in memory or in Redis."""
+    settings, clocks = parts.settings, parts.clocks
+    keys = KeyRing(KeyFile(settings.keys_path), clock=clocks.monotonic, wall=clocks.wall)
+    check_exposure(settings, has_keys=not keys.is_empty)
+    url = settings.state.url.get_secret_value()
+    store: StateStore = MemoryState(clock=clocks.monotonic)
+    if not url.startswith("memory://"):
+        shared = RedisState.at(url, timeout_s=settings.state.timeout_ms / 1e3)
+        store = GuardedState(shared, store, clock=clocks.monotonic, watcher=telemetry)
+    return Governor(
+        keys=keys,
+        store=store,
+        required=keys_required(settings, has_keys=not keys.is_empty),
+        clocks=clocks,
+        telemetry=telemetry,
+        lease_s=settings.server.request_timeout_s + _LEASE_SLACK_S,
+        session_keep_s=settings.state.session_keep_s,
+        privacy=settings.privacy.mode,
+    )
+
+
+def _guard(governor: Governor, scope: Scope) -> ErrorReply | None:
+    """Why a request to the framework's addresses may not pass. Whose it is stands in the scope from here on."""
+    if scope["type"] != "http" or not scope["path"].startswith(_GUARDED):
+        return None
+    headers = read_headers(scope)
+    try:
+        if scope["path"].startswith(_FOR_ADMINS):
+            governor.admin(headers)
+        scope["paretogate.key"] = governor.caller(headers)
+    except ParetoGateError as exc:
+        return reply_to(exc)
+    return None
+
+
+async def _send_refusal(send: Send, path: str, reply: ErrorReply) -> None:
+    body = anthropic_error(reply, request_id="") if path.startswith("/v1/messages") else openai_error(reply)
+    await send_json(send, reply.status, body, [(b"www-authenticate", b"Bearer")] if reply.status == 401 else [])
+
+
+def _framework(parts: Parts, dispatcher: Dispatcher, governor: Governor) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(parts.journal.close)
+            stack.push_async_callback(governor.close)
             dispatcher.upstreams = _open_upstreams(parts, stack)
             watcher = asyncio.create_task(_follow_measurements(parts, dispatcher))
             settle()

@@ -26,6 +26,7 @@ _OWN = {
     "explain": ("gateway.commands.route:explain", "The same decision with everything it rests on."),
     "refine": ("gateway.commands.refine:refine", "Learn from the journal how fast, long and reliable backends are."),
     "journal": ("gateway.commands.journal:commands", "Look at the journal, or export it."),
+    "keys": ("gateway.commands.keys:commands", "Make, list and revoke API keys."),
     "doctor": ("gateway.commands.doctor:doctor", "Check this installation and say how to mend it."),
 }
 

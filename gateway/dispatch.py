@@ -18,6 +18,7 @@ from router import (
     Reading,
     RoutingOptions,
     Screening,
+    SessionState,
     decision_record,
     explain,
     read_options,
@@ -33,6 +34,7 @@ from .errors import (
 )
 from .journal.protocol import Journal
 from .serving import Serving
+from .standing import ANONYMOUS, Standing
 from .telemetry import Telemetry
 from .upstreams.attempts import AttemptPlan, NextAttempt, RetryBudget
 from .upstreams.health import Health
@@ -74,6 +76,8 @@ class Call:
     asked_s: float = 0.0  # monotonic, when the last attempt began
     ttft_s: float | None = None
     cost_usd: float | None = None
+    usage: Usage | None = None
+    standing: Standing = ANONYMOUS
 
     @property
     def options(self) -> RoutingOptions:
@@ -134,6 +138,7 @@ class Dispatcher:
         serving: Serving | None = None,
         dry_run: bool = False,
         reading: Reading | None = None,
+        standing: Standing = ANONYMOUS,
     ) -> Call:
         """Read the wishes, decide, and keep the decision before anybody is asked. A dry run leaves no trace.
 
@@ -144,7 +149,7 @@ class Dispatcher:
         reading = reading or self.read_wishes(request, headers, serving)
         query = read_query(request.body)
         before = self.clocks.monotonic()
-        decision = self._choose(reading, query, serving, dry_run=dry_run)
+        decision = self._choose(reading, query, serving, dry_run=dry_run, session=self._session(standing, serving))
         call = Call(
             decision_id=f"{self._id_prefix}{next(self._id_count):06x}",
             request=request,
@@ -154,6 +159,7 @@ class Dispatcher:
             serving=serving,
             started_s=started_s,
             deadline_s=started_s + self.request_timeout_s,
+            standing=standing,
         )
         if not dry_run:
             self.telemetry.decided(
@@ -165,7 +171,14 @@ class Dispatcher:
             self.journal.write("decision", self._record(call))
         return call
 
-    def read_wishes(self, request: ChatRequest, headers: Mapping[str, str], serving: Serving) -> Reading:
+    def read_wishes(
+        self,
+        request: ChatRequest,
+        headers: Mapping[str, str],
+        serving: Serving,
+        *,
+        prompt_flags: bool | None = None,
+    ) -> Reading:
         """How the caller wants this request routed, however it was said.
 
         Raises:
@@ -176,7 +189,7 @@ class Dispatcher:
             body=request.body,
             headers=headers,
             policies=serving.policies,
-            allow_prompt_flags=self.prompt_flags,
+            allow_prompt_flags=self.prompt_flags if prompt_flags is None else prompt_flags,
         )
 
     async def complete(self, call: Call) -> ChatAnswer:
@@ -275,6 +288,10 @@ class Dispatcher:
         if failure is not None:
             raise failure
 
+    def refuse(self, call: Call) -> None:
+        """Nobody is asked, though it was decided who would be."""
+        self._conclude(call, status="rejected")
+
     def explanation(self, call: Call) -> dict[str, object]:
         """Why, in the shape that callers read."""
         explained = dict(explain(call.decision, call.options))
@@ -291,7 +308,21 @@ class Dispatcher:
             facts["fallback_from"] = [failure.backend_id for failure in call.failures]
         return facts
 
-    def _choose(self, reading: Reading, query: Query, serving: Serving, *, dry_run: bool) -> Decision:
+    def _session(self, standing: Standing, serving: Serving) -> SessionState | None:
+        """The conversation so far; free to move on when the backend it is bound to is gone or unwell.
+
+        What only that backend could read is then taken out of the history (`gateway.wire.bound`).
+        """
+        session = standing.session
+        if session is None or not session.pinned:
+            return session
+        backends = (serving.pool.entries[p].backend for p in serving.names.get(session.backend_id, ()))
+        well = any(b is not None and b.id == session.backend_id and self.health.admits(b) for b in backends)
+        return session if well else replace(session, pinned=False)
+
+    def _choose(
+        self, reading: Reading, query: Query, serving: Serving, *, dry_run: bool, session: SessionState | None = None
+    ) -> Decision:
         options = replace(reading.options, explore=False) if dry_run else reading.options
         if reading.target is not None:
             positions = serving.positions(reading.target)
@@ -305,6 +336,7 @@ class Dispatcher:
                 query,
                 options,
                 rng=self.rng,
+                session=session,
                 load=self.health.load(),
                 available=None if dry_run else self.health.available(serving.pool),
             )
@@ -412,7 +444,7 @@ class Dispatcher:
         log.warning("model_drifted", backend=backend.id, asked=asked, answered=returned[:100])
 
     def _account(self, call: Call, usage: Usage | None) -> None:
-        call.cost_usd = _cost_usd(call.entry, usage)
+        call.cost_usd, call.usage = _cost_usd(call.entry, usage), usage
         entry = call.entry
         if entry is None:
             return
@@ -429,9 +461,9 @@ class Dispatcher:
             call.decision,
             decision_id=call.decision_id,
             time=self.clocks.wall(),
-            tenant=None,
-            key_id=None,
-            session=call.options.session_id,
+            tenant=call.standing.tenant,
+            key_id=call.standing.key_id,
+            session=call.standing.session_id or call.options.session_id,
             query=call.query,
             options=call.options,
             text=call.query.text,  # the journal keeps as much of it as the operator allows

@@ -7,6 +7,11 @@ ParetoGateError
     ├── BodyTooLargeError         the client's request is larger than the limit
     ├── NotFoundError             no such door, or no such model
     ├── OverloadedError           too many requests at once, or every backend is resting
+    ├── UnauthenticatedError      no API key came, or one that opens nothing
+    ├── ForbiddenError            the key does not open this
+    ├── QuotaError                the key's quota
+    │   ├── RateLimitedError          too much per minute, or at once
+    │   └── BudgetExceededError       its dollars are spent
     ├── UpstreamError             a backend failed
     │   ├── UpstreamUnreachableError   refused, reset, name not found
     │   ├── UpstreamTimeoutError       too slow to connect, to start or to go on
@@ -24,11 +29,16 @@ from router import InvalidRoutingError, NoEligibleModelError
 __all__ = [
     "AllBackendsFailedError",
     "BodyTooLargeError",
+    "BudgetExceededError",
     "ErrorReply",
+    "ForbiddenError",
     "GatewayError",
     "InvalidRequestError",
     "NotFoundError",
     "OverloadedError",
+    "QuotaError",
+    "RateLimitedError",
+    "UnauthenticatedError",
     "UpstreamError",
     "UpstreamProtocolError",
     "UpstreamStatusError",
@@ -72,6 +82,42 @@ class OverloadedError(GatewayError):
     def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class UnauthenticatedError(GatewayError):
+    """No API key came, or one that opens nothing. The message never repeats it."""
+
+
+class ForbiddenError(GatewayError):
+    """The key is good, but not for this."""
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class QuotaError(GatewayError):
+    """A limit of the key refused; `headers` tell the client what is left."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit: str,
+        retry_after_s: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.limit, self.retry_after_s = limit, retry_after_s
+        self.headers: Mapping[str, str] = headers or {}
+
+
+class RateLimitedError(QuotaError):
+    """Too much per minute, or at once."""
+
+
+class BudgetExceededError(QuotaError):
+    """The dollars of the day or month are spent, or would be by this request."""
 
 
 class UpstreamError(GatewayError):
@@ -151,9 +197,10 @@ class ErrorReply:
     param: str | None = None
     retry_after_s: float | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def reply_to(error: BaseException) -> ErrorReply:  # noqa: C901, PLR0911 - one table, one line of thought per row
+def reply_to(error: BaseException) -> ErrorReply:  # noqa: C901, PLR0911, PLR0912 - one table, one line of thought per row
     """The one table from an error to its status, type and code. What is not ours says nothing about itself."""
     match error:
         case InvalidRequestError():
@@ -171,6 +218,14 @@ def reply_to(error: BaseException) -> ErrorReply:  # noqa: C901, PLR0911 - one t
             return ErrorReply(
                 status=422, kind="invalid_request_error", code="no_eligible_model", message=str(error), extra=extra
             )
+        case UnauthenticatedError():
+            return ErrorReply(status=401, kind="authentication_error", code="invalid_api_key", message=str(error))
+        case ForbiddenError():
+            return ErrorReply(
+                status=403, kind="permission_error", code="forbidden", message=str(error), param=error.param
+            )
+        case QuotaError():
+            return _over_quota(error)
         case OverloadedError():
             return ErrorReply(
                 status=503,
@@ -206,6 +261,7 @@ def openai_error(reply: ErrorReply) -> dict[str, object]:
 _ANTHROPIC_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
+    402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
     413: "request_too_large",
@@ -219,6 +275,18 @@ def anthropic_error(reply: ErrorReply, *, request_id: str) -> dict[str, object]:
     """The body that Anthropic's clients read."""
     error = {"type": _ANTHROPIC_TYPES.get(reply.status, "api_error"), "message": reply.message, **reply.extra}
     return {"type": "error", "error": error, "request_id": request_id}
+
+
+def _over_quota(error: QuotaError) -> ErrorReply:
+    spent = isinstance(error, BudgetExceededError)
+    return ErrorReply(
+        status=402 if spent else 429,
+        kind="insufficient_quota" if spent else "rate_limit_error",
+        code="budget_exceeded" if spent else "rate_limit_exceeded",
+        message=str(error),
+        retry_after_s=error.retry_after_s,
+        headers=error.headers,
+    )
 
 
 def _invalid(message: str, *, code: str, param: str | None) -> ErrorReply:

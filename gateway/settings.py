@@ -23,6 +23,7 @@ from .errors import GatewayError
 from .journal.prompts import PromptKeeping
 
 __all__ = [
+    "AuthSettings",
     "BackendSettings",
     "CatalogSettings",
     "DiscoverySettings",
@@ -47,6 +48,7 @@ DEFAULT_FILES = ("paretogate.toml", "paretogate.yaml", "paretogate.yml")
 _PREFIX = "PARETOGATE_"
 _NOT_SETTINGS = frozenset({"PARETOGATE_CONFIG", "PARETOGATE_DATA"})  # where the file and the public datasets are
 
+PrivacyMode = Literal["off", "redact", "local"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -220,8 +222,25 @@ class JournalSettings(_Section):
 class StateSettings(_Section):
     """Where limits, breakers and sessions live, and where files of ours go."""
 
-    url: Literal["memory://"] = "memory://"
+    url: SecretStr = SecretStr("memory://")  # redis://HOST, rediss://HOST or unix://PATH where replicas share it
+    timeout_ms: Positive = 100.0  # after which Redis counts as away, and each replica keeps its own state
+    session_keep_s: Positive = 600.0  # a conversation's model is remembered for so long after its last answer
     dir: Path | None = None  # the user's state directory where left out
+
+    @field_validator("url")
+    @classmethod
+    def _is_known(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("memory://", "redis://", "rediss://", "unix://")):
+            raise ValueError("state is kept in memory://, or in Redis: redis://HOST:PORT/DB, rediss:// or unix://PATH")
+        return value
+
+
+class AuthSettings(_Section):
+    """Who may come in."""
+
+    required: bool | None = None  # an API key; where left out: once there are keys and others can reach the address
+    allow_open: bool = False  # let everybody in who can reach an address beyond loopback, without a key
+    keys: Path | None = None  # the key file; in the state directory where left out
 
 
 class LearningSettings(_Section):
@@ -240,6 +259,8 @@ class PrivacySettings(_Section):
     """What prompts may do and where they may go."""
 
     prompt_flags: bool = False  # obey `[Flag: ...]` in prompts, which can come from strangers
+    mode: PrivacyMode = "off"  # of personal data: pass it, redact and restore it, or keep its prompts on local backends
+    phone_region: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None  # of phone numbers without a country code
 
 
 class TelemetrySettings(_Section):
@@ -268,6 +289,7 @@ class Settings(BaseSettings):
     state: StateSettings = StateSettings()
     learning: LearningSettings = LearningSettings()
     privacy: PrivacySettings = PrivacySettings()
+    auth: AuthSettings = AuthSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
     @classmethod
@@ -300,6 +322,11 @@ class Settings(BaseSettings):
         if self.journal.url is not None:
             return Path(self.journal.url.removeprefix("sqlite:///"))
         return self.state_dir / "journal.sqlite3"
+
+    @property
+    def keys_path(self) -> Path:
+        """The file of API keys."""
+        return self.auth.keys or self.state_dir / "keys.json"
 
     @property
     def measured_path(self) -> Path:
@@ -362,7 +389,13 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 def _relative_to(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
     """Paths in a file are relative to the file, wherever the command was run."""
-    for section, key in (("predictor", "path"), ("state", "dir"), ("embedded", "gguf"), ("catalog", "overlays")):
+    for section, key in (
+        ("predictor", "path"),
+        ("state", "dir"),
+        ("embedded", "gguf"),
+        ("catalog", "overlays"),
+        ("auth", "keys"),
+    ):
         table = values.get(section)
         if isinstance(table, dict) and isinstance(table.get(key), str):
             table[key] = str(folder / table[key])

@@ -47,6 +47,9 @@ class Telemetry:
         self._explored = self._counter("explore", "Choices made in order to learn")
         self._feedback = self._counter("feedback", "Pieces of feedback", "kind")
         self._drift = self._counter("model_drift", "Answers by another model than the one asked", "backend")
+        self._quota_refusals = self._counter("quota_refusals", "Requests that a key's limit refused", "limit")
+        self._state_failures = self._counter("state_failures", "Times the shared state could not be asked")
+        self._state_degraded = self._gauge("state_degraded", "1 while limits hold per replica only")
         self._duration = self._histogram("request_duration_seconds", "Whole request", _CALL_BUCKETS_S, "door")
         self._overhead = self._histogram("overhead_seconds", "The part we add", _OVERHEAD_BUCKETS_S, "door")
         self._decision = self._histogram("decision_duration_seconds", "One decision", _DECISION_BUCKETS_S)
@@ -106,6 +109,18 @@ class Telemetry:
     def feedback_came(self, kind: Literal["feedback", "outcome"]) -> None:
         """Somebody said how good an answer was."""
         self._child(self._feedback, kind).inc()
+
+    def quota_refused(self, limit: str) -> None:
+        """A limit of a key refused a request."""
+        self._child(self._quota_refusals, limit).inc()
+
+    def degraded(self, *, is_degraded: bool) -> None:
+        """The shared state went away, or came back."""
+        self._child(self._state_degraded).set(is_degraded)
+
+    def failed(self) -> None:
+        """The shared state could not be asked."""
+        self._child(self._state_failures).inc()
 
     def exposition(self, *, backends: Mapping[str, tuple[str, int]], journal: Mapping[str, int]) -> bytes:
         """The text that Prometheus scrapes."""

@@ -6,6 +6,7 @@ import shlex
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -17,6 +18,8 @@ import structlog
 import typer
 
 from catalog import Backend, Catalog, ParetoGateError
+from gateway.exposure import check_exposure
+from gateway.keys import KeyFile, KeyRing
 from gateway.refinement import watch
 from gateway.settings import Settings, load_settings
 from gateway.startup import Finding, Found, find_backends, open_catalog, start_embedded
@@ -56,6 +59,8 @@ def serve(
     flags = {"server": {"host": host, "port": port, "workers": workers}}
     settings = load_settings(config=config, environ=os.environ, flags=flags, folder=Path.cwd())
     configure_logging(level=settings.telemetry.log_level, style=settings.telemetry.log_format)
+    keys = KeyRing(KeyFile(settings.keys_path), clock=time.monotonic, wall=time.time)
+    check_exposure(settings, has_keys=not keys.is_empty)  # told before anything is started
     door = open_socket(settings.server.host, settings.server.port)
     catalog = open_catalog(settings)
     with gathered(settings, catalog, os.environ) as found, _refining(settings, found.catalog):

@@ -79,9 +79,9 @@ class JournalReader:
             yield JournalledCall(
                 seq=seq,
                 time=time,
-                decision=orjson.loads(record),
+                decision=(decision := orjson.loads(record)),
                 outcomes=self._records("SELECT record FROM outcomes WHERE decision_id = :id ORDER BY seq", decision_id),
-                feedback=self._records(_FEEDBACK, decision_id),
+                feedback=_of_tenant(decision, self._records(_FEEDBACK, decision_id)),
             )
 
     def outcomes(self, *, after: int = 0, since: float = 0.0) -> Iterator[JournalledOutcome]:
@@ -124,3 +124,9 @@ class JournalReader:
 
     def _records(self, query: str, decision_id: str) -> tuple[Record, ...]:
         return tuple(orjson.loads(row[0]) for row in self._db.execute(query, {"id": decision_id}))
+
+
+def _of_tenant(decision: Record, feedback: tuple[Record, ...]) -> tuple[Record, ...]:
+    """Judgements by whose answer it was; another tenant's word counts for nothing."""
+    whose = decision.get("tenant")
+    return feedback if whose is None else tuple(said for said in feedback if said.get("tenant") == whose)

@@ -12,13 +12,15 @@ from itertools import count
 import structlog
 
 from catalog import ParetoGateError
-from gateway.dispatch import Dispatcher
-from gateway.errors import OverloadedError, reply_to
+from gateway.dispatch import Call, Dispatcher
+from gateway.errors import OverloadedError, QuotaError, reply_to
+from gateway.governor import Governor, Visit
 from gateway.serving import Serving
 from gateway.telemetry import Telemetry
 from gateway.wire.asgi import ClientGoneError, Receive, Scope, Send, cancelled_by_disconnect, read_body, read_headers
 from gateway.wire.body import ChatRequest
 from gateway.wire.dialect import Dialect
+from router import NoEligibleModelError
 
 from .exchange import Exchange
 from .pools import PoolShelf
@@ -80,12 +82,13 @@ class AnswerDoor:
         *,
         pools: PoolShelf,
         admission: Admission,
+        governor: Governor,
         max_body_bytes: int,
         serving_for: Callable[[ChatRequest], Serving] | None = None,
     ) -> None:
         """`serving_for` gives the candidates of a request where they are not those of the dispatcher."""
         self._dispatcher, self._dialect, self._pools, self._admission = dispatcher, dialect, pools, admission
-        self._max_body_bytes, self._serving_for = max_body_bytes, serving_for
+        self._max_body_bytes, self._serving_for, self._governor = max_body_bytes, serving_for, governor
         self._request_id = RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,28 +120,62 @@ class AnswerDoor:
     async def _answer(
         self, scope: Scope, receive: Receive, exchange: Exchange, headers: Mapping[str, str], started_s: float
     ) -> None:
-        dispatcher = self._dispatcher
+        dispatcher, governor = self._dispatcher, self._governor
+        key = governor.caller(headers)
         request = self._dialect.read(await read_body(scope, receive, limit_bytes=self._max_body_bytes))
         serving = dispatcher.serving if self._serving_for is None else self._serving_for(request)
-        reading = dispatcher.read_wishes(request, headers, serving)
+        reading = dispatcher.read_wishes(request, headers, serving, prompt_flags=governor.prompt_flags(key))
         if reading.options.route_only:
             await exchange.send_json(200, await self._pools.decide(request, reading, headers, started_s=started_s))
             return
-        call = dispatcher.decide(request, headers, started_s=started_s, serving=serving, reading=reading)
-        exchange.call = call
-        async with cancelled_by_disconnect(receive):
-            if request.stream:
-                await exchange.stream(call, await dispatcher.open_stream(call))
-            else:
-                await exchange.answer(call, await dispatcher.complete(call))
+        visit = await governor.enter(key, request, headers, reading, serving)
+        exchange.told = visit.headers
+        try:
+            call = await self._decided(visit, request, headers, serving, started_s)
+            exchange.call = call
+            async with cancelled_by_disconnect(receive):
+                await self._hold(visit, call)
+                if request.stream:
+                    await exchange.stream(call, await dispatcher.open_stream(call))
+                else:
+                    answer = await dispatcher.complete(call)
+                    await governor.settled(visit, call)  # before the client, told so, asks again
+                    await exchange.answer(call, answer)
+        finally:
+            governor.leave(visit, exchange.call)
+
+    async def _hold(self, visit: Visit, call: Call) -> None:
+        try:
+            await self._governor.hold(visit, call)
+        except QuotaError:
+            self._dispatcher.refuse(call)
+            raise
+
+    async def _decided(
+        self, visit: Visit, request: ChatRequest, headers: Mapping[str, str], serving: Serving, started_s: float
+    ) -> Call:
+        """The decision, within what the caller may spend."""
+        try:
+            return self._dispatcher.decide(
+                request,
+                headers,
+                started_s=started_s,
+                serving=serving,
+                reading=visit.reading,
+                standing=visit.standing,
+            )
+        except NoEligibleModelError as exc:
+            raise self._governor.unaffordable(visit, exc) or exc from exc
 
 
 class DecisionDoor:
     """Decides and calls nobody."""
 
-    def __init__(self, dispatcher: Dispatcher, dialect: Dialect, *, pools: PoolShelf, max_body_bytes: int) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, dialect: Dialect, *, pools: PoolShelf, governor: Governor, max_body_bytes: int
+    ) -> None:
         self._dispatcher, self._dialect, self._pools = dispatcher, dialect, pools
-        self._max_body_bytes = max_body_bytes
+        self._max_body_bytes, self._governor = max_body_bytes, governor
         self._request_id = RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -147,8 +184,10 @@ class DecisionDoor:
         headers = read_headers(scope)
         exchange = Exchange(send, self._dialect, self._dispatcher, request_id=self._request_id(headers))
         try:
+            key = self._governor.caller(headers)
             request = self._dialect.read(await read_body(scope, receive, limit_bytes=self._max_body_bytes))
-            reading = self._dispatcher.read_wishes(request, headers, self._dispatcher.serving)
+            flags = self._governor.prompt_flags(key)
+            reading = self._dispatcher.read_wishes(request, headers, self._dispatcher.serving, prompt_flags=flags)
             await exchange.send_json(200, await self._pools.decide(request, reading, headers, started_s=started_s))
         except ClientGoneError:
             return

@@ -18,6 +18,7 @@ class Exchange:
     def __init__(self, send: Send, dialect: Dialect, dispatcher: Dispatcher, *, request_id: str) -> None:
         self.request_id = request_id
         self.call: Call | None = None
+        self.told: Mapping[str, str] = {}  # headers about the caller's limits
         self.relayed_s = 0.0  # spent passing a stream on: not our overhead
         self._send, self._dialect, self._dispatcher = send, dialect, dispatcher
         self._streaming: StreamTranslation | None = None
@@ -56,6 +57,7 @@ class Exchange:
         more: Headers = []
         if reply.retry_after_s is not None:
             more.append((b"retry-after", str(max(1, round(reply.retry_after_s))).encode()))
+        more += [(name.encode(), value.encode()) for name, value in {**self.told, **reply.headers}.items()]
         if self.call is not None:
             more.append((b"x-paretogate-decision-id", self.call.decision_id.encode()))
         await self.send_json(reply.status, self._dialect.error(reply, request_id=self.request_id), more)
@@ -74,6 +76,7 @@ class Exchange:
     def _headers(self) -> Headers:
         """What is known of the decision and of the call so far."""
         found: Headers = [(b"x-request-id", self.request_id.encode())]
+        found += [(name.encode(), value.encode()) for name, value in self.told.items()]
         call = self.call
         if call is None or call.entry is None or call.entry.backend is None:
             return found

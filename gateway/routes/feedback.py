@@ -7,7 +7,7 @@ same piece of feedback said twice counts once.
 import hashlib
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.dispatch import Clocks
@@ -82,17 +82,18 @@ def feedback_routes(journal: Journal, telemetry: Telemetry, clocks: Clocks) -> A
     router = APIRouter(prefix="/v1", tags=["feedback"])
 
     @router.post("/feedback")
-    async def feedback(given: Feedback, idempotency_key: IdempotencyKey = None) -> Accepted:
+    async def feedback(given: Feedback, request: Request, idempotency_key: IdempotencyKey = None) -> Accepted:
         """Say how good an answer was."""
         key = idempotency_key or _digest(given, given.metric, given.value, given.source)
         if not given.dryrun:
             record = {"metric": given.metric, "value": given.value, "source": given.source, "tags": given.tags}
+            record |= _whose(request)
             journal.write("feedback", {**_reference(given), **record, "time": clocks.wall(), "idempotency_key": key})
             telemetry.feedback_came("feedback")
         return Accepted(idempotency_key=key, dryrun=given.dryrun)
 
     @router.post("/router/outcomes")
-    async def outcome(given: RouterOutcome, idempotency_key: IdempotencyKey = None) -> Accepted:
+    async def outcome(given: RouterOutcome, request: Request, idempotency_key: IdempotencyKey = None) -> Accepted:
         """Say whether the choice of model was right."""
         value = _VERDICTS[given.verdict] if given.score is None else given.score
         key = idempotency_key or _digest(given, given.verdict, value, given.source)
@@ -104,12 +105,19 @@ def feedback_routes(journal: Journal, telemetry: Telemetry, clocks: Clocks) -> A
             "source": given.source,
             "target": given.target,
             "target_ref": given.target_ref,
+            **_whose(request),
         }
         journal.write("feedback", {**_reference(given), **record, "time": clocks.wall(), "idempotency_key": key})
         telemetry.feedback_came("outcome")
         return Accepted(idempotency_key=key)
 
     return router
+
+
+def _whose(request: Request) -> dict[str, str]:
+    """Who says so, where that is known; judgements of other tenants' answers count for nothing when they are read."""
+    key = request.scope.get("paretogate.key")
+    return {} if key is None else {"tenant": key.tenant, "key_id": key.key_id}
 
 
 def _reference(given: _Reference) -> dict[str, str | None]:

@@ -8,6 +8,7 @@ import structlog
 from catalog import ParetoGateError
 from gateway.dispatch import Dispatcher
 from gateway.errors import ErrorReply, anthropic_error, reply_to
+from gateway.governor import Governor
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.asgi import ClientGoneError, Receive, Scope, Send, read_body, read_headers
 from gateway.wire.body import ChatRequest
@@ -53,8 +54,8 @@ class MessagesDialect:
 class CountTokensDoor:
     """Says how long a prompt is, by our own estimate: in the tokens of the model that is named, else in usual ones."""
 
-    def __init__(self, dispatcher: Dispatcher, *, max_body_bytes: int) -> None:
-        self._dispatcher, self._max_body_bytes = dispatcher, max_body_bytes
+    def __init__(self, dispatcher: Dispatcher, *, governor: Governor, max_body_bytes: int) -> None:
+        self._dispatcher, self._governor, self._max_body_bytes = dispatcher, governor, max_body_bytes
         self._dialect, self._request_id = MessagesDialect(), RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,6 +63,7 @@ class CountTokensDoor:
         headers = read_headers(scope)
         exchange = Exchange(send, self._dialect, self._dispatcher, request_id=self._request_id(headers))
         try:
+            self._governor.caller(headers)
             request = read_messages(await read_body(scope, receive, limit_bytes=self._max_body_bytes), counting=True)
             await exchange.send_json(200, {"input_tokens": self._count(request, headers)})
         except ClientGoneError:

@@ -1,0 +1,92 @@
+"""Where keys are kept: one small JSON file in the state directory, that only its owner may read."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+
+from gateway.errors import GatewayError
+
+from .key import ApiKey, InvalidKeyRecordError, read_record
+
+__all__ = ["KeyFile", "KeyFileError"]
+
+_FORMAT = 1
+
+
+class KeyFileError(GatewayError):
+    """The key file cannot be read or written; the message says why."""
+
+
+class KeyFile:
+    """Read whole, written whole: a new file takes the old one's place, so that no reader sees half of one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> tuple[ApiKey, ...]:
+        """Every key, revoked ones included; none where there is no file.
+
+        Raises:
+            KeyFileError: it is damaged.
+        """
+        try:
+            raw = self.path.read_bytes()
+        except FileNotFoundError:
+            return ()
+        except OSError as exc:
+            raise KeyFileError(f"cannot read {self.path.name}: {exc.strerror}") from exc
+        try:
+            kept = orjson.loads(raw)
+            if not isinstance(kept, dict) or kept.get("format") != _FORMAT:
+                raise KeyFileError(f"{self.path.name} is no key file of format {_FORMAT}")
+            return tuple(read_record(record) for record in kept["keys"])
+        except (orjson.JSONDecodeError, KeyError, TypeError) as exc:
+            raise KeyFileError(f"{self.path.name} is damaged: {type(exc).__name__}; restore it from a backup") from exc
+        except InvalidKeyRecordError as exc:
+            raise KeyFileError(f"{self.path.name}: {exc}") from exc
+
+    def change(self, edit: Callable[[tuple[ApiKey, ...]], tuple[ApiKey, ...]]) -> tuple[ApiKey, ...]:
+        """Replace the keys by what `edit` makes of them; one writer at a time, across processes.
+
+        Raises:
+            KeyFileError: it is damaged or cannot be written.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                keys = edit(self.read())
+                self._write(keys)
+        except OSError as exc:
+            raise KeyFileError(f"cannot write {self.path.name}: {exc.strerror}") from exc
+        return keys
+
+    def stamp(self) -> tuple[int, int] | None:
+        """Differs whenever the file was replaced; None where there is none."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self.path.with_suffix(".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # given back when the file is closed
+            yield
+
+    def _write(self, keys: tuple[ApiKey, ...]) -> None:
+        content = orjson.dumps({"format": _FORMAT, "keys": [key.record() for key in keys]}, option=orjson.OPT_INDENT_2)
+        draft = self.path.with_suffix(f".{os.getpid()}.tmp")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self.path)
+        finally:
+            draft.unlink(missing_ok=True)

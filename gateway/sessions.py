@@ -1,0 +1,74 @@
+"""Which conversation a request belongs to.
+
+Said by the client, in this order: `routing.session_id`, the headers `x-session-id`, `x-conversation-id` and
+`x-claude-code-session-id`, `metadata.user_id` (Anthropic), `prompt_cache_key` (OpenAI, OpenRouter) and the header
+`x-model-affinity`. Where nobody says, what stays the same from turn to turn does: system prompt, tools and the first
+user message. A first turn has nothing behind it, so that equal first turns do not meet.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+__all__ = ["Conversation", "conversation_of", "has_signed_reasoning"]
+
+_HEADERS = ("x-session-id", "x-conversation-id", "x-claude-code-session-id")
+_LAST_HEADER = "x-model-affinity"
+_SIGNED = (b'"thinking_blocks"', b'"reasoning_details"', b'"signature"', b'"encrypted_content"', b'"redacted_thinking"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """`session_id` is a digest, since clients put names of people into it; only an id meant for us stays as it is."""
+
+    session_id: str
+    has_past: bool  # there may be something to remember
+
+
+def conversation_of(
+    body: Mapping[str, Any], headers: Mapping[str, str], *, explicit: str | None = None, given: Mapping[str, Any] | None
+) -> Conversation:
+    """The conversation of a request.
+
+    Args:
+        body: in OpenAI's shape.
+        headers: names in lower case.
+        explicit: `routing.session_id`.
+        given: the body as the client sent it, where that was in another shape.
+    """
+    if explicit:
+        return Conversation(session_id=explicit[:256], has_past=True)
+    if (said := _said(given or body, headers)) is not None:
+        source, value = said
+        return Conversation(session_id=_digest(source, value), has_past=True)
+    messages = [m for m in body.get("messages") or () if isinstance(m, dict)]
+    instructions = [m.get("content") for m in messages if m.get("role") in {"system", "developer"}]
+    first = next((m.get("content") for m in messages if m.get("role") == "user"), None)
+    same = orjson.dumps([instructions, body.get("tools"), first], option=orjson.OPT_NON_STR_KEYS)
+    return Conversation(
+        session_id=_digest("fingerprint", same), has_past=any(m.get("role") == "assistant" for m in messages)
+    )
+
+
+def has_signed_reasoning(raw: bytes) -> bool:
+    """Whether the history carries reasoning that only its author can read again."""
+    return any(mark in raw for mark in _SIGNED)
+
+
+def _said(body: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str, bytes] | None:
+    for name in _HEADERS:
+        if value := headers.get(name):
+            return name, value.encode()
+    metadata = body.get("metadata")
+    if isinstance(metadata, Mapping) and isinstance(user := metadata.get("user_id"), str) and user:
+        return "user_id", user.encode("utf-8", "replace")
+    if isinstance(key := body.get("prompt_cache_key"), str) and key:
+        return "prompt_cache_key", key.encode("utf-8", "replace")
+    return (_LAST_HEADER, value.encode()) if (value := headers.get(_LAST_HEADER)) else None
+
+
+def _digest(source: str, value: bytes) -> str:
+    return "ses_" + hashlib.blake2b(value, digest_size=12, person=source[:16].encode()).hexdigest()

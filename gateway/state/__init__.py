@@ -1,0 +1,21 @@
+"""What requests and replicas share: limits, budgets and conversations; in memory, or in Redis."""
+
+from .guarded import GuardedState, StateWatcher
+from .memory import MemoryState
+from .protocol import Claim, Grant, LimitName, Quota, Remembered, Settlement, StateStore, StateUnavailableError
+from .redis import RedisState
+
+__all__ = [
+    "Claim",
+    "Grant",
+    "GuardedState",
+    "LimitName",
+    "MemoryState",
+    "Quota",
+    "RedisState",
+    "Remembered",
+    "Settlement",
+    "StateStore",
+    "StateUnavailableError",
+    "StateWatcher",
+]

@@ -1,0 +1,152 @@
+"""Shared state of many replicas, in Redis: one script, hence one round trip and one atomic step, per call."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, Self, get_args
+
+import orjson
+
+from router import SessionState
+
+from .protocol import (
+    Claim,
+    Grant,
+    LimitName,
+    Settlement,
+    StateUnavailableError,
+    from_nano_usd,
+    periods,
+    to_nano_usd,
+)
+from .scripts import RESERVE, SETTLE
+
+__all__ = ["RedisState"]
+
+_KEEP_SPENT_S = 40 * 86_400  # longer than any month
+_LIMITS: dict[bytes, LimitName] = {name.encode(): name for name in get_args(LimitName)}
+
+
+class RedisState:
+    """A `StateStore` in Redis 6 or later, or a Redis Cluster's primary.
+
+    Every failure, and every answer that takes longer than `timeout_s`, is a `StateUnavailableError`.
+    """
+
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401 - redis.asyncio.Redis, imported only where one is configured
+        *,
+        timeout_s: float = 0.1,
+        prefix: str = "paretogate",
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """`clock` replaces Redis's own, in seconds; for tests."""
+        self._client, self._timeout_s, self._prefix, self._clock = client, timeout_s, prefix, clock
+        self._reserve, self._settle = client.register_script(RESERVE), client.register_script(SETTLE)
+
+    @classmethod
+    def at(cls, url: str, *, timeout_s: float = 0.1) -> Self:
+        """The server at this address (`redis://`, `rediss://` or `unix://`); connects when it is first asked."""
+        from redis.asyncio import Redis  # noqa: PLC0415 - only where it is configured
+        from redis.asyncio.retry import Retry  # noqa: PLC0415
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+
+        client = Redis.from_url(
+            url,
+            socket_connect_timeout=timeout_s,
+            socket_timeout=timeout_s,
+            retry=Retry(NoBackoff(), 0),  # what may have happened already must not happen twice
+        )
+        return cls(client, timeout_s=timeout_s)
+
+    async def reserve(self, claim: Claim) -> Grant:
+        """Take everything that is claimed, or nothing."""
+        quota, (day, month) = claim.quota, periods(claim.wall_s)
+        keys = [
+            self._key(claim.holder, "requests"),
+            self._key(claim.holder, "tokens"),
+            self._key(claim.holder, "leases"),
+            self._key(claim.holder, f"usd:{day}"),
+            self._key(claim.holder, f"usd:{month}"),
+            self._key(claim.holder, f"session:{claim.session_id or ''}"),
+        ]
+        arguments = [
+            self._now(),
+            _number(quota.requests_per_minute),
+            claim.requests,
+            _number(quota.tokens_per_minute),
+            claim.tokens,
+            _number(quota.max_concurrency),
+            claim.lease_id or "",
+            claim.lease_s,
+            _nano(quota.budget_usd_per_day),
+            _nano(quota.budget_usd_per_month),
+            to_nano_usd(claim.cost_usd),
+            _KEEP_SPENT_S,
+        ]
+        return _grant(await self._run(self._reserve, keys, arguments))
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Correct what was claimed, give the place back, remember the conversation."""
+        day, month = periods(settlement.wall_s)
+        kept = settlement.remember
+        keys = [
+            self._key(settlement.holder, "tokens"),
+            self._key(settlement.holder, "leases"),
+            self._key(settlement.holder, f"usd:{day}"),
+            self._key(settlement.holder, f"usd:{month}"),
+            self._key(settlement.holder, f"session:{kept.session_id if kept else ''}"),
+        ]
+        arguments = [
+            self._now(),
+            _number(settlement.quota.tokens_per_minute),
+            settlement.tokens_more,
+            settlement.lease_id or "",
+            to_nano_usd(settlement.cost_usd_more),
+            _KEEP_SPENT_S,
+            orjson.dumps(asdict(kept.state)) if kept else "",
+            max(1, round(1e3 * kept.keep_s)) if kept else "",
+        ]
+        await self._run(self._settle, keys, arguments)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    def _key(self, holder: str, what: str) -> str:
+        return f"{self._prefix}:{{{holder}}}:{what}"
+
+    def _now(self) -> str:
+        return "" if self._clock is None else repr(self._clock())
+
+    async def _run(self, script: Any, keys: list[str], arguments: list[Any]) -> Any:  # noqa: ANN401 - redis's own types
+        from redis.exceptions import RedisError  # noqa: PLC0415 - loaded with the client
+
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await script(keys=keys, args=arguments)
+        except (TimeoutError, OSError, RedisError) as exc:
+            raise StateUnavailableError(f"{type(exc).__name__}: {exc}") from exc
+
+
+def _grant(reply: list[bytes]) -> Grant:
+    refused, retry, requests_left, requests_reset, tokens_left, tokens_reset, usd_left, session = reply
+    return Grant(
+        refused_by=_LIMITS.get(refused),
+        retry_after_s=float(retry) if retry else None,
+        requests_left=int(float(requests_left)) if requests_left else None,
+        tokens_left=int(float(tokens_left)) if tokens_left else None,
+        requests_reset_s=float(requests_reset),
+        tokens_reset_s=float(tokens_reset),
+        usd_left=from_nano_usd(float(usd_left)) if usd_left else None,
+        session=SessionState(**orjson.loads(session)) if session else None,
+    )
+
+
+def _number(value: int | None) -> int | str:
+    return "" if value is None else value
+
+
+def _nano(usd: float | None) -> int | str:
+    return "" if usd is None else to_nano_usd(usd)
