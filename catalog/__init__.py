@@ -5,6 +5,7 @@ from .chat import answers_text
 from .errors import (
     CatalogError,
     ImportFailedError,
+    InvalidMeasurementError,
     InvalidOverlayError,
     InvalidPriceError,
     InvalidProfileError,
@@ -31,6 +32,7 @@ __all__ = [
     "Finding",
     "Floats",
     "ImportFailedError",
+    "InvalidMeasurementError",
     "InvalidOverlayError",
     "InvalidPriceError",
     "InvalidProfileError",

@@ -5,6 +5,7 @@ Results go to stdout, talk to stderr. What this project raises on purpose is pri
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -146,6 +147,56 @@ def refresh(
     for finding in told.findings:
         typer.echo(f"left out: {finding}", err=True)
     typer.echo(f"{changed} list prices changed, {len(profiles) - len(known)} models new; written to {out}", err=True)
+
+
+@commands.command()
+def diff(
+    old: Annotated[str, typer.Argument(help="A compiled catalog, or with --outcomes a model as the file names it.")],
+    new: Annotated[str, typer.Argument(help="The other one; `shipped` is the catalog that ships.")],
+    *,
+    outcomes: Annotated[Path | None, typer.Option(help="Outcomes of both versions: report flips per task.")] = None,
+    max_nfr: Annotated[float, typer.Option(min=0, max=1, help="Fail above this share of negative flips.")] = 1.0,
+    as_json: _Json = False,
+) -> None:
+    """Show what differs between two catalogs; with --outcomes, what an update of a model breaks.
+
+    With --outcomes it exits with 1 where the share of prompts that were right and now are wrong exceeds --max-nfr.
+    """
+    if outcomes is None:
+        _diff_catalogs(old, new, as_json=as_json)
+        return
+    from .capability.compatibility import per_task  # noqa: PLC0415 - only this needs numpy's arrays of outcomes
+    from .importers.outcome_scores import read_paired_scores  # noqa: PLC0415
+    from .tables import flip_report  # noqa: PLC0415
+
+    paired = read_paired_scores(outcomes, old=old, new=new)
+    flips = per_task(paired.old, paired.new, paired.tasks)
+    passed = flips[0].negative <= max_nfr
+    if as_json:
+        rows = [asdict(task) for task in flips]
+        typer.echo(json.dumps({"old": old, "new": new, "max_nfr": max_nfr, "passed": passed, "tasks": rows}))
+    else:
+        _print(flip_report(flips))
+    if not passed:
+        typer.echo(
+            f"refused: {flips[0].negative:.1%} of prompts turned from right to wrong, at most {max_nfr:.1%} may; "
+            f"keep {old}",
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
+def _diff_catalogs(old: str, new: str, *, as_json: bool) -> None:
+    from .difference import differences  # noqa: PLC0415
+    from .tables import difference_facts, difference_report  # noqa: PLC0415
+
+    found = differences(*(Catalog.load(None if path == "shipped" else Path(path)) for path in (old, new)))
+    if as_json:
+        typer.echo(json.dumps(difference_facts(found)))
+        return
+    _print(difference_report(found))
+    told = f"{len(found.added)} added, {len(found.removed)} removed, {len(found.changed)} facts changed"
+    typer.echo(f"{told}, {len(found.prices)} rates moved, {len(found.silent)} perhaps other weights", err=True)
 
 
 def _open(path: Path | None, overlays: list[Path] | None) -> Catalog:

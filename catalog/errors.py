@@ -4,6 +4,7 @@ ParetoGateError                     everything this project raises on purpose
 └── CatalogError
     ├── InvalidPriceError           a rate is negative or not a number              (ValueError)
     ├── InvalidProfileError         a profile or backend contradicts itself         (ValueError)
+    ├── InvalidMeasurementError     scores or samples do not fit together            (ValueError)
     ├── InvalidOverlayError         an operator's file has an unknown or bad field  (ValueError)
     ├── ImportFailedError           a source of facts could not be read
     └── UnknownModelError           no profile answers to that name                 (LookupError)
@@ -12,6 +13,7 @@ ParetoGateError                     everything this project raises on purpose
 __all__ = [
     "CatalogError",
     "ImportFailedError",
+    "InvalidMeasurementError",
     "InvalidOverlayError",
     "InvalidPriceError",
     "InvalidProfileError",
@@ -34,6 +36,10 @@ class InvalidPriceError(CatalogError, ValueError):
 
 class InvalidProfileError(CatalogError, ValueError):
     """A profile or a backend contradicts itself."""
+
+
+class InvalidMeasurementError(CatalogError, ValueError):
+    """Scores, answers or samples do not fit together, or there are none."""
 
 
 class InvalidOverlayError(CatalogError, ValueError):

@@ -1,18 +1,30 @@
 """Models as tables on a terminal and as plain JSON: how facts are shown, in one place."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from rich.table import Table
 
+from .capability.compatibility import Flips
+from .difference import CatalogDifference
 from .offer import Offer
 from .price import Price
 from .profile import Ability, ModelProfile
 
-__all__ = ["comparison", "fact_sheet", "facts", "model_list", "offer_facts", "offer_list"]
+__all__ = [
+    "comparison",
+    "difference_facts",
+    "difference_report",
+    "fact_sheet",
+    "facts",
+    "flip_report",
+    "model_list",
+    "offer_facts",
+    "offer_list",
+]
 
 _NAMES = tuple(f.name for f in fields(ModelProfile) if f.name not in {"id", "provenance"})
 
@@ -88,6 +100,55 @@ def comparison(profiles: Sequence[ModelProfile]) -> Table:
         if any(values):
             table.add_row(name, *(value or "?" for value in values))
     return table
+
+
+def difference_facts(found: CatalogDifference) -> dict[str, Any]:
+    """Everything that differs between two catalogs, ready for JSON."""
+    told = {name: [asdict(row) for row in getattr(found, name)] for name in ("changed", "prices", "silent")}
+    plain = {name: [{key: _plain(value) for key, value in row.items()} for row in rows] for name, rows in told.items()}
+    return {"added": list(found.added), "removed": list(found.removed), **plain}
+
+
+def difference_report(found: CatalogDifference) -> Table:
+    """One line per difference: models that came and went, then prices, then facts."""
+    table = _table("model", "what", "was", "now")
+    for model_id in found.added:
+        table.add_row(model_id, "added", "", "")
+    for model_id in found.removed:
+        table.add_row(model_id, "removed", "", "")
+    for drift in found.prices:
+        moved = f" ({drift.ratio - 1:+.0%})" if drift.ratio is not None else ""
+        table.add_row(
+            drift.model_id, f"{drift.rate} $/M", f"{drift.was_usd_per_mtok:g}", f"{drift.now_usd_per_mtok:g}{moved}"
+        )
+    silent = {(change.model_id, change.field) for change in found.silent}
+    for change in found.changed:
+        warning = "  <- other weights?" if (change.model_id, change.field) in silent else ""
+        table.add_row(change.model_id, change.field, _text(change.was), _text(change.now) + warning)
+    return table
+
+
+def flip_report(flips: Sequence[Flips]) -> Table:
+    """What an update broke and mended, one line per task."""
+    table = _table("task", "n", "old", "new", "NFR", "PFR", "still right", "mean gain", "mean loss")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for told in flips:
+        shares = (told.still_right, told.gain, told.regression)
+        table.add_row(
+            told.task,
+            str(told.n),
+            f"{told.old_mean:.3f}",
+            f"{told.new_mean:.3f}",
+            f"{told.negative:.1%}",
+            f"{told.positive:.1%}",
+            *("?" if share is None else f"{share:.3f}" for share in shares),
+        )
+    return table
+
+
+def _text(value: object) -> str:
+    return "?" if value is None else str(_plain(value))
 
 
 def _table(*columns: str, title: str | None = None) -> Table:

@@ -79,3 +79,24 @@ def test_an_imported_file_becomes_part_of_a_catalog(tmp_path: Path) -> None:
     assert known["acme/ours"].params_total_b == 8.0
     assert len(known) == len(Catalog.load()) + 1
     assert known.routing_id("routellm", "gpt-4-1106-preview") == "openai/gpt-4-1106-preview"
+
+
+def test_two_catalogs_are_compared(tmp_path: Path) -> None:
+    facts, out = tmp_path / "facts.toml", tmp_path / "catalog.json"
+    facts.write_text('[models."acme/ours"]\nparams_total_b = 8\n')
+    RUN.invoke(commands, ["import", str(facts), "--out", str(out)])
+    told = RUN.invoke(commands, ["diff", "shipped", str(out), "--json"])
+    assert json.loads(told.stdout)["added"] == ["acme/ours"]
+    assert "acme/ours" in RUN.invoke(commands, ["diff", "shipped", str(out)]).stdout
+
+
+def test_an_update_that_breaks_too_much_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "outcomes.csv"
+    path.write_text("prompt_id,model,score\n1,v1,1\n1,v2,0\n2,v1,0\n2,v2,1\n3,v1,1\n3,v2,1\n4,v1,1\n4,v2,1\n")
+    refused = RUN.invoke(commands, ["diff", "v1", "v2", "--outcomes", str(path), "--max-nfr", "0.2", "--json"])
+    assert refused.exit_code == 1
+    assert "keep v1" in refused.stderr
+    assert json.loads(refused.stdout)["tasks"][0]["negative"] == 0.25
+    allowed = RUN.invoke(commands, ["diff", "v1", "v2", "--outcomes", str(path), "--max-nfr", "0.25"])
+    assert allowed.exit_code == 0
+    assert "25.0%" in allowed.stdout

@@ -1,0 +1,95 @@
+"""Scores of two versions of a model on the same prompts, from an outcomes table in CSV, JSON lines or Parquet."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from catalog.errors import ImportFailedError
+from catalog.pool import Floats
+
+__all__ = ["PairedScores", "read_paired_scores"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedScores:
+    """Scores of the prompts that both versions answered, arrays of shape (n_prompts,) in the order of prompt ids."""
+
+    old: Floats
+    new: Floats
+    tasks: tuple[str, ...]
+
+
+def read_paired_scores(path: Path, *, old: str, new: str) -> PairedScores:
+    """Read the rows of two models; a task is the row's benchmark.
+
+    Raises:
+        ImportFailedError: the file cannot be read, lacks a column, or the two share no scored prompt.
+    """
+    scores: dict[str, dict[tuple[str, str], float]] = {old: {}, new: {}}
+    for row in _rows(path):
+        try:
+            model, prompt, score = str(row["model"]), str(row["prompt_id"]), row["score"]
+        except KeyError as exc:
+            raise ImportFailedError(source=str(path), problem=f"column {exc} is missing") from exc
+        if model in scores and score not in (None, ""):
+            scores[model][str(row.get("benchmark") or "all"), prompt] = _score(score, path, prompt)
+    shared = sorted(scores[old].keys() & scores[new].keys())
+    if not shared:
+        problem = f"no prompt is scored for both {old!r} and {new!r}; name them as the file's column `model` does"
+        raise ImportFailedError(source=str(path), problem=problem)
+    return PairedScores(
+        old=np.array([scores[old][at] for at in shared]),
+        new=np.array([scores[new][at] for at in shared]),
+        tasks=tuple(task for task, _ in shared),
+    )
+
+
+def _score(value: object, path: Path, prompt: str) -> float:
+    try:
+        score = float(str(value))
+    except ValueError:
+        score = float("nan")
+    if not 0 <= score <= 1:
+        raise ImportFailedError(source=str(path), problem=f"{prompt}: score must lie in [0, 1], not {value!r}")
+    return score
+
+
+def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        if path.suffix == ".parquet":
+            yield from _parquet(path)
+        else:
+            with path.open(encoding="utf-8", newline="") as lines:
+                yield from (csv.DictReader(lines) if path.suffix == ".csv" else _objects(lines, path))
+    except OSError as exc:
+        raise ImportFailedError(source=str(path), problem=exc.strerror or "cannot be read") from exc
+    except (UnicodeDecodeError, csv.Error) as exc:
+        raise ImportFailedError(source=str(path), problem=f"is no table of text: {exc}") from exc
+
+
+def _objects(lines: Iterable[str], path: Path) -> Iterator[Mapping[str, Any]]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as exc:
+            raise ImportFailedError(source=str(path), problem=f"line {number} is not JSON") from exc
+        if not isinstance(row, dict):
+            raise ImportFailedError(source=str(path), problem=f"line {number} is not an object")
+        yield row
+
+
+def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        import polars as pl  # noqa: PLC0415 - only Parquet pays for it
+    except ImportError as exc:
+        problem = "Parquet needs polars; pip install 'paretogate[train]'"
+        raise ImportFailedError(source=str(path), problem=problem) from exc
+    try:
+        yield from pl.read_parquet(path).iter_rows(named=True)
+    except pl.exceptions.PolarsError as exc:
+        raise ImportFailedError(source=str(path), problem=f"is not Parquet: {exc}") from exc
