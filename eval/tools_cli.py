@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -122,6 +123,60 @@ def search(
     for tool, score in pairs:
         table.add_row(f"{score:.3f}", tool.name or tool.tool_id, tool.description[:120])
     _print(table)
+
+
+@tools.command()
+def synthesize(
+    *,
+    registry: Annotated[Path, typer.Option(help="Tools: Parquet, or JSON with an OpenAI `tools` array.")],
+    usage: Annotated[Path, typer.Option(help="A few real requests as examples (Parquet: query, tool_ids).")],
+    out: Annotated[Path, typer.Option(help="File to append to (JSONL); what is in it is gone on with.")],
+    base_url: Annotated[str, typer.Option(help="OpenAI-compatible endpoint, such as http://127.0.0.1:8080/v1.")],
+    model: Annotated[str, typer.Option(help="Model to ask.")] = "auto",
+    api_key_env: Annotated[str | None, typer.Option(help="Environment variable that holds the key.")] = None,
+    calls: Annotated[int, typer.Option(min=2, help="Budget: calls of the model.")] = 100,
+    check: Annotated[bool, typer.Option(help="Keep only requests whose tools are found again.")] = True,
+    seed: Annotated[int, typer.Option(help="Of the tools on offer.")] = 0,
+    timeout_s: Annotated[float, typer.Option(help="For one answer.")] = 120.0,
+) -> None:
+    """Make up requests for tools that nobody has used, with any chat model."""
+    import httpx  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415
+
+    from predictors.tools import ToolUsage, build_retriever  # noqa: PLC0415
+    from predictors.tools.synthesis import SynthesisTally  # noqa: PLC0415
+    from predictors.tools.synthesis import synthesize as make_up  # noqa: PLC0415
+
+    from .tool_synthesis import http_chat, read_made, write_made  # noqa: PLC0415
+    from .tool_tables import read_registry, read_usage  # noqa: PLC0415
+
+    key = os.environ.get(api_key_env, "") if api_key_env else ""
+    tally = SynthesisTally()
+    try:
+        offered, already = read_registry(registry), read_made(out)
+        past = read_usage(usage).within(offered)
+        names = {tool.tool_id: tool.name for tool in offered}
+        examples = [(q, [names[t] for t in ids]) for q, ids in zip(past.queries, past.tool_ids, strict=True)]
+        finder = build_retriever("hybrid", _encoder(EncoderName.STATIC)).fit(offered, ToolUsage()) if check else None
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        with httpx.Client(base_url=base_url, headers=headers, timeout=timeout_s) as client:
+            for made in make_up(
+                offered,
+                http_chat(client, model=model),
+                model=model,
+                examples=examples,
+                rng=np.random.default_rng((seed, len(already))),
+                max_calls=calls,
+                already=already,
+                check=finder,
+                tally=tally,
+            ):
+                write_made(out, made)
+                typer.echo(f"{tally.kept} kept of {tally.calls} calls: {made.query[:80]}", err=True)
+    except ParetoGateError as exc:
+        typer.echo(f"error: {exc}", err=True)
+        raise typer.Exit(1) from exc
+    sys.stdout.write(json.dumps(asdict(tally)) + "\n")
 
 
 def _encoder(name: EncoderName) -> "Encoder":
