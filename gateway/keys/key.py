@@ -87,7 +87,7 @@ class ApiKey:
 
     def record(self) -> dict[str, Any]:
         """Plain values, with what was left at its default left out."""
-        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) not in (None, (), "", False)}
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) != f.default}
 
     def public(self) -> dict[str, Any]:
         """The same without what only the gateway needs."""

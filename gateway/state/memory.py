@@ -58,9 +58,9 @@ class MemoryState:
             self._sessions.move_to_end(key)
             while len(self._sessions) > self._max_sessions:
                 self._sessions.popitem(last=False)
-        account = self._accounts.get(settlement.holder)
-        if account is None:
+        if settlement.quota.is_unlimited:
             return
+        account = self._accounts.setdefault(settlement.holder, _Account())
         if settlement.lease_id is not None:
             account.leases.pop(settlement.lease_id, None)
         limit = settlement.quota.tokens_per_minute
