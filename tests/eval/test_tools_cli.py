@@ -1,7 +1,10 @@
 import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import polars as pl
+import pytest
 from typer.testing import CliRunner
 
 from eval.tools_cli import tools
@@ -57,3 +60,38 @@ def test_misuse_exits_with_2_and_failure_with_1_and_both_say_why(tmp_path: Path)
     assert (nowhere.exit_code, "does not exist" in nowhere.stderr) == (1, True)
     psychic = RUN.invoke(tools, ["search", "x", "--registry", str(registry), "--method", "psychic"])
     assert (psychic.exit_code, "no retrieval method 'psychic'" in psychic.stderr) == (1, True)
+
+
+class WritingModel(BaseHTTPRequestHandler):
+    """Chooses `convert_currency` for every request it makes up."""
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        writing = "Here are tools" in body["messages"][0]["content"]
+        content = '{"tools": ["convert_currency"], "request": "x"}' if writing else "what is a dollar worth in euro"
+        answer = json.dumps({"choices": [{"message": {"content": content}}]}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.loopback
+def test_synthesize_asks_a_model_within_its_budget_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    registry, queries = write_tool_files(tmp_path)
+    out = tmp_path / "made.jsonl"
+    with ThreadingHTTPServer(("127.0.0.1", 0), WritingModel) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        files = ["--registry", str(registry), "--usage", str(queries), "--out", str(out)]
+        for _ in range(2):
+            done = RUN.invoke(tools, ["synthesize", *files, "--base-url", url, "--calls", "4", "--no-check"])
+            assert done.exit_code == 0, done.stderr
+            assert json.loads(done.stdout)["kept"] == 2
+        server.shutdown()
+    assert len(out.read_text().splitlines()) == 4
+    refused = RUN.invoke(tools, ["synthesize", *files, "--base-url", "http://127.0.0.1:9/v1", "--no-check"])
+    assert (refused.exit_code, "gave no chat completion" in refused.stderr) == (1, True)
