@@ -29,11 +29,13 @@ def terminal_report(result: RegistryResult) -> list["RenderableType"]:
         table.add_column(name, justify="right")
     for row in result.methods:
         label = row.method if row.choice is None else f"{row.method} ({row.choice})"
-        cells = [_percent(row.metrics[name], row.intervals[name] if name == "R@5" else None) for name in _SHOWN]
+        cells = [_cell(row, name) for name in _SHOWN]
         split = [_percent(group["R@5"]) if group else "-" for group in (row.seen, row.cold)]
         table.add_row(label, *cells, *split, f"{row.fit_s:.1f}", f"{row.rank_ms:.1f}")
     lines: list[RenderableType] = [table]
     for method, gains in result.gains.items():
+        if "R@5" not in gains:  # nothing was labelled
+            continue
         gain = gains["R@5"]
         lines.append(
             f"  {method} over description retrieval: {100 * gain.mean:+.1f} points of R@5 "
@@ -90,6 +92,12 @@ def _method(row: MethodResult) -> dict[str, object]:
         "rank_ms": row.rank_ms,
         "choice": row.choice,
     }
+
+
+def _cell(row: MethodResult, name: str) -> str:
+    if name not in row.metrics:
+        return "-"
+    return _percent(row.metrics[name], row.intervals[name] if name == "R@5" else None)
 
 
 def _bounds(interval: Interval) -> dict[str, float]:

@@ -85,12 +85,16 @@ def evaluate(
     seed: int = 0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> RegistryResult:
-    """Fit every method on train, rank test, measure. Description retrieval is always among them."""
-    relevant = labelled.test.tool_ids
+    """Fit every method on train, rank test, measure. Description retrieval is always among them.
+
+    Test requests without labels are ranked and left out of every figure; without a single label there are no figures.
+    """
+    judged = [row for row, ids in enumerate(labelled.test.tool_ids) if ids]
+    relevant = [labelled.test.tool_ids[row] for row in judged]
     uses = labelled.uses
     used = np.array([[tool_id in uses for tool_id in ids].count(True) for ids in relevant])  # (n_test,)
     seen = used == [len(ids) for ids in relevant]
-    bootstrap = GroupBootstrap(np.array([str(row) for row in range(len(relevant))]), seed=seed)
+    bootstrap = GroupBootstrap(np.array([str(row) for row in judged or [0]]), seed=seed)  # it wants one group
     results: list[MethodResult] = []
     values: dict[str, dict[str, Floats]] = {}
     for method in dict.fromkeys((REFERENCE, *methods)):
@@ -101,7 +105,8 @@ def evaluate(
         fitted = clock()
         rankings = retriever.rank(labelled.test.queries, DEPTH)
         ranked = clock()
-        values[method] = measured(Hits.of([r.tool_ids for r in rankings], relevant, depth=DEPTH))
+        hits = Hits.of([rankings[row].tool_ids for row in judged], relevant, depth=DEPTH)
+        values[method] = measured(hits) if judged else {}
         results.append(
             MethodResult(
                 method=method,
@@ -110,7 +115,7 @@ def evaluate(
                 seen=_means(values[method], seen),
                 cold=_means(values[method], used == 0),
                 fit_s=fitted - begun,
-                rank_ms=1_000.0 * (ranked - fitted) / max(len(relevant), 1),
+                rank_ms=1_000.0 * (ranked - fitted) / max(len(rankings), 1),
                 choice=retriever.choice.chosen if isinstance(retriever, StackedRetriever) else None,
                 rankings=tuple(rankings),
             )

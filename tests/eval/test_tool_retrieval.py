@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -42,6 +43,22 @@ def test_seen_and_cold_requests_are_told_apart(labelled: LabelledRegistry) -> No
     assert (result.n_seen, result.n_cold) == (1, 1)
     best = result.methods[-1]
     assert best.metrics["R@1"] == pytest.approx((best.seen["R@1"] + best.cold["R@1"]) / 2)
+
+
+def test_requests_without_labels_are_ranked_and_not_judged(labelled: LabelledRegistry) -> None:
+    half = replace(labelled, test=ToolUsage.of(labelled.test.queries, [labelled.test.tool_ids[0], ()]))
+    whole = evaluate(half, ["bm25"], StaticEncoder.load(), clock=lambda: 0.0)
+    assert (whole.n_test, len(whole.methods[1].rankings)) == (1, 2)
+    none = replace(labelled, test=ToolUsage.of(labelled.test.queries, [(), ()]))
+    blind = evaluate(none, ["bm25"], StaticEncoder.load(), clock=lambda: 0.0)
+    assert blind.methods[1].metrics == {}
+    assert blind.methods[1].rankings[1].tool_ids[0] == "c"
+
+
+def test_a_label_outside_the_registry_counts_as_missed(labelled: LabelledRegistry) -> None:
+    foreign = replace(labelled, test=ToolUsage.of(labelled.test.queries, [["w", "elsewhere"], ["c"]]))
+    result = evaluate(foreign, ["bm25"], StaticEncoder.load(), clock=lambda: 0.0)
+    assert result.methods[1].metrics["R@20"] == 0.75
 
 
 def test_thinned_usage_gives_no_tool_more_than_its_share() -> None:
