@@ -85,7 +85,7 @@ def completion_of(
         "object": "text_completion",
         "created": body.get("created", answering.created_s),
         "model": answering.model_id,
-        "choices": [_choice(choice, (choice.get("message") or {}).get("content")) for choice in answer.choices],
+        "choices": [_choice(choice, choice.get("message")) for choice in answer.choices],
         "usage": body.get("usage"),
     }
     return told if routing is None else {**told, "routing": routing}
@@ -117,7 +117,7 @@ class CompletionsStream:
         return _data({**openai_error(reply), **self._head({}), "choices": [finish], "request_id": request_id})
 
     def _chunk(self, chunk: Mapping[str, Any]) -> dict[str, Any]:
-        choices = [_choice(choice, (choice.get("delta") or {}).get("content")) for choice in chunk.get("choices") or ()]
+        choices = [_choice(choice, choice.get("delta")) for choice in chunk.get("choices") or ()]
         more = {key: chunk[key] for key in ("usage", "routing") if chunk.get(key) is not None}
         return {**self._head(chunk), "choices": choices, **more}
 
@@ -142,7 +142,8 @@ def _as_chat(prompt: object) -> list[dict[str, str]]:
     return [{"role": "user", "content": prompt}]
 
 
-def _choice(choice: Mapping[str, Any], text: object) -> dict[str, Any]:
+def _choice(choice: Mapping[str, Any], said: object) -> dict[str, Any]:
+    text = said.get("content") if isinstance(said, Mapping) else None
     return {
         "index": choice.get("index", 0),
         "text": text if isinstance(text, str) else "",

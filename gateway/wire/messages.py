@@ -108,7 +108,7 @@ def _wishes(told: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if told.get("thinking") is not None:
         thinking = object_at(told["thinking"], "thinking")
-        if thinking.get("type") not in {"enabled", "disabled", "adaptive"}:
+        if thinking.get("type") not in ("enabled", "disabled", "adaptive"):
             refuse("thinking.type", "must be enabled, adaptive or disabled")
         if thinking["type"] != "disabled":
             found["thinking"] = thinking
@@ -162,7 +162,7 @@ def _tools(told: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "tool":
         name = text_at(choice.get("name"), "tool_choice.name")
         found["tool_choice"] = {"type": "function", "function": {"name": name}}
-    elif kind in {"auto", "any", "none"}:
+    elif kind in ("auto", "any", "none"):
         found["tool_choice"] = "required" if kind == "any" else kind
     else:
         refuse("tool_choice.type", "must be auto, any, tool or none")
@@ -173,7 +173,7 @@ def _tools(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
-    if tool.get("type") not in {None, "custom"}:
+    if tool.get("type") not in (None, "custom"):
         refuse(f"{where}.type", f"{tool['type']} runs at Anthropic only; declare a tool of your own by input_schema")
     known = {*HINTS, "name", "description", "input_schema", "strict", "eager_input_streaming"}
     nothing_else(tool, where, known, remedy="leave it out")

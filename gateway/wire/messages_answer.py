@@ -29,7 +29,7 @@ _STOPS = {
 def message_of(answer: ChatAnswer, answering: Answering, routing: Mapping[str, object] | None = None) -> dict[str, Any]:
     """The whole Message."""
     choice = answer.choices[0]
-    pieces = pieces_of(choice.get("message") or {}, author=answering.maker)
+    pieces = pieces_of(choice.get("message"), author=answering.maker)
     reason, sequence = stop_of(choice, answering.request.body.get("stop"), refused=_refused(pieces))
     message = {
         "id": answer.response_id or answering.fallback_id,
@@ -53,7 +53,7 @@ def check_arguments(answer: ChatAnswer, *, backend_id: str) -> None:
     choice = answer.choices[0]
     if choice.get("finish_reason") == "length":
         return
-    for piece in pieces_of(choice.get("message") or {}, author=""):
+    for piece in pieces_of(choice.get("message"), author=""):
         if piece.kind == "tool" and _input(piece) is None:
             raise UpstreamProtocolError(f"called the tool {piece.name} with malformed arguments", backend_id=backend_id)
 

@@ -38,7 +38,7 @@ def chat_messages(messages: object) -> list[dict[str, Any]]:
         where = f"messages[{i}]"
         role, content = object_at(message, where).get("role"), message.get("content")
         nothing_else(message, where, {"role", "content"}, remedy="leave it out")
-        if role not in {"user", "assistant"}:
+        if role not in ("user", "assistant"):
             refuse(f"{where}.role", "must be user or assistant; instructions go into the field system")
         if isinstance(content, str):
             found.append({"role": role, "content": content})

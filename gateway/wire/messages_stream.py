@@ -71,7 +71,7 @@ class MessagesStream:
         self._routing = chunk.get("routing", self._routing)
         choices = chunk.get("choices")
         choice = choices[0] if choices else {}
-        events = self._told(self._sequence.take(choice.get("delta") or {}))
+        events = self._told(self._sequence.take(choice.get("delta")))
         if choice.get("finish_reason"):
             refused = any(piece.kind == "refusal" for piece in self._sequence.pieces)
             self._stop = stop_of(choice, self._answering.request.body.get("stop"), refused=refused)

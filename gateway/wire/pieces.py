@@ -62,8 +62,10 @@ class PieceSequence:
         self._waiting: list[Piece] = []
         self._tools: dict[object, Piece] = {}
 
-    def take(self, delta: Mapping[str, Any], *, logprobs: object = None) -> list[Step]:
+    def take(self, delta: object, *, logprobs: object = None) -> list[Step]:
         """What a delta, or a whole message, adds."""
+        if not isinstance(delta, Mapping):
+            return []
         steps: list[Step] = []
         thought = next((delta[name] for name in _TOKEN_FIELDS if isinstance(delta.get(name), str) and delta[name]), "")
         blocks = _objects(delta.get("thinking_blocks"))
@@ -79,7 +81,8 @@ class PieceSequence:
         if isinstance(refusal := delta.get("refusal"), str) and refusal:
             steps += self._grow("refusal", refusal)
         for position, call in enumerate(_objects(delta.get("tool_calls"))):
-            steps += self._call(call, call.get("index", position))
+            index = call.get("index")
+            steps += self._call(call, index if isinstance(index, int) else position)
         return steps
 
     def finish(self) -> list[Step]:
@@ -173,7 +176,7 @@ class ChunkReader:
                 yield chunk
 
 
-def pieces_of(message: Mapping[str, Any], *, author: str, logprobs: object = None) -> list[Piece]:
+def pieces_of(message: object, *, author: str, logprobs: object = None) -> list[Piece]:
     """The pieces of a whole answer."""
     sequence = PieceSequence(author=author)
     sequence.take(message, logprobs=logprobs)

@@ -44,8 +44,8 @@ _REMOTE = {  # what only a server that keeps responses, or runs tools, can do
     "previous_response_id": "nothing is stored here; send the whole conversation in input",
     "prompt": "nothing is stored here; send the prompt itself in input",
 }
-_INCLUDED = frozenset({"reasoning.encrypted_content", "message.output_text.logprobs"})
-_TEXTS = frozenset({"input_text", "output_text", "text"})
+_INCLUDED = ("message.output_text.logprobs", "reasoning.encrypted_content")
+_TEXTS = ("input_text", "output_text", "text")
 
 
 def read_responses(raw: bytes) -> TranslatedRequest:
@@ -77,7 +77,7 @@ def _limits(told: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(most, bool) or not isinstance(most, int) or most < 1:
             refuse("max_output_tokens", "must be a whole number of at least 1")
         found["max_completion_tokens"] = most
-    if told.get("truncation") not in {None, "disabled"}:
+    if told.get("truncation") not in (None, "disabled"):
         refuse("truncation", "must be disabled: nothing is cut out of a conversation here; shorten the input yourself")
     return found
 
@@ -112,7 +112,7 @@ def _included(told: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for i, name in enumerate(list_at(told.get("include"), "include")):
         if name not in _INCLUDED:
-            refuse(f"include[{i}]", f"there is no {name} here; choose from {', '.join(sorted(_INCLUDED))}")
+            refuse(f"include[{i}]", f"there is no {name} here; choose from {', '.join(_INCLUDED)}")
         if name == "message.output_text.logprobs":
             found["logprobs"] = True
     if told.get("top_logprobs") is not None:
@@ -207,7 +207,7 @@ class _Turns:
         role = item.get("role")
         known = {"type", "role", "content", "id", "status", "phase"}
         nothing_else(item, where, known, remedy="leave it out")
-        if role not in {"user", "assistant", "system", "developer"}:
+        if role not in ("user", "assistant", "system", "developer"):
             refuse(f"{where}.role", "must be user, assistant, system or developer")
         content, where = item.get("content"), f"{where}.content"
         if not isinstance(content, str):

@@ -44,7 +44,7 @@ def response_of(
 ) -> dict[str, Any]:
     """The whole Response."""
     choice = answer.choices[0]
-    pieces = pieces_of(choice.get("message") or {}, author=answering.maker, logprobs=choice.get("logprobs"))
+    pieces = pieces_of(choice.get("message"), author=answering.maker, logprobs=choice.get("logprobs"))
     frame = frame_of(answering, response_id=answer.response_id or answering.fallback_id)
     status, details = outcome_of(choice.get("finish_reason"))
     items = [item_of(piece, frame["id"], answering, status="completed") for piece in pieces]

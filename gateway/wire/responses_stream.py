@@ -78,7 +78,7 @@ class ResponsesStream:
         choices = chunk.get("choices")
         choice = choices[0] if choices else {}
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
-        return self._told(self._sequence.take(choice.get("delta") or {}, logprobs=choice.get("logprobs")))
+        return self._told(self._sequence.take(choice.get("delta"), logprobs=choice.get("logprobs")))
 
     def _told(self, steps: list[Step]) -> bytes:
         return b"".join(self._step(step) for step in steps)

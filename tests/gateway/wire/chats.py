@@ -39,7 +39,7 @@ def whole(message: dict[str, Any], finish: str = "stop", **choice: Any) -> ChatA
     return read_answer(orjson.dumps(body), backend_id="b")
 
 
-def streamed(*deltas: dict[str, Any], finish: str | None = "stop", **last: Any) -> bytes:
+def streamed(*deltas: Any, finish: str | None = "stop", **last: Any) -> bytes:
     """Chat's events, up to the end mark unless `finish` is None."""
     head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "maker/model"}
     chunks = [{**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
