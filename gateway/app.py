@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ from .routes.operations import operations_routes
 from .routes.pools import PoolShelf
 from .routes.responses import ResponsesDialect
 from .serving import Serving, ServingFactory
-from .settings import ServerSettings, Settings
+from .settings import InvalidSettingsError, ServerSettings, Settings
 from .state import GuardedState, MemoryState, RedisState, StateStore
 from .telemetry import Telemetry
 from .upstreams.health import Health
@@ -64,6 +65,10 @@ _METHOD_NOT_ALLOWED = ErrorReply(
     status=405, kind="invalid_request_error", code="method_not_allowed", message="this address takes POST"
 )
 _LEASE_SLACK_S = 60.0  # a place is given back by itself, should a replica die, so long after its longest request
+_INSTALLS = {
+    "state.url": "pip install 'redis[hiredis]'",
+    "privacy.mode": "pip install phonenumbers python-stdnum",
+}
 _FOR_ADMINS = ("/metrics", "/dashboard")
 _GUARDED = ("/v1/", *_FOR_ADMINS)
 _SYSTEM_CLOCKS = Clocks(wall=time.time, monotonic=time.perf_counter)
@@ -219,7 +224,10 @@ def _governor(parts: Parts, telemetry: Telemetry) -> Governor:
     check_exposure(settings, has_keys=not keys.is_empty)
     url = settings.state.url.get_secret_value()
     store: StateStore = MemoryState(clock=clocks.monotonic)
+    if settings.privacy.mode != "off":
+        _need("phonenumbers", "stdnum", key="privacy.mode")
     if not url.startswith("memory://"):
+        _need("redis", key="state.url")
         shared = RedisState.at(url, timeout_s=settings.state.timeout_ms / 1e3)
         store = GuardedState(shared, store, clock=clocks.monotonic, watcher=telemetry)
     return Governor(
@@ -231,7 +239,14 @@ def _governor(parts: Parts, telemetry: Telemetry) -> Governor:
         lease_s=settings.server.request_timeout_s + _LEASE_SLACK_S,
         session_keep_s=settings.state.session_keep_s,
         privacy=settings.privacy.mode,
+        phone_region=settings.privacy.phone_region,
     )
+
+
+def _need(*packages: str, key: str) -> None:
+    """Say at the start what a setting needs, not at the first request."""
+    if missing := [name for name in packages if find_spec(name) is None]:
+        raise InvalidSettingsError(f"{key}: needs {' and '.join(missing)}: {_INSTALLS[key]}")
 
 
 def _guard(governor: Governor, scope: Scope) -> ErrorReply | None:

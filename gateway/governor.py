@@ -20,6 +20,7 @@ from router import NoEligibleModelError, Reading, RoutingOptions, SessionState
 from .dispatch import Call, Clocks
 from .errors import BudgetExceededError, ForbiddenError, QuotaError, RateLimitedError, UnauthenticatedError
 from .keys import ApiKey, KeyRing, UnknownKeyError
+from .privacy import Protected, protect
 from .serving import Serving
 from .sessions import Conversation, conversation_of, has_signed_reasoning
 from .standing import Standing
@@ -71,11 +72,12 @@ class Governor:
         lease_s: float = 660.0,
         session_keep_s: float = 600.0,
         privacy: str = "off",
+        phone_region: str | None = None,
     ) -> None:
         """`required` refuses whoever has no key; `lease_s` is longer than any request."""
         self._keys, self._store, self._required, self._clocks = keys, store, required, clocks
         self._telemetry, self._lease_s, self._session_keep_s = telemetry, lease_s, session_keep_s
-        self._privacy = privacy
+        self._privacy, self._phone_region = privacy, phone_region
         self._id_prefix, self._id_count = os.urandom(8).hex(), count(1)
         self._settling: set[asyncio.Task[None]] = set()
         self._closed_to: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Pool, tuple[str, ...]]] = {}
@@ -112,10 +114,11 @@ class Governor:
         """Whether flags in prompts are obeyed; None leaves it to the deployment."""
         return key.prompt_flags if key is not None else None
 
-    def privacy(self, key: ApiKey | None) -> str:
-        """What becomes of personal data: the stricter word of deployment and key."""
+    def protected(self, key: ApiKey | None, request: ChatRequest, reading: Reading) -> Protected:
+        """The request without what must not leave; of deployment and key, the stricter word counts."""
         own = key.privacy if key is not None and key.privacy is not None else "off"
-        return max(self._privacy, own, key=("off", "redact", "local").index)
+        mode = max(self._privacy, own, key=("off", "redact", "local").index)
+        return protect(request, reading, mode=mode, region=self._phone_region)
 
     async def enter(
         self,

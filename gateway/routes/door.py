@@ -125,6 +125,8 @@ class AnswerDoor:
         request = self._dialect.read(await read_body(scope, receive, limit_bytes=self._max_body_bytes))
         serving = dispatcher.serving if self._serving_for is None else self._serving_for(request)
         reading = dispatcher.read_wishes(request, headers, serving, prompt_flags=governor.prompt_flags(key))
+        protected = governor.protected(key, request, reading)
+        reading, exchange.redaction = protected.reading, protected.redaction
         if reading.options.route_only:
             await exchange.send_json(200, await self._pools.decide(request, reading, headers, started_s=started_s))
             return

@@ -5,6 +5,7 @@ from contextlib import aclosing
 
 from gateway.dispatch import Call, Dispatcher, OpenStream
 from gateway.errors import ErrorReply
+from gateway.privacy import Redaction, StreamRestorer, restored_answer
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.asgi import Headers, Send, send_bytes, send_json
 from gateway.wire.dialect import Answering, Dialect, StreamTranslation
@@ -19,6 +20,7 @@ class Exchange:
         self.request_id = request_id
         self.call: Call | None = None
         self.told: Mapping[str, str] = {}  # headers about the caller's limits
+        self.redaction: Redaction | None = None  # what the answer gets back
         self.relayed_s = 0.0  # spent passing a stream on: not our overhead
         self._send, self._dialect, self._dispatcher = send, dialect, dispatcher
         self._streaming: StreamTranslation | None = None
@@ -30,6 +32,8 @@ class Exchange:
     async def answer(self, call: Call, answer: ChatAnswer) -> None:
         """A whole answer, with the explanation where it was asked for."""
         routing = self._dispatcher.late_facts(call, answer.usage) if call.options.explain else None
+        if self.redaction is not None:
+            answer = restored_answer(answer, self.redaction, backend_id=call.decision_id)
         body = self._dialect.answer(answer, self._answering(call), routing)
         await send_bytes(self._send, 200, body, self._headers())
 
@@ -39,10 +43,11 @@ class Exchange:
         await self._send({"type": "http.response.start", "status": 200, "headers": headers + self._headers()})
         self._streaming = self._dialect.stream(self._answering(call), opened.reader)
         take, clock = self._streaming.take, self._dispatcher.clocks.monotonic
+        restore = StreamRestorer(self.redaction).take if self.redaction is not None else None
         began_s = clock()
         async with aclosing(self._dispatcher.relay(call, opened)) as parts:
             async for part in parts:
-                if told := take(part):
+                if told := take(part if restore is None else restore(part)):
                     await self._send({"type": "http.response.body", "body": told, "more_body": True})
         self.relayed_s = clock() - began_s
         await self._send({"type": "http.response.body", "body": b""})

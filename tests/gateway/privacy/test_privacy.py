@@ -1,0 +1,146 @@
+"""Personal data: found by its shape, taken out, put back, kept local."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.privacy import Redaction, StreamRestorer, find_personal
+from gateway.upstreams.fake import FakeProvider
+from tests.gateway.running import CHAT, backend, pair, running
+
+MAIL = "jane.doe@example.com"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (f"write to {MAIL}, please", "EMAIL"),
+        ("call +44 20 7946 0958 tomorrow", "PHONE"),
+        ("card 4111 1111 1111 1111", "CARD"),  # Visa's test number, which passes Luhn's check
+        ("pay to DE89 3704 0044 0532 0130 00", "IBAN"),  # the example of ISO 13616's registry
+        ("ssn 536-90-4399", "SSN"),
+        ("host 203.0.113.7 is down", "IP"),
+        ("host 2001:db8::8a2e:370:7334 is down", "IP"),
+    ],
+)
+def test_what_has_a_shape_and_passes_its_check_is_found(text: str, kind: str) -> None:
+    assert [finding.kind for finding in find_personal(text)] == [kind]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "card 4111 1111 1111 1112",  # Luhn's check fails
+        "DE89 3704 0044 0532 0130 01",
+        "version 1.2.3 of 2024-01-01, 3.14159265358979 and 127.0.0.1",
+        "user @home at 10:30, see a[0] and x::y",
+    ],
+)
+def test_what_only_looks_alike_is_left_alone(text: str) -> None:
+    assert find_personal(text) == []
+
+
+def test_a_national_number_needs_to_be_told_its_country() -> None:
+    assert find_personal("ring (650) 253-0000") == []
+    assert [f.kind for f in find_personal("ring (650) 253-0000", region="US")] == ["PHONE"]
+
+
+def test_equal_values_get_equal_placeholders_and_nobody_elses() -> None:
+    redaction = Redaction(taken="the word [EMAIL_1] is in the prompt")
+    assert redaction.redacted(f"{MAIL}, a@b.org, {MAIL}") == "[EMAIL_2], [EMAIL_3], [EMAIL_2]"
+    assert redaction.restored("[EMAIL_1] [EMAIL_2] [EMAIL_9]") == f"[EMAIL_1] {MAIL} [EMAIL_9]"
+
+
+def _event(**delta: object) -> bytes:
+    return b"data: " + orjson.dumps({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}) + b"\n\n"
+
+
+END = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+
+
+@given(
+    st.lists(st.integers(0, 60), max_size=12),
+    st.sampled_from(["ask [EMAIL_1] [EMA", "[[EMAIL_1]][", "a[0] = [EMAIL_1]"]),
+)
+def test_a_placeholder_is_restored_however_a_stream_cuts_it(cuts: list[int], said: str) -> None:
+    redaction = Redaction()
+    redaction.redacted(MAIL)
+    restorer = StreamRestorer(redaction)
+    edges = sorted({0, len(said), *(cut % (len(said) + 1) for cut in cuts)})
+    out = b"".join(restorer.take(_event(content=said[a:b])) for a, b in pairwise(edges))
+    out += restorer.take(END)
+    chunks = [orjson.loads(event[6:]) for event in out.split(b"\n\n") if event.startswith(b"data: {")]
+    text = "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
+    assert text == said.replace("[EMAIL_1]", MAIL)
+
+
+def test_a_tool_calls_arguments_stay_json() -> None:
+    redaction = Redaction()
+    placeholder = redaction.redacted("o'neil+x@example.com")
+    restorer = StreamRestorer(redaction)
+    calls = [{"index": 0, "function": {"arguments": part}} for part in ('{"to": "[EM', 'AIL_1]"}')]
+    out = b"".join(restorer.take(_event(tool_calls=[call])) for call in calls) + restorer.take(END)
+    parts = [orjson.loads(event[6:]) for event in out.split(b"\n\n") if b"arguments" in event]
+    said = "".join(p["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"] for p in parts)
+    assert placeholder == "[EMAIL_1]"
+    assert orjson.loads(said) == {"to": "o'neil+x@example.com"}
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_model_never_sees_it_and_the_caller_never_notices(tmp_path: Path, *, stream: bool) -> None:
+    settings = {"privacy": {"mode": "redact"}}
+    async with (
+        FakeProvider(words=("I wrote to [EMA", "IL_1", "] today")) as provider,
+        running(backend("cheap", provider.url), tmp_path=tmp_path, settings=settings) as gateway,
+    ):
+        ask = [{"role": "user", "content": f"write to {MAIL}"}]
+        answer = await gateway.chat(messages=ask, stream=stream)
+        messages = await gateway.client.post(
+            "/v1/messages", json={"model": "auto", "max_tokens": 9, "messages": ask, "stream": stream}
+        )
+    assert MAIL.encode() not in b"".join(provider.raw_requests)
+    assert provider.requests[0]["messages"][0]["content"] == "write to [EMAIL_1]"
+    for told in (answer, messages):
+        assert told.status_code == 200, told.text
+        assert MAIL in told.text
+        assert "EMAIL_1" not in told.text
+
+
+@pytest.mark.loopback
+async def test_personal_data_stays_on_local_backends_where_it_must(tmp_path: Path) -> None:
+    settings = {"privacy": {"mode": "local"}}
+    private = {"messages": [{"role": "user", "content": f"write to {MAIL}"}]}
+    async with pair(tmp_path, settings=settings) as (gateway, _, __):
+        assert (await gateway.chat()).status_code == 200
+        refused = await gateway.chat(**private)
+        named = await gateway.chat(**private, model="maker/strong")
+    assert refused.json()["error"]["code"] == named.json()["error"]["code"] == "no_eligible_model"
+    async with (
+        FakeProvider() as remote,
+        FakeProvider() as near,
+        running(
+            backend("strong", remote.url),
+            backend("cheap", near.url, privacy="local"),
+            tmp_path=tmp_path,
+            settings=settings,
+        ) as gateway,
+    ):
+        assert (await gateway.chat(**private)).json()["model"] == "maker/cheap"
+        assert remote.requests == []
+
+
+@pytest.mark.loopback
+async def test_what_cannot_be_redacted_stays_local(tmp_path: Path) -> None:
+    tool = {"type": "function", "function": {"name": "mail", "description": f"mails {MAIL}"}}
+    async with pair(tmp_path, settings={"privacy": {"mode": "redact"}}) as (gateway, strong, cheap):
+        completion = await gateway.client.post("/v1/completions", json={"model": "auto", "prompt": f"to {MAIL}"})
+        chat = await gateway.client.post(
+            CHAT, json={"model": "auto", "messages": [{"role": "user", "content": "x"}], "tools": [tool]}
+        )
+    assert completion.json()["error"]["code"] == chat.json()["error"]["code"] == "no_eligible_model"
+    assert strong.requests == cheap.requests == []
