@@ -4,7 +4,7 @@ Results go to stdout, talk to stderr. What this project raises on purpose is pri
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
@@ -15,8 +15,10 @@ import typer
 
 from .compiled import SHIPPED
 from .errors import ImportFailedError
+from .finding import Finding
 from .importers.litellm_prices import read_price_map
 from .importers.overlay import read_overlay
+from .offer import Offer
 from .profile import ModelProfile
 from .registry import Catalog
 
@@ -120,13 +122,40 @@ def validate(file: Path) -> None:
 
 @commands.command("import")
 def import_file(
-    file: Path, *, out: Annotated[Path, typer.Option(help="Where the result is written.")], catalog: _File = None
+    source: Annotated[Path, typer.Argument(help="An overlay; or a folder of models.dev, or of Hugging Face cards.")],
+    *,
+    out: Annotated[Path, typer.Option(help="Where the result is written.")],
+    catalog: _File = None,
 ) -> None:
-    """Merge an overlay into a compiled catalog, and write the result."""
-    profiles = read_overlay(file)
-    merged = _open(catalog, None).with_profiles(profiles)
-    _write(out, merged.pack())
+    """Merge an overlay, a checkout of models.dev or a folder of model cards into a compiled catalog, and write it.
+
+    What cannot be read is listed on stderr and left out; the rest is imported.
+    """
+    known = _open(catalog, None)
+    profiles, offers = _read_source(source)
+    merged = known.with_profiles(profiles)
+    told = {model_id: (*known.offers(model_id), *offers.get(model_id, ())) for model_id in merged.ids}
+    _write(out, merged.pack(offers=told))
     typer.echo(f"{len(profiles)} profiles merged; {len(merged)} models in {out}", err=True)
+
+
+def _read_source(source: Path) -> tuple[Sequence[ModelProfile], Mapping[str, Sequence[Offer]]]:
+    if not source.is_dir():
+        return read_overlay(source), {}
+    findings: Sequence[Finding]
+    if (source / "providers").is_dir():
+        from .importers.models_dev import read_models_dev  # noqa: PLC0415 - each importer is paid for by its users
+
+        listed = read_models_dev(source)
+        profiles, offers, findings = listed.profiles, listed.offers, listed.findings
+    else:
+        from .importers.model_cards import read_cards  # noqa: PLC0415
+
+        told = read_cards(source)
+        profiles, offers, findings = tuple(card.profile for card in told.cards), {}, told.findings
+    for finding in findings:
+        typer.echo(f"left out: {finding}", err=True)
+    return profiles, offers
 
 
 @commands.command()

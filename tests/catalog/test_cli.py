@@ -100,3 +100,24 @@ def test_an_update_that_breaks_too_much_is_refused(tmp_path: Path) -> None:
     allowed = RUN.invoke(commands, ["diff", "v1", "v2", "--outcomes", str(path), "--max-nfr", "0.25"])
     assert allowed.exit_code == 0
     assert "25.0%" in allowed.stdout
+
+
+def test_a_folder_of_model_cards_becomes_part_of_a_catalog(tmp_path: Path) -> None:
+    card, out = tmp_path / "cards" / "acme" / "ours" / "README.md", tmp_path / "catalog.json"
+    card.parent.mkdir(parents=True)
+    card.write_text("---\nlicense: mit\nbase_model: 3\n---\n")
+    result = RUN.invoke(commands, ["import", str(tmp_path / "cards"), "--out", str(out)])
+    assert result.exit_code == 0
+    assert Catalog.load(out)["acme/ours"].license == "MIT"
+    assert "README.md: acme/ours: base_model" in result.stderr
+
+
+def test_a_checkout_of_models_dev_brings_offers(tmp_path: Path) -> None:
+    entry, out = tmp_path / "dev" / "providers" / "openai" / "models" / "gpt-99.toml", tmp_path / "catalog.json"
+    entry.parent.mkdir(parents=True)
+    entry.write_text("release_date = '2026-05-05'\n[cost]\ninput = 1\noutput = 4\n")
+    assert RUN.invoke(commands, ["import", str(tmp_path / "dev"), "--out", str(out)]).exit_code == 0
+    known = Catalog.load(out)
+    assert known["openai/gpt-99"].price is not None
+    assert [offer.provider for offer in known.offers("openai/gpt-99")] == ["openai"]
+    assert known.offers("openai/gpt-4o-mini") == Catalog.load().offers("openai/gpt-4o-mini")
