@@ -15,7 +15,9 @@ from .protocol import Matrix
 
 __all__ = ["AXES", "FACTS", "AbilityPrior", "ProfileFeatures", "facts_of", "profile_features"]
 
-AXES = ("maths", "code", "knowledge")  # abilities besides the general one; each enters as its difference from that
+# Abilities besides the general one; each enters as its difference from that. Code and knowledge made the place of a
+# model that was never tried worse, the date made it better (docs/quality.md).
+AXES = ("maths",)
 FACTS = (
     "log_active_params",
     "log_total_params",
@@ -31,6 +33,8 @@ FACTS = (
 )
 _DAYS_PER_YEAR = 365.25
 _EPOCH = date(2023, 1, 1)
+_LAST_YEARS = 2.0  # the outcomes end with models of 2024: what a later date is worth is not extrapolated
+_DATE = FACTS.index("years_since_2023")
 _UNIT_AXIS_VARIANCE = 0.25  # of an axis' difference from general ability, in squared logits
 
 
@@ -114,17 +118,22 @@ def facts_of(profile: ModelProfile) -> Floats:
 class ProfileFeatures:
     """What a factorization knows of models before their outcomes."""
 
-    values: Matrix  # (n_models, 1 + len(AXES)): general ability, then each axis' difference from it
+    values: Matrix  # (n_models, 2 + len(AXES)): general ability, each axis' difference from it, years since 2023
     general_se: Floats  # (n_models,)
 
 
 def profile_features(profiles: Sequence[ModelProfile], prior: AbilityPrior) -> ProfileFeatures:
-    """General ability, measured or guessed, and the axes' differences shrunk by their errors (0: not measured)."""
-    rows = np.zeros((len(profiles), 1 + len(AXES)))
+    """General ability, measured or guessed, the axes' differences shrunk by their errors (0: not measured), the date.
+
+    An unknown date counts as the mean of the known ones; years are cut off at 2025.
+    """
+    rows = np.zeros((len(profiles), 2 + len(AXES)))
     se = np.zeros(len(profiles))
     for i, profile in enumerate(profiles):
         general = prior.estimate(profile)
         rows[i, 0], se[i] = general.mean, general.se
+        years = facts_of(profile)[_DATE]
+        rows[i, -1] = np.clip(years if np.isfinite(years) else prior.fact_mean_[_DATE], -_LAST_YEARS, _LAST_YEARS)
         for j, axis in enumerate(AXES, start=1):
             measured = profile.ability.get(axis)
             if measured is not None and "general" in profile.ability:

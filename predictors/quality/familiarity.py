@@ -1,4 +1,4 @@
-"""How much a prompt resembles the training data: 1 inside it, falling to 0 far outside."""
+"""How much a prompt resembles the training data: 1 inside it, falling to 0 far outside and on strange tasks."""
 
 from typing import Self
 
@@ -9,21 +9,27 @@ from catalog import Floats
 from predictors.errors import NotFittedError
 
 from .protocol import Matrix
+from .recognition import TaskRecognition
 
 __all__ = ["Familiarity", "spread_over_domains"]
 
 
 class Familiarity:
-    """Distance to the nearest of a few hundred landmarks, set against the distances of the training prompts.
+    """Distance to the nearest of a few hundred landmarks, times whether the task is recognised.
 
-    Below the `inside` quantile of training distances a query is as familiar as can be (1); from there it falls by
-    half with every `halving` times the interquartile range.
+    Below the `inside` quantile of training distances a query is as near as can be (1); from there it falls by half
+    with every `halving` times the interquartile range. Less than `trusted` of the known prompts look so strange that
+    trust in them falls (`recognition`, docs/quality.md). Someone who has seen one task only cannot
+    tell tasks apart: then distance alone decides.
     """
 
-    def __init__(self, *, n_landmarks: int = 256, inside: float = 0.9, halving: float = 0.75, seed: int = 0) -> None:
+    def __init__(
+        self, *, n_landmarks: int = 256, inside: float = 0.9, halving: float = 0.75, trusted: float = 0.1, seed: int = 0
+    ) -> None:
         self.n_landmarks = n_landmarks
         self.inside = inside
         self.halving = halving
+        self.trusted = trusted
         self.seed = seed
 
     def fit(self, features: Matrix, domain: npt.NDArray[np.str_]) -> Self:
@@ -38,6 +44,10 @@ class Familiarity:
         low, middle, high = np.quantile(distance, [0.25, self.inside, 0.75])
         self.edge_ = float(middle)
         self.width_ = float(max(high - low, 1e-6) * self.halving)
+        several = len(np.unique(domain)) > 1
+        self.recognition_ = (
+            TaskRecognition(trusted=self.trusted, seed=self.seed).fit(features, domain) if several else None
+        )
         return self
 
     def predict(self, features: Matrix) -> Floats:
@@ -45,11 +55,16 @@ class Familiarity:
         if not hasattr(self, "landmarks_"):
             raise NotFittedError(self)
         beyond = np.maximum(self._distance(features) - self.edge_, 0.0) / self.width_
-        return np.exp2(-beyond)
+        near: Floats = np.exp2(-beyond)
+        if self.recognition_ is None:
+            return near
+        return near * self.recognition_.trust(features)
 
-    def restore(self, landmarks: Matrix, *, edge: float, width: float) -> Self:
+    def restore(
+        self, landmarks: Matrix, *, edge: float, width: float, recognition: TaskRecognition | None = None
+    ) -> Self:
         """Take back what `fit` learned, as saved."""
-        self.landmarks_, self.edge_, self.width_ = landmarks, edge, width
+        self.landmarks_, self.edge_, self.width_, self.recognition_ = landmarks, edge, width, recognition
         self._square_landmarks()
         return self
 

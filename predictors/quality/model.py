@@ -15,6 +15,7 @@ from .cold_start import AbilityPrior, profile_features
 from .factorization import LogisticFactorization, sigmoid
 from .familiarity import Familiarity
 from .protocol import BoundQuality, Matrix
+from .recognition import TaskRecognition
 
 __all__ = ["QualityModel"]
 
@@ -36,6 +37,11 @@ _ARRAYS = (
     "profile_map",
     "profile_scale",
     "sample",
+    "task_directions",
+    "task_origin",
+    "task_places",
+    "task_ratio",
+    "task_scale",
     "topic_constant",
     "topic_weights",
 )
@@ -56,7 +62,9 @@ class QualityModel:
         self.arrays = {name: np.asarray(arrays[name], dtype=np.float64) for name in _ARRAYS}
         self.scalars = {name: float(manifest["scalars"][name]) for name in _SCALARS}
         a, s = self.arrays, self.scalars
-        self._familiarity = Familiarity().restore(a["landmarks"], edge=s["edge"], width=s["width"])
+        self._familiarity = Familiarity().restore(
+            a["landmarks"], edge=s["edge"], width=s["width"], recognition=_recognition(a)
+        )
         self._prior = AbilityPrior().restore(
             fact_mean=a["fact_mean"],
             fact_scale=a["fact_scale"],
@@ -113,6 +121,7 @@ class QualityModel:
             "profile_scale": profile_scale,
             "sample": basis.transform(features) @ fitted.weights_,
             "landmarks": fitted.familiarity.landmarks_,
+            **_recognition_arrays(fitted.familiarity.recognition_, len(on_features)),
             "fact_mean": prior.fact_mean_,
             "fact_scale": prior.fact_scale_,
             "fact_weights": prior.weights_,
@@ -195,6 +204,37 @@ class QualityModel:
             if name in self._row:
                 return self._row[name]
         return None
+
+
+def _recognition_arrays(recognition: TaskRecognition | None, dim: int) -> Mapping[str, Matrix | Floats]:
+    """As saved; no directions at all where one task only was seen."""
+    if recognition is None:
+        return {
+            "task_directions": np.zeros((dim, 0)),
+            "task_origin": np.zeros(dim),
+            "task_places": np.zeros((0, 0)),
+            "task_ratio": np.zeros(0),
+            "task_scale": np.zeros(5),
+        }
+    return {
+        "task_directions": recognition.directions_,
+        "task_origin": recognition.origin_,
+        "task_places": recognition.places_,
+        "task_ratio": recognition.ratio_,
+        "task_scale": np.array(recognition.scale_),
+    }
+
+
+def _recognition(arrays: Mapping[str, Matrix]) -> TaskRecognition | None:
+    if not len(arrays["task_places"]):
+        return None
+    return TaskRecognition().restore(
+        origin=arrays["task_origin"],
+        directions=arrays["task_directions"],
+        places=arrays["task_places"],
+        ratio=arrays["task_ratio"],
+        scale=tuple(arrays["task_scale"].tolist()),
+    )
 
 
 class _Bound:

@@ -58,4 +58,11 @@ def test_an_axis_enters_as_its_difference_from_general_ability_shrunk_by_its_err
     model = ModelProfile(id="maker/m", name="m", ability=abilities)
     values = profile_features([model], prior).values
     assert values[0, 1] == pytest.approx(0.25)  # 0.5 more, half believed: 0.25 / (0.25 + 0.5 ** 2)
-    assert values[0, 2:].tolist() == [0.0, 0.0]
+
+
+def test_a_release_date_counts_in_years_and_not_beyond_the_outcomes() -> None:
+    prior = AbilityPrior().fit(a_family())
+    dates = (date(2024, 1, 1), date(2026, 6, 1))
+    models = [ModelProfile(id=f"maker/{d.year}", name="m", released=d) for d in dates]
+    years = profile_features(models, prior).values[:, -1]
+    assert years.tolist() == pytest.approx([1.0, 2.0], abs=0.01)  # since 2023; later than 2024 is not extrapolated
