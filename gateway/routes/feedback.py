@@ -84,7 +84,7 @@ def feedback_routes(journal: Journal, telemetry: Telemetry, clocks: Clocks) -> A
     @router.post("/feedback")
     async def feedback(given: Feedback, request: Request, idempotency_key: IdempotencyKey = None) -> Accepted:
         """Say how good an answer was."""
-        key = idempotency_key or _digest(given, given.metric, given.value, given.source)
+        key = _key(request, idempotency_key or _digest(given, given.metric, given.value, given.source))
         if not given.dryrun:
             record = {"metric": given.metric, "value": given.value, "source": given.source, "tags": given.tags}
             record |= _whose(request)
@@ -96,7 +96,7 @@ def feedback_routes(journal: Journal, telemetry: Telemetry, clocks: Clocks) -> A
     async def outcome(given: RouterOutcome, request: Request, idempotency_key: IdempotencyKey = None) -> Accepted:
         """Say whether the choice of model was right."""
         value = _VERDICTS[given.verdict] if given.score is None else given.score
-        key = idempotency_key or _digest(given, given.verdict, value, given.source)
+        key = _key(request, idempotency_key or _digest(given, given.verdict, value, given.source))
         record = {
             "metric": "quality",
             "value": value,
@@ -118,6 +118,12 @@ def _whose(request: Request) -> dict[str, str]:
     """Who says so, where that is known; judgements of other tenants' answers count for nothing when they are read."""
     key = request.scope.get("paretogate.key")
     return {} if key is None else {"tenant": key.tenant, "key_id": key.key_id}
+
+
+def _key(request: Request, key: str) -> str:
+    """The same thing said by two tenants is two things, so that nobody can say it first in another's place."""
+    whose = _whose(request)
+    return f"{whose['tenant']}:{key}" if whose else key
 
 
 def _reference(given: _Reference) -> dict[str, str | None]:
