@@ -24,6 +24,7 @@ class CoUse:
     def __init__(self, evidence: Evidence) -> None:
         self.n_tools = len(evidence.registry)
         self.counts = evidence.counts  # (n_tools,)
+        self.is_even = evidence.is_even
         together: defaultdict[int, dict[int, int]] = defaultdict(dict)
         groups = np.split(evidence.pairs.tool, np.flatnonzero(np.diff(evidence.pairs.query)) + 1)
         for group in groups:
@@ -44,7 +45,8 @@ class CoUse:
         Args:
             shares: (n_candidates,) how likely each candidate is, by the first stage.
             tool: (n_candidates,) rows of the registry.
-            own: the tools that this request itself is known to have used, when it is a past one: it is not counted.
+            own: the tools that a past request is known to have used: it does not testify for itself. Where use is
+                even, the other tools are less one use as well, on average (see `Channel.score_past`).
         """
         lent = np.zeros(self.n_tools)
         for place in np.argsort(-shares, kind="stable")[:_N_SPEAKERS]:
@@ -54,8 +56,10 @@ class CoUse:
                 continue
             partners, together = found
             total = float(self.counts[speaker])
-            if own is not None and speaker in own:
-                total -= 1.0
-                together = together - np.isin(partners, own)
+            if own is not None:
+                used = np.isin(partners, own)  # (n_partners,)
+                others = together * (1.0 - 1.0 / self.counts[partners]) if self.is_even else together
+                total -= float(self.is_even or speaker in own)
+                together = np.where(used, together - float(speaker in own), others)
             lent[partners] += shares[place] * together / (total + _DOUBT)
         return lent[tool]

@@ -122,6 +122,15 @@ class Evidence:
         return replace(self, observed_sums=sums.astype(np.float32), observed_counts=np.round(weights).astype(np.int64))
 
     @property
+    def is_even(self) -> bool:
+        """Whether tools are used more evenly than chance would have it: variance of counts below their mean.
+
+        A tool picked by its use has E[n^2] / E[n] uses, so leave-one-out leaves it mean + variance / mean - 1 where
+        any tool has the mean: less than others exactly when this is true, as with so many examples for each tool.
+        """
+        return bool(len(self.counts) > 0 and self.counts.var() < 0.9 * self.counts.mean())
+
+    @property
     def uses(self) -> npt.NDArray[np.int64]:
         """All known use of each tool, one by one or in sums, (n_tools,)."""
         return self.counts if self.observed_counts is None else self.counts + self.observed_counts

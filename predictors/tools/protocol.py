@@ -67,6 +67,13 @@ class Channel(Protocol):
         """Scores of new requests, shape (n_planes, n_queries, n_tools)."""
         ...
 
-    def score_past(self, rows: npt.NDArray[np.int64]) -> Planes:
-        """Scores of past requests as if each had never been seen (leave-one-out), shape (n_planes, n_rows, n_tools)."""
+    def score_past(self, rows: npt.NDArray[np.int64], stripped: npt.NDArray[np.int64] | None = None, /) -> Planes:
+        """Scores of past requests as if each had never been seen (leave-one-out), shape (n_planes, n_rows, n_tools).
+
+        Args:
+            rows: of the usage.
+            stripped: (n_tools,) a pair of `evidence.pairs` to take from every tool that a request did not itself use,
+                -1 for none. Leave-one-out takes a use from the used tool alone; where tools have equal use that
+                tells the used tool from all others, and a second stage would learn to prefer the poorer one.
+        """
         ...

@@ -28,6 +28,7 @@ __all__ = ["StackedRetriever", "channels_for"]
 
 _CHUNK: Final = 256
 _N_USE_FOLDS: Final = 8
+_PAST_CHUNK: Final = 64  # requests that share what is stripped from the tools they did not use
 _MIN_USES_FOR_HEAD: Final = 3.0  # mean uses of a used tool; below, a classifier adds nothing to the smoothed vectors
 _MAX_HEAD_SIZE: Final = 20_000_000  # requests x tools; bounds fitting to about a minute
 
@@ -36,8 +37,9 @@ class StackedRetriever:
     """Words, meaning, usage and a classifier, weighed against each other by what this registry's own requests say.
 
     Features of past requests are computed leave-one-out, so a tool used once counts as never used by the request that
-    used it: that is how the second look learns what a cold tool's scores are worth beside a warm one's. Without
-    labelled requests it ranks by fixed weights over words and meaning.
+    used it: that is how the second look learns what a cold tool's scores are worth beside a warm one's. Where tools
+    are used evenly, losing a use would name the used tool; there every other tool loses one as well. Without labelled
+    requests it ranks by fixed weights over words and meaning.
 
     Scores are probabilities of being needed. At most `n_candidates` tools are returned.
     """
@@ -128,7 +130,7 @@ class StackedRetriever:
         if n_past > self.max_fitted_queries:  # evenly spaced: a fixed sample without a generator
             rows = np.linspace(0, n_past - 1, self.max_fitted_queries).astype(np.int64)
         own = np.split(evidence.pairs.tool, np.searchsorted(evidence.pairs.query, np.arange(1, n_past)))
-        chunks = [self._past_candidates(rows[at : at + _CHUNK]) for at in range(0, len(rows), _CHUNK)]
+        chunks = [self._past_candidates(rows[at : at + _PAST_CHUNK]) for at in range(0, len(rows), _PAST_CHUNK)]
         if chunks:
             candidates = Candidates(
                 tool=np.concatenate([chunk.tool for chunk in chunks]),
@@ -151,15 +153,19 @@ class StackedRetriever:
         )
 
     def _past_candidates(self, rows: npt.NDArray[np.int64]) -> Candidates:
-        planes: Planes = np.concatenate([channel.score_past(rows) for channel in self.channels_])
-        uses = self.evidence_.counts[None, :] - self._uses_by_fold()[rows % _N_USE_FOLDS]  # (n_rows, n_tools)
+        counts, stripped = self.evidence_.counts[None, :], None
+        if self.evidence_.is_even:
+            stripped = one_pair_each(self.evidence_, np.random.default_rng(int(rows[0])))  # (n_tools,)
+            uses = np.maximum(counts - 1, 0)  # (1, n_tools)
+        else:
+            uses = counts - self._uses_by_fold()[rows % _N_USE_FOLDS]  # (n_rows, n_tools)
+        planes: Planes = np.concatenate([channel.score_past(rows, stripped) for channel in self.channels_])
         return self.features_.build(planes, uses=uses, n_clauses=np.diff(self.evidence_.past.starts)[rows])
 
     def _uses_by_fold(self) -> npt.NDArray[np.int64]:
         """Uses of each tool within each fold of past requests, shape (folds, n_tools).
 
-        Counts leave out a request's whole fold, not the request alone: where tools have almost equal counts, a count
-        that is short by one would name the used tool, and trees would learn that instead of relevance.
+        Counts leave out a request's whole fold, not the request alone: trees would learn which count is one short.
         """
         pairs, n_tools = self.evidence_.pairs, len(self.evidence_.registry)
         cells = (pairs.query % _N_USE_FOLDS) * n_tools + pairs.tool
@@ -181,3 +187,14 @@ def channels_for(evidence: Evidence) -> list[Channel]:
     if float(used.mean()) >= _MIN_USES_FOR_HEAD and size <= _MAX_HEAD_SIZE:
         channels.append(MultiLabelHead())
     return channels
+
+
+def one_pair_each(evidence: Evidence, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """One of each tool's pairs in `evidence.pairs`, drawn at random; -1 for a tool without any, shape (n_tools,)."""
+    by_tool = np.argsort(evidence.pairs.tool, kind="stable")  # (n_pairs,)
+    first = np.cumsum(evidence.counts) - evidence.counts  # (n_tools,)
+    drawn = first + (rng.random(len(evidence.counts)) * evidence.counts).astype(np.int64)
+    used = evidence.counts > 0
+    pairs = np.full(len(evidence.counts), -1, dtype=np.int64)
+    pairs[used] = by_tool[drawn[used]]
+    return pairs

@@ -55,7 +55,7 @@ class Bm25:
             planes[5, row] = coverage[self.slots_, 1]
         return planes
 
-    def score_past(self, rows: npt.NDArray[np.int64]) -> Planes:
+    def score_past(self, rows: npt.NDArray[np.int64], _stripped: npt.NDArray[np.int64] | None = None, /) -> Planes:
         """The same as `score`: nothing was learned from past requests."""
         return self.score(self.past_.subset(rows))
 

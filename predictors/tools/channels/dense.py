@@ -33,6 +33,6 @@ class DenseDescriptions:
         similarity = queries.clause_vectors @ self.tool_vectors_.T  # (n_clauses, n_tools)
         return np.stack([similarity[queries.starts[:-1]], best_clause(similarity, queries.starts)])
 
-    def score_past(self, rows: npt.NDArray[np.int64]) -> Planes:
+    def score_past(self, rows: npt.NDArray[np.int64], _stripped: npt.NDArray[np.int64] | None = None, /) -> Planes:
         """The same as `score`: nothing was learned from past requests."""
         return self.score(self.past_.subset(rows))

@@ -59,7 +59,7 @@ class MultiLabelHead:
         """Logits of new requests over the scale, shape (1, n_queries, n_tools)."""
         return (queries.vectors @ self.weights_.T)[None]
 
-    def score_past(self, rows: npt.NDArray[np.int64]) -> Planes:
+    def score_past(self, rows: npt.NDArray[np.int64], _stripped: npt.NDArray[np.int64] | None = None, /) -> Planes:
         """Logits by heads that never saw the request, shape (1, n_rows, n_tools)."""
         vectors = self.evidence_.past.vectors[rows]  # (n_rows, dim)
         if not self.fold_weights_:

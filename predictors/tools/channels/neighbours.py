@@ -36,13 +36,19 @@ class UsageNeighbours:
 
     def score(self, queries: QueryBatch) -> Planes:
         """Scores of new requests, shape (2, n_queries, n_tools)."""
-        return self._votes(queries.vectors, excluded=None)
+        return self._votes(queries.vectors, excluded=None, stripped=None)
 
-    def score_past(self, rows: npt.NDArray[np.int64]) -> Planes:
+    def score_past(self, rows: npt.NDArray[np.int64], stripped: npt.NDArray[np.int64] | None = None, /) -> Planes:
         """Scores with each request kept from being its own neighbour, shape (2, n_rows, n_tools)."""
-        return self._votes(self.past_vectors_[rows], excluded=rows)
+        return self._votes(self.past_vectors_[rows], excluded=rows, stripped=stripped)
 
-    def _votes(self, vectors: npt.NDArray[np.float32], excluded: npt.NDArray[np.int64] | None) -> Planes:
+    def _votes(
+        self,
+        vectors: npt.NDArray[np.float32],
+        *,
+        excluded: npt.NDArray[np.int64] | None,
+        stripped: npt.NDArray[np.int64] | None,
+    ) -> Planes:
         n_tools = len(self.evidence_.registry)
         planes = np.zeros((2, len(vectors), n_tools), dtype=np.float32)
         if not len(self.evidence_.past):
@@ -54,7 +60,14 @@ class UsageNeighbours:
                 similarity[np.arange(len(rows)), rows] = -np.inf
             for offset, row in enumerate(similarity):
                 planes[:, start + offset] = vote(
-                    row, self.tools_of_, n_tools=n_tools, n_neighbours=self.n_neighbours, temperature=self.temperature
+                    row,
+                    self.tools_of_,
+                    n_tools=n_tools,
+                    n_neighbours=self.n_neighbours,
+                    temperature=self.temperature,
+                    speaking=speaking_pairs(
+                        self.tools_of_, stripped, own=None if excluded is None else int(excluded[start + offset])
+                    ),
                 )
         return planes
 
@@ -76,6 +89,7 @@ def vote(
     n_tools: int,
     n_neighbours: int,
     temperature: float,
+    speaking: npt.NDArray[np.bool_] | None = None,
 ) -> Planes:
     """The vote of one request's neighbours and their best similarity per tool, shape (2, n_tools).
 
@@ -85,6 +99,7 @@ def vote(
         n_tools: in the registry.
         n_neighbours: how many of the most similar may vote.
         temperature: the smaller, the more the nearest alone decides.
+        speaking: (n_pairs,) which pairs of request and tool may vote; None for all.
     """
     k = min(n_neighbours, len(similarity))
     nearest = np.argpartition(-similarity, k - 1)[:k] if k < len(similarity) else np.arange(k)  # (k,)
@@ -97,8 +112,36 @@ def vote(
     tools, starts = tools_of
     sizes = starts[nearest + 1] - starts[nearest]  # (k,)
     flat = np.repeat(starts[nearest] - np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes) + np.arange(sizes.sum())
+    weights, nearness = np.repeat(weight, sizes), np.repeat(np.maximum(near, 0.0), sizes)  # (n_votes,)
+    if speaking is not None:
+        heard = speaking[flat]  # (n_votes,)
+        flat, weights, nearness = flat[heard], weights[heard], nearness[heard]
     voted = tools[flat]  # (n_votes,)
     planes = np.zeros((2, n_tools), dtype=np.float32)
-    planes[0] = np.bincount(voted, weights=np.repeat(weight, sizes), minlength=n_tools)
-    np.maximum.at(planes[1], voted, np.repeat(np.maximum(near, 0.0), sizes).astype(np.float32))
+    planes[0] = np.bincount(voted, weights=weights, minlength=n_tools)
+    np.maximum.at(planes[1], voted, nearness.astype(np.float32))
     return planes
+
+
+def speaking_pairs(
+    tools_of: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    stripped: npt.NDArray[np.int64] | None,
+    *,
+    own: int | None,
+) -> npt.NDArray[np.bool_] | None:
+    """Which pairs may vote for one past request: all but one per tool, and all of the tools it used itself.
+
+    Args:
+        tools_of: of `tools_of_requests`.
+        stripped: (n_tools,) the pair to take from each tool, -1 for none; None takes nothing.
+        own: row of the past request, which loses its own pairs by being no neighbour of itself.
+    """
+    if stripped is None:
+        return None
+    tools, starts = tools_of
+    speaking = np.ones(len(tools), dtype=bool)
+    speaking[stripped[stripped >= 0]] = False
+    if own is not None:
+        restored = stripped[tools[starts[own] : starts[own + 1]]]
+        speaking[restored[restored >= 0]] = True
+    return speaking

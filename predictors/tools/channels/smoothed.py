@@ -47,13 +47,12 @@ class SmoothedTool2Vec:
 
     def score(self, queries: QueryBatch) -> Planes:
         """Scores of new requests, shape (2, n_queries, n_tools)."""
-        by_clause = queries.clause_vectors @ self.unit_aligned_.T  # (n_clauses, n_tools)
-        return np.stack([queries.vectors @ self.unit_whole_.T, best_clause(by_clause, queries.starts)])
+        return _cosines(queries, self.unit_whole_, self.unit_aligned_)
 
-    def score_past(self, rows: npt.NDArray[np.int64]) -> Planes:
+    def score_past(self, rows: npt.NDArray[np.int64], stripped: npt.NDArray[np.int64] | None = None, /) -> Planes:
         """Scores with each request taken out of the sums it is in, shape (2, n_rows, n_tools)."""
         past = self.evidence_.past.subset(rows)
-        planes = self.score(past)
+        planes = self.score(past) if stripped is None else _cosines(past, *self._without(stripped))
         at, tool = own_pairs(self.evidence_, rows)
         own = past.vectors[at]  # (n_own, dim)
         planes[0, at, tool] = np.einsum("ij,ij->i", own, _unit(self.whole_[tool] - own))
@@ -68,6 +67,21 @@ class SmoothedTool2Vec:
             own_clauses = past.clause_vectors[past.starts[position] : past.starts[position + 1]]
             planes[1, position, tool_row] = (own_clauses @ without[pair]).max()
         return planes
+
+    def _without(self, stripped: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Unit vectors of the tools less one pair each, whole and by clause, both (n_tools, dim)."""
+        tools = np.flatnonzero(stripped >= 0)
+        pairs = stripped[tools]
+        whole, aligned = self.whole_.copy(), self.aligned_.copy()
+        past = self.evidence_.past
+        whole[tools] -= past.clause_vectors[past.starts[self.evidence_.pairs.query[pairs]]]
+        aligned[tools] -= past.clause_vectors[self.clause_of_pair_[pairs]]
+        return _unit(whole), _unit(aligned)
+
+
+def _cosines(queries: QueryBatch, whole: npt.NDArray[np.float32], aligned: npt.NDArray[np.float32]) -> Planes:
+    by_clause = queries.clause_vectors @ aligned.T  # (n_clauses, n_tools)
+    return np.stack([queries.vectors @ whole.T, best_clause(by_clause, queries.starts)])
 
 
 def _nearest_clauses(evidence: Evidence) -> npt.NDArray[np.int64]:

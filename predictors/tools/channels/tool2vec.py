@@ -39,7 +39,7 @@ class Tool2Vec:
         """Scores of new requests, shape (1, n_queries, n_tools)."""
         return (queries.vectors @ self.vectors_.T)[None]
 
-    def score_past(self, rows: npt.NDArray[np.int64]) -> Planes:
+    def score_past(self, rows: npt.NDArray[np.int64], _stripped: npt.NDArray[np.int64] | None = None, /) -> Planes:
         """Scores with each request's own vector taken out of the means it is in, shape (1, n_rows, n_tools)."""
         evidence = self.evidence_
         vectors = evidence.past.vectors[rows]  # (n_rows, dim)

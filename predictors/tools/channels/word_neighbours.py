@@ -1,5 +1,6 @@
 """What the past requests with the same rare words used."""
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -9,7 +10,7 @@ from predictors.tools.evidence import Evidence, QueryBatch
 from predictors.tools.lexical import LexicalIndex
 from predictors.tools.protocol import Planes
 
-from .neighbours import tools_of_requests, vote
+from .neighbours import speaking_pairs, tools_of_requests, vote
 
 __all__ = ["WordNeighbours"]
 
@@ -40,14 +41,18 @@ class WordNeighbours:
 
     def score(self, queries: QueryBatch) -> Planes:
         """Scores of new requests, shape (2, n_queries, n_tools)."""
-        return self._votes(queries.words, excluded=None)
+        return self._votes(queries.words, excluded=None, stripped=None)
 
-    def score_past(self, rows: npt.NDArray[np.int64]) -> Planes:
+    def score_past(self, rows: npt.NDArray[np.int64], stripped: npt.NDArray[np.int64] | None = None, /) -> Planes:
         """Scores with each request kept from being its own neighbour, shape (2, n_rows, n_tools)."""
-        return self._votes([self.evidence_.past.words[row] for row in rows], excluded=rows)
+        return self._votes([self.evidence_.past.words[row] for row in rows], excluded=rows, stripped=stripped)
 
     def _votes(
-        self, queries: "tuple[tuple[str, ...], ...] | list[tuple[str, ...]]", excluded: npt.NDArray[np.int64] | None
+        self,
+        queries: Sequence[tuple[str, ...]],
+        *,
+        excluded: npt.NDArray[np.int64] | None,
+        stripped: npt.NDArray[np.int64] | None,
     ) -> Planes:
         n_tools = len(self.evidence_.registry)
         planes = np.zeros((2, len(queries), n_tools), dtype=np.float32)
@@ -67,6 +72,7 @@ class WordNeighbours:
                 n_tools=n_tools,
                 n_neighbours=min(self.n_neighbours, int((similarity > 0.0).sum())),
                 temperature=self.temperature,
+                speaking=speaking_pairs(self.tools_of_, stripped, own=None if excluded is None else int(excluded[row])),
             )
             planes[1, row] *= best  # how good the match is, not only how it compares
         return planes

@@ -47,3 +47,11 @@ def test_usage_of_a_removed_tool_is_forgotten() -> None:
     smaller = evidence.with_registry(WEATHER_AND_MONEY.without(["weather"]))
     assert len(smaller.past) == 3
     assert smaller.usage == ToolUsage.of(past_use().queries[2:], past_use().tool_ids[2:])
+
+
+def test_use_is_even_where_counts_vary_less_than_chance_would_have_it() -> None:
+    even = ToolUsage.of(["a", "b", "c", "d"], [["weather"], ["convert"], ["flight"], ["mystery"]])
+    skewed = ToolUsage.of(["a", "b", "c", "d"], [["weather"]] * 4)
+    assert Evidence.gather(WEATHER_AND_MONEY, even, CountedWords()).is_even
+    assert not Evidence.gather(WEATHER_AND_MONEY, skewed, CountedWords()).is_even  # variance 3, mean 1
+    assert not Evidence.gather(WEATHER_AND_MONEY, ToolUsage(), CountedWords()).is_even

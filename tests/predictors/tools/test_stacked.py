@@ -96,3 +96,16 @@ def test_observed_calls_fade() -> None:
     later = retriever.learn(observed, now_s=60.0).rank(["play some music"], 4)[0]
     assert later.tool_ids == fresh.tool_ids
     assert later.scores == pytest.approx(fresh.scores, abs=1e-4)
+
+
+@pytest.mark.parametrize("n_uses", [1, 2])
+def test_equal_use_of_all_tools_does_not_teach_to_prefer_the_tool_that_lost_one(n_uses: int) -> None:
+    """Two words name a tool; with leave-one-out alone, every used tool was the one with a use less than all others."""
+    registry, _ = crowded_registry(60)
+    names = [tool.name.split("_") for tool in registry]
+    queries = [f"{a} with {b} number {turn}" for turn in range(n_uses) for a, b in names]
+    even = ToolUsage.of(queries, [[tool.tool_id] for _ in range(n_uses) for tool in registry])
+    retriever = StackedRetriever(CountedWords(), boosted=n_uses > 1 or None).fit(registry, even)
+    asked = [f"please {b} and {a} now" for a, b in names]
+    found = [r.tool_ids[0] for r in retriever.rank(asked, 1)]
+    assert np.mean([best == tool.tool_id for best, tool in zip(found, registry, strict=True)]) > 0.8
