@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .compiled import SHIPPED
-from .errors import ImportFailedError
+from .errors import ImportFailedError, InvalidMeasurementError
 from .finding import Finding
 from .importers.litellm_prices import read_price_map
 from .importers.overlay import read_overlay
@@ -24,6 +24,8 @@ from .registry import Catalog
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from .derived import SizeLaw
 
 __all__ = ["commands"]
 
@@ -53,7 +55,7 @@ def list_models(
     """List models, those that pass every filter. A model whose fact is unknown does not pass a filter on it."""
     if sort not in _ORDERS:
         raise typer.BadParameter(f"choose from {', '.join(_ORDERS)}", param_hint="--sort")
-    after = _iso_date(released_after)
+    after = _iso_date(released_after, "--released-after")
     known = _open(catalog, overlay)
     found = [
         profile
@@ -76,20 +78,46 @@ def list_models(
 
 
 @commands.command()
-def show(model: str, *, catalog: _File = None, overlay: _Overlays = None, as_json: _Json = False) -> None:
-    """Show every known fact of a model with its source, and what providers ask for it."""
-    from .tables import fact_sheet, facts, offer_facts, offer_list  # noqa: PLC0415
+def show(
+    model: str,
+    *,
+    as_of: Annotated[str | None, typer.Option(help="ISO date for staleness; default: the newest release.")] = None,
+    catalog: _File = None,
+    overlay: _Overlays = None,
+    as_json: _Json = False,
+) -> None:
+    """Show every known fact of a model with its source, what follows from them, and what providers ask for it."""
+    from .derived import derived_facts, plateau_advice  # noqa: PLC0415
+    from .tables import derived_sheet, fact_sheet, facts, offer_facts, offer_list  # noqa: PLC0415
 
     known = _open(catalog, overlay)
     profile = known.resolve(model)
     offers = known.offers(profile.id)
+    everybody = tuple(known)
+    day = _iso_date(as_of, "--as-of") or max((p.released for p in everybody if p.released), default=None)
+    derived = derived_facts(profile, as_of=day, law=_size_law(everybody))
+    advice = plateau_advice(profile, everybody)
     if as_json:
         told = {name: f"{s.source} ({s.trust.name.lower()})" for name, s in profile.provenance.items()}
-        typer.echo(json.dumps(facts(profile) | {"sources": told, "offers": [offer_facts(o) for o in offers]}))
+        more = {"derived": [asdict(fact) for fact in derived], "advice": advice}
+        typer.echo(json.dumps(facts(profile) | {"sources": told, "offers": [offer_facts(o) for o in offers]} | more))
         return
     _print(fact_sheet(profile))
+    if derived:
+        _print(derived_sheet(derived))
+    if advice:
+        typer.echo(f"Size: {advice}.")
     if offers:
         _print(offer_list(offers))
+
+
+def _size_law(profiles: Sequence[ModelProfile]) -> "SizeLaw | None":
+    from .derived import SizeLaw  # noqa: PLC0415
+
+    try:
+        return SizeLaw.fit(profiles)
+    except InvalidMeasurementError:
+        return None  # too few measured models in a catalog of one's own
 
 
 @commands.command()
@@ -250,11 +278,11 @@ def _print(table: "Table") -> None:
     (console if console.is_terminal else Console(width=_PAGE_WIDTH)).print(table)
 
 
-def _iso_date(text: str | None) -> date | None:
+def _iso_date(text: str | None, option: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError as exc:
-        raise typer.BadParameter("must be a date like 2025-06-30", param_hint="--released-after") from exc
+        raise typer.BadParameter("must be a date like 2025-06-30", param_hint=option) from exc
 
 
 def _at_most(value: float | Decimal | None, limit: float | None) -> bool:

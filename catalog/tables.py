@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from .capability.compatibility import Flips
+from .derived import DerivedFact
 from .difference import CatalogDifference
 from .offer import Offer
 from .price import Price
@@ -16,6 +17,7 @@ from .profile import Ability, ModelProfile
 
 __all__ = [
     "comparison",
+    "derived_sheet",
     "difference_facts",
     "difference_report",
     "fact_sheet",
@@ -71,6 +73,15 @@ def fact_sheet(profile: ModelProfile) -> Table:
             source = profile.provenance.get(name)
             told = f"{source.source} ({source.trust.name.lower()})" if source else ""
             table.add_row(name, value, told + (f", {source.recorded}" if source and source.recorded else ""))
+    return table
+
+
+def derived_sheet(derived: Sequence[DerivedFact]) -> Table:
+    """What follows from the facts, with its method and its band."""
+    table = _table("inferred", "value", "give or take", "method", title="Inferred, not measured")
+    for fact in derived:
+        band = "" if fact.factor is None else f"x{fact.factor:.2g}"
+        table.add_row(fact.name, f"{fact.value:.3g} {fact.unit}", band, fact.method)
     return table
 
 

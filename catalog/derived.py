@@ -1,0 +1,212 @@
+"""What follows from a model's stated facts by published or fitted formulas, each with its method and uncertainty.
+
+None of it is measured on the model's backends: it is all inferred, and anything measured stands above it.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from .architectures import shapes
+from .efficiency.density import DOUBLING_DAYS, size_needed_now
+from .efficiency.emissions import energy_wh
+from .efficiency.flops import flops_per_token
+from .errors import InvalidMeasurementError
+from .profile import ModelProfile
+
+__all__ = ["DerivedFact", "SizeLaw", "derived_facts", "plateau_advice"]
+
+_A100_W = 400.0  # the board's power limit
+_FEWEST = 20  # models that a law is fitted on
+_WELL_MEASURED = 5  # benchmarks
+_SAME_AGE_DAYS = 400  # neighbours in size should be of one generation
+# Parameters (billions), A100s, and seconds per output token with Megatron: arXiv 2305.02440, reference tables.
+_MEGATRON = (
+    (175, 8, 0.081), (7.5, 1, 0.024), (17, 1, 0.038), (178, 8, 0.064), (52, 4, 0.054), (6, 1, 0.021),
+    (20, 1, 0.033), (176, 8, 0.061), (100, 4, 0.068), (530, 24, 0.123),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DerivedFact:
+    """One inferred number.
+
+    `factor` is its band: the truth is thought to lie within value / factor and value x factor in two cases of three.
+    None where the formula is exact but for what `method` names.
+    """
+
+    name: str
+    value: float
+    unit: str
+    method: str
+    factor: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeLaw:
+    """Ability = start + per_year x age of the reference date + per_decade x log10(active parameters, billions).
+
+    Our own constants, fitted by least squares on the open models of one catalog; not those of the densing law, whose
+    constants were not published and whose reference models were not run.
+    """
+
+    start: float
+    per_year: float
+    per_decade: float
+    residual: float  # standard deviation, in ability
+    reference_day: int
+    n_models: int
+    log_sizes: tuple[float, float]  # range that was fitted
+
+    @classmethod
+    def fit(cls, profiles: Iterable[ModelProfile]) -> "SizeLaw":
+        """Fit on the open models with a size, a date and at least five benchmarks.
+
+        Raises:
+            InvalidMeasurementError: there are fewer than twenty, or size does not help them.
+        """
+        rows = [
+            (profile.released.toordinal(), math.log10(size), profile.ability["general"].mean)
+            for profile in profiles
+            if profile.open_weights and profile.released and (size := _active(profile)) and _measured(profile)
+        ]
+        if len(rows) < _FEWEST:
+            raise InvalidMeasurementError(f"a size law needs {_FEWEST} measured open models, not {len(rows)}")
+        day, size, ability = np.array(rows, dtype=np.float64).T
+        reference = int(np.median(day))
+        design = np.stack([np.ones_like(day), (day - reference) / 365.25, size], axis=1)  # (n_models, 3)
+        (start, per_year, per_decade), *_ = np.linalg.lstsq(design, ability, rcond=None)
+        if per_decade <= 0:
+            raise InvalidMeasurementError("in this catalog larger models are not better; no size law holds")
+        residual = float(np.std(ability - design @ [start, per_year, per_decade], ddof=3))
+        return cls(
+            start=float(start),
+            per_year=float(per_year),
+            per_decade=float(per_decade),
+            residual=residual,
+            reference_day=reference,
+            n_models=len(rows),
+            log_sizes=(float(size.min()), float(size.max())),
+        )
+
+    def effective_params_b(self, ability: float) -> float | None:
+        """The size at which the open models of the reference date are so able; None a decade outside the fit."""
+        decades = (ability - self.start) / self.per_decade
+        low, high = self.log_sizes
+        return float(10.0**decades) if low - 1 <= decades <= high + 1 else None
+
+    @property
+    def halving_days(self) -> float:
+        """How fast the size that an ability needs halves, by this law; the published one says 95 days."""
+        return math.log10(2) * self.per_decade / self.per_year * 365.25
+
+    @property
+    def factor(self) -> float:
+        """The band of an effective size."""
+        return float(10.0 ** (self.residual / self.per_decade))
+
+
+def derived_facts(
+    profile: ModelProfile, *, as_of: date | None = None, law: SizeLaw | None = None
+) -> tuple[DerivedFact, ...]:
+    """Everything that can be inferred of a model; nothing for closed models, whose size nobody knows.
+
+    Args:
+        profile: the model.
+        as_of: the day for which staleness is told.
+        law: of the catalog that the model is in.
+    """
+    size = _active(profile)
+    known = shapes().get(profile.id.partition("/")[2])
+    facts: list[DerivedFact] = []
+    if known is not None:
+        method = f"shape by {known[1]}; arXiv 2511.08066, mean over 1,024 tokens, routers and norms left out"
+        facts.append(DerivedFact(name="flops_per_token", value=flops_per_token(known[0]), unit="FLOP", method=method))
+    elif size is not None:
+        method = "2 x active parameters; attention left out"
+        facts.append(DerivedFact(name="flops_per_token", value=2e9 * size, unit="FLOP", method=method, factor=1.2))
+    if size is None:
+        return tuple(facts)
+    facts.extend(_time_and_energy(size))
+    if as_of is not None and profile.released is not None and as_of > profile.released:
+        method = f"densing law, arXiv 2412.04315: halves every {DOUBLING_DAYS:.0f} days; as of {as_of}"
+        needed = size_needed_now(size, age_days=float((as_of - profile.released).days))
+        facts.append(DerivedFact(name="size_needed_now", value=needed, unit="B params", method=method))
+    if law is not None and _measured(profile):
+        effective = law.effective_params_b(profile.ability["general"].mean)
+        if effective is not None:
+            day = date.fromordinal(law.reference_day)
+            method = f"our fit over {law.n_models} open models, reference {day}"
+            density = DerivedFact(
+                name="capacity_density", value=effective / size, unit="x", method=method, factor=law.factor
+            )
+            facts.append(density)
+    return tuple(facts)
+
+
+def plateau_advice(profile: ModelProfile, profiles: Iterable[ModelProfile]) -> str | None:
+    """Prefer the next smaller of the family where it is as able: sizes often stop paying.
+
+    The neighbours are the next smaller and the next larger measured model of the same family and owner, released
+    within 400 days. Abilities count as equal where they differ by less than the standard error of the difference.
+
+    Source: LLM-KG-Bench on model sizes, arXiv 2505.16276.
+    """
+    size = _active(profile)
+    if size is None or not _measured(profile) or profile.family is None:
+        return None
+    kin = [other for other in profiles if _kin(profile, other)]
+    smaller = max((o for o in kin if (_active(o) or 0) < size), key=lambda o: _active(o) or 0, default=None)
+    larger = min((o for o in kin if (_active(o) or 0) > size), key=lambda o: _active(o) or 0, default=None)
+    if smaller is not None and _gain(smaller, profile) <= 0:
+        return f"{smaller.id} ({_active(smaller):g}B) is as able within the error: prefer it, it is smaller"
+    if larger is not None and _gain(profile, larger) <= 0:
+        return f"{larger.id} ({_active(larger):g}B) is no abler within the error: this size is on the plateau"
+    if smaller is None and larger is None:
+        return None
+    return "its measured neighbours in size are less able below, or abler above, by more than the error"
+
+
+def _time_and_energy(size: float) -> Sequence[DerivedFact]:
+    params, gpus, seconds = np.array(_MEGATRON).T
+    slope, start = np.polyfit(np.log(params), np.log(gpus * seconds), 1)
+    factor = float(np.exp(np.std(np.log(gpus * seconds) - start - slope * np.log(params), ddof=2)))
+    gpu_s = float(np.exp(start + slope * np.log(size)))
+    outside = "" if params.min() <= size <= params.max() else "; extrapolated"
+    method = f"fit over {len(params)} models on A100 with Megatron, arXiv 2305.02440, batch of one{outside}"
+    power = f"{method}; 400 W and PUE 1.2; not reported by the maker (R0)"
+    return (
+        DerivedFact(name="idealized_gpu_time", value=gpu_s * 1e3, unit="A100 ms/token", method=method, factor=factor),
+        DerivedFact(
+            name="energy",
+            value=energy_wh(runtime_s=gpu_s * 1e6, power_w=_A100_W),
+            unit="Wh/M tokens",
+            method=power,
+            factor=factor,
+        ),
+    )
+
+
+def _active(profile: ModelProfile) -> float | None:
+    return profile.params_active_b or profile.params_total_b
+
+
+def _measured(profile: ModelProfile) -> bool:
+    return "general" in profile.ability and profile.ability["general"].n_benchmarks >= _WELL_MEASURED
+
+
+def _kin(profile: ModelProfile, other: ModelProfile) -> bool:
+    if other.id == profile.id or other.family != profile.family or other.owner != profile.owner:
+        return False
+    if profile.released is None or other.released is None or not _measured(other):
+        return False
+    return abs((profile.released - other.released).days) <= _SAME_AGE_DAYS
+
+
+def _gain(smaller: ModelProfile, larger: ModelProfile) -> float:
+    """How much abler the larger one is, beyond the standard error of the difference."""
+    one, two = smaller.ability["general"], larger.ability["general"]
+    return two.mean - one.mean - math.hypot(one.se, two.se)
