@@ -1,0 +1,101 @@
+"""Getting to know a new model with few questions: which to ask next, and what the answers say of strength and traits.
+
+The model's vector (strength, then traits, see predictors.quality.factorization) starts where its profile puts it. Every
+graded answer is one observation of a logistic regression on what the question asks for, so that the posterior has a
+closed form up to Newton's steps, and the worth of a question is known before it is asked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from catalog import Floats
+from predictors.quality.factorization import sigmoid
+from predictors.quality.protocol import Matrix
+
+__all__ = ["Asked", "VectorBelief", "most_informative"]
+
+_NEWTON_STEPS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Questions and how well a model answered them."""
+
+    prompt_side: Matrix  # (n_asked, 1 + n_traits): ease, then tastes
+    score: Floats  # (n_asked,), in [0, 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorBelief:
+    """A normal distribution over a model's (strength, traits)."""
+
+    mean: Floats  # (1 + n_traits,)
+    covariance: Matrix  # (1 + n_traits, 1 + n_traits)
+
+    @classmethod
+    def from_profile(cls, vector: Floats, *, strength_sd: float, trait_sd: float) -> Self:
+        """What is believed before any answer: the profile's vector, its entries independent."""
+        sd = np.array([strength_sd, *[trait_sd] * (len(vector) - 1)])
+        return cls(mean=np.asarray(vector, dtype=np.float64), covariance=np.diag(sd**2))
+
+    def expected(self, prompt_side: Matrix) -> Floats:
+        """Expected score on each question at the mean of the belief, shape (n_questions,)."""
+        probability: Floats = sigmoid(prompt_side[:, 0] + _design(prompt_side) @ self.mean)
+        return probability
+
+    def after(self, asked: Asked) -> "VectorBelief":
+        """The belief after these answers: Laplace's approximation at the maximum a posteriori.
+
+        Give all answers at once to the belief before any; updating in steps would approximate repeatedly.
+        """
+        rows = _design(asked.prompt_side)  # (n_asked, 1 + n_traits)
+        precision = np.linalg.inv(self.covariance)
+        mean = self.mean
+        curvature = precision
+        for _ in range(_NEWTON_STEPS):
+            expected = sigmoid(asked.prompt_side[:, 0] + rows @ mean)
+            gradient = rows.T @ (expected - asked.score) + precision @ (mean - self.mean)
+            curvature = (rows * (expected * (1.0 - expected))[:, None]).T @ rows + precision
+            mean = mean - np.linalg.solve(curvature, gradient)
+        return VectorBelief(mean=mean, covariance=np.linalg.inv(curvature))
+
+
+def most_informative(belief: VectorBelief, prompt_side: Matrix, *, n: int, taken: Sequence[int] = ()) -> list[int]:
+    """The questions whose answers shrink the belief most, chosen one after another (D-optimal, greedily).
+
+    A question's worth is the determinant gained, log(1 + p (1 - p) x' C x): uncertain answers along directions in which
+    the model is little known. The covariance is updated after each choice as if it had been answered, since the gain
+    depends on the answer only through p.
+
+    Args:
+        belief: what is known of the model.
+        prompt_side: (n_questions, 1 + n_traits) of the questions there are.
+        n: how many to choose; fewer are returned when there are not so many left.
+        taken: questions that were asked already.
+
+    Source: Chaloner and Verdinelli, Bayesian Experimental Design: A Review, 1995.
+    """
+    rows = _design(prompt_side)  # (n_questions, 1 + n_traits)
+    expected = belief.expected(prompt_side)
+    weight = expected * (1.0 - expected)  # (n_questions,)
+    free = np.ones(len(rows), dtype=np.bool_)
+    free[list(taken)] = False
+    covariance = belief.covariance
+    chosen: list[int] = []
+    while len(chosen) < n and free.any():
+        gain = weight * np.einsum("qk,kl,ql->q", rows, covariance, rows)
+        best = int(np.where(free, gain, -np.inf).argmax())
+        reach = covariance @ rows[best]
+        covariance = covariance - weight[best] * np.outer(reach, reach) / (1.0 + gain[best])
+        free[best] = False
+        chosen.append(best)
+    return chosen
+
+
+def _design(prompt_side: Matrix) -> Matrix:
+    rows = prompt_side.copy()
+    rows[:, 0] = 1.0  # strength counts alike on every question; its ease is an offset
+    return rows
