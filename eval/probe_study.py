@@ -2,9 +2,9 @@
 
     python -m eval.probe_study mmlu_pro zeroeval --data DIR --catalog catalog.json
 
-A sixth of the models at a time is unknown. Each of them in turn joins the others, placed by its profile, and is probed
-on training questions; then questions of the other half are routed by the argmax of expected scores. Regret is what
-this earns less than the same routing after all training questions were asked. Give `--catalog` one that was compiled
+A sixth of the models at a time is new, and only these can be chosen: each is placed by its profile and probed on
+training questions; then questions of the other half are routed by the argmax of expected scores. Regret is what this
+earns less than the same routing after all training questions were asked. Give `--catalog` one that was compiled
 without the figures of the replayed benchmark (`python -m catalog.compile --exclude`), or the profiles know the answer.
 """
 
@@ -22,7 +22,7 @@ from predictors.encoders import StaticEncoder
 from predictors.features import Features
 from predictors.outcomes import Outcomes
 from predictors.quality.cold_start import AbilityPrior, profile_features
-from predictors.quality.factorization import LogisticFactorization, sigmoid
+from predictors.quality.factorization import LogisticFactorization
 from predictors.quality.protocol import Matrix, TrainingSet
 from predictors.training import group_folds, training_set
 
@@ -39,33 +39,39 @@ _MIN_TRIED = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Newcomer:
-    """A model nobody knows beside models everybody knows, on questions to probe with and questions to route."""
+    """A model nobody knows, on questions to probe with and questions to route."""
 
     belief: VectorBelief
     probe_side: Matrix  # (n_probes, 1 + n_traits)
     probe_score: Floats  # (n_probes,)
-    route_side: Matrix  # (n_routed, 1 + n_traits)
-    route_score: Floats  # (n_routed,) of the newcomer
-    rival_expected: Floats  # (n_routed,) of the rival that looks best
-    rival_score: Floats  # (n_routed,) of that rival
+    route_side: Matrix  # (n_routed, 1 + n_traits), the same for every newcomer of a pool
+    route_score: Floats  # (n_routed,), NaN where it was not tried
 
-    def value(self, probes: Sequence[int]) -> float:
-        """Mean score of routing after these probes."""
+    def expected(self, probes: Sequence[int]) -> Floats:
+        """Expected scores of the questions to route after these probes, -inf where the outcome is unknown."""
         asked = Asked(prompt_side=self.probe_side[list(probes)], score=self.probe_score[list(probes)])
         belief = self.belief.after(asked) if len(probes) else self.belief
-        chosen = belief.expected(self.route_side) > self.rival_expected
-        return float(np.where(chosen, self.route_score, self.rival_score).mean())
+        return np.where(np.isfinite(self.route_score), belief.expected(self.route_side), -np.inf)
 
 
-def regrets(newcomer: Newcomer, *, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def regrets(pool: Sequence[Newcomer], *, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Regret at each of `BUDGETS` with chosen probes and with random ones (mean of a few draws), each (n_budgets,)."""
-    n = len(newcomer.probe_side)
-    best = newcomer.value(range(n))
-    order = most_informative(newcomer.belief, newcomer.probe_side, n=max(BUDGETS))
-    chosen = np.array([best - newcomer.value(order[:budget]) for budget in BUDGETS])
-    draws = [rng.permutation(n).tolist() for _ in range(_DRAWS)]
-    drawn = np.array([np.mean([best - newcomer.value(draw[:budget]) for draw in draws]) for budget in BUDGETS])
+    best = _value(pool, [range(len(one.probe_side)) for one in pool])
+    orders = [most_informative(one.belief, one.probe_side, n=max(BUDGETS)) for one in pool]
+    draws = [[rng.permutation(len(one.probe_side)).tolist() for one in pool] for _ in range(_DRAWS)]
+
+    def regret(order: Sequence[Sequence[int]], budget: int) -> float:
+        return best - _value(pool, [probes[:budget] for probes in order])
+
+    chosen = np.array([regret(orders, budget) for budget in BUDGETS])
+    drawn = np.array([np.mean([regret(draw, budget) for draw in draws]) for budget in BUDGETS])
     return chosen, drawn
+
+
+def _value(pool: Sequence[Newcomer], probes: Sequence[Sequence[int]]) -> float:
+    expected = np.stack([one.expected(asked) for one, asked in zip(pool, probes, strict=True)])  # (n_models, n_routed)
+    score = np.stack([one.route_score for one in pool])
+    return float(score[expected.argmax(axis=0), np.arange(score.shape[1])].mean())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in args.dataset:
         training = _table(args.data / "routing" / name / "outcomes.parquet", Catalog.load(args.catalog))
         rng = np.random.default_rng(0)
-        found = np.array([regrets(newcomer, rng=rng) for newcomer in _newcomers(training, rng)])
+        found = np.array([regrets(pool, rng=rng) for pool in _pools(training, rng)])
         for kind, row in zip(("chosen", "random"), 100.0 * found.mean(axis=0), strict=True):
             sys.stdout.write(f"{name + ' ' + kind:>20} {' '.join(f'{regret:6.2f}' for regret in row)}\n")
     return 0
@@ -104,43 +110,34 @@ def _table(path: Path, catalog: Catalog) -> TrainingSet:
     return training.only(everywhere)
 
 
-def _newcomers(training: TrainingSet, rng: np.random.Generator) -> list[Newcomer]:
+def _pools(training: TrainingSet, rng: np.random.Generator) -> list[list[Newcomer]]:
     half = group_folds(training.group, 2)
     fold = rng.permutation(len(training.models)) % _MODEL_FOLDS
     profile = np.asarray(training.profile_features)
-    found: list[Newcomer] = []
+    pools: list[list[Newcomer]] = []
     for held_out in range(_MODEL_FOLDS):
-        out = np.flatnonzero(fold == held_out)
-        known = np.flatnonzero(fold != held_out)
+        known, out = np.flatnonzero(fold != held_out), np.flatnonzero(fold == held_out)
         seen = training.only(half == 0)
-        seen = replace(
-            seen,
-            score=seen.score[:, known],
-            models=tuple(training.models[m] for m in known),
-            profile_features=profile[known],
-        )
+        names = tuple(training.models[m] for m in known)
+        seen = replace(seen, score=seen.score[:, known], models=names, profile_features=profile[known])
         fitted = LogisticFactorization(max_iterations=60).fit(seen)
         side = fitted.basis.transform(training.features) @ fitted.weights_  # (n_prompts, 1 + n_traits)
         vectors = np.concatenate([np.ones((len(out), 1)), profile[out]], axis=1) @ fitted.profile_map_
-        rivals = sigmoid(side[:, :1] + fitted.vectors_[:, 0] + side[:, 1:] @ fitted.vectors_[:, 1:].T)
-        rivals = np.where(np.isfinite(training.score[:, known]), rivals, -np.inf)
-        best = rivals.argmax(axis=1)
-        rows = np.arange(len(best))
-        for model, vector in zip(out, vectors, strict=True):
-            tried = np.isfinite(training.score[:, model])
-            probe, route = tried & (half == 0), tried & (half == 1)
-            found.append(
+        score = training.score[:, out]
+        route = (half == 1) & np.isfinite(score).any(axis=1)
+        pools.append(
+            [
                 Newcomer(
                     belief=VectorBelief.from_profile(vector, strength_sd=_STRENGTH_SD, trait_sd=_TRAIT_SD),
-                    probe_side=side[probe],
-                    probe_score=training.score[probe, model],
+                    probe_side=side[(half == 0) & np.isfinite(own)],
+                    probe_score=own[(half == 0) & np.isfinite(own)],
                     route_side=side[route],
-                    route_score=training.score[route, model],
-                    rival_expected=rivals[rows, best][route],
-                    rival_score=training.score[:, known][rows, best][route],
+                    route_score=own[route],
                 )
-            )
-    return found
+                for own, vector in zip(score.T, vectors, strict=True)
+            ]
+        )
+    return pools
 
 
 if __name__ == "__main__":
