@@ -48,6 +48,9 @@ def list_models(
     released_after: Annotated[str | None, typer.Option(help="ISO date.")] = None,
     sort: Annotated[str, typer.Option(help="id, ability, price, released, params or context.")] = "id",
     limit: Annotated[int, typer.Option(min=1, help="Show at most this many.")] = 60,
+    records: Annotated[
+        Path | None, typer.Option(help="List hub records that `import` wrote, by part of a name.")
+    ] = None,
     catalog: _File = None,
     overlay: _Overlays = None,
     as_json: _Json = False,
@@ -56,6 +59,9 @@ def list_models(
     if sort not in _ORDERS:
         raise typer.BadParameter(f"choose from {', '.join(_ORDERS)}", param_hint="--sort")
     after = _iso_date(released_after, "--released-after")
+    if records is not None:
+        _list_records(records, patterns or [], max_params_b=max_params_b, after=after, limit=limit, as_json=as_json)
+        return
     known = _open(catalog, overlay)
     found = [
         profile
@@ -75,6 +81,23 @@ def list_models(
     if found:
         _print(model_list(found[:limit]))
     typer.echo(f"{min(limit, len(found))} of {len(found)} found, {len(known)} in all ({known.version})", err=True)
+
+
+def _list_records(
+    path: Path, names: Sequence[str], *, max_params_b: float | None, after: date | None, limit: int, as_json: bool
+) -> None:
+    from .importers.hub_records import find_records  # noqa: PLC0415
+    from .tables import record_list  # noqa: PLC0415
+
+    if len(names) > 1:
+        raise typer.BadParameter("give one part of a name to look for in hub records", param_hint="PATTERNS")
+    found = find_records(
+        path, name=names[0] if names else None, max_params_b=max_params_b, released_after=after, limit=limit
+    )
+    if as_json:
+        typer.echo(json.dumps(found, default=str))
+        return
+    _print(record_list(found))
 
 
 @commands.command()
@@ -157,8 +180,15 @@ def import_file(
 ) -> None:
     """Merge an overlay, a checkout of models.dev or a folder of model cards into a compiled catalog, and write it.
 
-    What cannot be read is listed on stderr and left out; the rest is imported.
+    JSON lines of hub records become a Parquet file instead, which `list --records` filters on disk. What cannot be
+    read is told on stderr and left out; the rest is imported.
     """
+    if source.suffix == ".jsonl":
+        from .importers.hub_records import import_records  # noqa: PLC0415
+
+        read = import_records(source, out)
+        typer.echo(f"{read.imported} records in {out}, {read.left_out} lines left out", err=True)
+        return
     known = _open(catalog, None)
     profiles, offers = _read_source(source)
     merged = known.with_profiles(profiles)

@@ -26,6 +26,7 @@ __all__ = [
     "model_list",
     "offer_facts",
     "offer_list",
+    "record_list",
 ]
 
 _NAMES = tuple(f.name for f in fields(ModelProfile) if f.name not in {"id", "provenance"})
@@ -100,6 +101,15 @@ def offer_list(offers: Sequence[Offer]) -> Table:
             _short(offer.context_tokens),
             str(offer.retires or ""),
         )
+    return table
+
+
+def record_list(records: Sequence[Mapping[str, Any]]) -> Table:
+    """One line per record of a hub."""
+    names = ("id", "params_b", "license", "released", "downloads", "likes", "pipeline_tag")
+    table = _table(*names)
+    for record in records:
+        table.add_row(*("?" if record.get(name) is None else str(record[name]) for name in names))
     return table
 
 
