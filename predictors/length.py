@@ -140,10 +140,10 @@ def capped_moments(mean: Floats, variance: Floats, sd: Floats, cap: Floats) -> t
     first, second = np.exp(mean + variance / 2), np.exp(2 * (mean + variance))
     if not np.isinf(cap).all():
         reach = (np.log(cap) - mean) / sd  # the cap, in standard deviations
-        beyond = 1.0 - _normal_cdf(reach)
+        below, below_first, below_second = _normal_cdf(np.stack((reach, reach - sd, reach - 2 * sd)))
         held = np.where(np.isinf(cap), 0.0, cap)
-        first = first * _normal_cdf(reach - sd) + held * beyond
-        second = second * _normal_cdf(reach - 2 * sd) + held**2 * beyond
+        first = first * below_first + held * (1.0 - below)
+        second = second * below_second + held**2 * (1.0 - below)
     return np.maximum(first, 1.0), np.sqrt(np.maximum(second - first**2, 0.0))
 
 
