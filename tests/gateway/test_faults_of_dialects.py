@@ -12,15 +12,13 @@ import httpx
 import orjson
 import pytest
 
-from catalog import Limits
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.gateway.running import HI, ListJournal, backend, running
-from tests.gateway.test_faults import BEFORE_CONTENT, MIDWAY, ONLY_WHOLE, cases
+from tests.gateway.test_faults import BEFORE_CONTENT, MIDWAY, ONLY_WHOLE, cases, limits_for
 from tests.gateway.wire.chats import events_in
 
 pytestmark = pytest.mark.loopback
 
-_LIMITS = Limits(timeout_s=0.5, first_token_timeout_s=0.4, stall_timeout_s=0.3)
 _ASKS: dict[str, dict[str, Any]] = {
     "/v1/messages": {"max_tokens": 9, "messages": HI},
     "/v1/responses": {"input": "hi"},
@@ -51,8 +49,8 @@ async def ask(tmp_path: Path, door: str, how: Misbehaviour, *, stream: bool, **r
         FakeProvider(words=("strong",)) as strong,
         FakeProvider(words=("cheap",)) as cheap,
         running(
-            backend("strong", strong.url, limits=_LIMITS),
-            backend("cheap", cheap.url, limits=_LIMITS),
+            backend("strong", strong.url, limits=limits_for(how)),
+            backend("cheap", cheap.url),
             tmp_path=tmp_path,
         ) as gateway,
     ):
