@@ -51,8 +51,6 @@ from .settings import InvalidSettingsError, ServerSettings, Settings
 from .state import GuardedState, MemoryState, RedisState, StateStore
 from .telemetry import Telemetry
 from .upstreams.health import Health
-from .upstreams.litellm import LiteLLMUpstream
-from .upstreams.openai import OpenAIUpstream
 from .upstreams.protocol import Upstream
 from .wire.asgi import Receive, Scope, Send, read_headers, send_json
 from .wire.dialect import Dialect
@@ -310,6 +308,10 @@ def _framework(parts: Parts, dispatcher: Dispatcher, governor: Governor) -> Fast
 def _open_upstreams(parts: Parts, stack: AsyncExitStack) -> Mapping[str, Upstream]:
     if parts.upstreams is not None:
         return parts.upstreams
+    # The HTTP client is a fifth of the import; whoever brings upstreams of his own, or only looks, does without.
+    from .upstreams.litellm import LiteLLMUpstream  # noqa: PLC0415
+    from .upstreams.openai import OpenAIUpstream  # noqa: PLC0415
+
     direct, translated = OpenAIUpstream(api_keys=parts.api_keys), LiteLLMUpstream(api_keys=parts.api_keys)
     stack.push_async_callback(direct.close)
     stack.push_async_callback(translated.close)
