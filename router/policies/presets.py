@@ -10,8 +10,9 @@ __all__ = ["BALANCED", "PRESETS"]
 
 # On the cost scale (six decades, see goals.py) a weight of 0.30 gives up 0.05 of quality for each tenfold saving: a
 # prompt on which the strong model is expected to score 0.04 better than one ten times cheaper goes to the cheap one, a
-# prompt on which it scores 0.1 better stays. In replay this is about where the curves bend: most of the saving, and
-# still above the best single model (docs/replay.md). A little latency decides between equals, such as free local ones.
+# prompt on which it scores 0.1 better stays. What that gains and costs in replay is in docs/replay.md: above the best
+# single model at two thirds of its cost where models differ by subject, some points below it elsewhere. A little
+# latency decides between equals, such as free local ones.
 BALANCED = Policy(weights=MappingProxyType({"cost": 0.30, "latency": 0.03}))
 
 PRESETS = MappingProxyType(
