@@ -33,9 +33,9 @@ class EmbeddingsDialect:
         """See `Dialect.answer`."""
         return answer.for_client(answering.model_id, routing)
 
-    def stream(self, answering: Answering, reader: ChatStream) -> StreamTranslation:
+    def stream(self, answering: Answering, reader: ChatStream) -> StreamTranslation:  # noqa: ARG002 - the protocol's
         """Never: `read` has refused it."""
-        raise NotImplementedError
+        raise AssertionError("embeddings are not streamed; `read` refuses to")
 
     def error(self, reply: ErrorReply, *, request_id: str) -> Mapping[str, object]:  # noqa: ARG002 - the protocol's
         """See `Dialect.error`."""
