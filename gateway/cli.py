@@ -38,7 +38,7 @@ _KNOWN = {
     "tools": "Search tools and measure tool retrieval.",
 }
 
-_EXTRA_OF = {"polars": "train", "sklearn": "train", "scipy": "train", "plotly": "eval", "litellm": "litellm"}
+_EXTRA_OF = {"polars": "train", "sklearn": "train", "scipy": "train", "litellm": "litellm"}
 
 
 _Any = Any  # typer's vendored click has no public types to name

@@ -40,7 +40,7 @@ Verdict = Literal["ok", "note", "broken"]
 _EXTRAS = (
     ("litellm", ("litellm",), "providers that do not speak OpenAI's dialect"),
     ("train", ("polars", "sklearn", "scipy"), "`paretogate train`"),
-    ("eval", ("plotly", "polars"), "`paretogate replay`"),
+    ("eval", ("polars", "sklearn"), "`paretogate replay` and `paretogate tools`"),
     ("encoders", ("sentence_transformers",), "sentence-transformers models as encoders"),
 )
 _COLOURS: Mapping[Verdict, str] = {"ok": "green", "note": "yellow", "broken": "red"}

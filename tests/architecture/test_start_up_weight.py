@@ -15,7 +15,6 @@ HEAVY = {
     "scipy",
     "polars",
     "pyarrow",
-    "plotly",
     "openai",
 }
 
