@@ -38,6 +38,8 @@ class Limits:
     timeout_s: float = 600.0
     first_token_timeout_s: float = 60.0
     stall_timeout_s: float = 60.0
+    max_waiting: int | None = None  # requests in the server's own queue, where it tells
+    max_cache_use: float | None = None  # share of the server's key-value cache, 0..1, where it tells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

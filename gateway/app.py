@@ -52,7 +52,8 @@ from .state import GuardedState, MemoryState, RedisState, StateStore
 from .telemetry import Telemetry
 from .upstreams.health import Health
 from .upstreams.protocol import Upstream
-from .wire.asgi import Receive, Scope, Send, read_headers, send_json
+from .wire.asgi import ClientGoneError, Headers, Receive, Scope, Send, read_body, read_headers, replaying, send_json
+from .wire.body import read_json
 from .wire.dialect import Dialect
 
 __all__ = ["Parts", "build", "create_app", "serving_factory"]
@@ -69,6 +70,8 @@ _INSTALLS = {
 }
 _FOR_ADMINS = ("/metrics", "/dashboard")
 _GUARDED = ("/v1/", *_FOR_ADMINS)
+_ANTHROPIC = "/v1/messages"
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _SYSTEM_CLOCKS = Clocks(wall=time.time, monotonic=time.perf_counter)
 Asgi = Callable[[Scope, Receive, Send], Any]
 
@@ -137,7 +140,8 @@ def create_app(parts: Parts) -> Asgi:
     settings = parts.settings
     backends, serving, embedding = split_embedders(parts.make_serving, parts.backends)
     parts = replace(parts, backends=backends)
-    telemetry, health = Telemetry(), Health(clock=parts.clocks.monotonic)
+    telemetry = Telemetry()
+    health = Health(clock=parts.clocks.monotonic, stale_after_s=settings.scraping.stale_after_s)
     dispatcher = Dispatcher(
         serving=serving,
         upstreams={},
@@ -167,16 +171,24 @@ def create_app(parts: Parts) -> Asgi:
     doors = _doors(dispatcher, pools, Embedders(embedding), settings.server, governor)
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
-        door = doors.get(scope["path"]) if scope["type"] == "http" else None
+        if scope["type"] != "http":
+            await framework(scope, receive, send)
+            return
+        door = doors.get(scope["path"])
         if door is None:
-            if (refused := _guard(governor, scope)) is None:
-                await framework(scope, receive, send)
-            else:
-                await _send_refusal(send, scope["path"], refused)
+            try:
+                _guard(governor, scope)
+                receive = await _whole_body(scope, receive, limit_bytes=settings.server.max_body_bytes)
+            except ClientGoneError:
+                return
+            except ParetoGateError as exc:
+                await _send_refusal(send, scope["path"], reply_to(exc))
+                return
+            await framework(scope, receive, send)
         elif scope["method"] == "POST":
             await door(scope, receive, send)
         else:
-            await send_json(send, 405, openai_error(_METHOD_NOT_ALLOWED), [(b"allow", b"POST")])
+            await _send_refusal(send, scope["path"], _METHOD_NOT_ALLOWED, [(b"allow", b"POST")])
 
     return gateway
 
@@ -247,23 +259,48 @@ def _need(*packages: str, key: str) -> None:
         raise InvalidSettingsError(f"{key}: needs {' and '.join(missing)}: {_INSTALLS[key]}")
 
 
-def _guard(governor: Governor, scope: Scope) -> ErrorReply | None:
-    """Why a request to the framework's addresses may not pass. Whose it is stands in the scope from here on."""
-    if scope["type"] != "http" or not scope["path"].startswith(_GUARDED):
-        return None
+def _guard(governor: Governor, scope: Scope) -> None:
+    """Let only those pass to the framework's addresses who may. Whose a request is stands in the scope from here on.
+
+    Raises:
+        UnauthenticatedError, ForbiddenError.
+    """
+    if not scope["path"].startswith(_GUARDED):
+        return
     headers = read_headers(scope)
-    try:
-        if scope["path"].startswith(_FOR_ADMINS):
-            governor.admin(headers)
-        scope["paretogate.key"] = governor.caller(headers)
-    except ParetoGateError as exc:
-        return reply_to(exc)
-    return None
+    if scope["path"].startswith(_FOR_ADMINS):
+        governor.admin(headers)
+    scope["paretogate.key"] = governor.caller(headers)
 
 
-async def _send_refusal(send: Send, path: str, reply: ErrorReply) -> None:
-    body = anthropic_error(reply, request_id="") if path.startswith("/v1/messages") else openai_error(reply)
-    await send_json(send, reply.status, body, [(b"www-authenticate", b"Bearer")] if reply.status == 401 else [])
+async def _whole_body(scope: Scope, receive: Receive, *, limit_bytes: int) -> Receive:
+    """The framework would take in a body of any size, and its JSON reader falls over what is nested deep.
+
+    Raises:
+        BodyTooLargeError, SlowRequestError, InvalidRequestError, ClientGoneError.
+    """
+    if scope["method"] not in _WITH_BODY:
+        return receive
+    body = await read_body(scope, receive, limit_bytes=limit_bytes)
+    if body:
+        read_json(body)
+    return replaying(body, receive)
+
+
+async def _send_refusal(send: Send, path: str, reply: ErrorReply, more: Headers | None = None) -> None:
+    await send_json(send, reply.status, _told(path, reply), [*_advice(reply), *(more or [])])
+
+
+def _told(path: str, reply: ErrorReply) -> Mapping[str, object]:
+    return anthropic_error(reply, request_id="") if path.startswith(_ANTHROPIC) else openai_error(reply)
+
+
+def _advice(reply: ErrorReply) -> Headers:
+    """What a client shall do about it, in headers."""
+    more: Headers = [(b"www-authenticate", b"Bearer")] if reply.status == 401 else []
+    if reply.retry_after_s is not None:
+        more.append((b"retry-after", str(max(1, round(reply.retry_after_s))).encode()))
+    return more
 
 
 def _framework(parts: Parts, dispatcher: Dispatcher, governor: Governor) -> FastAPI:
@@ -273,12 +310,16 @@ def _framework(parts: Parts, dispatcher: Dispatcher, governor: Governor) -> Fast
             stack.push_async_callback(parts.journal.close)
             stack.push_async_callback(governor.close)
             dispatcher.upstreams = _open_upstreams(parts, stack)
-            watcher = asyncio.create_task(_follow_measurements(parts, dispatcher))
+            watchers = [
+                asyncio.create_task(_follow_measurements(parts, dispatcher)),
+                asyncio.create_task(_follow_loads(parts, dispatcher.health)),
+            ]
             settle()
             yield
-            watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                await watcher
+            for watcher in watchers:
+                watcher.cancel()
+                with suppress(asyncio.CancelledError):
+                    await watcher
 
     app = FastAPI(
         title="ParetoGate",
@@ -319,6 +360,22 @@ def _open_upstreams(parts: Parts, stack: AsyncExitStack) -> Mapping[str, Upstrea
     return {**dict.fromkeys(kinds, direct), "litellm": translated}
 
 
+async def _follow_loads(parts: Parts, health: Health) -> None:
+    """What model servers say of their load is what the next decisions know of it."""
+    from .upstreams.scraping import LoadScraper, scraped_servers  # noqa: PLC0415 - it brings the HTTP client, as above
+
+    scraping = parts.settings.scraping
+    servers = scraped_servers(parts.backends) if scraping.every_s else ()
+    await LoadScraper(
+        servers,
+        health,
+        api_keys=parts.api_keys,
+        jitter=parts.rng.random,
+        every_s=scraping.every_s,
+        timeout_s=scraping.timeout_s,
+    ).run()
+
+
 async def _follow_measurements(parts: Parts, dispatcher: Dispatcher) -> None:
     """Whatever refinement measures becomes what the next decisions rest on; a damaged file changes nothing."""
     path, seen = parts.settings.measured_path, _modified(parts.settings.measured_path)
@@ -346,7 +403,8 @@ def _modified(path: os.PathLike[str]) -> int | None:
 
 async def _on_error(request: Request, exc: Exception) -> JSONResponse:
     reply = _reply(request, exc)
-    return JSONResponse(openai_error(reply), status_code=reply.status)
+    headers = {name.decode(): value.decode() for name, value in _advice(reply)}
+    return JSONResponse(_told(request.url.path, reply), status_code=reply.status, headers=headers)
 
 
 def _reply(request: Request, exc: Exception) -> ErrorReply:

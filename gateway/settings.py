@@ -35,6 +35,7 @@ __all__ = [
     "PredictorSettings",
     "PriceSettings",
     "PrivacySettings",
+    "ScrapingSettings",
     "ServerSettings",
     "Settings",
     "StateSettings",
@@ -108,6 +109,8 @@ class LimitSettings(_Section):
     timeout_s: Positive = 600.0
     first_token_timeout_s: Positive = 60.0
     stall_timeout_s: Positive = 60.0
+    max_waiting: Annotated[int, Field(ge=0)] | None = None  # of vLLM and llama.cpp: requests that queue there
+    max_cache_use: Share | None = None  # likewise: how full their key-value cache may be
 
     def limits(self) -> Limits:
         """The same as the catalog has it."""
@@ -184,6 +187,14 @@ class DiscoverySettings(_Section):
     environment_keys: bool = True  # OPENAI_API_KEY, ANTHROPIC_API_KEY, ...
     loopback: bool = True  # Ollama, vLLM, LM Studio and llama.cpp on this machine
     loopback_urls: tuple[str, ...] | None = None  # instead of their usual ports
+
+
+class ScrapingSettings(_Section):
+    """How often vLLM and llama.cpp servers are asked how busy they are."""
+
+    every_s: Annotated[float, Field(ge=0)] = 1.0  # 0: never
+    timeout_s: Positive = 0.5
+    stale_after_s: Positive = 10.0  # after which a reading is forgotten
 
 
 class PredictorSettings(_Section):
@@ -282,6 +293,7 @@ class Settings(BaseSettings):
     backends: tuple[BackendSettings, ...] = ()
     discovery: DiscoverySettings = DiscoverySettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
+    scraping: ScrapingSettings = ScrapingSettings()
     predictor: PredictorSettings = PredictorSettings()
     policies: dict[str, PolicySettings] = Field(default_factory=dict)
     journal: JournalSettings = JournalSettings()

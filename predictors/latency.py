@@ -85,19 +85,26 @@ class BoundLatency:
         spread = (self._per_token * output_tokens_sd) ** 2 + (rest**2 + output_tokens_sd**2) * self._per_token_sd**2
         ttft_variance = self._ttft_sd**2
         if load is not None:
-            wait = self._ahead(load) / self._concurrency * (ttft + writing)
+            wait = self._rounds(load) * (ttft + writing)
             ttft = ttft + wait
             ttft_variance = ttft_variance + wait**2  # the wait for a queue of calls is as uncertain as it is long
         return ttft, np.sqrt(ttft_variance), ttft + writing, np.sqrt(ttft_variance + spread)
 
-    def _ahead(self, load: Load) -> Floats:
-        """Calls that must end before ours can start, (n_candidates,)."""
-        ahead = np.zeros(len(self._ttft))
+    def _rounds(self, load: Load) -> Floats:
+        """How many calls must end one after another before ours can start, (n_candidates,).
+
+        A server that tells how many wait there is believed: while some do, those that run are all that it can take at
+        once, and ours comes last. Of the others it is assumed how many they serve at once.
+        """
+        rounds = np.zeros(len(self._ttft))
         for backend_id, position in self._position.items():
-            waiting = load.waiting.get(backend_id, 0.0)
-            running = load.running.get(backend_id, 0.0)
-            ahead[position] = waiting + max(0.0, running + 1.0 - self._concurrency[position])
-        return ahead
+            running, waiting = load.running.get(backend_id, 0.0), load.waiting.get(backend_id)
+            if waiting is None:
+                places = float(self._concurrency[position])
+                rounds[position] = max(0.0, running + 1.0 - places) / places
+            elif waiting:
+                rounds[position] = (waiting + 1.0) / max(1.0, running)
+        return rounds
 
 
 def _speed(entry: PoolEntry) -> _Speed:

@@ -1,4 +1,4 @@
-"""How the backends fare right now: breakers and requests in flight, by backend id."""
+"""How the backends fare right now: breakers, requests in flight, and what their servers say, by backend id."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +12,11 @@ from predictors import Load
 from router import Bools
 
 from .breaker import Breaker
+from .server_load import ServerLoad
 
-__all__ = ["BackendHealth", "Health"]
+__all__ = ["STALE_AFTER_S", "BackendHealth", "Health"]
+
+STALE_AFTER_S = 10.0  # a server's word about its load is forgotten when it is older
 
 
 @dataclass(slots=True)
@@ -24,12 +27,24 @@ class BackendHealth:
     in_flight: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What a server said, and how many of the requests it spoke of were ours."""
+
+    load: ServerLoad
+    backend_ids: tuple[str, ...]  # those that share the server
+    ours: int
+    at_s: float
+
+
 class Health:
     """All backends. Survives a reload of their profiles."""
 
-    def __init__(self, *, clock: Callable[[], float]) -> None:
-        """`clock` is monotonic, in seconds."""
-        self._clock = clock
+    def __init__(self, *, clock: Callable[[], float], stale_after_s: float = STALE_AFTER_S) -> None:
+        """`clock` is monotonic, in seconds; what a server says of its load counts for `stale_after_s`."""
+        self._clock, self._stale_after_s = clock, stale_after_s
+        self._heard: dict[str, _Heard] = {}
+        self._overfull: set[str] = set()  # those whose server said that it has more to do than their limits allow
         self._backends: dict[str, BackendHealth] = {}
         self._troubled: set[str] = set()  # those with a breaker that is not closed
         self._limited: set[str] = set()  # those that reached their concurrency
@@ -42,7 +57,9 @@ class Health:
         """Take a place at a backend, or learn that there is none."""
         health = self.of(backend.id)
         limit = backend.limits.max_concurrency
-        if (limit is not None and health.in_flight >= limit) or not health.breaker.begin(self._clock()):
+        if (limit is not None and health.in_flight >= limit) or self._is_overfull(backend.id):
+            return False
+        if not health.breaker.begin(self._clock()):
             return False
         health.in_flight += 1
         if limit is not None and health.in_flight >= limit:
@@ -72,13 +89,15 @@ class Health:
         """Whether a place could be had."""
         health = self.of(backend.id)
         limit = backend.limits.max_concurrency
-        return (limit is None or health.in_flight < limit) and health.breaker.admits(self._clock())
+        if (limit is not None and health.in_flight >= limit) or self._is_overfull(backend.id):
+            return False
+        return health.breaker.admits(self._clock())
 
     def available(self, pool: Pool) -> Bools | None:
         """(n_candidates,) False where a backend must be left alone; None where all may be asked."""
-        if not self._troubled and not self._limited:
+        if not self._troubled and not self._limited and not self._overfull:
             return None
-        unwell = self._troubled | self._limited
+        unwell = self._troubled | self._limited | self._overfull
         return np.array(
             [
                 entry.backend is None or entry.backend.id not in unwell or self.admits(entry.backend)
@@ -87,10 +106,37 @@ class Health:
             dtype=np.bool_,
         )  # (n_candidates,)
 
+    def heard(self, backends: tuple[Backend, ...], load: ServerLoad) -> None:
+        """A server said how busy it is; these backends are all that we know of it."""
+        ids = tuple(backend.id for backend in backends)
+        heard = _Heard(load, ids, self._ours(ids), self._clock())
+        for backend in backends:
+            self._heard[backend.id] = heard
+            if _exceeds(load, backend):
+                self._overfull.add(backend.id)
+            else:
+                self._overfull.discard(backend.id)
+
+    def server_loads(self) -> Mapping[str, ServerLoad]:
+        """Backend id -> what its server last said, as far as that is not too old."""
+        return {name: heard.load for name in tuple(self._heard) if (heard := self._fresh(name)) is not None}
+
     def load(self) -> Load:
-        """How many requests of ours each backend is busy with."""
+        """How busy each backend is: with requests of ours, and where its server tells, with everybody's.
+
+        Between two readings our own requests are counted on: those that came since join the end of the queue.
+        """
         running = {name: float(health.in_flight) for name, health in self._backends.items() if health.in_flight}
-        return Load(running=running)
+        if not self._heard:
+            return Load(running=running)
+        waiting: dict[str, float] = {}
+        for name in tuple(self._heard):
+            if (heard := self._fresh(name)) is not None:
+                told = heard.load
+                everybody = max(0.0, told.running + told.waiting + self._ours(heard.backend_ids) - heard.ours)
+                running[name] = min(everybody, told.running) if told.waiting else everybody
+                waiting[name] = everybody - running[name]
+        return Load(running=running, waiting=waiting)
 
     def soonest_s(self, backends: Iterable[Backend]) -> float:
         """Seconds until the first of these may be asked again, at least a tenth."""
@@ -101,3 +147,25 @@ class Health:
         """Backend id -> its breaker's state and its requests in flight."""
         now = self._clock()
         return {name: (health.breaker.state(now), health.in_flight) for name, health in self._backends.items()}
+
+    def _ours(self, backend_ids: Iterable[str]) -> int:
+        return sum(self._backends[name].in_flight for name in backend_ids if name in self._backends)
+
+    def _fresh(self, backend_id: str) -> _Heard | None:
+        """What was heard of a backend; what is too old is forgotten here."""
+        heard = self._heard.get(backend_id)
+        if heard is None or self._clock() - heard.at_s <= self._stale_after_s:
+            return heard
+        del self._heard[backend_id]
+        self._overfull.discard(backend_id)
+        return None
+
+    def _is_overfull(self, backend_id: str) -> bool:
+        return backend_id in self._overfull and self._fresh(backend_id) is not None
+
+
+def _exceeds(load: ServerLoad, backend: Backend) -> bool:
+    limits = backend.limits
+    if limits.max_waiting is not None and load.waiting > limits.max_waiting:
+        return True
+    return limits.max_cache_use is not None and load.cache_use is not None and load.cache_use > limits.max_cache_use

@@ -1,6 +1,7 @@
 from catalog import Limits
 from gateway.errors import UpstreamStatusError, UpstreamUnreachableError
 from gateway.upstreams.health import Health
+from gateway.upstreams.server_load import ServerLoad
 from tests.gateway.running import backend, serve_fixed
 
 ONE_AT_A_TIME = backend("strong", "http://127.0.0.1:1/v1", limits=Limits(max_concurrency=1))
@@ -48,3 +49,54 @@ def test_five_failures_in_a_row_open_the_breaker() -> None:
         health.end(CHEAP, UpstreamUnreachableError("cannot be reached", backend_id="cheap"))
     assert not health.begin(CHEAP)
     assert health.states() == {"cheap": ("open", 0)}
+
+
+def test_a_server_that_tells_its_load_is_believed_about_everybodys_requests() -> None:
+    health = Health(clock=lambda: 0.0)
+    health.heard((CHEAP,), ServerLoad(running=6.0, waiting=0.0))
+    assert (health.load().running, health.load().waiting) == ({"cheap": 6.0}, {"cheap": 0.0})
+
+
+def test_our_requests_since_a_reading_join_the_end_of_the_queue() -> None:
+    health = Health(clock=lambda: 0.0)
+    health.begin(CHEAP)
+    health.heard((CHEAP,), ServerLoad(running=4.0, waiting=2.0))  # ours is one of these six
+    health.begin(CHEAP)
+    health.begin(CHEAP)
+    assert (health.load().running, health.load().waiting) == ({"cheap": 4.0}, {"cheap": 4.0})
+    for _ in range(3):
+        health.end(CHEAP, "answered")
+    assert (health.load().running, health.load().waiting) == ({"cheap": 4.0}, {"cheap": 1.0})  # five are left
+
+
+def test_models_that_share_a_server_share_its_queue() -> None:
+    health = Health(clock=lambda: 0.0)
+    health.heard((CHEAP, ONE_AT_A_TIME), ServerLoad(running=1.0, waiting=1.0))
+    health.begin(ONE_AT_A_TIME)
+    assert health.load().waiting == {"cheap": 2.0, "strong": 2.0}
+
+
+def test_a_stale_reading_is_forgotten() -> None:
+    now = [0.0]
+    health = Health(clock=lambda: now[0], stale_after_s=10.0)
+    health.heard((CHEAP,), ServerLoad(running=6.0, waiting=3.0, cache_use=0.5))
+    now[0] = 10.0
+    assert health.server_loads()["cheap"].cache_use == 0.5
+    now[0] = 10.1
+    assert (health.server_loads(), health.load().waiting) == ({}, {})
+
+
+def test_a_server_beyond_the_operators_limits_gets_nothing_until_it_recovers_or_falls_silent() -> None:
+    now = [0.0]
+    health = Health(clock=lambda: now[0], stale_after_s=10.0)
+    limited = backend("cheap", "http://127.0.0.1:1/v1", limits=Limits(max_waiting=2, max_cache_use=0.9))
+    health.heard((limited,), ServerLoad(running=8.0, waiting=3.0))
+    assert health.available(POOL).tolist() == [True, False]
+    assert not health.begin(limited)
+    health.heard((limited,), ServerLoad(running=8.0, waiting=2.0, cache_use=0.95))
+    assert not health.admits(limited)
+    health.heard((limited,), ServerLoad(running=8.0, waiting=2.0, cache_use=0.9))
+    assert health.available(POOL) is None
+    health.heard((limited,), ServerLoad(running=8.0, waiting=9.0))
+    now[0] = 20.0
+    assert health.begin(limited)
