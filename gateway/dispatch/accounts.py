@@ -1,0 +1,135 @@
+"""What is kept of a request: its decision before anybody is asked, and what became of it."""
+
+from dataclasses import fields
+
+import structlog
+
+from catalog import Backend, PoolEntry, Usage
+from gateway.journal.protocol import Journal
+from gateway.telemetry import Telemetry
+from router import decision_record, explain
+
+from .call import Call, Clocks
+
+__all__ = ["Accounts", "explanation", "late_facts"]
+
+log = structlog.get_logger(__name__)
+
+_USAGE_FIELDS = tuple(f.name for f in fields(Usage))
+
+
+class Accounts:
+    """Writes the journal and counts."""
+
+    def __init__(self, *, journal: Journal, telemetry: Telemetry, clocks: Clocks) -> None:
+        self._journal, self._telemetry, self._clocks = journal, telemetry, clocks
+
+    def decided(self, call: Call, *, duration_s: float) -> None:
+        """Keep the decision, which took this long.
+
+        Raises:
+            JournalFullError: it cannot be kept, and the journal was told to refuse.
+        """
+        decision = call.decision
+        self._telemetry.decided(
+            model=decision.chosen.profile.id,
+            policy=decision.policy,
+            explored=decision.explored,
+            duration_s=duration_s,
+        )
+        record = decision_record(
+            decision,
+            decision_id=call.decision_id,
+            time=self._clocks.wall(),
+            tenant=call.standing.tenant,
+            key_id=call.standing.key_id,
+            session=call.standing.session_id or call.options.session_id,
+            query=call.query,
+            options=call.options,
+            text=call.query.text,  # the journal keeps as much of it as the operator allows
+            versions=call.serving.versions,
+        )
+        self._journal.write("decision", record)
+
+    def answered(self, call: Call, backend: Backend, *, usage: Usage | None, model_returned: str | None) -> None:
+        """Price the answer; a backend that answers in another model's name is an alarm."""
+        self._note_model(backend, model_returned)
+        call.cost_usd, call.usage = _cost_usd(call.entry, usage), usage
+        entry = call.entry
+        if entry is None:
+            return
+        self._telemetry.answered(
+            model=entry.profile.id,
+            usage=usage,
+            cost_usd=call.cost_usd,
+            predicted_usd=float(call.decision.forecast.cost_usd[call.decision.ranking[0]]),
+            ttft_s=call.ttft_s,
+        )
+
+    def conclude(
+        self,
+        call: Call,
+        *,
+        status: str,
+        usage: Usage | None = None,
+        response_id: str | None = None,
+        model_returned: str | None = None,
+        finish_reason: str | None = None,
+        tools_called: tuple[str, ...] = (),
+    ) -> None:
+        """Keep what became of the decision."""
+        answered = call.entry.backend if call.entry is not None else None
+        last = call.failures[-1] if call.failures else None
+        ended_s = self._clocks.monotonic()
+        self._journal.write(
+            "outcome",
+            {
+                "decision_id": call.decision_id,
+                "response_id": response_id,
+                "time": self._clocks.wall(),
+                "backend": answered.id if answered else last.backend_id if last else None,
+                "model_returned": model_returned,
+                "status": status,
+                "usage": {name: getattr(usage, name) for name in _USAGE_FIELDS} if usage else None,
+                "cost_usd": call.cost_usd,
+                "ttft_s": call.ttft_s,
+                "latency_s": ended_s - call.asked_s if call.asked_s else None,
+                "total_s": ended_s - call.started_s,
+                "finish_reason": finish_reason,
+                "attempts": [{"backend": f.backend_id, "error": f.reason} for f in call.failures],
+                "tools_offered": list(call.query.tool_names),
+                "tools_called": list(tools_called),
+                "error": last.reason if last and status != "ok" else None,
+            },
+        )
+
+    def _note_model(self, backend: Backend, returned: str | None) -> None:
+        """A dated version of the same model is no alarm."""
+        asked = backend.model_name
+        if returned is None or returned == asked or returned.startswith(asked) or asked.endswith(returned):
+            return
+        self._telemetry.model_drifted(backend.id)
+        log.warning("model_drifted", backend=backend.id, asked=asked, answered=returned[:100])
+
+
+def explanation(call: Call) -> dict[str, object]:
+    """Why, in the shape that callers read."""
+    explained = dict(explain(call.decision, call.options))
+    explained["decision_id"] = call.decision_id
+    explained["versions"] = dict(call.serving.versions)
+    return explained
+
+
+def late_facts(call: Call, usage: Usage | None) -> dict[str, object]:
+    """What is known after the call; with the explanation where the caller asked for it."""
+    facts: dict[str, object] = explanation(call) if call.options.explain else {"decision_id": call.decision_id}
+    facts["cost_usd"] = _cost_usd(call.entry, usage)  # the explanation's forecast is in its candidates
+    facts["attempts"] = call.attempts
+    if call.failures:
+        facts["fallback_from"] = [failure.backend_id for failure in call.failures]
+    return facts
+
+
+def _cost_usd(entry: PoolEntry | None, usage: Usage | None) -> float | None:
+    price = entry.price if entry is not None else None
+    return None if price is None or usage is None else float(price.cost_usd(usage))

@@ -1,0 +1,68 @@
+"""A request that has been decided about: what was read, what was decided, and what became of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from catalog import Backend, PoolEntry, Usage
+from gateway.errors import UpstreamError
+from gateway.serving import Serving
+from gateway.standing import ANONYMOUS, Standing
+from gateway.wire.body import ChatRequest
+from predictors import Query
+from router import Decision, Reading, RoutingOptions
+
+__all__ = ["Call", "Clocks", "backend_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """Time, handed in: `wall` since the epoch for records, `monotonic` for durations; both in seconds."""
+
+    wall: Callable[[], float]
+    monotonic: Callable[[], float]
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """A request that has been decided about, and what became of it."""
+
+    decision_id: str
+    request: ChatRequest
+    reading: Reading
+    query: Query
+    decision: Decision
+    serving: Serving
+    started_s: float  # monotonic, when the request came in
+    deadline_s: float  # monotonic, when the client has waited long enough
+    entry: PoolEntry | None = None  # who answered
+    failures: list[UpstreamError] = field(default_factory=list)
+    waited_s: float = 0.0  # spent waiting for backends: not our overhead
+    asked_s: float = 0.0  # monotonic, when the last attempt began
+    ttft_s: float | None = None
+    cost_usd: float | None = None
+    usage: Usage | None = None
+    standing: Standing = ANONYMOUS
+
+    @property
+    def options(self) -> RoutingOptions:
+        """What the caller wished."""
+        return self.reading.options
+
+    @property
+    def answered_by(self) -> PoolEntry:
+        """Who answered; only once somebody did."""
+        if self.entry is None:
+            raise AssertionError("nobody has answered yet")
+        return self.entry
+
+    @property
+    def attempts(self) -> int:
+        """Backends asked so far, the one that answered included."""
+        return len(self.failures) + (self.entry is not None)
+
+
+def backend_of(entry: PoolEntry | None) -> Backend:
+    """The backend of a candidate that is asked; only such candidates are."""
+    if entry is None or entry.backend is None:
+        raise AssertionError("only candidates with a backend are asked")
+    return entry.backend
