@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeVar
 
-import numpy as np
 import structlog
 
 from catalog import Backend, PoolEntry
@@ -27,11 +26,8 @@ T = TypeVar("T")
 class Asker:
     """Holds what all requests share: places at backends and the budget of retries."""
 
-    def __init__(
-        self, *, health: Health, telemetry: Telemetry, accounts: Accounts, clocks: Clocks, rng: np.random.Generator
-    ) -> None:
-        self._health, self._telemetry, self._accounts = health, telemetry, accounts
-        self._clocks, self._rng = clocks, rng
+    def __init__(self, *, health: Health, telemetry: Telemetry, accounts: Accounts, clocks: Clocks) -> None:
+        self._health, self._telemetry, self._accounts, self._clocks = health, telemetry, accounts, clocks
         self._budget = RetryBudget()
 
     async def first_answer(self, call: Call, ask: Callable[[PoolEntry, Backend], Awaitable[T]]) -> tuple[T, Backend]:
@@ -42,7 +38,7 @@ class Asker:
         """
         self._budget.earn()
         ranking = _allowed(call)
-        plan = AttemptPlan(ranking, budget=self._budget, jitter=self._rng.random)
+        plan = AttemptPlan(ranking, budget=self._budget)
         attempt = plan.first(self._begins)
         if attempt is None:
             soonest_s = self._health.soonest_s(backend_of(entry) for entry in ranking)

@@ -55,7 +55,7 @@ class Dispatcher:
         self.request_timeout_s, self.prompt_flags = request_timeout_s, prompt_flags
         self._accounts = Accounts(journal=journal, telemetry=telemetry, clocks=clocks)
         self._chooser = Chooser(health=health, telemetry=telemetry, rng=rng)
-        self._asker = Asker(health=health, telemetry=telemetry, accounts=self._accounts, clocks=clocks, rng=rng)
+        self._asker = Asker(health=health, telemetry=telemetry, accounts=self._accounts, clocks=clocks)
         self._id_prefix, self._id_count = f"dec_{os.urandom(8).hex()}", count(1)  # cheap, and unique to this process
 
     def read_wishes(

@@ -2,6 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from tenacity import RetryCallState, wait_random_exponential
+from tenacity.wait import wait_base
 
 from catalog import PoolEntry
 from gateway.errors import UpstreamError, UpstreamStatusError, UpstreamTimeoutError
@@ -10,8 +14,7 @@ __all__ = ["AttemptPlan", "NextAttempt", "RetryBudget"]
 
 MAX_ATTEMPTS = 5
 _MAX_WAIT_S = 5.0
-_FIRST_BACKOFF_S = 0.1
-_LONGEST_BACKOFF_S = 2.0
+_BACKOFF = wait_random_exponential(multiplier=0.1, max=2.0)  # full jitter: anywhere up to 0.1 s, then up to 0.2 s ...
 
 
 class RetryBudget:
@@ -52,13 +55,13 @@ class AttemptPlan:
         ranking: Sequence[PoolEntry],
         *,
         budget: RetryBudget,
-        jitter: Callable[[], float],
+        backoff: wait_base = _BACKOFF,
         max_attempts: int = MAX_ATTEMPTS,
     ) -> None:
-        """`ranking` starts with the chosen one; `jitter` draws from [0, 1)."""
+        """`ranking` starts with the chosen one; `backoff` is any of tenacity's rules for how long to wait."""
         self._waiting = list(ranking[:max_attempts])
         self._tried: list[tuple[PoolEntry, UpstreamError]] = []
-        self._budget, self._jitter, self._max_attempts = budget, jitter, max_attempts
+        self._budget, self._backoff, self._max_attempts = budget, backoff, max_attempts
 
     def first(self, begins: Callable[[PoolEntry], bool]) -> NextAttempt | None:
         """The first of the ranking that has a place."""
@@ -90,7 +93,7 @@ class AttemptPlan:
         return None
 
     def _pause_s(self, failure: UpstreamError) -> float | None:
-        """Full jitter over an exponential backoff, or what the backend asked for; None where waiting would not help."""
+        """What the backend asked for, else what the backoff says; None where waiting would not help."""
         if isinstance(failure, UpstreamTimeoutError):
             return None
         if isinstance(failure, UpstreamStatusError):
@@ -98,5 +101,12 @@ class AttemptPlan:
                 return None
             if failure.retry_after_s is not None:
                 return failure.retry_after_s
-        backoff_s = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2.0 ** (len(self._tried) - 1))
-        return backoff_s * self._jitter()
+        return self._backoff(_after_attempts(len(self._tried)))
+
+
+def _after_attempts(n_attempts: int) -> RetryCallState:
+    """As much of tenacity's state as its waiting rules look at: we only ask it how long, the retrying is ours."""
+    nothing: Any = None
+    state = RetryCallState(retry_object=nothing, fn=None, args=(), kwargs={})
+    state.attempt_number = n_attempts
+    return state

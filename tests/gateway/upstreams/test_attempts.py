@@ -1,3 +1,5 @@
+from tenacity import wait_exponential
+
 from catalog import Backend, ModelProfile, PoolEntry
 from gateway.errors import UpstreamStatusError, UpstreamTimeoutError, UpstreamUnreachableError
 from gateway.upstreams.attempts import AttemptPlan, RetryBudget
@@ -13,7 +15,7 @@ REFUSED = UpstreamUnreachableError("cannot be reached", backend_id="a")
 
 
 def plan(*entries: PoolEntry, budget: RetryBudget | None = None) -> AttemptPlan:
-    return AttemptPlan(entries, budget=budget or RetryBudget(), jitter=lambda: 0.5)
+    return AttemptPlan(entries, budget=budget or RetryBudget(), backoff=wait_exponential(multiplier=0.05, max=1.0))
 
 
 def always(_: PoolEntry) -> bool:
@@ -36,7 +38,20 @@ def test_the_only_backend_is_asked_again_after_a_pause() -> None:
     attempts.first(always)
     first = attempts.after(A, REFUSED, always, left_s=60)
     second = attempts.after(A, REFUSED, always, left_s=60)
-    assert (first.wait_s, second.wait_s) == (0.05, 0.1)  # half of 0.1 s, then of 0.2 s
+    assert (first.wait_s, second.wait_s) == (0.05, 0.1)
+
+
+def test_pauses_are_drawn_from_a_window_that_doubles_up_to_two_seconds() -> None:
+    for window_s, n_failures in ((0.1, 1), (0.2, 2), (0.4, 3), (0.8, 4), (1.6, 5), (2.0, 6), (2.0, 7)):
+        drawn = []
+        for _ in range(40):
+            attempts = AttemptPlan([A], budget=RetryBudget(), max_attempts=9)
+            attempts.first(always)
+            for _ in range(n_failures):
+                again = attempts.after(A, REFUSED, always, left_s=60)
+            drawn.append(again.wait_s)
+        assert window_s / 2 < max(drawn) <= window_s  # all 40 in the lower half: once in 10^12 runs
+        assert min(drawn) < window_s / 2
 
 
 def test_a_backend_that_says_when_to_return_is_obeyed() -> None:
