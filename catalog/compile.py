@@ -92,7 +92,12 @@ class Compilation:
 
 
 def compile_catalog(
-    data: Path, *, prices: PriceMap, curated: Iterable[ModelProfile] = (), exclude: Sequence[str] = ()
+    data: Path,
+    *,
+    prices: PriceMap,
+    curated: Iterable[ModelProfile] = (),
+    exclude: Sequence[str] = (),
+    ability_sources: Sequence[str] = ABILITY_SOURCES,
 ) -> Compilation:
     """Join every source into one catalog.
 
@@ -101,6 +106,7 @@ def compile_catalog(
         prices: litellm's price map.
         curated: profiles stated by hand, above every table.
         exclude: patterns of benchmarks that abilities must not have seen, for whoever predicts these.
+        ability_sources: whose scores abilities are computed from; more than the default must not ship.
 
     Raises:
         ImportFailedError: a table is absent.
@@ -110,7 +116,7 @@ def compile_catalog(
     rows = _rows_by_key(data, wanted={row["model_key"] for row in routing_rows})
     same = _same_weights(rows)
     joined = _joined(rows, same)
-    scores = read_scores(data)
+    scores = read_scores(data, sources=ability_sources)
     abilities = estimate_abilities(
         [replace(score, model=same.get(score.model, score.model)) for score in scores],
         exclude=(*ABILITY_LEFT_OUT, *exclude),
@@ -144,13 +150,13 @@ def compile_catalog(
     return Compilation(profiles=tuple(profiles.values()), offers=offers, routing=routing)
 
 
-def read_scores(data: Path) -> list[Score]:
+def read_scores(data: Path, *, sources: Sequence[str] = ABILITY_SOURCES) -> list[Score]:
     """The benchmark scores that abilities may be computed from, models by key."""
     import polars as pl  # noqa: PLC0415 - only the compile step reads tables
 
     table = pl.read_parquet(data / "catalog" / "benchmarks.parquet").filter(
         (
-            pl.col("source").is_in([s for s in ABILITY_SOURCES if "*" not in s])
+            pl.col("source").is_in([s for s in sources if "*" not in s])
             | pl.col("source").str.starts_with("every_eval_ever/")
         )
         & ~pl.col("metric").str.contains("elo")
