@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -19,7 +20,7 @@ __all__ = ["Evidence", "QueryBatch", "document_of"]
 _DOCUMENT_CHARS: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class QueryBatch:
     """Requests, read and encoded.
 
@@ -34,7 +35,7 @@ class QueryBatch:
     def __len__(self) -> int:
         return len(self.words)
 
-    @property
+    @cached_property
     def vectors(self) -> Vectors:
         """Unit rows of the whole requests, shape (n_queries, dim)."""
         return self.clause_vectors[self.starts[:-1]]

@@ -1,8 +1,8 @@
 """The second look: which of a request's candidates it needs, judged from all evidence together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -49,8 +49,10 @@ _RIDGE: Final = 3.0
 _N_FOLDS: Final = 4
 _MIN_QUERIES: Final = 40  # fewer do not move the weights
 _MIN_QUERIES_FOR_TREES: Final = 150
-_BLENDS: Final = (0.3, 0.6)
+_BLENDS: Final = (0.3, 0.6, 0.0)  # shares of the linear score beside trees
 _N_FORESTS: Final = 3  # each sees other halves of the features; their mean is steadier than any
+_N_FORESTS_TRIED: Final = 2  # while cross-validating: enough to compare by
+_N_WEIGHED: Final = 32  # candidates, best by the linear score, that trees look at
 _N_ROUNDS: Final = 100
 _N_LEAVES: Final = 8
 
@@ -68,8 +70,9 @@ class StageChoice:
 class SecondStage:
     """A listwise linear score, and boosted trees that see it beside co-use, blended; then a probability.
 
-    score = linear_share * log share of the linear score + trees. The probability is that of a sigmoid fitted on
-    held-out scores, so that one threshold means the same on every registry that has labelled requests.
+    score = linear_share * log share of the linear score + trees. Trees look at the 32 best by the linear score; the
+    others follow below the last of those, in its order. The probability is that of a sigmoid fitted on held-out
+    scores, so that one threshold means the same on every registry that has labelled requests.
     """
 
     columns: tuple[int, ...]  # features that the linear score sees
@@ -85,9 +88,10 @@ class SecondStage:
         linear = log_softmax(candidates.features[:, :, list(self.columns)] @ self.weights)  # (n_queries, n_candidates)
         raw = self.linear_share * linear
         if self.trees is not None:
-            described = with_first_opinion(candidates, linear, co_use)
-            n_queries, n_candidates, n_features = described.shape
-            raw = raw + self.trees.predict(described.reshape(-1, n_features)).reshape(n_queries, n_candidates)
+            weighed = _best_columns(linear)  # (n_queries, n_weighed)
+            described = with_first_opinion(candidates, linear, co_use, weighed=weighed)
+            opinion = self.trees.predict(described.reshape(-1, described.shape[2])).reshape(weighed.shape)
+            raw = _with_the_rest(opinion, linear, weighed, share=self.linear_share)
         probability: Floats = 1.0 / (1.0 + np.exp(-np.clip(self.slope * raw + self.offset, -60.0, 60.0)))
         return probability
 
@@ -127,31 +131,50 @@ def fit_second_stage(
     for held in range(_N_FOLDS):
         seen = fold != held
         linear[~seen] = log_softmax(x[~seen] @ fit_listwise(x[seen], relevant[seen], prior=prior, ridge=_RIDGE))
-    options: dict[str, tuple[float, Floats]] = {"prior": (1.0, log_softmax(x @ prior)), "linear": (1.0, linear)}
+    options = {"prior": (1.0, log_softmax(x @ prior)), "linear": (1.0, linear)}
     grow = _grower() if boosted is not False and n_queries >= _MIN_QUERIES_FOR_TREES else None
-    described = None
-    if grow is not None:
-        described = with_first_opinion(candidates, linear, co_use, own=own)
-        held_out = _held_out_trees(described, relevant, fold, grow)
-        options |= {f"trees + {share:g} linear": (share, held_out + share * linear) for share in _BLENDS}
-        options["trees"] = (0.0, held_out)
-        if boosted:
-            options = {name: option for name, option in options.items() if name.startswith("trees")}
-    reached = {name: _quality(scores, relevant, n_relevant) for name, (_, scores) in options.items()}
-    chosen = max(reached, key=lambda name: reached[name])
-    share, scores = options[chosen]
     trees = None
-    if chosen.startswith("trees") and described is not None and grow is not None:
-        trees = grow(described.reshape(-1, described.shape[2]), relevant.reshape(-1))
+    if grow is not None:
+        weighed = _best_columns(linear)  # (n_queries, n_weighed)
+        described = with_first_opinion(candidates, linear, co_use, weighed=weighed, own=own)
+        wanted = np.take_along_axis(relevant, weighed, axis=1)  # (n_queries, n_weighed)
+        opinion = _held_out_trees(described, wanted, fold, grow)
+        of_trees = {
+            (f"trees + {share:g} linear" if share else "trees"): (
+                share,
+                _with_the_rest(opinion, linear, weighed, share=share),
+            )
+            for share in _BLENDS
+        }
+        options = of_trees if boosted else options | of_trees
+    judged = {name: _quality(scores, relevant, n_relevant) for name, (_, scores) in options.items()}
+    chosen = _choose(judged)
+    share, scores = options[chosen]
+    if grow is not None and chosen.startswith("trees"):
+        trees = grow(described.reshape(-1, described.shape[2]), wanted.reshape(-1), n_forests=_N_FORESTS)
     weights = prior if chosen == "prior" else fit_listwise(x, relevant, prior=prior, ridge=_RIDGE)
+    reached = {name: float(values.mean()) for name, values in judged.items()}
     choice = StageChoice(chosen=chosen, cross_validated=reached, n_queries=n_queries)
     return _stage(columns, weights, trees=trees, share=share, calibration=_sigmoid(scores, relevant), choice=choice)
 
 
 def with_first_opinion(
-    candidates: Candidates, linear: Floats, co_use: CoUse, *, own: Sequence[Ints] | None = None
+    candidates: Candidates,
+    linear: Floats,
+    co_use: CoUse,
+    *,
+    weighed: Ints,
+    own: Sequence[Ints] | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Features with the linear score, its gap and rank, and co-use, (n_queries, n_candidates, n_features + 5)."""
+    """Features with the linear score, its gap and rank, and co-use, (n_queries, n_weighed, n_features + 5).
+
+    Args:
+        candidates: the shortlists.
+        linear: (n_queries, n_candidates) log shares.
+        co_use: of the registry.
+        weighed: (n_queries, n_weighed) columns of the shortlists to describe.
+        own: the tools each past request used; None for new requests.
+    """
     shares = np.exp(linear)  # (n_queries, n_candidates)
     support = np.stack(
         [
@@ -160,11 +183,37 @@ def with_first_opinion(
         ]
     )  # (n_queries, n_candidates)
     opinion = [linear, linear - linear.max(axis=1, keepdims=True), _log_rank(linear), support, _log_rank(support)]
-    extended = np.concatenate([candidates.features, np.stack(opinion, axis=2)], axis=2)
-    return extended.astype(np.float32)
+    rows = np.arange(len(linear))[:, None]  # (n_queries, 1)
+    extended = [candidates.features[rows, weighed], np.stack(opinion, axis=2)[rows, weighed]]
+    return np.concatenate(extended, axis=2).astype(np.float32)
 
 
-Grower = Callable[[npt.NDArray[np.float32], Bools], TreeEnsemble]
+def _best_columns(linear: Floats) -> Ints:
+    """The columns of the highest linear scores, best first, (n_queries, at most 32)."""
+    return np.argsort(-linear, axis=1, kind="stable")[:, :_N_WEIGHED]
+
+
+def _with_the_rest(opinion: Floats, linear: Floats, weighed: Ints, *, share: float) -> Floats:
+    """Blended scores of the candidates that were weighed; the rest lie below the lowest, (n_queries, n_candidates)."""
+    best = np.take_along_axis(linear, weighed, axis=1)  # (n_queries, n_weighed)
+    blended = opinion + share * best
+    lowest = blended.min(axis=1, keepdims=True) - best[:, -1:]  # (n_queries, 1)
+    scores: Floats = lowest + linear - _BELOW  # falls with the linear score, from just below the lowest
+    np.put_along_axis(scores, weighed, blended, axis=1)
+    return scores
+
+
+_BELOW: Final = 1e-6
+
+
+class Grower(Protocol):
+    """Grows the mean of some forests."""
+
+    def __call__(self, features: npt.NDArray[np.float32], relevant: Bools, *, n_forests: int) -> TreeEnsemble:
+        """From (n_rows, n_features) and (n_rows,)."""
+        ...
+
+
 _UNFITTED: Final = (1.0, 0.0)  # the share itself
 
 
@@ -176,7 +225,7 @@ def _grower() -> Grower | None:
     except ImportError:
         return None
 
-    def grow(features: npt.NDArray[np.float32], relevant: Bools) -> TreeEnsemble:
+    def grow(features: npt.NDArray[np.float32], relevant: Bools, *, n_forests: int) -> TreeEnsemble:
         with threadpool_limits(
             limits=1
         ):  # the trees are small: threads would wait for each other, tenfold on a busy core
@@ -191,7 +240,7 @@ def _grower() -> Grower | None:
                     early_stopping=False,
                     random_state=seed,
                 ).fit(features, relevant)
-                for seed in range(_N_FORESTS)
+                for seed in range(n_forests)
             ]
         return TreeEnsemble.from_sklearn(models)
 
@@ -206,20 +255,36 @@ def _held_out_trees(described: npt.NDArray[np.float32], relevant: Bools, fold: I
         if not relevant[seen].any():
             scores[~seen] = 0.0
             continue
-        trees = grow(described[seen].reshape(-1, n_features), relevant[seen].reshape(-1))
+        flat = described[seen].reshape(-1, n_features), relevant[seen].reshape(-1)
+        trees = grow(*flat, n_forests=_N_FORESTS_TRIED)
         scores[~seen] = trees.predict(described[~seen].reshape(-1, n_features)).reshape(scores[~seen].shape)
     return scores
 
 
-def _quality(scores: Floats, relevant: Bools, n_relevant: Ints) -> float:
-    """Mean of recall@5 and nDCG@10 over requests."""
+def _choose(judged: Mapping[str, Floats]) -> str:
+    """The best option by its mean, unless a steadier one is within a standard error of the difference."""
+    best = max(judged, key=lambda name: float(judged[name].mean()))
+    for name in _STEADIEST_FIRST:
+        if name in judged:
+            less = judged[best] - judged[name]  # (n_queries,)
+            if less.mean() <= less.std() / np.sqrt(len(less)):
+                return name
+    return best
+
+
+_STEADIEST_FIRST: Final = ("trees + 0.6 linear", "trees + 0.3 linear")  # two opinions err apart from each other
+
+
+def _quality(scores: Floats, relevant: Bools, n_relevant: Ints) -> Floats:
+    """Mean of recall@5 and nDCG@10 of each request, (n_queries,)."""
     order = np.argsort(-scores, axis=1, kind="stable")[:, :10]
     hit = np.take_along_axis(relevant, order, axis=1)  # (n_queries, <=10)
     discount = 1.0 / np.log2(np.arange(2, 12))  # (10,)
     ideal = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(n_relevant, 10)]
     recall = hit[:, :5].sum(axis=1) / n_relevant
     gain = (hit * discount[: hit.shape[1]]).sum(axis=1) / ideal
-    return float((recall + gain).mean() / 2.0)
+    judged: Floats = (recall + gain) / 2.0
+    return judged
 
 
 def _sigmoid(scores: Floats, relevant: Bools) -> tuple[float, float]:
