@@ -5,8 +5,11 @@ ParetoGateError
     ├── InvalidSettingsError      a configuration key or value is wrong; in settings.py  (ValueError)
     ├── InvalidRequestError       the client's request is malformed                      (ValueError)
     ├── BodyTooLargeError         the client's request is larger than the limit
+    ├── HeadersTooLargeError      its headers are
+    ├── SlowRequestError          it does not arrive in time
     ├── NotFoundError             no such door, or no such model
     ├── OverloadedError           too many requests at once, or every backend is resting
+    ├── UnavailableError          something of ours is missing or full; nothing the client did
     ├── UnauthenticatedError      no API key came, or one that opens nothing
     ├── ForbiddenError            the key does not open this
     ├── QuotaError                the key's quota
@@ -33,12 +36,15 @@ __all__ = [
     "ErrorReply",
     "ForbiddenError",
     "GatewayError",
+    "HeadersTooLargeError",
     "InvalidRequestError",
     "NotFoundError",
     "OverloadedError",
     "QuotaError",
     "RateLimitedError",
+    "SlowRequestError",
     "UnauthenticatedError",
+    "UnavailableError",
     "UpstreamError",
     "UpstreamProtocolError",
     "UpstreamStatusError",
@@ -72,8 +78,36 @@ class BodyTooLargeError(GatewayError):
         self.limit_bytes = limit_bytes
 
 
+class HeadersTooLargeError(GatewayError):
+    """The request line and headers are more than anybody needs."""
+
+    def __init__(self, *, limit_bytes: int, limit_fields: int) -> None:
+        super().__init__(f"the headers are more than {limit_bytes} bytes or {limit_fields} fields; send fewer")
+        self.limit_bytes, self.limit_fields = limit_bytes, limit_fields
+
+
+class SlowRequestError(GatewayError):
+    """A part of the request did not arrive in time."""
+
+    def __init__(self, *, what: str, after_s: float) -> None:
+        super().__init__(f"the {what} did not arrive within {after_s:g} s; send the request again")
+        self.after_s = after_s
+
+
 class NotFoundError(GatewayError):
     """Nothing lives at that address."""
+
+    def __init__(self, message: str, *, code: str = "not_found") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class UnavailableError(GatewayError):
+    """Something of ours is missing or full. Clients read `advice`, which tells nothing of this machine."""
+
+    code = "unavailable"
+    advice = "the gateway cannot serve this now; its log says why"
+    retry_after_s = 5.0
 
 
 class OverloadedError(GatewayError):
@@ -209,10 +243,14 @@ def reply_to(error: BaseException) -> ErrorReply:  # noqa: C901, PLR0911, PLR091
             return _invalid(str(error), code="invalid_routing", param=error.field)
         case BodyTooLargeError():
             return ErrorReply(status=413, kind="invalid_request_error", code="request_too_large", message=str(error))
+        case HeadersTooLargeError():
+            return ErrorReply(status=431, kind="invalid_request_error", code="headers_too_large", message=str(error))
+        case SlowRequestError():
+            return ErrorReply(status=408, kind="invalid_request_error", code="request_timeout", message=str(error))
         case UnknownModelError():
             return _not_found(str(error), code="unknown_model", param="model")
         case NotFoundError():
-            return _not_found(str(error), code="not_found")
+            return _not_found(str(error), code=error.code)
         case NoEligibleModelError():
             extra = {"rejections": error.rejections, "closest": error.closest}
             return ErrorReply(
@@ -239,12 +277,13 @@ def reply_to(error: BaseException) -> ErrorReply:  # noqa: C901, PLR0911, PLR091
         case AllBackendsFailedError():
             return _upstream(error.failures, str(error))
         case GatewayError():  # ours, such as a full journal that was told to refuse: nothing the client did
+            kind = error if isinstance(error, UnavailableError) else UnavailableError
             return ErrorReply(
                 status=503,
                 kind="api_error",
-                code="unavailable",
-                message="the gateway cannot serve this now; its log says why",
-                retry_after_s=5.0,
+                code=kind.code,
+                message=kind.advice,
+                retry_after_s=kind.retry_after_s,
             )
         case _:
             return ErrorReply(
@@ -264,9 +303,11 @@ _ANTHROPIC_TYPES = {
     402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
+    408: "invalid_request_error",
     413: "request_too_large",
     422: "invalid_request_error",
     429: "rate_limit_error",
+    431: "request_too_large",
     503: "overloaded_error",
 }
 

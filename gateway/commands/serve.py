@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -171,7 +172,8 @@ def _run(settings: Settings, found: Found, door: socket.socket) -> None:
         factory=True,
         workers=settings.server.workers,
         loop="auto",  # uvloop and httptools where they are installed
-        http="auto",
+        http=_http_protocol(),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -186,6 +188,15 @@ def _run(settings: Settings, found: Found, door: socket.socket) -> None:
     for told_to_stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(told_to_stop, lambda *_: None)
     uvicorn.Server(config).run(sockets=[door])
+
+
+def _http_protocol() -> Any:  # noqa: ANN401 - uvicorn takes a name or a class
+    """The fast parser, with our limits on what a client may send; where it is not installed, the server's own."""
+    if find_spec("httptools") is None:
+        return "auto"
+    from gateway.connection import GuardedHttp  # noqa: PLC0415 - loads the server
+
+    return GuardedHttp
 
 
 def _app(settings: Settings, found: Found) -> Any:  # noqa: ANN401 - an ASGI application, which uvicorn types so

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from gateway.errors import BodyTooLargeError, InvalidRequestError
+from gateway.errors import BodyTooLargeError, SlowRequestError
 
 __all__ = [
     "ClientGoneError",
@@ -19,6 +19,7 @@ __all__ = [
     "cancelled_by_disconnect",
     "read_body",
     "read_headers",
+    "replaying",
     "send_bytes",
     "send_json",
 ]
@@ -47,7 +48,7 @@ async def read_body(scope: Scope, receive: Receive, *, limit_bytes: int) -> byte
 
     Raises:
         BodyTooLargeError: it is announced or turns out to be larger than the limit.
-        InvalidRequestError: it does not arrive in time.
+        SlowRequestError: it does not arrive in time.
         ClientGoneError: the client left before it was complete.
     """
     for name, value in scope["headers"]:
@@ -63,9 +64,7 @@ async def read_body(scope: Scope, receive: Receive, *, limit_bytes: int) -> byte
                 return body
             return await _read_rest(message, receive, limit_bytes)
     except TimeoutError as exc:
-        raise InvalidRequestError(
-            f"the body did not arrive within {_BODY_TIMEOUT_S:g} s", code="request_timeout"
-        ) from exc
+        raise SlowRequestError(what="body", after_s=_BODY_TIMEOUT_S) from exc
 
 
 async def _read_rest(message: Message, receive: Receive, limit_bytes: int) -> bytes:
@@ -81,6 +80,20 @@ async def _read_rest(message: Message, receive: Receive, limit_bytes: int) -> by
         if not message.get("more_body"):
             return b"".join(parts)
         message = await receive()
+
+
+def replaying(body: bytes, receive: Receive) -> Receive:
+    """A channel that tells a body that was read already, and then what else happens."""
+    told = False
+
+    async def again() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
 
 
 class cancelled_by_disconnect:  # noqa: N801 - reads as a statement: `async with cancelled_by_disconnect(receive):`

@@ -17,14 +17,19 @@ from gateway.errors import InvalidRequestError
 from .answer import ChatAnswer, read_answer
 from .bound import carries_reasoning, portable
 
-__all__ = ["ChatRequest", "read_chat", "read_object"]
+__all__ = ["ChatRequest", "read_chat", "read_json", "read_object"]
 
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 _MAX_DEPTH = 100  # as deep as JSON may be nested; tool schemas reach about twenty
 _MAX_INTEGER = 2**53  # beyond it, numbers differ between languages
 
 _COUNTS = ("max_tokens", "max_completion_tokens", "n", "top_logprobs", "seed")
-_NUMBERS = ("temperature", "top_p", "frequency_penalty", "presence_penalty")
+_NUMBERS = {  # the least and the most; what lies between, the backend judges
+    "temperature": (0.0, 100.0),
+    "top_p": (0.0, 1.0),
+    "frequency_penalty": (-100.0, 100.0),
+    "presence_penalty": (-100.0, 100.0),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,12 +99,22 @@ def read_object(raw: bytes) -> dict[str, Any]:
     Raises:
         InvalidRequestError: it is anything else.
     """
+    body = read_json(raw)
+    if not isinstance(body, dict):
+        raise InvalidRequestError(f"the body must be a JSON object, not {_kind(body)}", code="invalid_json")
+    return body
+
+
+def read_json(raw: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Any JSON, not nested absurdly deep, without NUL characters.
+
+    Raises:
+        InvalidRequestError: it is none.
+    """
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as exc:
         raise InvalidRequestError(f"the body is not valid JSON: {exc}", code="invalid_json") from exc
-    if not isinstance(body, dict):
-        raise InvalidRequestError(f"the body must be a JSON object, not {_kind(body)}", code="invalid_json")
     if raw.count(b"[") + raw.count(b"{") > _MAX_DEPTH:
         _check_depth(body)
     if b"\\u0000" in raw and _any_text(body, lambda text: "\x00" in text):
@@ -120,10 +135,14 @@ def read_chat(raw: bytes) -> ChatRequest:
     _check_messages(body.get("messages"))
     for name in _COUNTS:
         _check_count(name, body.get(name))
-    for name in _NUMBERS:
+    for name, (least, most) in _NUMBERS.items():
         value = body.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise InvalidRequestError(f"{name}: must be a number, not {_kind(value)}", param=name)
+        if not least <= value <= most:
+            raise InvalidRequestError(f"{name}: must be between {least:g} and {most:g}", param=name)
     stream = body.get("stream")
     if stream is not None and not isinstance(stream, bool):
         raise InvalidRequestError(f"stream: must be true or false, not {_kind(stream)}", param="stream")

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import uvicorn
 
 from catalog import Backend, Limits, ModelProfile, Pool, PoolEntry, Price
 from gateway.app import Parts, create_app
+from gateway.connection import ConnectionLimits, GuardedHttp
 from gateway.serving import Serving
 from gateway.settings import Settings
 from gateway.upstreams.fake import FakeProvider
@@ -118,6 +120,7 @@ async def running(
     make_serving: Callable[..., Serving] = serve_fixed,
     journal: Any = None,
     api_keys: Mapping[str, str] | None = None,
+    limits: ConnectionLimits | None = None,
 ) -> AsyncIterator[RunningGateway]:
     kept = journal or ListJournal()
     app = create_app(
@@ -130,15 +133,24 @@ async def running(
             api_keys=api_keys or {},
         )
     )
-    async with listening(app) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with listening(app, limits) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
         yield RunningGateway(client=client, journal=kept, url=url, app=app)
 
 
 @asynccontextmanager
-async def listening(app: Any) -> AsyncIterator[str]:
-    """Serve an ASGI application on a free loopback port, in this event loop."""
+async def listening(app: Any, limits: ConnectionLimits | None = None) -> AsyncIterator[str]:
+    """Serve an ASGI application on a free loopback port, in this event loop, as `paretogate serve` does."""
     server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="on", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app,
+            host="127.0.0.1",
+            port=0,
+            log_level="error",
+            lifespan="on",
+            http=partial(GuardedHttp, limits=limits),  # type: ignore[arg-type] # uvicorn only calls it
+            ws="none",
+            timeout_graceful_shutdown=1,
+        )
     )
     task = asyncio.create_task(server.serve())
     while not server.started:
