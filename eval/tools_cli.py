@@ -30,11 +30,12 @@ _CACHED_TEXTS = 400_000  # every method reads the same texts
 
 
 class EncoderName(StrEnum):
-    """Encoders that the command line can make; `auto` is MiniLM where it is installed, else the static one."""
+    """Encoders that the command line can make; `auto` is both where MiniLM is installed, else the static one."""
 
     AUTO = "auto"
     STATIC = "static"
     MINILM = "minilm"
+    BOTH = "both"
 
 
 @tools.command("eval")
@@ -180,18 +181,21 @@ def synthesize(
 
 
 def _encoder(name: EncoderName) -> "Encoder":
-    from predictors.encoders import CachedEncoder, StaticEncoder  # noqa: PLC0415
+    from predictors.encoders import CachedEncoder, JointEncoder, StaticEncoder  # noqa: PLC0415
     from predictors.encoders.onnx_minilm import OnnxMiniLmEncoder  # noqa: PLC0415
     from predictors.errors import EncoderUnavailableError  # noqa: PLC0415
 
-    made: Encoder
+    static = StaticEncoder.load()
+    if name is EncoderName.STATIC:
+        return CachedEncoder(static, max_entries=_CACHED_TEXTS)
     try:
-        made = StaticEncoder.load() if name is EncoderName.STATIC else OnnxMiniLmEncoder.load()
+        minilm = OnnxMiniLmEncoder.load()
     except EncoderUnavailableError as exc:
-        if name is EncoderName.MINILM:
+        if name is not EncoderName.AUTO:
             raise
         typer.echo(f"reading texts by the static encoder: {exc}", err=True)
-        made = StaticEncoder.load()
+        return CachedEncoder(static, max_entries=_CACHED_TEXTS)
+    made: Encoder = minilm if name is EncoderName.MINILM else JointEncoder(minilm, static)
     return CachedEncoder(made, max_entries=_CACHED_TEXTS)
 
 
