@@ -50,6 +50,7 @@ from .serving import Serving, ServingFactory
 from .settings import InvalidSettingsError, ServerSettings, Settings
 from .state import GuardedState, MemoryState, RedisState, StateStore
 from .telemetry import Telemetry
+from .tracing import Tracing, open_tracing
 from .upstreams.health import Health
 from .upstreams.protocol import Upstream
 from .wire.asgi import ClientGoneError, Headers, Receive, Scope, Send, read_body, read_headers, replaying, send_json
@@ -88,6 +89,7 @@ class Parts:
     clocks: Clocks = _SYSTEM_CLOCKS
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
     upstreams: Mapping[str, Upstream] | None = None  # by kind; the real ones where left out
+    tracing: Tracing | None = None
 
 
 def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...], environ: Mapping[str, str]) -> Asgi:
@@ -113,6 +115,7 @@ def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...]
                 keep_days=journal.keep_days,
             ),
             api_keys={b.id: environ[b.api_key_env] for b in backends if b.api_key_env and environ.get(b.api_key_env)},
+            tracing=open_tracing(settings.telemetry, environ),
         )
     )
 
@@ -152,6 +155,7 @@ def create_app(parts: Parts) -> Asgi:
         rng=parts.rng,
         request_timeout_s=settings.server.request_timeout_s,
         prompt_flags=settings.privacy.prompt_flags,
+        tracing=parts.tracing,
     )
     pools = PoolShelf(dispatcher, parts.make_serving)
     governor = _governor(parts, telemetry)
@@ -309,6 +313,8 @@ def _framework(parts: Parts, dispatcher: Dispatcher, governor: Governor) -> Fast
         async with AsyncExitStack() as stack:
             stack.push_async_callback(parts.journal.close)
             stack.push_async_callback(governor.close)
+            if parts.tracing is not None:
+                stack.push_async_callback(asyncio.to_thread, parts.tracing.close)
             dispatcher.upstreams = _open_upstreams(parts, stack)
             watchers = [
                 asyncio.create_task(_follow_measurements(parts, dispatcher)),

@@ -279,6 +279,8 @@ class TelemetrySettings(_Section):
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["console", "json"] = "console"
     metrics: bool = True
+    otlp: Literal["auto", "on", "off"] = "auto"  # traces and GenAI metrics; auto: where an endpoint is named
+    otlp_endpoint: str | None = None  # http://HOST:4318; else what the usual OTEL_* variables say
 
 
 class Settings(BaseSettings):

@@ -78,6 +78,15 @@ class Accounts:
         tools_called: tuple[str, ...] = (),
     ) -> None:
         """Keep what became of the decision."""
+        if call.trace is not None:
+            call.trace.concluded(
+                call,
+                status=status,
+                usage=usage,
+                response_id=response_id,
+                model_returned=model_returned,
+                finish_reason=finish_reason,
+            )
         answered = call.entry.backend if call.entry is not None else None
         last = call.failures[-1] if call.failures else None
         ended_s = self._clocks.monotonic()

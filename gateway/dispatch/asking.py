@@ -11,6 +11,7 @@ from gateway.errors import AllBackendsFailedError, OverloadedError, UpstreamErro
 from gateway.telemetry import Telemetry
 from gateway.upstreams.attempts import AttemptPlan, NextAttempt, RetryBudget
 from gateway.upstreams.health import Health
+from gateway.upstreams.passing_on import passed_on
 from gateway.upstreams.protocol import UpstreamCall
 
 from .accounts import Accounts
@@ -57,6 +58,8 @@ class Asker:
         """One backend, asked once. Its place is given back only where it failed."""
         backend = backend_of(entry)
         call.entry, call.asked_s = entry, self._clocks.monotonic()
+        if call.trace is not None:
+            call.trace.attempt_began(call, backend, entry.profile.id)
         try:
             answer = await ask(entry, backend)
         except UpstreamError as exc:
@@ -64,6 +67,8 @@ class Asker:
             call.entry = None
             self._health.end(backend, exc)
             call.failures.append(exc)
+            if call.trace is not None:
+                call.trace.attempt_failed(exc)
             raise
         except BaseException:
             self._health.end(backend, "abandoned")
@@ -96,12 +101,16 @@ def upstream_call(call: Call, entry: PoolEntry, backend: Backend, *, now_s: floa
     """What this backend is sent; `now_s` is monotonic."""
     reading = call.reading
     replacing = {"messages": reading.messages} if reading.messages is not None else None
+    headers = passed_on(call.carried, backend)
+    if call.trace is not None:
+        headers = {**headers, **call.trace.propagated()}
     return UpstreamCall(
         backend=backend,
         body=call.request.for_backend(
             backend.model_name, without=reading.consumed, replacing=replacing, recipient=entry
         ),
         path=call.request.path(entry),
+        headers=headers,
         deadline_s=max(0.001, min(call.deadline_s - now_s, backend.limits.timeout_s)),
     )
 

@@ -1,12 +1,14 @@
 """A request that has been decided about: what was read, what was decided, and what became of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from catalog import Backend, PoolEntry, Usage
 from gateway.errors import UpstreamError
 from gateway.serving import Serving
 from gateway.standing import ANONYMOUS, Standing
+from gateway.tracing import RequestTrace
+from gateway.upstreams.passing_on import NOTHING
 from gateway.wire.body import ChatRequest
 from predictors import Query
 from router import Decision, Reading, RoutingOptions
@@ -42,6 +44,8 @@ class Call:
     cost_usd: float | None = None
     usage: Usage | None = None
     standing: Standing = ANONYMOUS
+    carried: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # client's headers that some backend may get
+    trace: RequestTrace | None = None  # None where nobody listens
 
     @property
     def options(self) -> RoutingOptions:

@@ -14,7 +14,9 @@ from gateway.journal.protocol import Journal
 from gateway.serving import Serving
 from gateway.standing import ANONYMOUS, Standing
 from gateway.telemetry import Telemetry
+from gateway.tracing import Tracing
 from gateway.upstreams.health import Health
+from gateway.upstreams.passing_on import carried_headers
 from gateway.upstreams.protocol import Upstream
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.body import ChatRequest
@@ -48,11 +50,12 @@ class Dispatcher:
         rng: np.random.Generator,
         request_timeout_s: float = 600.0,
         prompt_flags: bool = False,
+        tracing: Tracing | None = None,
     ) -> None:
         """`upstreams` maps a backend's kind to the way it is called; `serving` may be swapped at any time."""
         self.serving, self.upstreams = serving, upstreams
         self.telemetry, self.health, self.clocks = telemetry, health, clocks
-        self.request_timeout_s, self.prompt_flags = request_timeout_s, prompt_flags
+        self.request_timeout_s, self.prompt_flags, self.tracing = request_timeout_s, prompt_flags, tracing
         self._accounts = Accounts(journal=journal, telemetry=telemetry, clocks=clocks)
         self._chooser = Chooser(health=health, telemetry=telemetry, rng=rng)
         self._asker = Asker(health=health, telemetry=telemetry, accounts=self._accounts, clocks=clocks)
@@ -110,6 +113,7 @@ class Dispatcher:
             started_s=started_s,
             deadline_s=started_s + self.request_timeout_s,
             standing=standing,
+            carried=carried_headers(headers),
         )
         if not dry_run:
             self._accounts.decided(call, duration_s=self.clocks.monotonic() - before_s)

@@ -97,6 +97,8 @@ class AnswerDoor:
         started_s = dispatcher.clocks.monotonic()
         headers = read_headers(scope)
         exchange = Exchange(send, self._dialect, dispatcher, request_id=self._request_id(headers))
+        if dispatcher.tracing is not None:
+            exchange.trace = dispatcher.tracing.begin(self._dialect.door, headers)
         self._admission.enter()
         outcome = "ok"
         try:
@@ -113,9 +115,12 @@ class AnswerDoor:
             self._admission.leave()
             duration_s = dispatcher.clocks.monotonic() - started_s
             waited_s = exchange.call.waited_s + exchange.relayed_s if exchange.call else 0.0
+            overhead_s = max(0.0, duration_s - waited_s)
             dispatcher.telemetry.request_ended(
-                self._dialect.door, outcome, duration_s=duration_s, overhead_s=max(0.0, duration_s - waited_s)
+                self._dialect.door, outcome, duration_s=duration_s, overhead_s=overhead_s
             )
+            if exchange.trace is not None:
+                exchange.trace.ended(outcome, duration_s=duration_s, overhead_s=overhead_s)
 
     async def _answer(
         self, scope: Scope, receive: Receive, exchange: Exchange, headers: Mapping[str, str], started_s: float
@@ -133,8 +138,12 @@ class AnswerDoor:
         visit = await governor.enter(key, request, headers, reading, serving)
         exchange.told = visit.headers
         try:
+            before_s = dispatcher.clocks.monotonic()
             call = await self._decided(visit, request, headers, serving, started_s)
             exchange.call = call
+            if exchange.trace is not None:
+                call.trace = exchange.trace
+                call.trace.decided(call, duration_s=dispatcher.clocks.monotonic() - before_s)
             async with cancelled_by_disconnect(receive):
                 await self._hold(visit, call)
                 if request.stream:

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from gateway.dispatch import Call, Dispatcher, OpenStream
 from gateway.errors import ErrorReply
 from gateway.privacy import Redaction, StreamRestorer, restored_answer
+from gateway.tracing import RequestTrace
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.asgi import Headers, Send, send_bytes, send_json
 from gateway.wire.dialect import Answering, Dialect, StreamTranslation
@@ -19,6 +20,7 @@ class Exchange:
     def __init__(self, send: Send, dialect: Dialect, dispatcher: Dispatcher, *, request_id: str) -> None:
         self.request_id = request_id
         self.call: Call | None = None
+        self.trace: RequestTrace | None = None
         self.told: Mapping[str, str] = {}  # headers about the caller's limits
         self.redaction: Redaction | None = None  # what the answer gets back
         self.relayed_s = 0.0  # spent passing a stream on: not our overhead

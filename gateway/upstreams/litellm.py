@@ -85,8 +85,8 @@ class LiteLLMUpstream:
             wanted["api_key"] = key
         if backend.base_url:
             wanted["api_base"] = backend.base_url
-        if backend.headers:
-            wanted["extra_headers"] = dict(backend.headers)
+        if backend.headers or call.headers:
+            wanted["extra_headers"] = {**call.headers, **backend.headers}
         try:
             async with asyncio.timeout(within_s):
                 return await library.acompletion(**wanted)
