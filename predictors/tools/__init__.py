@@ -5,6 +5,7 @@ from .methods import METHODS, build_retriever
 from .protocol import ToolRanking, ToolRetriever
 from .registry import RegistryChange, Tool, ToolRegistry
 from .risk import ToolRisk, risk_of
+from .saved import load_retriever, save_retriever
 from .selection import ToolSelection, select_tools
 from .single import SingleChannelRetriever
 from .stacked import StackedRetriever
@@ -28,6 +29,8 @@ __all__ = [
     "UnknownToolError",
     "UsageStatistics",
     "build_retriever",
+    "load_retriever",
     "risk_of",
+    "save_retriever",
     "select_tools",
 ]

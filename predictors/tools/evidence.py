@@ -44,10 +44,26 @@ class QueryBatch:
     def read(cls, texts: Sequence[str], encoder: Encoder) -> "QueryBatch":
         """Split and encode requests."""
         clauses = [clauses_of(text) for text in texts]
+        flat = [part for parts in clauses for part in parts]
+        return cls._of(clauses, encoder.encode(flat) if flat else np.zeros((0, encoder.dim), dtype=np.float32))
+
+    @classmethod
+    def restored(cls, texts: Sequence[str], clause_vectors: Vectors) -> "QueryBatch":
+        """Requests whose vectors are at hand.
+
+        Raises:
+            ValueError: the requests have another number of clauses than there are vectors.
+        """
+        clauses = [clauses_of(text) for text in texts]
+        if sum(map(len, clauses)) != len(clause_vectors):
+            raise ValueError(f"{sum(map(len, clauses))} clauses have {len(clause_vectors)} vectors")
+        return cls._of(clauses, clause_vectors)
+
+    @classmethod
+    def _of(cls, clauses: Sequence[Sequence[str]], vectors: Vectors) -> "QueryBatch":
         starts = np.zeros(len(clauses) + 1, dtype=np.int64)  # (n_queries + 1,)
         np.cumsum([len(parts) for parts in clauses], out=starts[1:])
         flat = [part for parts in clauses for part in parts]
-        vectors = encoder.encode(flat) if flat else np.zeros((0, encoder.dim), dtype=np.float32)
         clause_words = tuple(tuple(words_of(part)) for part in flat)
         return cls(
             words=tuple(clause_words[start] for start in starts[:-1]),
@@ -95,6 +111,22 @@ class Evidence:
             tool_vectors=_encoded([document_of(tool) for tool in registry], encoder),
             past=QueryBatch.read(known.queries, encoder),
         )
+
+    @classmethod
+    def restored(
+        cls,
+        *,
+        registry: ToolRegistry,
+        usage: ToolUsage,
+        encoder: Encoder,
+        tool_vectors: Vectors,
+        past: QueryBatch,
+        observed_sums: npt.NDArray[np.float32] | None = None,
+        observed_counts: npt.NDArray[np.int64] | None = None,
+    ) -> "Evidence":
+        """Evidence whose vectors are at hand; `usage` holds tools of the registry only."""
+        known = cls._of(registry=registry, usage=usage, encoder=encoder, tool_vectors=tool_vectors, past=past)
+        return replace(known, observed_sums=observed_sums, observed_counts=observed_counts)
 
     def with_registry(self, registry: ToolRegistry) -> "Evidence":
         """The same usage over another version of the registry; only tools that are new or changed are encoded."""

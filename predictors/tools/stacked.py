@@ -55,14 +55,14 @@ class StackedRetriever:
     def fit(self, registry: ToolRegistry, usage: ToolUsage) -> Self:
         """Learn every channel, then fit and choose the second stage by cross-validation on `usage`."""
         evidence = Evidence.gather(registry, usage, self.encoder)
-        self.channels_ = channels_for(evidence)
-        for channel in self.channels_:
-            channel.learn(evidence)
-        self.evidence_ = evidence
-        self.co_use_ = CoUse(evidence)
-        planes = [name for channel in self.channels_ for name in channel.planes]
-        self.features_ = CandidateFeatures(planes=planes, n_candidates=self.n_candidates)
+        self._join(evidence, [channel.learn(evidence) for channel in channels_for(evidence)])
         self.stage_ = self._fit_stage()
+        return self
+
+    def restore(self, evidence: Evidence, channels: Sequence[Channel], stage: SecondStage) -> Self:
+        """As after `fit`, from what was fitted before: channels that have learned this evidence, and the stage."""
+        self._join(evidence, list(channels))
+        self.stage_ = stage
         return self
 
     def update(self, registry: ToolRegistry) -> Self:
@@ -104,6 +104,11 @@ class StackedRetriever:
         """
         self._check_fitted()
         return self.stage_.choice
+
+    def _join(self, evidence: Evidence, channels: list[Channel]) -> None:
+        self.channels_, self.evidence_, self.co_use_ = channels, evidence, CoUse(evidence)
+        planes = [name for channel in channels for name in channel.planes]
+        self.features_ = CandidateFeatures(planes=planes, n_candidates=self.n_candidates)
 
     def _serve(self, evidence: Evidence) -> None:
         for channel in self.channels_:

@@ -1,10 +1,21 @@
 """What every tool retriever promises, whatever is inside."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from predictors.errors import NotFittedError
-from predictors.tools import METHODS, InvalidToolError, Tool, ToolRetriever, ToolUsage, build_retriever
+from predictors.tools import (
+    METHODS,
+    InvalidToolError,
+    Tool,
+    ToolRetriever,
+    ToolUsage,
+    build_retriever,
+    load_retriever,
+    save_retriever,
+)
 from tests.predictors.tools.toys import WEATHER_AND_MONEY, CountedWords, crowded_registry, past_use
 
 QUERIES = ["weather forecast for the city", "convert dollar to euro", "rain", ""]
@@ -60,6 +71,34 @@ def test_the_same_fit_ranks_the_same(retriever: ToolRetriever) -> None:
     first = [r.tool_ids for r in retriever.fit(registry, usage).rank(usage.queries[:20], 5)]
     second = [r.tool_ids for r in retriever.fit(registry, usage).rank(usage.queries[:20], 5)]
     assert first == second
+
+
+def test_a_saved_retriever_comes_back_and_ranks_to_the_last_bit(retriever: ToolRetriever, tmp_path: Path) -> None:
+    registry, usage = crowded_registry(30)
+    save_retriever(retriever.fit(registry, usage), tmp_path)
+    restored = load_retriever(tmp_path, CountedWords())
+    for before, after in zip(
+        retriever.rank(usage.queries[:40], 10), restored.rank(usage.queries[:40], 10), strict=True
+    ):
+        assert before.tool_ids == after.tool_ids
+        assert before.scores.tobytes() == after.scores.tobytes()
+
+
+def test_a_restored_retriever_takes_in_changes_as_the_saved_one_does(retriever: ToolRetriever, tmp_path: Path) -> None:
+    registry, usage = crowded_registry(30)
+    save_retriever(retriever.fit(registry, usage), tmp_path)
+    restored = load_retriever(tmp_path, CountedWords())
+    changed = registry.without(["t0"]).with_tools([Tool(tool_id="alarm", name="alarm", description="Wake up.")])
+    for before, after in zip(
+        retriever.update(changed).rank(QUERIES, 10), restored.update(changed).rank(QUERIES, 10), strict=True
+    ):
+        assert before.tool_ids == after.tool_ids
+        assert before.scores.tobytes() == after.scores.tobytes()
+
+
+def test_what_was_never_fitted_cannot_be_saved(retriever: ToolRetriever, tmp_path: Path) -> None:
+    with pytest.raises(NotFittedError):
+        save_retriever(retriever, tmp_path)
 
 
 def test_an_unknown_method_names_those_there_are() -> None:

@@ -1,5 +1,6 @@
 """A linear classifier over all tools, on the frozen encoder (the paper's MLC with its transformer left out)."""
 
+from collections.abc import Mapping
 from typing import Final, Self
 
 import numpy as np
@@ -41,6 +42,15 @@ class MultiLabelHead:
         everything = np.ones(n_past, dtype=bool)
         self.weights_ = self._fit(everything)  # (n_tools, dim)
         self.fold_weights_ = [self._fit(self.fold_ != fold) for fold in range(_N_FOLDS)] if n_past >= _N_FOLDS else []
+        return self
+
+    def fitted(self) -> dict[str, Matrix]:
+        """The head; those of the folds have served their purpose."""
+        return {"weights": self.weights_}
+
+    def restore(self, evidence: Evidence, fitted: Mapping[str, Matrix]) -> Self:
+        """As after `learn` on this evidence, without fitting; past requests can then be scored by the head alone."""
+        self.evidence_, self.weights_, self.fold_weights_ = evidence, fitted["weights"], []
         return self
 
     def update(self, evidence: Evidence) -> Self:

@@ -1,0 +1,88 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from predictors.errors import BadArtefactError
+from predictors.tools import StackedRetriever, ToolUsage, UsageStatistics, load_retriever, save_retriever
+
+from .toys import WEATHER_AND_MONEY, CountedWords, crowded_registry, past_use
+
+
+class OtherWords(CountedWords):
+    name = "other-words"
+
+
+def saved(folder: Path) -> StackedRetriever:
+    retriever = StackedRetriever(CountedWords()).fit(WEATHER_AND_MONEY, past_use())
+    save_retriever(retriever, folder)
+    return retriever
+
+
+def test_equal_retrievers_are_saved_under_equal_digests(tmp_path: Path) -> None:
+    one = StackedRetriever(CountedWords()).fit(WEATHER_AND_MONEY, past_use())
+    two = StackedRetriever(CountedWords()).fit(WEATHER_AND_MONEY, past_use())
+    assert save_retriever(one, tmp_path / "one") == save_retriever(two, tmp_path / "two")
+
+
+def test_the_manifest_says_what_it_was_fitted_on(tmp_path: Path) -> None:
+    saved(tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert (manifest["kind"], manifest["version"], manifest["encoder"]) == ("tool-retriever", 1, "counted-words")
+    assert (manifest["n_tools"], manifest["n_past_requests"]) == (4, 5)
+    assert manifest["registry_digest"] == WEATHER_AND_MONEY.digest
+
+
+def test_trees_are_saved_as_arrays(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn", reason="growing trees needs scikit-learn")
+    registry, usage = crowded_registry(30)
+    retriever = StackedRetriever(CountedWords(), boosted=True).fit(registry, usage)
+    assert retriever.stage_.trees is not None
+    save_retriever(retriever, tmp_path)
+    restored = load_retriever(tmp_path, CountedWords())
+    assert isinstance(restored, StackedRetriever)
+    assert restored.choice == retriever.choice
+    assert restored.boosted is True
+    assert restored.stage_.trees is not None
+    assert np.array_equal(restored.stage_.trees.threshold, retriever.stage_.trees.threshold)
+
+
+def test_calls_learned_since_the_fit_are_saved_with_it(tmp_path: Path) -> None:
+    retriever = StackedRetriever(CountedWords()).fit(WEATHER_AND_MONEY, ToolUsage())
+    seen = UsageStatistics(dim=CountedWords.dim, half_life_s=86_400.0, epoch_s=0.0)
+    for _ in range(8):
+        seen.observe("mystery", CountedWords().encode(["play music"])[0], replica="r", at_s=0.0)
+    retriever.learn(seen, now_s=0.0)
+    save_retriever(retriever, tmp_path)
+    restored = load_retriever(tmp_path, CountedWords())
+    assert restored.rank(["play music"], 1)[0].tool_ids == ("mystery",)
+    assert restored.evidence_.uses.tolist() == [0, 0, 0, 8]
+
+
+def test_another_encoder_is_refused(tmp_path: Path) -> None:
+    saved(tmp_path)
+    with pytest.raises(BadArtefactError, match="fitted with the encoder 'counted-words', not 'other-words'"):
+        load_retriever(tmp_path, OtherWords())
+
+
+def test_a_damaged_folder_is_refused(tmp_path: Path) -> None:
+    saved(tmp_path)
+    content = bytearray((tmp_path / "arrays.npz").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "arrays.npz").write_bytes(bytes(content))
+    with pytest.raises(BadArtefactError, match="does not match the digest"):
+        load_retriever(tmp_path, CountedWords())
+
+
+def test_another_version_is_refused(tmp_path: Path) -> None:
+    saved(tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "version": 2}))
+    with pytest.raises(BadArtefactError, match="version 2 is not 1"):
+        load_retriever(tmp_path, CountedWords())
+
+
+def test_only_our_own_retrievers_can_be_saved(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="only retrievers of build_retriever"):
+        save_retriever(object(), tmp_path)  # type: ignore[arg-type]
