@@ -8,6 +8,7 @@ Names follow OpenTelemetry's GenAI semantic conventions (status: development); w
 `paretogate.*`. No attribute holds a prompt, an answer, a tool or a key. Metrics carry only labels from closed sets.
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from time import time_ns
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OtlpTracing", "Trace"]
 
-_FLUSH_MS: Final = 3_000
+_FLUSH_S: Final = 2.0
 _OPERATIONS: Final[Mapping[str, str]] = MappingProxyType({"completions": "text_completion", "embeddings": "embeddings"})
 _PATHS: Final[Mapping[str, str]] = MappingProxyType({"chat": "/v1/chat/completions"})
 _PROVIDERS: Final[Mapping[str, str]] = MappingProxyType(  # ours -> the convention's
@@ -58,7 +59,7 @@ class OtlpTracing:
     """See `Tracing`. Giving no provider of traces or of metrics leaves them out."""
 
     def __init__(self, *, traces: TracerProvider | None = None, metrics: MeterProvider | None = None) -> None:
-        self._providers: tuple[Any, ...] = (traces, metrics)  # the SDK's own can be flushed, the API's cannot
+        self._providers: list[Any] = [provider for provider in (traces, metrics) if provider is not None]
         self.tracer = (traces or NoOpTracerProvider()).get_tracer("paretogate", version("paretogate"))
         meter = (metrics or NoOpMeterProvider()).get_meter("paretogate", version("paretogate"))
 
@@ -84,10 +85,12 @@ class OtlpTracing:
 
     def close(self) -> None:
         """See `Tracing.close`."""
-        for provider in self._providers:
-            if provider is not None:
-                provider.force_flush(_FLUSH_MS)
-                provider.shutdown()
+        # The SDK tries a collector that is away again and again; whoever stops the gateway need not wait for that.
+        ending = [threading.Thread(target=provider.shutdown, daemon=True) for provider in self._providers]
+        for thread in ending:
+            thread.start()
+        for thread in ending:
+            thread.join(_FLUSH_S)
 
 
 class Trace:

@@ -121,6 +121,7 @@ async def running(
     journal: Any = None,
     api_keys: Mapping[str, str] | None = None,
     limits: ConnectionLimits | None = None,
+    tracing: Any = None,
 ) -> AsyncIterator[RunningGateway]:
     kept = journal or ListJournal()
     app = create_app(
@@ -131,6 +132,7 @@ async def running(
             journal=kept,
             rng=np.random.default_rng(0),
             api_keys=api_keys or {},
+            tracing=tracing,
         )
     )
     async with listening(app, limits) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
