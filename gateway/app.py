@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,7 @@ class Parts:
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
     upstreams: Mapping[str, Upstream] | None = None  # by kind; the real ones where left out
     tracing: Tracing | None = None
+    metrics_dir: Path | None = None  # where several workers count together
 
 
 def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...], environ: Mapping[str, str]) -> Asgi:
@@ -116,6 +118,7 @@ def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...]
             ),
             api_keys={b.id: environ[b.api_key_env] for b in backends if b.api_key_env and environ.get(b.api_key_env)},
             tracing=open_tracing(settings.telemetry, environ),
+            metrics_dir=Path(shared) if (shared := environ.get("PROMETHEUS_MULTIPROC_DIR")) else None,
         )
     )
 
@@ -143,7 +146,7 @@ def create_app(parts: Parts) -> Asgi:
     settings = parts.settings
     backends, serving, embedding = split_embedders(parts.make_serving, parts.backends)
     parts = replace(parts, backends=backends)
-    telemetry = Telemetry()
+    telemetry = Telemetry(shared=parts.metrics_dir)
     health = Health(clock=parts.clocks.monotonic, stale_after_s=settings.scraping.stale_after_s)
     dispatcher = Dispatcher(
         serving=serving,
@@ -319,6 +322,7 @@ def _framework(parts: Parts, dispatcher: Dispatcher, governor: Governor) -> Fast
             watchers = [
                 asyncio.create_task(_follow_measurements(parts, dispatcher)),
                 asyncio.create_task(_follow_loads(parts, dispatcher.health)),
+                asyncio.create_task(_keep_gauges_fresh(parts, dispatcher.telemetry)),
             ]
             settle()
             yield
@@ -364,6 +368,13 @@ def _open_upstreams(parts: Parts, stack: AsyncExitStack) -> Mapping[str, Upstrea
     stack.push_async_callback(translated.close)
     kinds = ("openai", "vllm", "llama_cpp", "ollama", "embedded", "fake")
     return {**dict.fromkeys(kinds, direct), "litellm": translated}
+
+
+async def _keep_gauges_fresh(parts: Parts, telemetry: Telemetry) -> None:
+    """Where another worker may be asked for this one's gauges, they are never older than a second."""
+    while parts.metrics_dir is not None:
+        telemetry.refresh()
+        await asyncio.sleep(1)
 
 
 async def _follow_loads(parts: Parts, health: Health) -> None:

@@ -1,18 +1,22 @@
 """What is said about the running gateway: Prometheus metrics and structured logs, without prompts and keys.
 
 Labels come from closed sets: models and backends of the pool, policies that are configured, outcomes of our own.
+Several worker processes count into files of one folder, and whichever is asked answers for all of them.
 """
 
 import logging
+import os
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from pathlib import Path
 from typing import Any, Literal
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from catalog import Usage
 
@@ -24,16 +28,24 @@ _OVERHEAD_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1)
 _DECISION_BUCKETS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05)
 _CALL_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _ERROR_RATIOS = (0.1, 0.25, 0.5, 0.8, 1.25, 2, 4, 10)
+_UNKNOWN = float("nan")
+_SERVER_FACTS = ("running", "waiting", "cache_use")
 _BREAKER_STATES = {"closed": 0, "half_open": 1, "open": 2}
 
 _SECRET = re.compile(r"\b(?:sk|pk|rk|ghp|gho|hf|xox[abp]|AKIA|AIza)[-_A-Za-z0-9]{8,}|(?i:bearer)\s+\S+")
 
 
+GaugeMode = Literal["livesum", "livemax", "livemostrecent"]  # of the workers that live
+
+
 class Telemetry:
     """Every metric of one gateway, in a registry of its own."""
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+    def __init__(self, *, shared: Path | None = None) -> None:
+        """`shared` is the folder that the workers count into: PROMETHEUS_MULTIPROC_DIR of this process's start."""
+        self.registry, self._shared = CollectorRegistry(), shared
+        self._sources: list[Callable[[], None]] = []
+        self._servers: dict[str, Mapping[str, float | None]] = {}  # every one that ever told
         self._children: dict[tuple[str, ...], Any] = {}
         self._requests = self._counter("requests", "Requests by door and outcome", "door", "outcome")
         self._selections = self._counter("selections", "Models chosen, by policy", "model", "policy")
@@ -49,16 +61,51 @@ class Telemetry:
         self._drift = self._counter("model_drift", "Answers by another model than the one asked", "backend")
         self._quota_refusals = self._counter("quota_refusals", "Requests that a key's limit refused", "limit")
         self._state_failures = self._counter("state_failures", "Times the shared state could not be asked")
-        self._state_degraded = self._gauge("state_degraded", "1 while limits hold per replica only")
+        self._state_degraded = self._gauge("state_degraded", "1 while limits hold per replica only", mode="livemax")
         self._duration = self._histogram("request_duration_seconds", "Whole request", _CALL_BUCKETS_S, "door")
         self._overhead = self._histogram("overhead_seconds", "The part we add", _OVERHEAD_BUCKETS_S, "door")
         self._decision = self._histogram("decision_duration_seconds", "One decision", _DECISION_BUCKETS_S)
         self._ttft = self._histogram("ttft_seconds", "Until a backend's first token", _CALL_BUCKETS_S, "model")
         self._error = self._histogram("prediction_error", "Cost: true over predicted", _ERROR_RATIOS, "model")
-        self.in_flight = Gauge("paretogate_inflight", "Requests being answered", registry=self.registry)
-        self._breaker = self._gauge("breaker_state", "0 closed, 1 half open, 2 open", "backend")
+        self._in_flight = self._gauge("inflight", "Requests being answered")
+        self._breaker = self._gauge("breaker_state", "0 closed, 1 half open, 2 open", "backend", mode="livemax")
         self._backend_in_flight = self._gauge("backend_inflight", "Requests at a backend", "backend")
+        self._server = self._gauge(
+            "server_load", "What a backend's server says of itself", "backend", "fact", mode="livemostrecent"
+        )
         self._journal = self._gauge("journal", "How the journal fares", "fact")
+
+    def watch(self, source: Callable[[], None]) -> None:
+        """Call this whenever gauges are to be set: before every exposition, and every second where workers share."""
+        self._sources.append(source)
+
+    def refresh(self) -> None:
+        """Set every gauge to what is true now."""
+        for source in self._sources:
+            source()
+
+    def inside(self, count: int) -> None:
+        """So many requests are being answered."""
+        self._child(self._in_flight).set(count)
+
+    def backends_fare(self, states: Mapping[str, tuple[str, int]]) -> None:
+        """Backend id -> its breaker's state, and our requests there."""
+        for name, (state, in_flight) in states.items():
+            self._child(self._breaker, name).set(_BREAKER_STATES[state])
+            self._child(self._backend_in_flight, name).set(in_flight)
+
+    def servers_told(self, loads: Mapping[str, Mapping[str, float | None]]) -> None:
+        """Backend id -> what its server says; of a server that has fallen silent nothing is known any more."""
+        self._servers.update(loads)
+        for name in self._servers:
+            for fact in _SERVER_FACTS:
+                value = loads[name].get(fact) if name in loads else None
+                self._child(self._server, name, fact).set(_UNKNOWN if value is None else value)
+
+    def journal_fares(self, facts: Mapping[str, int]) -> None:
+        """How much was written, lost and is waiting."""
+        for fact, value in facts.items():
+            self._child(self._journal, fact).set(value)
 
     def request_ended(self, door: str, outcome: str, *, duration_s: float, overhead_s: float) -> None:
         """A request is over: `outcome` is ok, cancelled, interrupted or the error's code."""
@@ -122,31 +169,46 @@ class Telemetry:
         """The shared state could not be asked."""
         self._child(self._state_failures).inc()
 
-    def exposition(self, *, backends: Mapping[str, tuple[str, int]], journal: Mapping[str, int]) -> bytes:
-        """The text that Prometheus scrapes."""
-        for name, (state, in_flight) in backends.items():
-            self._child(self._breaker, name).set(_BREAKER_STATES[state])
-            self._child(self._backend_in_flight, name).set(in_flight)
-        for fact, value in journal.items():
-            self._child(self._journal, fact).set(value)
-        return generate_latest(self.registry)
+    def exposition(self) -> bytes:
+        """The text that Prometheus scrapes, of all workers; gauges are as the last `refresh` of each left them."""
+        if self._shared is None:
+            return generate_latest(self.registry)
+        _forget_the_dead(self._shared)
+        together = CollectorRegistry()
+        MultiProcessCollector(together, path=str(self._shared))  # type: ignore[no-untyped-call] # the library's
+        return generate_latest(together)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"paretogate_{name}", text, labels, registry=self.registry)
 
-    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(f"paretogate_{name}", text, labels, registry=self.registry)
+    def _gauge(self, name: str, text: str, *labels: str, mode: GaugeMode = "livesum") -> Gauge:
+        return Gauge(f"paretogate_{name}", text, labels, registry=self.registry, multiprocess_mode=mode)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(f"paretogate_{name}", text, labels, buckets=buckets, registry=self.registry)
 
     def _child(self, metric: MetricWrapperBase, *labels: str) -> Any:  # noqa: ANN401 - a metric of any kind
         """The labelled metric, remembered: looking it up in the library costs ten times as much."""
-        key = (metric._name, *labels)  # noqa: SLF001 - the library has no public word for it
+        key = (_name_of(metric), *labels)
         child = self._children.get(key)
         if child is None:
             child = self._children[key] = metric.labels(*labels) if labels else metric
         return child
+
+
+def _name_of(metric: MetricWrapperBase) -> str:
+    return str(metric._name)  # noqa: SLF001 - the library has no public word for it
+
+
+def _forget_the_dead(shared: Path) -> None:
+    """A worker that is gone holds no requests; what it counted still counts."""
+    for pid in {int(path.stem.rpartition("_")[2]) for path in shared.glob("gauge_live*_*.db")}:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            mark_process_dead(pid, path=str(shared))  # type: ignore[no-untyped-call] # the library's
+        except PermissionError:
+            continue  # somebody else's process has its number now
 
 
 def configure_logging(*, level: str, style: Literal["console", "json"]) -> None:

@@ -5,6 +5,7 @@ import os
 import shlex
 import signal
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -181,7 +182,9 @@ def _run(settings: Settings, found: Found, door: socket.socket) -> None:
         timeout_worker_healthcheck=_GRACE_S,  # a worker that starts on a busy machine is not a hung one
     )
     if several:
-        Multiprocess(config, sockets=[door]).run()
+        with tempfile.TemporaryDirectory(prefix="paretogate-metrics-") as shared:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # read by the metrics library when a worker imports it
+            Multiprocess(config, sockets=[door]).run()
         return
     # The server finishes its requests when told to stop, and then raises the signal again: by then there is nothing
     # left that it should end abruptly, and what we started is still to be stopped.

@@ -36,13 +36,12 @@ class Admission:
     """How many requests all doors together have inside at once."""
 
     def __init__(self, telemetry: Telemetry, *, max_concurrency: int) -> None:
-        self._telemetry, self._max_concurrency = telemetry, max_concurrency
-        self._inside = 0
+        self._max_concurrency, self._inside = max_concurrency, 0
+        telemetry.watch(lambda: telemetry.inside(self._inside))
 
     def enter(self) -> None:
         """One more comes in; it must leave, whatever `check` says."""
         self._inside += 1
-        self._telemetry.in_flight.set(self._inside)
 
     def check(self) -> None:
         """Is there a place for it.

@@ -1,6 +1,8 @@
 """Health and metrics. No model is called by any of them."""
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import asdict
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
@@ -41,19 +43,27 @@ def operations_routes(
     for path in ("/health/readiness", "/readyz"):
         router.add_api_route(path, ready, methods=["GET"], include_in_schema=path == "/health/readiness")
 
-    if metrics:
-
-        @router.get("/metrics", response_class=Response)
-        async def exposition() -> Response:
-            """Prometheus metrics."""
-            fares = journal.health
-            facts = {
+    def gauges() -> None:
+        fares = journal.health
+        telemetry.backends_fare(health.states())
+        telemetry.servers_told({name: asdict(load) for name, load in health.server_loads().items()})
+        telemetry.journal_fares(
+            {
                 "written": fares.written,
                 "lost": fares.lost,
                 "pending_bytes": fares.pending_bytes,
                 "store_failures": fares.store_failures,
             }
-            text = telemetry.exposition(backends=health.states(), journal=facts)
+        )
+
+    telemetry.watch(gauges)
+    if metrics:
+
+        @router.get("/metrics", response_class=Response)
+        async def exposition() -> Response:
+            """Prometheus metrics."""
+            telemetry.refresh()
+            text = await asyncio.to_thread(telemetry.exposition)  # some thousand lines: not between two requests
             return Response(text, media_type=METRICS_CONTENT_TYPE)
 
     return router

@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import structlog
 
 from catalog import Usage
@@ -5,7 +10,9 @@ from gateway.telemetry import Telemetry, configure_logging
 
 
 def text(telemetry: Telemetry) -> str:
-    return telemetry.exposition(backends={"b": ("open", 2)}, journal={"written": 3}).decode()
+    telemetry.backends_fare({"b": ("open", 2)})
+    telemetry.journal_fares({"written": 3})
+    return telemetry.exposition().decode()
 
 
 def test_what_was_counted_is_exposed() -> None:
@@ -50,3 +57,89 @@ def test_a_key_never_reaches_the_log(capsys) -> None:
     assert "crashed" in said
     assert "planted" not in said
     assert "abc.def" not in said
+
+
+# Every metric that the conventions we follow name; there is no cache of answers, so none of `cache_events_total`.
+CONVENTIONAL = [
+    "requests_total",
+    "request_duration_seconds",
+    "overhead_seconds",
+    "decision_duration_seconds",
+    "ttft_seconds",
+    "tokens_total",
+    "cost_usd_total",
+    "fallbacks_total",
+    "constraint_rejections_total",
+    "selections_total",
+    "explore_total",
+    "feedback_total",
+    "prediction_error",
+    "breaker_state",
+    "inflight",
+]
+
+
+def test_every_metric_of_the_convention_is_there() -> None:
+    described = Telemetry().exposition().decode()
+    kinds = {line.split()[2] for line in described.splitlines() if line.startswith("# TYPE")}
+    assert {f"paretogate_{name}" for name in CONVENTIONAL} <= kinds
+
+
+def test_gauges_are_asked_for_when_they_are_wanted() -> None:
+    telemetry, inside = Telemetry(), [3]
+    telemetry.watch(lambda: telemetry.inside(inside[0]))
+    telemetry.refresh()
+    inside[0] = 1
+    telemetry.refresh()
+    assert "paretogate_inflight 1.0" in telemetry.exposition().decode()
+
+
+def test_a_server_that_fell_silent_is_unknown_and_not_idle() -> None:
+    telemetry = Telemetry()
+    telemetry.servers_told({"b": {"running": 2.0, "waiting": 0.0, "cache_use": None}})
+    told = telemetry.exposition().decode()
+    assert 'paretogate_server_load{backend="b",fact="waiting"} 0.0' in told
+    assert 'paretogate_server_load{backend="b",fact="cache_use"} NaN' in told
+    telemetry.servers_told({})
+    assert 'paretogate_server_load{backend="b",fact="running"} NaN' in telemetry.exposition().decode()
+
+
+WORKER = """
+import sys
+from pathlib import Path
+from gateway.telemetry import Telemetry
+
+telemetry = Telemetry(shared=Path(sys.argv[1]))
+telemetry.fell_back(failed="a", to="b", reason="timeout")
+telemetry.request_ended("chat", "ok", duration_s=0.3, overhead_s=0.002)
+telemetry.inside(2)
+telemetry.backends_fare({"b": (sys.argv[2], 1)})
+print(flush=True)
+sys.stdin.read()
+print(telemetry.exposition().decode())
+"""
+
+
+def test_workers_count_together_and_the_dead_hold_no_requests(tmp_path: Path) -> None:
+    environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(tmp_path), state],
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for state in ("open", "closed")
+    ]
+    for worker in workers:
+        assert worker.stdout is not None
+        worker.stdout.readline()
+    both = workers[0].communicate("", timeout=60)[0]
+    assert 'paretogate_requests_total{door="chat",outcome="ok"} 2.0' in both
+    assert 'paretogate_request_duration_seconds_bucket{door="chat",le="0.5"} 2.0' in both
+    assert "paretogate_inflight 4.0" in both
+    assert 'paretogate_breaker_state{backend="b"} 2.0' in both  # the worse of both
+    left = workers[1].communicate("", timeout=60)[0]
+    assert 'paretogate_fallbacks_total{from="a",reason="timeout",to="b"} 2.0' in left
+    assert "paretogate_inflight 2.0" in left
