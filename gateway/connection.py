@@ -138,6 +138,7 @@ class GuardedHttp(HttpToolsProtocol):
                 self.transport.abort()
                 return
             self.cycle.disconnected = True  # whoever reads its body learns that there will be no more of it
+            self.cycle.waiting_for_100_continue = False
             self.cycle.message_event.set()
         reply = reply_to(problem)
         url: bytes = getattr(self, "url", b"")

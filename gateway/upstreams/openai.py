@@ -6,6 +6,7 @@ a stream wait some 40 ms for the peer's delayed acknowledgement.
 """
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -30,6 +31,7 @@ _CONNECT_TIMEOUT_S = 10.0
 _MAX_ANSWER_BYTES = 64 << 20
 _MAX_ERROR_BYTES = 64 << 10
 _KEEP_ALIVE_S = 30.0
+_LONGEST_WAIT_S = 3_600.0
 
 
 class OpenAIUpstream:
@@ -163,17 +165,17 @@ def _error_object(detail: object) -> Mapping[str, object] | None:
 
 
 def retry_after_s(header: str | None) -> float | None:
-    """Seconds to wait, from a number or a date (RFC 9110, section 10.2.3)."""
+    """Seconds to wait, from a number or a date (RFC 9110, section 10.2.3), an hour at most."""
     if not header:
         return None
     try:
-        return max(0.0, float(header))
+        wait_s = float(header)
     except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
-        return None
+        try:
+            wait_s = (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
+        except (TypeError, ValueError):
+            return None
+    return min(max(0.0, wait_s), _LONGEST_WAIT_S) if not math.isnan(wait_s) else None
 
 
 def _cause(exc: BaseException) -> str:

@@ -117,8 +117,8 @@ class ChatStream:
         if self.model_returned is None:
             self._learn_names(event, chunk)
         choices = chunk.get("choices")
-        if choices:
-            self._read_choices(choices)
+        if choices and not self._read_choices(choices):
+            return None
         reported = chunk.get("usage")
         if reported is None:
             return event
@@ -149,10 +149,11 @@ class ChatStream:
                 colon = b'"model": ' if b'"model": ' in event else b'"model":'
                 self._rename = (colon + orjson.dumps(model), colon + orjson.dumps(self._model_id))
 
-    def _read_choices(self, choices: object) -> None:
-        if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+    def _read_choices(self, choices: object) -> bool:
+        """Whether they were choices at all; if not, `fault` says so."""
+        if not isinstance(choices, list) or not all(map(_is_choice, choices)):
             self.fault = "sent a malformed chunk"
-            return
+            return False
         for choice in choices:
             self._saw_choice = True
             index = choice.get("index", 0)
@@ -170,6 +171,7 @@ class ChatStream:
                 self.started = self.started or any(value for key, value in delta.items() if key != "role")
                 if delta.get("tool_calls"):
                     self._note_tools(delta["tool_calls"])
+        return True
 
     def _note_tools(self, calls: object) -> None:
         for call in calls if isinstance(calls, list) else ():
@@ -192,6 +194,15 @@ class ChatStream:
             "routing": self._late_facts(self.usage),
         }
         return b"data: " + _dump(chunk) + b"\n\n"
+
+
+def _is_choice(choice: object) -> bool:
+    """Shaped as every reader after this one relies on."""
+    return (
+        isinstance(choice, dict)
+        and isinstance(choice.get("index", 0), int)
+        and isinstance(choice.get("delta"), dict | None)
+    )
 
 
 def error_event(

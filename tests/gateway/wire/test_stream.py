@@ -1,4 +1,5 @@
 import orjson
+import pytest
 
 from catalog import Usage
 from gateway.wire.stream import ChatStream
@@ -143,3 +144,12 @@ def test_the_error_that_ends_a_stream_has_no_end_mark() -> None:
     event = orjson.loads(reader.error_event({"error": {"message": "x"}}).removeprefix(b"data: "))
     assert (event["id"], event["choices"][0]["finish_reason"]) == ("c1", "error")
     assert event["error"] == {"message": "x"}
+
+
+@pytest.mark.parametrize(
+    "choices", [{"0": {}}, ["x"], [{"index": {}}], [{"index": "0", "delta": {}}], [{"index": 0, "delta": "hi"}], "hi"]
+)
+def test_choices_of_another_shape_are_a_malformed_chunk_and_go_no_further(choices: object) -> None:
+    reader = stream()
+    passed = reader.take(WORD + b"data: " + orjson.dumps({"id": "c1", "choices": choices}) + b"\n\n" + DONE)
+    assert (passed, reader.fault) == (WORD, "sent a malformed chunk")
