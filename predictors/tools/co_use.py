@@ -24,7 +24,7 @@ class CoUse:
     def __init__(self, evidence: Evidence) -> None:
         self.n_tools = len(evidence.registry)
         self.counts = evidence.counts  # (n_tools,)
-        self.is_even = evidence.is_even
+        self.levelled = evidence.levelled  # (n_tools,)
         together: defaultdict[int, dict[int, int]] = defaultdict(dict)
         groups = np.split(evidence.pairs.tool, np.flatnonzero(np.diff(evidence.pairs.query)) + 1)
         for group in groups:
@@ -45,8 +45,8 @@ class CoUse:
         Args:
             shares: (n_candidates,) how likely each candidate is, by the first stage.
             tool: (n_candidates,) rows of the registry.
-            own: the tools that a past request is known to have used: it does not testify for itself. Where use is
-                even, the other tools are less one use as well, on average (see `Channel.score_past`).
+            own: the tools that a past request is known to have used: it does not testify for itself. Levelled
+                tools are less one use as well, on average (see `Channel.score_past`).
         """
         lent = np.zeros(self.n_tools)
         for place in np.argsort(-shares, kind="stable")[:_N_SPEAKERS]:
@@ -58,8 +58,8 @@ class CoUse:
             total = float(self.counts[speaker])
             if own is not None:
                 used = np.isin(partners, own)  # (n_partners,)
-                others = together * (1.0 - 1.0 / self.counts[partners]) if self.is_even else together
-                total -= float(self.is_even or speaker in own)
+                others = np.where(self.levelled[partners], together * (1.0 - 1.0 / self.counts[partners]), together)
+                total -= float(self.levelled[speaker] or speaker in own)
                 together = np.where(used, together - float(speaker in own), others)
             lent[partners] += shares[place] * together / (total + _DOUBT)
         return lent[tool]

@@ -18,6 +18,8 @@ from .words import words_of
 __all__ = ["Evidence", "QueryBatch", "document_of"]
 
 _DOCUMENT_CHARS: Final = 1_000
+_MIN_CAPPED: Final = 5  # counts that grew by themselves have one to three tools at their very maximum
+_MIN_CAPPED_SHARE: Final = 0.01  # of the used tools
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +88,7 @@ class QueryBatch:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """A registry and its usage, encoded by one encoder."""
 
@@ -162,6 +164,33 @@ class Evidence:
         any tool has the mean: less than others exactly when this is true, as with so many examples for each tool.
         """
         return bool(len(self.counts) > 0 and self.counts.var() < 0.9 * self.counts.mean())
+
+    @cached_property
+    def levelled(self) -> npt.NDArray[np.bool_]:
+        """Tools so level in use with others that losing one use would name them: all where use is even, or the capped.
+
+        Shape (n_tools,).
+        """
+        return np.full(len(self.counts), fill_value=True) if self.is_even else self._capped
+
+    @property
+    def labelled_until(self) -> npt.NDArray[np.int64]:
+        """The past request after which a tool's missing label says nothing, (n_tools,); past the last for most.
+
+        Use of a capped tool was recorded up to so many examples and no further: requests after its last example may
+        have used it all the same.
+        """
+        last = np.zeros(len(self.counts), dtype=np.int64)  # (n_tools,)
+        np.maximum.at(last, self.pairs.tool, self.pairs.query)
+        return np.where(self._capped, last, len(self.past))
+
+    @cached_property
+    def _capped(self) -> npt.NDArray[np.bool_]:
+        """Tools at the highest count, where so many stand there that use must have been cut off, (n_tools,)."""
+        most = int(self.counts.max(initial=0))
+        full = self.counts == most  # (n_tools,)
+        enough = max(_MIN_CAPPED, _MIN_CAPPED_SHARE * np.count_nonzero(self.counts))
+        return full if most > 0 and full.sum() >= enough else np.zeros_like(full)
 
     @property
     def uses(self) -> npt.NDArray[np.int64]:

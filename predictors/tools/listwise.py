@@ -1,5 +1,7 @@
 """A linear model of which candidates a request needs: softmax over its candidates, fitted by Newton's method."""
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +17,7 @@ def fit_listwise(
     prior: Floats,
     ridge: float = 1.0,
     n_steps: int = 25,
+    known: npt.NDArray[np.bool_] | None = None,
 ) -> Floats:
     """Weights that maximise the mean log probability of relevant candidates, less ridge/2 |w - prior|^2 / n_queries.
 
@@ -24,6 +27,8 @@ def fit_listwise(
         prior: (n_features,) where the weights are drawn to; small data leaves them there.
         ridge: strength of that pull.
         n_steps: at most so many Newton steps.
+        known: (n_queries, n_candidates) False where `relevant` may be missing: such a candidate is left out of its
+            request; None for all True.
 
     Returns:
         (n_features,)
@@ -34,12 +39,13 @@ def fit_listwise(
     x = features[kept].astype(np.float64)  # (n, c, f)
     if not len(x):
         return prior.copy()
+    silent = None if known is None else np.where(known[kept], 0.0, _LEFT_OUT)  # (n, c)
     target = relevant[kept] / relevant[kept].sum(axis=1, keepdims=True)  # (n, c)
     wanted = np.einsum("nc,ncf->f", target, x)  # (f,)
     weights = prior.copy()
     loss = np.inf
     for _ in range(n_steps):
-        shares = softmax(x @ weights)  # (n, c)
+        shares = softmax(_scores(x, weights, silent))  # (n, c)
         mean = np.einsum("nc,ncf->nf", shares, x)  # (n, f)
         gradient = mean.sum(axis=0) - wanted + ridge * (weights - prior)
         spread = np.einsum("nc,ncf,ncg->fg", shares, x, x, optimize=True) - mean.T @ mean
@@ -47,7 +53,7 @@ def fit_listwise(
         length = 1.0
         while length > 1e-3:
             tried = weights - length * step
-            tried_loss = _loss(x, target, tried) + 0.5 * ridge * float(((tried - prior) ** 2).sum())
+            tried_loss = _loss(_scores(x, tried, silent), target) + 0.5 * ridge * float(((tried - prior) ** 2).sum())
             if tried_loss <= loss:
                 break
             length /= 2
@@ -70,5 +76,13 @@ def log_softmax(scores: Floats) -> Floats:
     return shares
 
 
-def _loss(x: Floats, target: Floats, weights: Floats) -> float:
-    return float(-(target * log_softmax(x @ weights)).sum())
+_LEFT_OUT: Final = -1e9
+
+
+def _scores(x: Floats, weights: Floats, silent: Floats | None) -> Floats:
+    scores: Floats = x @ weights
+    return scores if silent is None else scores + silent
+
+
+def _loss(scores: Floats, target: Floats) -> float:
+    return float(-(target * log_softmax(scores)).sum())

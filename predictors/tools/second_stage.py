@@ -105,6 +105,7 @@ def fit_second_stage(
     names: Sequence[str],
     columns: Sequence[int],
     own: Sequence[Ints],
+    known: Bools | None = None,
     boosted: bool | None = None,
 ) -> SecondStage:
     """Fit and choose by cross-validation over requests.
@@ -117,6 +118,8 @@ def fit_second_stage(
         names: of the features.
         columns: features for the linear score.
         own: the tools each request used, so that co-use does not count it.
+        known: (n_queries, n_candidates) False where a missing label says nothing (`Evidence.labelled_until`); such
+            candidates are neither learned from nor judged. None for all True.
         boosted: True and False force trees in or out; None lets cross-validation decide, where scikit-learn is there.
     """
     published = PAST_WEIGHTS if "neighbours" in names else COLD_WEIGHTS
@@ -125,12 +128,14 @@ def fit_second_stage(
     if n_queries < _MIN_QUERIES:
         choice = StageChoice(chosen="prior", cross_validated={}, n_queries=n_queries)
         return _stage(columns, prior, trees=None, share=1.0, calibration=_UNFITTED, choice=choice)
+    known = np.ones(relevant.shape, dtype=bool) if known is None else known
     x = candidates.features[:, :, list(columns)]  # (n_queries, n_candidates, n_columns)
     fold = np.arange(n_queries) % _N_FOLDS  # (n_queries,)
     linear = np.empty(relevant.shape)  # (n_queries, n_candidates), each by weights that never saw the request
     for held in range(_N_FOLDS):
         seen = fold != held
-        linear[~seen] = log_softmax(x[~seen] @ fit_listwise(x[seen], relevant[seen], prior=prior, ridge=_RIDGE))
+        fitted = fit_listwise(x[seen], relevant[seen], prior=prior, ridge=_RIDGE, known=known[seen])
+        linear[~seen] = log_softmax(x[~seen] @ fitted)
     options = {"prior": (1.0, log_softmax(x @ prior)), "linear": (1.0, linear)}
     grow = _grower() if boosted is not False and n_queries >= _MIN_QUERIES_FOR_TREES else None
     trees = None
@@ -138,7 +143,8 @@ def fit_second_stage(
         weighed = _best_columns(linear)  # (n_queries, n_weighed)
         described = with_first_opinion(candidates, linear, co_use, weighed=weighed, own=own)
         wanted = np.take_along_axis(relevant, weighed, axis=1)  # (n_queries, n_weighed)
-        opinion = _held_out_trees(described, wanted, fold, grow)
+        told = np.take_along_axis(known, weighed, axis=1)  # (n_queries, n_weighed)
+        opinion = _held_out_trees(described, wanted, told, fold, grow)
         of_trees = {
             (f"trees + {share:g} linear" if share else "trees"): (
                 share,
@@ -147,15 +153,19 @@ def fit_second_stage(
             for share in _BLENDS
         }
         options = of_trees if boosted else options | of_trees
-    judged = {name: _quality(scores, relevant, n_relevant) for name, (_, scores) in options.items()}
+    judged = {
+        name: _quality(np.where(known, scores, -np.inf), relevant, n_relevant) for name, (_, scores) in options.items()
+    }
     chosen = _choose(judged)
     share, scores = options[chosen]
     if grow is not None and chosen.startswith("trees"):
-        trees = grow(described.reshape(-1, described.shape[2]), wanted.reshape(-1), n_forests=_N_FORESTS)
-    weights = prior if chosen == "prior" else fit_listwise(x, relevant, prior=prior, ridge=_RIDGE)
+        trees = grow(described[told], wanted[told], n_forests=_N_FORESTS)
+    weights = prior if chosen == "prior" else fit_listwise(x, relevant, prior=prior, ridge=_RIDGE, known=known)
     reached = {name: float(values.mean()) for name, values in judged.items()}
     choice = StageChoice(chosen=chosen, cross_validated=reached, n_queries=n_queries)
-    return _stage(columns, weights, trees=trees, share=share, calibration=_sigmoid(scores, relevant), choice=choice)
+    return _stage(
+        columns, weights, trees=trees, share=share, calibration=_sigmoid(scores[known], relevant[known]), choice=choice
+    )
 
 
 def with_first_opinion(
@@ -247,17 +257,18 @@ def _grower() -> Grower | None:
     return grow
 
 
-def _held_out_trees(described: npt.NDArray[np.float32], relevant: Bools, fold: Ints, grow: Grower) -> Floats:
-    n_features = described.shape[2]
+def _held_out_trees(
+    described: npt.NDArray[np.float32], relevant: Bools, known: Bools, fold: Ints, grow: Grower
+) -> Floats:
     scores = np.empty(relevant.shape)
     for held in range(_N_FOLDS):
-        seen = fold != held
+        seen = (fold != held)[:, None] & known  # (n_queries, n_weighed)
         if not relevant[seen].any():
-            scores[~seen] = 0.0
+            scores[fold == held] = 0.0
             continue
-        flat = described[seen].reshape(-1, n_features), relevant[seen].reshape(-1)
-        trees = grow(*flat, n_forests=_N_FORESTS_TRIED)
-        scores[~seen] = trees.predict(described[~seen].reshape(-1, n_features)).reshape(scores[~seen].shape)
+        trees = grow(described[seen], relevant[seen], n_forests=_N_FORESTS_TRIED)
+        held_out = described[fold == held]  # (n_held, n_weighed, n_features)
+        scores[fold == held] = trees.predict(held_out.reshape(-1, held_out.shape[2])).reshape(held_out.shape[:2])
     return scores
 
 

@@ -38,7 +38,7 @@ class StackedRetriever:
 
     Features of past requests are computed leave-one-out, so a tool used once counts as never used by the request that
     used it: that is how the second look learns what a cold tool's scores are worth beside a warm one's. Where tools
-    are used evenly, losing a use would name the used tool; there every other tool loses one as well. Without labelled
+    are level in use, losing a use would name the used tool; there every other tool loses one as well. Without labelled
     requests it ranks by fixed weights over words and meaning.
 
     Scores are probabilities of being needed. At most `n_candidates` tools are returned.
@@ -146,24 +146,27 @@ class StackedRetriever:
             candidates = Candidates(tool=np.zeros(empty.shape[:2], dtype=np.int64), features=empty)
         chosen_own = [own[row] for row in rows]
         relevant = np.array([np.isin(tool, used) for tool, used in zip(candidates.tool, chosen_own, strict=True)])
+        relevant = relevant.reshape(candidates.tool.shape).astype(bool)  # (n_rows, n_candidates)
         return fit_second_stage(
             candidates,
-            relevant.reshape(candidates.tool.shape),
+            relevant,
             np.array([len(used) for used in chosen_own], dtype=np.int64),
             self.co_use_,
             names=self.features_.names,
             columns=self.features_.linear_columns(),
             own=chosen_own,
+            known=relevant | (rows[:, None] <= evidence.labelled_until[candidates.tool]),
             boosted=self.boosted,
         )
 
     def _past_candidates(self, rows: npt.NDArray[np.int64]) -> Candidates:
-        counts, stripped = self.evidence_.counts[None, :], None
-        if self.evidence_.is_even:
-            stripped = one_pair_each(self.evidence_, np.random.default_rng(int(rows[0])))  # (n_tools,)
-            uses = np.maximum(counts - 1, 0)  # (1, n_tools)
-        else:
-            uses = counts - self._uses_by_fold()[rows % _N_USE_FOLDS]  # (n_rows, n_tools)
+        levelled, stripped = self.evidence_.levelled, None  # (n_tools,)
+        lost = self._uses_by_fold()[rows % _N_USE_FOLDS]  # (n_rows, n_tools)
+        if levelled.any():
+            drawn = one_pair_each(self.evidence_, np.random.default_rng(int(rows[0])))
+            stripped = np.where(levelled, drawn, -1)  # (n_tools,)
+            lost = np.where(levelled, 1, lost)
+        uses = np.maximum(self.evidence_.counts - lost, 0)  # (n_rows, n_tools)
         planes: Planes = np.concatenate([channel.score_past(rows, stripped) for channel in self.channels_])
         return self.features_.build(planes, uses=uses, n_clauses=np.diff(self.evidence_.past.starts)[rows])
 

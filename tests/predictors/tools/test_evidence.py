@@ -1,6 +1,6 @@
 import numpy as np
 
-from predictors.tools import Tool, ToolUsage
+from predictors.tools import Tool, ToolRegistry, ToolUsage
 from predictors.tools.evidence import Evidence, QueryBatch, document_of
 
 from .toys import WEATHER_AND_MONEY, CountedWords, past_use
@@ -55,3 +55,20 @@ def test_use_is_even_where_counts_vary_less_than_chance_would_have_it() -> None:
     assert Evidence.gather(WEATHER_AND_MONEY, even, CountedWords()).is_even
     assert not Evidence.gather(WEATHER_AND_MONEY, skewed, CountedWords()).is_even  # variance 3, mean 1
     assert not Evidence.gather(WEATHER_AND_MONEY, ToolUsage(), CountedWords()).is_even
+
+
+def test_tools_that_share_the_highest_count_were_cut_off_there_and_are_level() -> None:
+    registry = ToolRegistry(tools=tuple(Tool(tool_id=f"t{i}", name=f"t{i}") for i in range(60)))
+    used = [[f"t{i}"] for _ in range(9) for i in range(6)] + [[f"t{i}"] for i in range(6, 60)]
+    evidence = Evidence.gather(registry, ToolUsage.of([f"r{i}" for i in range(len(used))], used), CountedWords())
+    assert not evidence.is_even  # six tools with nine uses, fifty-four with one
+    assert evidence.levelled.tolist() == [True] * 6 + [False] * 54
+    assert evidence.labelled_until[:6].tolist() == [48, 49, 50, 51, 52, 53]  # the ninth use of each
+    assert (evidence.labelled_until[6:] == len(used)).all()
+
+
+def test_a_lone_favourite_was_not_cut_off() -> None:
+    evidence = Evidence.gather(
+        WEATHER_AND_MONEY, ToolUsage.of(["a", "b", "c"], [["weather"], ["weather"], ["flight"]]), CountedWords()
+    )
+    assert (evidence.labelled_until == 3).all()

@@ -35,3 +35,13 @@ def test_without_a_single_relevant_candidate_the_prior_stands() -> None:
 
 def test_shares_add_up_to_one_even_for_huge_scores() -> None:
     assert softmax(np.array([[1e5, 1e5], [-1e5, 0.0]])) == pytest.approx(np.array([[0.5, 0.5], [0.0, 1.0]]))
+
+
+def test_a_candidate_of_unknown_label_changes_nothing() -> None:
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(60, 4, 2)).astype(np.float32)
+    relevant = x[:, :, 0] == x[:, :3, 0].max(axis=1, keepdims=True)
+    known = np.ones(relevant.shape, dtype=bool)
+    known[:, 3] = False  # the fourth may be needed as well, nobody wrote it down
+    without = fit_listwise(x[:, :3], relevant[:, :3], prior=np.zeros(2))
+    assert fit_listwise(x, relevant & known, prior=np.zeros(2), known=known) == pytest.approx(without)

@@ -109,3 +109,18 @@ def test_equal_use_of_all_tools_does_not_teach_to_prefer_the_tool_that_lost_one(
     asked = [f"please {b} and {a} now" for a, b in names]
     found = [r.tool_ids[0] for r in retriever.rank(asked, 1)]
     assert np.mean([best == tool.tool_id for best, tool in zip(found, registry, strict=True)]) > 0.8
+
+
+def test_use_cut_off_at_so_many_examples_does_not_teach_that_popular_tools_are_wrong() -> None:
+    """Half of the tools stand at five uses exactly; every request to come needs one of them."""
+    registry, _ = crowded_registry(40)
+    names = [tool.name.split("_") for tool in registry]
+    rng = np.random.default_rng(0)
+    used = [tool for tool in range(20) for _ in range(5)] + [tool for tool in range(20, 40) for _ in range(tool % 4)]
+    used = [used[int(i)] for i in rng.permutation(len(used))]
+    queries = [f"{names[tool][0]} with {names[tool][1]} number {i}" for i, tool in enumerate(used)]
+    usage = ToolUsage.of(queries, [[f"t{tool}"] for tool in used])
+    retriever = StackedRetriever(CountedWords()).fit(registry, usage)
+    assert retriever.evidence_.levelled.sum() == 20
+    found = [r.tool_ids[0] for r in retriever.rank([f"please {b} and {a} now" for a, b in names[:20]], 1)]
+    assert np.mean([best == f"t{tool}" for tool, best in enumerate(found)]) > 0.8
