@@ -110,7 +110,8 @@ _ODD: tuple[Any, ...] = (
     "", " ", "auto", "auto:", ":nitro", "*", "[", "maker/*", "cheap", "best", "x" * 5_000, "\x00", "\ud800", "\udfff",
     "\u202e", "🦆" * 50, "\r\nx-evil: 1", "../../etc/passwd", "' OR 1=1 --", "{{7*7}}", "${jndi:ldap://x}", "%s%n",
     "NaN",    "2024-13-45", "9999-12-31", "data:image/png;base64,", "pg1.", "pg1.e30=", "pg1.eyJhdXRob3IiOjF9",
-    "[Flag: cheapest]",    [], {}, [[]], [None], [{}], {"": ""}, {"type": None}, {"type": "text"}, {"a": {"b": {"c": []}}}, [1, "a", None, {}],
+    "[Flag: cheapest]",
+    [], {}, [[]], [None], [{}], {"": ""}, {"type": None}, {"type": "text"}, {"a": {"b": {"c": []}}}, [1, "a", None, {}],
     {"$ref": "#"}, ["x"] * 200,
 )  # fmt: skip
 _NAMES = """
@@ -176,7 +177,8 @@ _HEADERS = """
     """.split()  # noqa: SIM905 - as above
 _HEADER_VALUES = (
     b"", b" ", b"cheap", b"max_cost_usd=0.002; max_ttft_s=1", b"max_cost_usd=", b"=;=;=", b";" * 500, b"a=b=c",
-    b"\xff\xfe",    b"\xe2\x82\xac", b"true", b"1", b"-1", b"NaN", b"inf", b"1e999", b"9" * 400, b"x" * 3_000, b"Bearer", b"Bearer ",
+    b"\xff\xfe",
+    b"\xe2\x82\xac", b"true", b"1", b"-1", b"NaN", b"inf", b"1e999", b"9" * 400, b"x" * 3_000, b"Bearer", b"Bearer ",
     b"Bearer sk-pg-000000000000-x", b"Basic !!!", b"00-0-0-0", b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01", b"gzip",
     b"text/event-stream", b"application/json; charset=utf-16", b"multipart/form-data", b"100-continue", b"websocket",
     b"upgrade", b"keep-alive, upgrade", b"close", b"bytes=0-1", b"\t\t", b'{"a": 1}', b"[Flag: cheapest]",
