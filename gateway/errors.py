@@ -232,6 +232,12 @@ class ErrorReply:
     retry_after_s: float | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_backends_own: bool = False  # its code and message are a backend's words, which can be anything
+
+    @property
+    def outcome(self) -> str:
+        """A word of ours for it, for metrics and traces."""
+        return "rejected_by_model" if self.is_backends_own else self.code
 
 
 def reply_to(error: BaseException) -> ErrorReply:  # noqa: C901, PLR0911, PLR0912 - one table, one line of thought per row
@@ -350,6 +356,7 @@ def _upstream(failures: Sequence[UpstreamError], message: str) -> ErrorReply:
             code=code if isinstance(code, str) else "rejected_by_model",
             message=said if isinstance(said, str) else message,
             param=param if isinstance(param, str) else None,
+            is_backends_own=True,
         )
     limited = [f for f in failures if isinstance(f, UpstreamStatusError) and f.status == 429]
     if failures and len(limited) == len(failures):

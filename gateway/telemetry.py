@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Literal
@@ -17,8 +18,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from structlog.typing import ExcInfo
 
-from catalog import Usage
+from catalog import ParetoGateError, Usage
 
 __all__ = ["METRICS_CONTENT_TYPE", "Telemetry", "configure_logging"]
 
@@ -29,6 +31,7 @@ _DECISION_BUCKETS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05
 _CALL_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _ERROR_RATIOS = (0.1, 0.25, 0.5, 0.8, 1.25, 2, 4, 10)
 _UNKNOWN = float("nan")
+_MOST_CAUSES = 5
 _SERVER_FACTS = ("running", "waiting", "cache_use")
 _BREAKER_STATES = {"closed": 0, "half_open": 1, "open": 2}
 
@@ -212,14 +215,13 @@ def _forget_the_dead(shared: Path) -> None:
 
 
 def configure_logging(*, level: str, style: Literal["console", "json"]) -> None:
-    """Events on stderr; whatever has the shape of a key is blanked."""
+    """Events on stderr; whatever has the shape of a key is blanked, and a crash is told without its message."""
     renderer = structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(colors=False)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _blank_secrets,
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(_where_it_broke),
             _blank_secrets,
             renderer,
         ],
@@ -227,6 +229,19 @@ def configure_logging(*, level: str, style: Literal["console", "json"]) -> None:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _where_it_broke(exc_info: ExcInfo) -> str:
+    """Kinds and places of an exception and its causes. Only our own messages are kept: others quote what they read."""
+    told: list[str] = []
+    exc: BaseException | None = exc_info[1]
+    while exc is not None and len(told) < _MOST_CAUSES:
+        frames = traceback.extract_tb(exc.__traceback__)
+        places = "".join(f"  {frame.filename}:{frame.lineno} in {frame.name}\n" for frame in frames)
+        said = f": {exc}" if isinstance(exc, ParetoGateError) else ""
+        told.append(f"{places}{type(exc).__name__}{said}")
+        exc = exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
+    return "\nafter\n".join(told)
 
 
 def _blank_secrets(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ARG001

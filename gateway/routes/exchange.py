@@ -68,7 +68,7 @@ class Exchange:
         if self.call is not None:
             more.append((b"x-paretogate-decision-id", self.call.decision_id.encode()))
         await self.send_json(reply.status, self._dialect.error(reply, request_id=self.request_id), more)
-        return reply.code
+        return reply.outcome
 
     def _answering(self, call: Call) -> Answering:
         profile = call.answered_by.profile

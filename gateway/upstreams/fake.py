@@ -34,6 +34,8 @@ Fault = Literal[
     "oversized",  # more bytes than any answer has
 ]
 
+_ERROR = {"error": {"message": "as you wish", "type": "server_error", "param": None, "code": "fake"}}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misbehaviour:
@@ -136,12 +138,11 @@ class FakeProvider:
                 return web.Response()
             case "status":
                 headers = {"retry-after": how.retry_after} if how.retry_after is not None else {}
-                error = {"error": {"message": "as you wish", "type": "server_error", "param": None, "code": "fake"}}
-                return web.json_response(error, status=how.status, headers=headers)
+                return web.json_response(_ERROR, status=how.status, headers=headers)
             case "wrong_content_type":
                 return web.Response(text="<html>busy</html>", content_type="text/html")
             case "error_in_200":
-                return web.json_response({"error": {"message": "no, sorry", "code": 500}})
+                return web.json_response(_ERROR)
             case "slow_first_token":
                 await asyncio.sleep(how.delay_s)
         return None
@@ -261,7 +262,7 @@ async def _fail_midway(request: web.Request, response: web.StreamResponse, how: 
         case "malformed_chunk" | "malformed_json":
             await response.write(b'data: {"choices": [{"del\n\n')
         case "error_in_stream":
-            await response.write(b'data: {"error": {"message": "out of memory", "code": 500}}\n\n')
+            await response.write(b"data: " + json.dumps(_ERROR).encode() + b"\n\n")
         case "cut_stream":
             _break(request)
         case "oversized":
