@@ -11,9 +11,10 @@ from .evidence import Evidence, QueryBatch
 from .registry import ToolRegistry
 from .usage import ToolUsage
 
-__all__ = ["Channel", "Planes", "ToolRanking", "ToolRetriever"]
+__all__ = ["Channel", "Planes", "Rows", "ToolRanking", "ToolRetriever"]
 
 Planes = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +64,16 @@ class Channel(Protocol):
         """Serve a changed registry; what was learned from usage stays."""
         ...
 
-    def score(self, queries: QueryBatch) -> Planes:
-        """Scores of new requests, shape (n_planes, n_queries, n_tools)."""
+    def score(self, queries: QueryBatch, tools: Rows | None = None) -> Planes:
+        """Scores of new requests, shape (n_planes, n_queries, n_tools).
+
+        Args:
+            queries: read by the encoder of the evidence.
+            tools: rows of the registry to score, in this order; None for all.
+        """
         ...
 
-    def score_past(self, rows: npt.NDArray[np.int64], stripped: npt.NDArray[np.int64] | None = None, /) -> Planes:
+    def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:
         """Scores of past requests as if each had never been seen (leave-one-out), shape (n_planes, n_rows, n_tools).
 
         Args:
@@ -75,5 +81,6 @@ class Channel(Protocol):
             stripped: (n_tools,) a pair of `evidence.pairs` to take from every tool that a request did not itself use,
                 -1 for none. Leave-one-out takes a use from the used tool alone; where tools have equal use that
                 tells the used tool from all others, and a second stage would learn to prefer the poorer one.
+            tools: rows of the registry to score, in this order; None for all.
         """
         ...

@@ -1,6 +1,7 @@
 """The default retriever: every channel the data supports, a shortlist, and a second look tuned on the registry."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, Self
 
 import numpy as np
@@ -18,7 +19,8 @@ from .channels.smoothed import SmoothedTool2Vec
 from .channels.word_neighbours import WordNeighbours
 from .co_use import CoUse
 from .evidence import Evidence, QueryBatch
-from .protocol import Channel, Planes, ToolRanking
+from .prefilter import Prefilter
+from .protocol import Channel, Planes, Rows, ToolRanking
 from .registry import ToolRegistry
 from .second_stage import SecondStage, StageChoice, fit_second_stage
 from .statistics import UsageStatistics
@@ -41,16 +43,24 @@ class StackedRetriever:
     are level in use, losing a use would name the used tool; there every other tool loses one as well. Without labelled
     requests it ranks by fixed weights over words and meaning.
 
-    Scores are probabilities of being needed. At most `n_candidates` tools are returned.
+    Scores are probabilities of being needed. At most `n_candidates` tools are returned. Every tool is scored where
+    there are at most `exact_up_to`; of more, those that `Prefilter` puts forward, request by request.
     """
 
     def __init__(
-        self, encoder: Encoder, *, n_candidates: int = 64, max_fitted_queries: int = 4_000, boosted: bool | None = None
+        self,
+        encoder: Encoder,
+        *,
+        n_candidates: int = 64,
+        max_fitted_queries: int = 4_000,
+        boosted: bool | None = None,
+        exact_up_to: int = 20_000,
     ) -> None:
         self.encoder = encoder
         self.n_candidates = n_candidates
         self.max_fitted_queries = max_fitted_queries
         self.boosted = boosted
+        self.exact_up_to = exact_up_to
 
     def fit(self, registry: ToolRegistry, usage: ToolUsage) -> Self:
         """Learn every channel, then fit and choose the second stage by cross-validation on `usage`."""
@@ -109,17 +119,41 @@ class StackedRetriever:
         self.channels_, self.evidence_, self.co_use_ = channels, evidence, CoUse(evidence)
         planes = [name for channel in channels for name in channel.planes]
         self.features_ = CandidateFeatures(planes=planes, n_candidates=self.n_candidates)
+        self.prefilter_ = self._prefilter()
 
     def _serve(self, evidence: Evidence) -> None:
         for channel in self.channels_:
             channel.update(evidence)
         self.evidence_ = evidence
         self.co_use_ = CoUse(evidence)
+        if len(evidence.registry) <= self.exact_up_to:
+            self.prefilter_ = None
+        else:
+            self.prefilter_ = self._prefilter() if self.prefilter_ is None else self.prefilter_.update(evidence)
+
+    def _prefilter(self) -> Prefilter | None:
+        """A prefilter of the registry, None where all of it is scored."""
+        if len(self.evidence_.registry) <= self.exact_up_to:
+            return None
+        words = next(channel for channel in self.channels_ if isinstance(channel, Bm25))
+        meaning = next(channel for channel in self.channels_ if isinstance(channel, SmoothedTool2Vec))
+        return Prefilter(words, meaning).learn(self.evidence_)
 
     def _rank_chunk(self, batch: QueryBatch, k: int) -> list[ToolRanking]:
-        planes: Planes = np.concatenate([channel.score(batch) for channel in self.channels_])
+        if self.prefilter_ is None:
+            return self._ranked(batch, k, scored=None)
+        alone = [batch.subset(np.array([row])) for row in range(len(batch))]
+        return [ranking for one in alone for ranking in self._ranked(one, k, scored=self._scored(one, self.prefilter_))]
+
+    def _scored(self, request: QueryBatch, prefilter: Prefilter) -> Rows:
+        """What is put forward for one request, and always enough for a shortlist."""
+        at_least = min(self.n_candidates, len(self.evidence_.registry))
+        return np.union1d(prefilter.rows(request), np.arange(at_least))
+
+    def _ranked(self, batch: QueryBatch, k: int, *, scored: Rows | None) -> list[ToolRanking]:
+        planes: Planes = np.concatenate([channel.score(batch, scored) for channel in self.channels_])
         uses = self.evidence_.uses[None, :]  # (1, n_tools)
-        candidates = self.features_.build(planes, uses=uses, n_clauses=np.diff(batch.starts))
+        candidates = self._candidates(planes, uses=uses, n_clauses=np.diff(batch.starts), scored=scored)
         scores = self.stage_.score(candidates, self.co_use_)  # (n_queries, n_candidates)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         tools = self.evidence_.registry.tools
@@ -128,6 +162,13 @@ class StackedRetriever:
             for row, best in enumerate(order)
         ]
 
+    def _candidates(self, planes: Planes, *, uses: Rows, n_clauses: Rows, scored: Rows | None) -> Candidates:
+        """The shortlists of requests whose planes hold all tools, or the scored ones of them."""
+        if scored is None:
+            return self.features_.build(planes, uses=uses, n_clauses=n_clauses)
+        found = self.features_.build(planes, uses=uses[:, scored], n_clauses=n_clauses)
+        return replace(found, tool=scored[found.tool])
+
     def _fit_stage(self) -> SecondStage:
         evidence = self.evidence_
         n_past = len(evidence.past)
@@ -135,15 +176,7 @@ class StackedRetriever:
         if n_past > self.max_fitted_queries:  # evenly spaced: a fixed sample without a generator
             rows = np.linspace(0, n_past - 1, self.max_fitted_queries).astype(np.int64)
         own = np.split(evidence.pairs.tool, np.searchsorted(evidence.pairs.query, np.arange(1, n_past)))
-        chunks = [self._past_candidates(rows[at : at + _PAST_CHUNK]) for at in range(0, len(rows), _PAST_CHUNK)]
-        if chunks:
-            candidates = Candidates(
-                tool=np.concatenate([chunk.tool for chunk in chunks]),
-                features=np.concatenate([chunk.features for chunk in chunks]),
-            )
-        else:
-            empty = np.zeros((0, self.n_candidates, len(self.features_.names)), dtype=np.float32)
-            candidates = Candidates(tool=np.zeros(empty.shape[:2], dtype=np.int64), features=empty)
+        candidates = self._past_candidates(rows)
         chosen_own = [own[row] for row in rows]
         relevant = np.array([np.isin(tool, used) for tool, used in zip(candidates.tool, chosen_own, strict=True)])
         relevant = relevant.reshape(candidates.tool.shape).astype(bool)  # (n_rows, n_candidates)
@@ -159,16 +192,37 @@ class StackedRetriever:
             boosted=self.boosted,
         )
 
-    def _past_candidates(self, rows: npt.NDArray[np.int64]) -> Candidates:
+    def _past_candidates(self, rows: Rows) -> Candidates:
+        """The shortlists of past requests, each as if it had never been made."""
+        folds = self._uses_by_fold()  # (folds, n_tools)
+        chunks: list[Candidates] = []
+        if self.prefilter_ is None:
+            parts = (rows[at : at + _PAST_CHUNK] for at in range(0, len(rows), _PAST_CHUNK))
+            chunks += [self._past_chunk(part, folds, scored=None) for part in parts]
+        else:
+            for row in rows:
+                alone = np.array([row])
+                scored = self._scored(self.evidence_.past.subset(alone), self.prefilter_)
+                chunks.append(self._past_chunk(alone, folds, scored=scored))
+        if not chunks:
+            empty = np.zeros((0, self.n_candidates, len(self.features_.names)), dtype=np.float32)
+            return Candidates(tool=np.zeros(empty.shape[:2], dtype=np.int64), features=empty)
+        return Candidates(
+            tool=np.concatenate([chunk.tool for chunk in chunks]),
+            features=np.concatenate([chunk.features for chunk in chunks]),
+        )
+
+    def _past_chunk(self, rows: Rows, folds: Rows, *, scored: Rows | None) -> Candidates:
         levelled, stripped = self.evidence_.levelled, None  # (n_tools,)
-        lost = self._uses_by_fold()[rows % _N_USE_FOLDS]  # (n_rows, n_tools)
+        lost = folds[rows % _N_USE_FOLDS]  # (n_rows, n_tools)
         if levelled.any():
             drawn = one_pair_each(self.evidence_, np.random.default_rng(int(rows[0])))
             stripped = np.where(levelled, drawn, -1)  # (n_tools,)
             lost = np.where(levelled, 1, lost)
         uses = np.maximum(self.evidence_.counts - lost, 0)  # (n_rows, n_tools)
-        planes: Planes = np.concatenate([channel.score_past(rows, stripped) for channel in self.channels_])
-        return self.features_.build(planes, uses=uses, n_clauses=np.diff(self.evidence_.past.starts)[rows])
+        planes: Planes = np.concatenate([channel.score_past(rows, stripped, scored) for channel in self.channels_])
+        n_clauses = np.diff(self.evidence_.past.starts)[rows]  # (n_rows,)
+        return self._candidates(planes, uses=uses, n_clauses=n_clauses, scored=scored)
 
     def _uses_by_fold(self) -> npt.NDArray[np.int64]:
         """Uses of each tool within each fold of past requests, shape (folds, n_tools).

@@ -3,11 +3,10 @@
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from predictors.tools.evidence import Evidence, QueryBatch
 from predictors.tools.lexical import LexicalIndex
-from predictors.tools.protocol import Planes
+from predictors.tools.protocol import Planes, Rows
 from predictors.tools.registry import Tool, ToolRegistry
 from predictors.tools.schema_words import schema_words
 from predictors.tools.words import words_of
@@ -44,20 +43,21 @@ class Bm25:
         self.registry_, self.past_ = evidence.registry, evidence.past
         return self
 
-    def score(self, queries: QueryBatch) -> Planes:
+    def score(self, queries: QueryBatch, tools: Rows | None = None) -> Planes:
         """Scores of new requests, shape (n_planes, n_queries, n_tools)."""
-        planes = np.zeros((len(self.planes), len(queries), len(self.slots_)), dtype=np.float32)
+        slots = self.slots_ if tools is None else self.slots_[tools]  # (n_tools,)
+        planes = np.zeros((len(self.planes), len(queries), len(slots)), dtype=np.float32)
         for row in range(len(queries)):
             clauses = queries.clause_words[queries.starts[row] + 1 : queries.starts[row + 1]]
             scores, coverage, of_clauses = self.index_.scores_of_query(queries.words[row], clauses)
-            planes[:4, row] = scores[self.slots_].T
-            planes[4, row] = of_clauses.max(axis=0)[self.slots_] if clauses else planes[0, row]
-            planes[5, row] = coverage[self.slots_, 1]
+            planes[:4, row] = scores[slots].T
+            planes[4, row] = of_clauses[:, slots].max(axis=0) if clauses else planes[0, row]
+            planes[5, row] = coverage[slots, 1]
         return planes
 
-    def score_past(self, rows: npt.NDArray[np.int64], _stripped: npt.NDArray[np.int64] | None = None, /) -> Planes:
+    def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:  # noqa: ARG002
         """The same as `score`: nothing was learned from past requests."""
-        return self.score(self.past_.subset(rows))
+        return self.score(self.past_.subset(rows), tools)
 
 
 def _fields(tool: Tool) -> tuple[list[str], ...]:

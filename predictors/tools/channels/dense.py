@@ -3,10 +3,9 @@
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from predictors.tools.evidence import Evidence, QueryBatch
-from predictors.tools.protocol import Planes
+from predictors.tools.protocol import Planes, Rows
 
 from .clause_best import best_clause
 
@@ -28,11 +27,12 @@ class DenseDescriptions:
         """The same as `learn`: nothing was learned from usage."""
         return self.learn(evidence)
 
-    def score(self, queries: QueryBatch) -> Planes:
+    def score(self, queries: QueryBatch, tools: Rows | None = None) -> Planes:
         """Scores of new requests, shape (n_planes, n_queries, n_tools)."""
-        similarity = queries.clause_vectors @ self.tool_vectors_.T  # (n_clauses, n_tools)
+        vectors = self.tool_vectors_ if tools is None else self.tool_vectors_[tools]  # (n_tools, dim)
+        similarity = queries.clause_vectors @ vectors.T  # (n_clauses, n_tools)
         return np.stack([similarity[queries.starts[:-1]], best_clause(similarity, queries.starts)])
 
-    def score_past(self, rows: npt.NDArray[np.int64], _stripped: npt.NDArray[np.int64] | None = None, /) -> Planes:
+    def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:  # noqa: ARG002
         """The same as `score`: nothing was learned from past requests."""
-        return self.score(self.past_.subset(rows))
+        return self.score(self.past_.subset(rows), tools)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from predictors.tools.evidence import Evidence, QueryBatch
-from predictors.tools.protocol import Planes
+from predictors.tools.protocol import Planes, Rows
 
 from .smoothed import SmoothedTool2Vec
 from .tool2vec import own_pairs
@@ -65,20 +65,20 @@ class MultiLabelHead:
         self.evidence_, self.weights_, self.fold_weights_ = evidence, weights, []
         return self
 
-    def score(self, queries: QueryBatch) -> Planes:
+    def score(self, queries: QueryBatch, tools: Rows | None = None) -> Planes:
         """Logits of new requests over the scale, shape (1, n_queries, n_tools)."""
-        return (queries.vectors @ self.weights_.T)[None]
+        return (queries.vectors @ (self.weights_ if tools is None else self.weights_[tools]).T)[None]
 
-    def score_past(self, rows: npt.NDArray[np.int64], _stripped: npt.NDArray[np.int64] | None = None, /) -> Planes:
+    def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:  # noqa: ARG002
         """Logits by heads that never saw the request, shape (1, n_rows, n_tools)."""
         vectors = self.evidence_.past.vectors[rows]  # (n_rows, dim)
         if not self.fold_weights_:
-            return (vectors @ self.weights_.T)[None]
+            return self.score(self.evidence_.past.subset(rows), tools)
         scores = np.empty((len(rows), len(self.weights_)), dtype=np.float32)
         for fold, weights in enumerate(self.fold_weights_):
             held = self.fold_[rows] == fold
             scores[held] = vectors[held] @ weights.T
-        return scores[None]
+        return (scores if tools is None else scores[:, tools])[None]
 
     def _fit(self, chosen: npt.NDArray[np.bool_]) -> Matrix:
         """Adam on the softmax cross-entropy, mini-batches in a fixed shuffled order."""

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from predictors.tools.evidence import Evidence, QueryBatch
-from predictors.tools.protocol import Planes
+from predictors.tools.protocol import Planes, Rows
 
 __all__ = ["UsageNeighbours"]
 
@@ -34,13 +34,15 @@ class UsageNeighbours:
         """The same as `learn`: the requests are all there is to it."""
         return self.learn(evidence)
 
-    def score(self, queries: QueryBatch) -> Planes:
+    def score(self, queries: QueryBatch, tools: Rows | None = None) -> Planes:
         """Scores of new requests, shape (2, n_queries, n_tools)."""
-        return self._votes(queries.vectors, excluded=None, stripped=None)
+        planes = self._votes(queries.vectors, excluded=None, stripped=None)
+        return planes if tools is None else planes[:, :, tools]
 
-    def score_past(self, rows: npt.NDArray[np.int64], stripped: npt.NDArray[np.int64] | None = None, /) -> Planes:
+    def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:
         """Scores with each request kept from being its own neighbour, shape (2, n_rows, n_tools)."""
-        return self._votes(self.past_vectors_[rows], excluded=rows, stripped=stripped)
+        planes = self._votes(self.past_vectors_[rows], excluded=rows, stripped=stripped)
+        return planes if tools is None else planes[:, :, tools]
 
     def _votes(
         self,

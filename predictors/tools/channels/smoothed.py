@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from predictors.tools.evidence import Evidence, QueryBatch
-from predictors.tools.protocol import Planes
+from predictors.tools.protocol import Planes, Rows
 
 from .clause_best import best_clause
-from .tool2vec import own_pairs, usage_sums
+from .tool2vec import usage_sums
 
 __all__ = ["SmoothedTool2Vec"]
 
@@ -45,37 +45,40 @@ class SmoothedTool2Vec:
         """The same as `learn`: sums over usage are all there is to it."""
         return self.learn(evidence)
 
-    def score(self, queries: QueryBatch) -> Planes:
+    def score(self, queries: QueryBatch, tools: Rows | None = None) -> Planes:
         """Scores of new requests, shape (2, n_queries, n_tools)."""
-        return _cosines(queries, self.unit_whole_, self.unit_aligned_)
+        if tools is None:
+            return _cosines(queries, self.unit_whole_, self.unit_aligned_)
+        return _cosines(queries, self.unit_whole_[tools], self.unit_aligned_[tools])
 
-    def score_past(self, rows: npt.NDArray[np.int64], stripped: npt.NDArray[np.int64] | None = None, /) -> Planes:
+    def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:
         """Scores with each request taken out of the sums it is in, shape (2, n_rows, n_tools)."""
-        past = self.evidence_.past.subset(rows)
-        planes = self.score(past) if stripped is None else _cosines(past, *self._without(stripped))
-        at, tool = own_pairs(self.evidence_, rows)
+        past, pairs = self.evidence_.past.subset(rows), self.evidence_.pairs
+        scored = np.arange(len(self.whole_)) if tools is None else tools  # (n_tools,)
+        planes = self.score(past, tools) if stripped is None else _cosines(past, *self._without(stripped, scored))
+        place = np.full(len(self.whole_), -1, dtype=np.int64)  # of each tool among the scored
+        place[scored] = np.arange(len(scored))
+        at_row = np.full(len(self.evidence_.past), -1, dtype=np.int64)  # of each past request among `rows`
+        at_row[rows] = np.arange(len(rows))
+        chosen = np.flatnonzero((at_row[pairs.query] >= 0) & (place[pairs.tool] >= 0))  # (n_own,) pairs
+        at, tool = at_row[pairs.query[chosen]], pairs.tool[chosen]
         own = past.vectors[at]  # (n_own, dim)
-        planes[0, at, tool] = np.einsum("ij,ij->i", own, _unit(self.whole_[tool] - own))
-        chosen = np.isin(self.evidence_.pairs.query, rows)
+        planes[0, at, place[tool]] = np.einsum("ij,ij->i", own, _unit(self.whole_[tool] - own))
         clause = self.evidence_.past.clause_vectors[self.clause_of_pair_[chosen]]  # (n_own, dim)
-        without = _unit(self.aligned_[self.evidence_.pairs.tool[chosen]] - clause)  # (n_own, dim)
-        place = {int(row): position for position, row in enumerate(rows)}
-        for pair, (query, tool_row) in enumerate(
-            zip(self.evidence_.pairs.query[chosen], self.evidence_.pairs.tool[chosen], strict=True)
-        ):
-            position = place[int(query)]
+        without = _unit(self.aligned_[tool] - clause)  # (n_own, dim)
+        for number, position in enumerate(at):
             own_clauses = past.clause_vectors[past.starts[position] : past.starts[position + 1]]
-            planes[1, position, tool_row] = (own_clauses @ without[pair]).max()
+            planes[1, position, place[tool[number]]] = (own_clauses @ without[number]).max()
         return planes
 
-    def _without(self, stripped: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Unit vectors of the tools less one pair each, whole and by clause, both (n_tools, dim)."""
-        tools = np.flatnonzero(stripped >= 0)
-        pairs = stripped[tools]
-        whole, aligned = self.whole_.copy(), self.aligned_.copy()
+    def _without(self, stripped: Rows, tools: Rows) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Unit vectors of these tools less one pair each, whole and by clause, both (n_tools, dim)."""
+        pairs = stripped[tools]  # (n_tools,)
+        losing = np.flatnonzero(pairs >= 0)
+        whole, aligned = self.whole_[tools], self.aligned_[tools]
         past = self.evidence_.past
-        whole[tools] -= past.clause_vectors[past.starts[self.evidence_.pairs.query[pairs]]]
-        aligned[tools] -= past.clause_vectors[self.clause_of_pair_[pairs]]
+        whole[losing] -= past.clause_vectors[past.starts[self.evidence_.pairs.query[pairs[losing]]]]
+        aligned[losing] -= past.clause_vectors[self.clause_of_pair_[pairs[losing]]]
         return _unit(whole), _unit(aligned)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from predictors.tools.evidence import Evidence, QueryBatch
-from predictors.tools.protocol import Planes
+from predictors.tools.protocol import Planes, Rows
 
 __all__ = ["Tool2Vec"]
 
@@ -35,11 +35,11 @@ class Tool2Vec:
         """The same as `learn`: sums over usage are all there is to it."""
         return self.learn(evidence)
 
-    def score(self, queries: QueryBatch) -> Planes:
+    def score(self, queries: QueryBatch, tools: Rows | None = None) -> Planes:
         """Scores of new requests, shape (1, n_queries, n_tools)."""
-        return (queries.vectors @ self.vectors_.T)[None]
+        return (queries.vectors @ (self.vectors_ if tools is None else self.vectors_[tools]).T)[None]
 
-    def score_past(self, rows: npt.NDArray[np.int64], _stripped: npt.NDArray[np.int64] | None = None, /) -> Planes:
+    def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:  # noqa: ARG002
         """Scores with each request's own vector taken out of the means it is in, shape (1, n_rows, n_tools)."""
         evidence = self.evidence_
         vectors = evidence.past.vectors[rows]  # (n_rows, dim)
@@ -49,7 +49,7 @@ class Tool2Vec:
         own = np.einsum("ij,ij->i", vectors[row], self.sums_[tool]) - 1.0
         cold = np.einsum("ij,ij->i", vectors[row], evidence.tool_vectors[tool])
         scores[row, tool] = np.where(others > 0, own / np.maximum(others, 1), cold)
-        return scores[None].astype(np.float32)
+        return (scores if tools is None else scores[:, tools])[None].astype(np.float32)
 
 
 def usage_sums(evidence: Evidence) -> npt.NDArray[np.float32]:

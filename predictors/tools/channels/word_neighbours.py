@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from predictors.tools.evidence import Evidence, QueryBatch
 from predictors.tools.lexical import LexicalIndex
-from predictors.tools.protocol import Planes
+from predictors.tools.protocol import Planes, Rows
 
 from .neighbours import speaking_pairs, tools_of_requests, vote
 
@@ -39,13 +39,16 @@ class WordNeighbours:
         self.evidence_, self.tools_of_ = evidence, tools_of_requests(evidence)
         return self
 
-    def score(self, queries: QueryBatch) -> Planes:
+    def score(self, queries: QueryBatch, tools: Rows | None = None) -> Planes:
         """Scores of new requests, shape (2, n_queries, n_tools)."""
-        return self._votes(queries.words, excluded=None, stripped=None)
+        planes = self._votes(queries.words, excluded=None, stripped=None)
+        return planes if tools is None else planes[:, :, tools]
 
-    def score_past(self, rows: npt.NDArray[np.int64], stripped: npt.NDArray[np.int64] | None = None, /) -> Planes:
+    def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:
         """Scores with each request kept from being its own neighbour, shape (2, n_rows, n_tools)."""
-        return self._votes([self.evidence_.past.words[row] for row in rows], excluded=rows, stripped=stripped)
+        words = [self.evidence_.past.words[row] for row in rows]
+        planes = self._votes(words, excluded=rows, stripped=stripped)
+        return planes if tools is None else planes[:, :, tools]
 
     def _votes(
         self,

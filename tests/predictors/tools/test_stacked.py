@@ -124,3 +124,34 @@ def test_use_cut_off_at_so_many_examples_does_not_teach_that_popular_tools_are_w
     assert retriever.evidence_.levelled.sum() == 20
     found = [r.tool_ids[0] for r in retriever.rank([f"please {b} and {a} now" for a, b in names[:20]], 1)]
     assert np.mean([best == f"t{tool}" for tool, best in enumerate(found)]) > 0.8
+
+
+def test_a_large_registry_is_ranked_by_what_is_put_forward_as_if_all_of_it_were_scored() -> None:
+    registry, usage = crowded_registry(60)
+    whole = StackedRetriever(CountedWords()).fit(registry, usage)
+    parts = StackedRetriever(CountedWords(), exact_up_to=10)
+    parts.restore(whole.evidence_, whole.channels_, whole.stage_)
+    assert parts.prefilter_ is not None
+    for exact, found in zip(whole.rank(usage.queries[:50], 5), parts.rank(usage.queries[:50], 5), strict=True):
+        assert found.tool_ids == exact.tool_ids
+        assert found.scores == pytest.approx(exact.scores, abs=1e-6)
+
+
+def test_a_large_registry_is_fitted_request_by_request() -> None:
+    registry, usage = crowded_registry(60)
+    parts = StackedRetriever(CountedWords(), exact_up_to=10).fit(registry, usage)
+    assert parts.choice.n_queries == 200
+    found = [r.tool_ids for r in parts.rank(usage.queries[:50], 5)]
+    assert np.mean([used[0] in ids for ids, used in zip(found, usage.tool_ids, strict=False)]) > 0.9
+
+
+def test_a_registry_that_outgrows_exact_scoring_is_indexed_then_and_one_that_shrinks_is_not() -> None:
+    registry, usage = crowded_registry(30)
+    retriever = StackedRetriever(CountedWords(), exact_up_to=30).fit(registry, usage)
+    assert retriever.prefilter_ is None
+    alarm = Tool(tool_id="alarm", name="alarm", description="Wake up by an alarm in the morning.")
+    retriever.update(registry.with_tools([alarm]))
+    assert retriever.prefilter_ is not None
+    assert retriever.rank(["set the alarm to wake me"], 3)[0].tool_ids[0] == "alarm"
+    retriever.update(registry)
+    assert retriever.prefilter_ is None
