@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from eval.newcomers.probing import BUDGETS, WAYS, Newcomer, regrets
 from eval.probe import VectorBelief
-from eval.probe_study import BUDGETS, Newcomer, regrets
 
 
 def a_newcomer(believed: float, score: float) -> Newcomer:
@@ -21,14 +21,13 @@ def a_newcomer(believed: float, score: float) -> Newcomer:
 
 def test_a_model_believed_too_weak_costs_until_it_is_probed() -> None:
     pool = [a_newcomer(believed=-2.0, score=1.0), a_newcomer(believed=0.0, score=0.5)]
-    chosen, drawn = regrets(pool, rng=np.random.default_rng(0))
-    assert chosen[0] == pytest.approx(0.5)  # the worse model answers everything: 0.5 instead of 1
-    assert chosen[BUDGETS.index(30)] == 0.0
-    assert drawn[BUDGETS.index(30)] == 0.0
+    found = regrets(pool, rng=np.random.default_rng(0))
+    for way in WAYS:
+        assert found[way][0] == pytest.approx(0.5)  # the worse model answers everything: 0.5 instead of 1
+        assert found[way][BUDGETS.index(30)] == 0.0
 
 
 def test_models_whose_profiles_are_right_have_nothing_to_gain() -> None:
     pool = [a_newcomer(believed=3.0, score=1.0), a_newcomer(believed=0.0, score=0.5)]
-    chosen, drawn = regrets(pool, rng=np.random.default_rng(0))
-    assert not chosen.any()
-    assert not drawn.any()
+    found = regrets(pool, rng=np.random.default_rng(0))
+    assert not any(found[way].any() for way in WAYS)
