@@ -30,11 +30,11 @@ class Provider:
 
 
 def _openai(
-    provider: str, variable: str, base_url: str, *, privacy: PrivacyTier = "any", region: str | None = None
+    provider: str, variables: str, base_url: str, *, privacy: PrivacyTier = "any", region: str | None = None
 ) -> Provider:
-    return Provider(
-        id=provider, key_variables=(variable,), kind="openai", base_url=base_url, privacy=privacy, region=region
-    )
+    """`variables`: the names that its key goes by, with spaces between."""
+    names = tuple(variables.split())
+    return Provider(id=provider, key_variables=names, kind="openai", base_url=base_url, privacy=privacy, region=region)
 
 
 _ALL = (
@@ -56,10 +56,16 @@ _ALL = (
     _openai("mistral", "MISTRAL_API_KEY", "https://api.mistral.ai/v1", region="eu"),
     _openai("groq", "GROQ_API_KEY", "https://api.groq.com/openai/v1", privacy="no_training", region="us"),
     _openai("deepseek", "DEEPSEEK_API_KEY", "https://api.deepseek.com/v1", region="cn"),
-    _openai("together_ai", "TOGETHER_API_KEY", "https://api.together.xyz/v1", privacy="no_training", region="us"),
+    _openai(
+        "together_ai",
+        "TOGETHER_API_KEY TOGETHERAI_API_KEY",
+        "https://api.together.xyz/v1",
+        privacy="no_training",
+        region="us",
+    ),
     _openai(
         "fireworks_ai",
-        "FIREWORKS_API_KEY",
+        "FIREWORKS_API_KEY FIREWORKS_AI_API_KEY",
         "https://api.fireworks.ai/inference/v1",
         privacy="no_retention",
         region="us",
@@ -67,7 +73,7 @@ _ALL = (
     _openai("openrouter", "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1"),
     _openai("xai", "XAI_API_KEY", "https://api.x.ai/v1", privacy="no_training", region="us"),
     _openai("cerebras", "CEREBRAS_API_KEY", "https://api.cerebras.ai/v1", privacy="no_retention", region="us"),
-    _openai("perplexity", "PERPLEXITYAI_API_KEY", "https://api.perplexity.ai"),
+    _openai("perplexity", "PERPLEXITYAI_API_KEY PERPLEXITY_API_KEY", "https://api.perplexity.ai"),
     _openai(
         "deepinfra", "DEEPINFRA_API_KEY", "https://api.deepinfra.com/v1/openai", privacy="no_retention", region="us"
     ),
@@ -79,8 +85,28 @@ _ALL = (
     _openai("dashscope", "DASHSCOPE_API_KEY", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),
     _openai("zai", "ZAI_API_KEY", "https://api.z.ai/api/paas/v4"),
     _openai("minimax", "MINIMAX_API_KEY", "https://api.minimax.io/v1"),
+    _openai("vercel_ai_gateway", "AI_GATEWAY_API_KEY VERCEL_AI_GATEWAY_API_KEY", "https://ai-gateway.vercel.sh/v1"),
+    _openai("scaleway", "SCW_SECRET_KEY", "https://api.scaleway.ai/v1", region="eu"),
+    _openai("ovhcloud", "OVHCLOUD_API_KEY", "https://oai.endpoints.kepler.ai.cloud.ovh.net/v1", region="eu"),
+    _openai("nscale", "NSCALE_API_KEY", "https://inference.api.nscale.com/v1"),
+    _openai("baseten", "BASETEN_API_KEY", "https://inference.baseten.co/v1", region="us"),
+    _openai("lambda_ai", "LAMBDA_API_KEY", "https://api.lambda.ai/v1", region="us"),
+    _openai("gmi", "GMI_API_KEY", "https://api.gmi-serving.com/v1"),
+    _openai("friendliai", "FRIENDLI_TOKEN FRIENDLIAI_API_KEY", "https://api.friendli.ai/serverless/v1"),
+    _openai("inception", "INCEPTION_API_KEY", "https://api.inceptionlabs.ai/v1", region="us"),
+    _openai("morph", "MORPH_API_KEY", "https://api.morphllm.com/v1", region="us"),
+    _openai("meta", "LLAMA_API_KEY", "https://api.llama.com/compat/v1", region="us"),
+    _openai("crusoe", "CRUSOE_API_KEY", "https://managed-inference-api-proxy.crusoecloud.com/v1", region="us"),
+    _openai("voyage", "VOYAGE_API_KEY", "https://api.voyageai.com/v1"),  # embeddings only
     Provider(
         id="cohere", key_variables=("COHERE_API_KEY", "CO_API_KEY"), kind="litellm", litellm_prefix="cohere_chat/"
+    ),
+    Provider(
+        id="bedrock",
+        key_variables=("AWS_BEARER_TOKEN_BEDROCK",),  # general AWS keys are held for other reasons, too
+        kind="litellm",
+        litellm_prefix="bedrock/",
+        privacy="no_training",
     ),
     Provider(id="ai21", key_variables=("AI21_API_KEY",), kind="litellm", litellm_prefix="ai21/"),
 )

@@ -164,7 +164,7 @@ def create_app(parts: Parts) -> Asgi:
     governor = _governor(parts, telemetry)
     framework = _framework(parts, dispatcher, governor)
     framework.include_router(dashboard_routes())
-    framework.include_router(models_routes(lambda: dispatcher.serving))
+    framework.include_router(models_routes(lambda: dispatcher.serving, embedding=embedding))
     framework.include_router(feedback_routes(parts.journal, telemetry, parts.clocks))
     framework.include_router(
         operations_routes(

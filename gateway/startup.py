@@ -1,7 +1,7 @@
 """What there is to route to: the catalog, the backends that were configured or found, and why others were left out.
 
 Backends join in this order, and the first of an id wins: those configured, the embedded model, those that a
-provider's key in the environment opens, and servers that answer on loopback.
+provider's key in the environment opens, servers that answer on loopback, and adapters of configured vLLM servers.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from catalog import Backend, Catalog, CatalogError, ModelProfile
+from catalog.embedders import embedders_for_keys
 from catalog.importers.overlay import read_overlay
 from catalog.providers import backends_for_keys
 
@@ -20,6 +21,7 @@ from .upstreams.embedded import EmbeddedModel, EmbeddedUnavailableError, embedde
 
 __all__ = ["Finding", "Found", "find_backends", "open_catalog", "planned_embedded", "start_embedded"]
 
+_Described = tuple[tuple[ModelProfile, Backend], ...]
 _INSTALL_LITELLM = "pip install 'paretogate[litellm]'"
 
 
@@ -118,10 +120,15 @@ def find_backends(
         groups.append([embedded])
     if settings.discovery.environment_keys:
         groups.append(_usable(backends_for_keys(catalog, environ), environ))
+        embedders = embedders_for_keys(environ)
+        catalog = catalog.with_profiles(profile for profile, _ in embedders) if embedders else catalog
+        groups.append(backend for _, backend in embedders)
     if look_around and settings.discovery.loopback:
-        profiles, served = _on_loopback(settings)
-        catalog = catalog.with_profiles(profiles)
+        catalog, served = _joined(catalog, _on_loopback(settings))
         groups.append(served)
+    if look_around and (bases := [item for item in configured if isinstance(item, Backend) and item.kind == "vllm"]):
+        catalog, adapters = _joined(catalog, _adapters(bases, environ))
+        groups.append(adapters)
     backends, findings = _first_of_each_id(groups)
     measured, problem = _measured(settings, backends)
     return Found(catalog=catalog, backends=measured, findings=(*findings, *problem))
@@ -167,19 +174,44 @@ def _ready(backend: Backend, environ: Mapping[str, str]) -> Backend | Finding:
     return backend
 
 
-def _on_loopback(settings: Settings) -> tuple[list[ModelProfile], list[Backend]]:
+def _on_loopback(settings: Settings) -> _Described:
     import httpx  # noqa: PLC0415 - a quarter of a second, for those who look around
 
     from catalog.importers.discovery import DEFAULT_LOOPBACK, discover  # noqa: PLC0415
 
     urls = settings.discovery.loopback_urls or DEFAULT_LOOPBACK
 
-    async def ask() -> tuple[tuple[ModelProfile, Backend], ...]:
+    async def ask() -> _Described:
         async with httpx.AsyncClient() as client:
             return await discover(client, urls=urls)
 
-    found = asyncio.run(ask())
-    return [profile for profile, _ in found], [backend for _, backend in found]
+    return asyncio.run(ask())
+
+
+def _adapters(bases: Iterable[Backend], environ: Mapping[str, str]) -> _Described:
+    """The LoRA adapters at the vLLM servers that were configured; a server that is away has none."""
+    import httpx  # noqa: PLC0415 - as above
+
+    from catalog.importers.discovery import discover_adapters  # noqa: PLC0415
+
+    async def ask() -> _Described:
+        async with httpx.AsyncClient() as client:
+            found = await asyncio.gather(
+                *(discover_adapters(client, base, api_key=environ.get(base.api_key_env or "")) for base in bases)
+            )
+        return tuple(pair for pairs in found for pair in pairs)
+
+    return asyncio.run(ask())
+
+
+def _joined(catalog: Catalog, found: _Described) -> tuple[Catalog, list[Backend]]:
+    """The catalog with what was found, adapters with all that is known of their bases."""
+    from catalog.importers.discovery import inherit  # noqa: PLC0415 - as above
+
+    profiles = [profile for profile, _ in found]
+    own = catalog.with_profiles(profile for profile in profiles if profile.base_model is None)
+    adapters = inherit(own, [profile for profile in profiles if profile.base_model is not None])
+    return own.with_profiles(adapters), [backend for _, backend in found]
 
 
 def _first_of_each_id(

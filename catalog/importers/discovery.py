@@ -2,11 +2,15 @@
 
 Every OpenAI-compatible server answers `/v1/models`; Ollama says more at `/api/tags`. A server that does not answer
 in time, or answers nonsense, is not there. What runs at home costs nothing and sees nobody else's data.
+
+vLLM lists the LoRA adapters that it has loaded beside their base model, their `parent`: each is a model of its own,
+of its base's size and limits. What a catalog knows beyond that of the base is joined by `inherit`.
 """
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -15,13 +19,15 @@ from urllib.parse import urlsplit
 import httpx
 
 from catalog.backend import Backend, BackendKind
+from catalog.chat import special_task
 from catalog.errors import CatalogError
 from catalog.identity import model_key, owner_of
 from catalog.price import Price
 from catalog.profile import ModelProfile
 from catalog.provenance import Provenance, Trust
+from catalog.registry import Catalog
 
-__all__ = ["DEFAULT_LOOPBACK", "discover"]
+__all__ = ["DEFAULT_LOOPBACK", "discover", "discover_adapters", "inherit"]
 
 DEFAULT_LOOPBACK = (
     "http://127.0.0.1:11434",  # Ollama
@@ -46,6 +52,38 @@ async def discover(
     return tuple(pair for pairs in found for pair in pairs)
 
 
+async def discover_adapters(
+    client: httpx.AsyncClient, backend: Backend, *, api_key: str | None = None
+) -> tuple[tuple[ModelProfile, Backend], ...]:
+    """The LoRA adapters at a vLLM server whose base model is known as this backend.
+
+    Each is a backend like its base in all but the names. Nothing is raised for a server that is absent or broken.
+    """
+    headers = {**backend.headers, **({"authorization": f"Bearer {api_key}"} if api_key else {})}
+    listed = await _get(client, f"{backend.base_url}/models", headers)
+    entries = listed.get("data") if listed is not None else None
+    names = [
+        name
+        for entry in (entries if isinstance(entries, list) else [])[:_MOST_MODELS]
+        if isinstance(entry, dict) and entry.get("parent") == backend.model_name and (name := _text(entry.get("id")))
+    ]
+    return tuple(
+        (profile, replace(backend, id=f"{backend.id}:{name}", profile_id=profile.id, model_name=name))
+        for name in names
+        if (profile := _adapter(name, backend.profile_id)) is not None
+    )
+
+
+def inherit(catalog: Catalog, profiles: Iterable[ModelProfile]) -> tuple[ModelProfile, ...]:
+    """These profiles, each adapter among them with everything that the catalog knows of its base."""
+    return tuple(
+        replace(base, id=profile.id, name=profile.name, aliases=profile.aliases, base_model=base.id)
+        if profile.base_model and (base := catalog.get(profile.base_model)) is not None
+        else profile
+        for profile in profiles
+    )
+
+
 async def _ask(client: httpx.AsyncClient, url: str) -> list[tuple[ModelProfile, Backend]]:
     tags = await _get(client, f"{url}/api/tags")
     if tags is not None and isinstance(tags.get("models"), list):
@@ -53,13 +91,23 @@ async def _ask(client: httpx.AsyncClient, url: str) -> list[tuple[ModelProfile, 
     listed = await _get(client, f"{url}/v1/models")
     if listed is None or not isinstance(listed.get("data"), list):
         return []
-    return _pairs([_from_openai(entry, url) for entry in listed["data"][:_MOST_MODELS]])
+    entries = [entry for entry in listed["data"][:_MOST_MODELS] if isinstance(entry, dict)]
+    served = {found[1].model_name: found for entry in entries if (found := _from_openai(entry, url)) is not None}
+    for entry in entries:
+        adapter, base = _text(entry.get("id")), served.get(_text(entry.get("parent")) or "")
+        if adapter is not None and base is not None and (profile := _adapter(adapter, base[0].id)) is not None:
+            backend_id = _backend_id(base[1].kind, url, adapter)
+            served[adapter] = (
+                replace(profile, params_total_b=base[0].params_total_b, provenance=base[0].provenance),
+                replace(base[1], id=backend_id, profile_id=profile.id, model_name=adapter),
+            )
+    return list(served.values())
 
 
-async def _get(client: httpx.AsyncClient, url: str) -> dict[str, Any] | None:
+async def _get(client: httpx.AsyncClient, url: str, headers: Mapping[str, str] | None = None) -> dict[str, Any] | None:
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            response = await client.get(url, timeout=_TIMEOUT_S, follow_redirects=False)
+            response = await client.get(url, headers=headers, timeout=_TIMEOUT_S, follow_redirects=False)
     except (TimeoutError, httpx.HTTPError, httpx.InvalidURL):
         return None
     if response.status_code != httpx.codes.OK or len(response.content) > _MOST_BYTES:
@@ -90,7 +138,7 @@ def _from_ollama(entry: object, url: str) -> tuple[ModelProfile, Backend] | None
 
 
 def _from_openai(entry: object, url: str) -> tuple[ModelProfile, Backend] | None:
-    if not isinstance(entry, dict) or not (name := _text(entry.get("id"))) or "embed" in name.casefold():
+    if not isinstance(entry, dict) or not (name := _text(entry.get("id"))):
         return None
     server = _text(entry.get("owned_by"))
     meta = entry.get("meta")
@@ -118,7 +166,7 @@ def _pair(
     context_tokens: int | None = None,
 ) -> tuple[ModelProfile, Backend] | None:
     key = model_key(re.sub(r"\.gguf$", "", name.replace("\\", "/"), flags=re.IGNORECASE))
-    stated = {field: value for field, value in facts.items() if value is not None}
+    stated = {field: value for field, value in (*facts.items(), *_task_facts(key).items()) if value is not None}
     host = urlsplit(url).netloc
     source = Provenance(source=f"{kind} at {host}", trust=Trust.LINKED)
     try:
@@ -130,7 +178,7 @@ def _pair(
             **stated,
         )
         backend = Backend(
-            id=f"{kind}@{host}:{name}",
+            id=_backend_id(kind, url, name),
             profile_id=profile.id,
             kind=kind,
             provider="local",
@@ -145,6 +193,27 @@ def _pair(
     except CatalogError:
         return None
     return profile, backend
+
+
+def _adapter(name: str, base_id: str) -> ModelProfile | None:
+    """What is known of an adapter by itself: its name, which is whatever an operator chose, and its base."""
+    key = model_key(name.replace("\\", "/"))
+    try:
+        return ModelProfile(id=f"adapter/{key}", name=key, aliases=(name,) if name != key else (), base_model=base_id)
+    except CatalogError:
+        return None
+
+
+def _backend_id(kind: BackendKind, url: str, name: str) -> str:
+    return f"{kind}@{urlsplit(url).netloc}:{name}"
+
+
+def _task_facts(key: str) -> Mapping[str, Any]:
+    """What goes in and comes out of a model that embeds; servers do not say so, only its name does."""
+    task = special_task(key)
+    if task is None or task.name != "embedding":
+        return {}
+    return {"modalities_in": task.modalities_in, "modalities_out": task.modalities_out}
 
 
 def _text(value: object) -> str | None:

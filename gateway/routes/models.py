@@ -12,20 +12,25 @@ from gateway.serving import Serving
 __all__ = ["models_routes"]
 
 
-def models_routes(serving: Callable[[], Serving]) -> APIRouter:
-    """Both doors. Aliases are listed; forms with a suffix (`:floor`, `:nitro`) are understood but not listed."""
+def models_routes(serving: Callable[[], Serving], *, embedding: Serving | None = None) -> APIRouter:
+    """Both doors. Aliases are listed; forms with a suffix (`:floor`, `:nitro`) are understood but not listed.
+
+    `embedding` serves the models that only `/v1/embeddings` asks.
+    """
+    also = [_model(entry) for entry in embedding.pool.entries if entry.backend is not None] if embedding else []
+    embedders: dict[str, dict[str, Any]] = {model["id"]: model for model in reversed(also)}
     router = APIRouter(prefix="/v1", tags=["models"])
 
     @router.get("/models")
     async def list_models() -> dict[str, Any]:
         """Every model that can be asked for here, `auto` first."""
-        return {"object": "list", "data": _models(serving())}
+        return {"object": "list", "data": [*_models(serving()), *embedders.values()]}
 
     @router.get("/models/{name:path}")
     async def one_model(name: str) -> dict[str, Any]:
         """One of them."""
         current = serving()
-        listed = {model["id"]: model for model in _models(current)}
+        listed = {**embedders, **{model["id"]: model for model in _models(current)}}
         if name in listed:
             return listed[name]
         if name.startswith("auto:"):

@@ -60,7 +60,10 @@ class FakeProvider:
         self.raw_requests: list[bytes] = []
         self.cancelled = 0  # how many answers a client broke off
         self.usage_in_last_choice = False  # report token counts in a chunk that has choices
+        self.usage: Mapping[str, Any] | None = None  # token counts to report instead of those counted
+        self.answers_as: str | None = None  # the name of a model to answer in, instead of the one that was asked
         self.done_mark = True
+        self.models: list[dict[str, Any]] = [{"id": "fake-model", "object": "model"}]  # what it lists
         self._answers: list[tuple[dict[str, Any], str]] = []
         self._asked = asyncio.Event()
         self._script: list[Misbehaviour] = []
@@ -111,7 +114,7 @@ class FakeProvider:
             await self._runner.cleanup()
 
     async def _models(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's signature
-        return web.json_response({"object": "list", "data": [{"id": "fake-model", "object": "model"}]})
+        return web.json_response({"object": "list", "data": self.models})
 
     async def _asked_for_text(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
@@ -192,10 +195,10 @@ class FakeProvider:
         choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": finish}
         if "prompt" in body:
             choice = {"index": 0, "text": message["content"], "logprobs": None, "finish_reason": finish}
-        return {**_head(body), "choices": [choice], "usage": self._usage(body)}
+        return {**self._head(body), "choices": [choice], "usage": self._usage(body)}
 
     def _chunks(self, body: Mapping[str, Any]) -> list[dict[str, Any]]:
-        head = _head(body, chunk=True)
+        head = self._head(body, chunk=True)
         message, finish = self._next_answer()
         words = self.words if message["content"] == "".join(self.words) else (message["content"] or "",)
 
@@ -219,6 +222,11 @@ class FakeProvider:
                 chunks.append({**head, "choices": [], "usage": usage})
         return chunks
 
+    def _head(self, body: Mapping[str, Any], *, chunk: bool = False) -> dict[str, Any]:
+        kind = "text_completion" if "prompt" in body else "chat.completion.chunk" if chunk else "chat.completion"
+        model = self.answers_as or body["model"]
+        return {"id": "chatcmpl-fake", "object": kind, "created": 1_700_000_000, "model": model}
+
     def _next_answer(self) -> tuple[dict[str, Any], str]:
         return (
             self._answers.pop(0) if self._answers else ({"role": "assistant", "content": "".join(self.words)}, "stop")
@@ -234,6 +242,8 @@ class FakeProvider:
 
     def _usage(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Ten tokens in per message, one out per word."""
+        if self.usage is not None:
+            return dict(self.usage)
         prompt, completion = 10 * len(body.get("messages", "1")), len(self.words)
         return {
             "prompt_tokens": prompt,
@@ -241,11 +251,6 @@ class FakeProvider:
             "total_tokens": prompt + completion,
             "prompt_tokens_details": {"cached_tokens": 4},
         }
-
-
-def _head(body: Mapping[str, Any], *, chunk: bool = False) -> dict[str, Any]:
-    kind = "text_completion" if "prompt" in body else "chat.completion.chunk" if chunk else "chat.completion"
-    return {"id": "chatcmpl-fake", "object": kind, "created": 1_700_000_000, "model": body["model"]}
 
 
 def _call_deltas(index: int, call: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -57,3 +57,9 @@ def test_common_keys_meet_the_shipped_catalog() -> None:
         assert 1 <= len(backends) <= 40, provider
         assert {backend.provider for backend in backends} == {provider}
         assert all(backend.profile_id in known for backend in backends)
+
+
+def test_a_provider_whose_key_goes_by_two_names_is_known_by_either() -> None:
+    known = Catalog.load()
+    for name in ("TOGETHER_API_KEY", "TOGETHERAI_API_KEY"):
+        assert {b.api_key_env for b in backends_for_keys(known, {name: "k"})} == {name}

