@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from catalog import Floats
 from predictors.encoders import Encoder
-from predictors.tools import StackedRetriever, ToolRanking, ToolUsage, build_retriever
+from predictors.tools import StackedRetriever, ToolRanking, ToolRetriever, ToolUsage, build_retriever
 
 from .intervals import GroupBootstrap, Interval
 from .tool_metrics import Hits
@@ -84,8 +85,13 @@ def evaluate(
     clock: Clock,
     seed: int = 0,
     progress: Callable[[str], None] = lambda _: None,
+    fitted: Mapping[str, ToolRetriever] = MappingProxyType({}),
+    keep: Callable[[str, ToolRetriever], None] = lambda _name, _retriever: None,
 ) -> RegistryResult:
     """Fit every method on train, rank test, measure. Description retrieval is always among them.
+
+    Retrievers in `fitted` are measured first and as they are, over their own registry; `keep` is shown every other
+    one as soon as it is fitted.
 
     Test requests without labels are ranked and left out of every figure; without a single label there are no figures.
     """
@@ -97,12 +103,17 @@ def evaluate(
     bootstrap = GroupBootstrap(np.array([str(row) for row in judged or [0]]), seed=seed)  # it wants one group
     results: list[MethodResult] = []
     values: dict[str, dict[str, Floats]] = {}
-    for method in dict.fromkeys((REFERENCE, *methods)):
+    for method in dict.fromkeys((REFERENCE, *fitted, *methods)):
         progress(method)
-        retriever = build_retriever(method, encoder)
         begun = clock()
-        retriever.fit(labelled.registry, labelled.train)
-        fitted = clock()
+        if method in fitted:
+            retriever = fitted[method]
+        else:
+            retriever = build_retriever(method, encoder).fit(labelled.registry, labelled.train)
+        ready = clock()
+        if method not in fitted:
+            keep(method, retriever)
+        started = clock()
         rankings = retriever.rank(labelled.test.queries, DEPTH)
         ranked = clock()
         hits = Hits.of([rankings[row].tool_ids for row in judged], relevant, depth=DEPTH)
@@ -114,8 +125,8 @@ def evaluate(
                 intervals=_intervals(bootstrap, values[method]),
                 seen=_means(values[method], seen),
                 cold=_means(values[method], used == 0),
-                fit_s=fitted - begun,
-                rank_ms=1_000.0 * (ranked - fitted) / max(len(rankings), 1),
+                fit_s=ready - begun,
+                rank_ms=1_000.0 * (ranked - started) / max(len(rankings), 1),
                 choice=retriever.choice.chosen if isinstance(retriever, StackedRetriever) else None,
                 rankings=tuple(rankings),
             )

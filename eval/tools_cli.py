@@ -15,6 +15,7 @@ from catalog import ParetoGateError
 
 if TYPE_CHECKING:
     from predictors.encoders import Encoder
+    from predictors.tools import ToolRegistry, ToolRetriever
 
     from .tool_tables import LabelledRegistry
 
@@ -30,7 +31,7 @@ _CACHED_TEXTS = 400_000  # every method reads the same texts
 
 
 class EncoderName(StrEnum):
-    """Encoders that the command line can make; `auto` is both where MiniLM is installed, else the static one."""
+    """Encoders that the command line can make; `auto` is MiniLM where it is installed, else the static one."""
 
     AUTO = "auto"
     STATIC = "static"
@@ -56,10 +57,16 @@ def evaluate_registries(
     rankings: Annotated[
         Path | None, typer.Option(help="Write the last method's top 20 per request to this Parquet file.")
     ] = None,
+    save: Annotated[Path | None, typer.Option(help="Keep the last method's fitted retriever in this folder.")] = None,
+    load: Annotated[
+        Path | None, typer.Option(help='Measure the retriever of this folder too, as the method "loaded".')
+    ] = None,
     chart: Annotated[Path | None, typer.Option(help="Write recall against usage examples per tool (SVG).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Fit on train, rank test: recall, nDCG and completeness, seen and cold apart, with bootstrap intervals."""
+    from predictors.tools import load_retriever, save_retriever  # noqa: PLC0415
+
     from .tool_report import json_report, terminal_report, write_rankings  # noqa: PLC0415 - polars is heavy
     from .tool_retrieval import evaluate  # noqa: PLC0415
 
@@ -67,12 +74,20 @@ def evaluate_registries(
     try:
         reader = _encoder(encoder)
         results = []
-        for labelled in _registries(registry, train, test, data=data, only=only, single=rankings or chart):
+        fitted = {} if load is None else {"loaded": load_retriever(load, reader)}
+        single = rankings or chart or save or load
+        for labelled in _registries(registry, train, test, data=data, only=only, single=single):
 
             def show(step: str, name: str = labelled.name) -> None:
                 typer.echo(f"{name}: {step}", err=True)
 
-            results.append(evaluate(labelled, methods, reader, clock=time.perf_counter, progress=show))
+            def keep(name: str, retriever: "ToolRetriever") -> None:
+                if save is not None and name == methods[-1]:
+                    show(f"saved {save_retriever(retriever, save)[:12]}")
+
+            results.append(
+                evaluate(labelled, methods, reader, clock=time.perf_counter, progress=show, fitted=fitted, keep=keep)
+            )
             if not as_json:
                 _print(*terminal_report(results[-1]))
             if rankings is not None:
@@ -91,8 +106,12 @@ def evaluate_registries(
 def search(
     request: Annotated[str, typer.Argument(help="What the tools should help with.")],
     *,
-    registry: Annotated[Path, typer.Option(help="Tools: Parquet, or JSON with an OpenAI `tools` array.")],
+    registry: Annotated[Path | None, typer.Option(help="Tools: Parquet, or JSON with an OpenAI `tools` array.")] = None,
     usage: Annotated[Path | None, typer.Option(help="Past requests (Parquet: query, tool_ids).")] = None,
+    save: Annotated[Path | None, typer.Option(help="Keep the fitted retriever in this folder.")] = None,
+    load: Annotated[
+        Path | None, typer.Option(help="Ask the retriever of this folder; --registry then replaces its tools.")
+    ] = None,
     top_k: Annotated[int, typer.Option("--top-k", min=1, help="How many tools.")] = 5,
     method: Annotated[str, typer.Option(help="How to look for them.")] = "best",
     encoder: Annotated[EncoderName, typer.Option(help="What reads texts.")] = EncoderName.AUTO,
@@ -101,14 +120,13 @@ def search(
     """The best tools of a registry for one request."""
     from rich.table import Table  # noqa: PLC0415
 
-    from predictors.tools import build_retriever  # noqa: PLC0415
-
-    from .tool_tables import read_registry, read_usage  # noqa: PLC0415
+    from predictors.tools import save_retriever  # noqa: PLC0415
 
     try:
-        offered = read_registry(registry)
-        past = read_usage(usage)
-        found = build_retriever(method, _encoder(encoder)).fit(offered, past).rank([request], top_k)[0]
+        retriever, offered = _retriever(registry, usage, load=load, method=method, encoder=encoder)
+        if save is not None:
+            save_retriever(retriever, save)
+        found = retriever.rank([request], top_k)[0]
     except ParetoGateError as exc:
         typer.echo(f"error: {exc}", err=True)
         raise typer.Exit(1) from exc
@@ -136,6 +154,9 @@ def synthesize(
     model: Annotated[str, typer.Option(help="Model to ask.")] = "auto",
     api_key_env: Annotated[str | None, typer.Option(help="Environment variable that holds the key.")] = None,
     calls: Annotated[int, typer.Option(min=2, help="Budget: calls of the model.")] = 100,
+    recipe: Annotated[
+        str, typer.Option(help="toolbank-1: choose among tools, write, rewrite; single-1: one tool, for small models.")
+    ] = "toolbank-1",
     check: Annotated[bool, typer.Option(help="Keep only requests whose tools are found again.")] = True,
     seed: Annotated[int, typer.Option(help="Of the tools on offer.")] = 0,
     timeout_s: Annotated[float, typer.Option(help="For one answer.")] = 120.0,
@@ -171,6 +192,7 @@ def synthesize(
                 already=already,
                 check=finder,
                 tally=tally,
+                recipe=recipe,
             ):
                 write_made(out, made)
                 typer.echo(f"{tally.kept} kept of {tally.calls} calls: {made.query[:80]}", err=True)
@@ -178,6 +200,28 @@ def synthesize(
         typer.echo(f"error: {exc}", err=True)
         raise typer.Exit(1) from exc
     sys.stdout.write(json.dumps(asdict(tally)) + "\n")
+
+
+def _retriever(
+    registry: Path | None, usage: Path | None, *, load: Path | None, method: str, encoder: EncoderName
+) -> "tuple[ToolRetriever, ToolRegistry]":
+    """Fitted from files, or loaded, with the registry it serves."""
+    from predictors.tools import build_retriever, load_retriever  # noqa: PLC0415
+
+    from .tool_tables import read_registry, read_usage  # noqa: PLC0415
+
+    if load is None:
+        if registry is None:
+            raise typer.BadParameter("--registry is needed, or --load with a folder that --save wrote")
+        offered = read_registry(registry)
+        return build_retriever(method, _encoder(encoder)).fit(offered, read_usage(usage)), offered
+    if usage is not None:
+        raise typer.BadParameter("--usage is learned from when fitting; leave out --load to fit anew")
+    loaded = load_retriever(load, _encoder(encoder))
+    if registry is None:
+        return loaded, loaded.evidence_.registry
+    offered = read_registry(registry)
+    return loaded.update(offered), offered
 
 
 def _encoder(name: EncoderName) -> "Encoder":
@@ -195,7 +239,7 @@ def _encoder(name: EncoderName) -> "Encoder":
             raise
         typer.echo(f"reading texts by the static encoder: {exc}", err=True)
         return CachedEncoder(static, max_entries=_CACHED_TEXTS)
-    made: Encoder = minilm if name is EncoderName.MINILM else JointEncoder(minilm, static)
+    made: Encoder = JointEncoder(minilm, static) if name is EncoderName.BOTH else minilm
     return CachedEncoder(made, max_entries=_CACHED_TEXTS)
 
 
@@ -222,7 +266,7 @@ def _registries(
             raise typer.BadParameter(f"--only {name}: the registries are {', '.join(names)}")
     chosen = [folder for folder in folders if not only or folder.name in only]
     if single is not None and len(chosen) != 1:
-        raise typer.BadParameter("--rankings and --chart are of one registry; name it by --only")
+        raise typer.BadParameter("--rankings, --save, --load and --chart are of one registry; name it by --only")
     return [read_labelled(f / "tools.parquet", f / "queries.parquet", f / "queries.parquet") for f in chosen]
 
 

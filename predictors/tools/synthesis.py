@@ -2,7 +2,9 @@
 
 The recipe is ToolBank's: offer some tools, let the model choose a few that fit one request and write it, drop answers
 that name other tools, then have a second pass rewrite what sounds like a manual. Two filters are ours: a request must
-not say a tool's name, and a retriever that has not seen it must find its tools (round trip).
+not say a tool's name, and a retriever that has not seen it must find its tools (round trip). A second recipe, ours,
+is for models too small to choose and to write JSON: one tool is shown after three worked examples, and the answer is
+the request.
 
 Source: arXiv 2409.02141, section on ToolBank; prompts are our own wording, since the published ones were not at hand.
 """
@@ -20,9 +22,11 @@ from .protocol import ToolRetriever
 from .registry import Tool, ToolRegistry
 from .usage import ToolUsage
 
-__all__ = ["RECIPE", "Chat", "SynthesisTally", "SyntheticRequest", "synthesize", "usage_of"]
+__all__ = ["RECIPE", "RECIPES", "SINGLE", "Chat", "SynthesisTally", "SyntheticRequest", "synthesize", "usage_of"]
 
 RECIPE: Final = "toolbank-1"
+SINGLE: Final = "single-1"
+RECIPES: Final = (RECIPE, SINGLE)
 Chat = Callable[[str], str]
 """Asks a language model and returns its answer; it may raise, and what it raises passes through."""
 
@@ -65,6 +69,7 @@ def synthesize(
     check: ToolRetriever | None = None,
     check_depth: int = 20,
     tally: SynthesisTally | None = None,
+    recipe: str = RECIPE,
 ) -> Iterator[SyntheticRequest]:
     """Make up requests one by one, for the tools that have fewest, until the budget is spent.
 
@@ -72,7 +77,7 @@ def synthesize(
 
     Args:
         registry: with two tools at least.
-        chat: two calls per request: one writes, one rewrites.
+        chat: two calls per request, one writes and one rewrites; with the recipe "single-1" one call.
         model: named in every request's provenance.
         examples: requests and the names of the tools they need; three are shown.
         rng: draws the tools on offer.
@@ -82,10 +87,13 @@ def synthesize(
         check: a fitted retriever; a request is kept only if it finds all its tools among the first `check_depth`.
         check_depth: how far the round trip looks.
         tally: counts what happens.
+        recipe: one of `RECIPES`.
 
     Raises:
-        InvalidToolError: the registry is too small.
+        InvalidToolError: the registry is too small, or there is no such recipe.
     """
+    if recipe not in RECIPES:
+        raise InvalidToolError(f"no recipe {recipe!r}; there are {', '.join(RECIPES)}")
     if len(registry) < 2:
         raise InvalidToolError(f"registry {registry.name!r} has {len(registry)} tools; two are needed to choose from")
     tally = tally if tally is not None else SynthesisTally()
@@ -94,16 +102,14 @@ def synthesize(
         for tool_id in made.tool_ids:
             if tool_id in registry:
                 uses[registry.row(tool_id)] += 1
-    while tally.calls + 2 <= max_calls:
-        offered = _offer(registry, uses, n_offered, rng)
+    calls_each = 1 if recipe == SINGLE else 2
+    while tally.calls + calls_each <= max_calls:
+        offered = _offer(registry, uses, 1 if recipe == SINGLE else n_offered, rng)
         shown = [examples[int(i)] for i in rng.permutation(len(examples))[:3]]
-        found = _written(chat(_writing_prompt(offered, shown)), offered, tally)
-        tally.calls += 1
+        found = _single(chat, offered, shown, tally) if recipe == SINGLE else _chosen(chat, offered, shown, tally)
         if found is None:
             continue
-        draft, tools = found
-        query = chat(_rewriting_prompt(draft)).strip().strip('"')
-        tally.calls += 1
+        query, tools = found
         if not _holds(query, tools, check, check_depth, tally):
             continue
         for tool in tools:
@@ -113,7 +119,7 @@ def synthesize(
             query=query,
             tool_ids=tuple(tool.tool_id for tool in tools),
             model=model,
-            recipe=RECIPE,
+            recipe=recipe,
             registry_digest=registry.digest,
         )
 
@@ -130,6 +136,40 @@ def _offer(registry: ToolRegistry, uses: np.ndarray, n: int, rng: np.random.Gene
     neediest = tie_broken[: max(1, n // 2)]
     others = rng.permutation(np.setdiff1d(np.arange(len(registry)), neediest))[: n - len(neediest)]
     return [registry.tools[int(row)] for row in rng.permutation(np.concatenate([neediest, others]))]
+
+
+def _chosen(
+    chat: Chat, offered: Sequence[Tool], shown: Sequence[tuple[str, Sequence[str]]], tally: SynthesisTally
+) -> tuple[str, list[Tool]] | None:
+    """The model chooses and writes, then rewrites; None where its first answer cannot be used."""
+    found = _written(chat(_writing_prompt(offered, shown)), offered, tally)
+    tally.calls += 1
+    if found is None:
+        return None
+    tally.calls += 1
+    return chat(_rewriting_prompt(found[0])).strip().strip('"'), found[1]
+
+
+def _single(
+    chat: Chat, offered: Sequence[Tool], shown: Sequence[tuple[str, Sequence[str]]], tally: SynthesisTally
+) -> tuple[str, list[Tool]] | None:
+    """The first line that the model says for one tool; None where it says nothing."""
+    tally.calls += 1
+    lines = chat(_single_prompt(offered[0], shown)).strip().splitlines()
+    query = lines[0].removeprefix("Request:").strip().strip('"') if lines else ""
+    if not query:
+        tally.unreadable += 1
+        return None
+    return query, list(offered)
+
+
+def _single_prompt(tool: Tool, examples: Sequence[tuple[str, Sequence[str]]]) -> str:
+    shown = "".join(f"A person who needs {', '.join(names)} says: {query}\n" for query, names in examples)
+    description = tool.description[:_DESCRIPTION_CHARS]
+    return (
+        f"{shown}Write what a person says who needs the following, in one sentence, as a question or a wish, "
+        f"with made-up details.\n{tool.name}: {description}"
+    )
 
 
 def _writing_prompt(offered: Sequence[Tool], examples: Sequence[tuple[str, Sequence[str]]]) -> str:

@@ -52,6 +52,33 @@ def test_search_ranks_a_registry_for_one_request(tmp_path: Path) -> None:
     assert "getWeather" in RUN.invoke(tools, asked).stdout
 
 
+def test_a_retriever_that_was_saved_is_searched_and_measured_again_without_its_files(tmp_path: Path) -> None:
+    registry, queries = write_tool_files(tmp_path)
+    folder = tmp_path / "kept"
+    asked = ["search", "will there be rain", "--top-k", "1", "--encoder", "static", "--json"]
+    first = RUN.invoke(tools, [*asked, "--registry", str(registry), "--usage", str(queries), "--save", str(folder)])
+    assert first.exit_code == 0, first.stderr
+    again = RUN.invoke(tools, [*asked, "--load", str(folder)])
+    assert again.exit_code == 0, again.stderr
+    assert json.loads(again.stdout) == json.loads(first.stdout)
+    files = ["--registry", str(registry), "--train", str(queries), "--test", str(queries), "--encoder", "static"]
+    kept = tmp_path / "measured"
+    measured = RUN.invoke(tools, ["eval", *files, "--method", "best", "--save", str(kept), "--json"])
+    assert measured.exit_code == 0, measured.stderr
+    loaded = RUN.invoke(tools, ["eval", *files, "--method", "best", "--load", str(kept), "--json"])
+    methods = json.loads(loaded.stdout)["registries"][0]["methods"]
+    assert methods["loaded"]["metrics"] == methods["best"]["metrics"]
+    other = RUN.invoke(tools, [*asked, "--load", str(tmp_path / "nowhere")])
+    assert (other.exit_code, "manifest.json cannot be read" in other.stderr) == (1, True)
+
+
+def test_search_needs_a_registry_or_a_folder(tmp_path: Path) -> None:
+    neither = RUN.invoke(tools, ["search", "x"])
+    assert (neither.exit_code, "--registry is needed" in neither.stderr) == (2, True)
+    both = RUN.invoke(tools, ["search", "x", "--load", str(tmp_path), "--usage", str(tmp_path)])
+    assert (both.exit_code, "leave out --load" in both.stderr) == (2, True)
+
+
 def test_misuse_exits_with_2_and_failure_with_1_and_both_say_why(tmp_path: Path) -> None:
     registry, _ = write_tool_files(tmp_path)
     alone = RUN.invoke(tools, ["eval", "--registry", str(registry)])
