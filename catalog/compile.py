@@ -9,7 +9,7 @@ licence allows it are read; `SOURCES` names them. The same input gives the same 
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -20,8 +20,10 @@ from typing import Any
 from .capability.ability import Score, estimate_abilities
 from .chat import special_task
 from .compiled import SHIPPED, pack
+from .derived import with_derived
 from .errors import ParetoGateError
-from .identity import owner_of
+from .finding import Finding
+from .identity import family_of, owner_of
 from .importers.litellm_prices import SOURCE, PriceMap, read_price_map
 from .importers.overlay import read_overlay
 from .list_price import MAKERS, makers_offers, makers_price, middle_price
@@ -30,6 +32,8 @@ from .offer import Offer
 from .price import Price
 from .profile import Ability, ModelProfile
 from .provenance import Provenance, Trust
+from .sizes import NamedSize, settled_size
+from .tokenizers import tokenizer_of
 
 __all__ = ["ABILITY_LEFT_OUT", "ABILITY_SOURCES", "SOURCES", "Compilation", "compile_catalog", "main", "read_scores"]
 
@@ -74,8 +78,8 @@ _LICENSES = {
     "jamba_open_model_license": "Jamba-Open", "nvidia_open_model_license_agreement": "NVIDIA-Open-Model",
     "mit_+_model_license_(commercial_use_allowed)": "MIT", "mnpl_0_1": "MNPL-0.1",
 }  # fmt: skip
+_REFERENCE_TOKENS_PER_CHAR = 0.25  # of cl100k, which the predictors' own count imitates
 _ONE_SNAPSHOT = timedelta(days=60)
-_LOADED = Provenance(source="estimated from the parameters in the name", trust=Trust.INFERRED)
 _NAMED = Provenance(source="estimated from the words of the name", trust=Trust.INFERRED)
 _ABILITY = Provenance(source="our factor model over public benchmarks", trust=Trust.INFERRED)
 
@@ -89,6 +93,7 @@ class Compilation:
     profiles: tuple[ModelProfile, ...]
     offers: Mapping[str, tuple[Offer, ...]]  # by profile id
     routing: Mapping[str, Mapping[str, str]]
+    findings: tuple[Finding, ...] = ()  # what sources stated and was not believed
 
 
 def compile_catalog(
@@ -128,6 +133,8 @@ def compile_catalog(
     profiles: dict[str, ModelProfile] = {}
     offers: dict[str, tuple[Offer, ...]] = {}
     ids: dict[str, str] = {}
+    refused: list[Finding] = []
+    bases = _bases(data)
     spellings = _spellings(same)
     for key in keys:
         owner = owner_of(key) or _stated_owner(joined.get(key, ()))
@@ -135,7 +142,7 @@ def compile_catalog(
         if owner is None and not any(row["model_key"] == key for row in routing_rows):
             continue
         profile = _profile(key, owner or "community", joined.get(key, ()), sold, aliases=spellings.get(key, ()))
-        profile = _with_size(profile, sizes.get(key))
+        profile = _with_tokenizer(_with_size(profile, joined.get(key, ()), sizes.get(key), refused))
         profiles[profile.id] = _with_ability(profile, abilities.get(_best_measured(key, abilities, siblings), {}))
         offers[profile.id] = sold
         ids[key] = profile.id
@@ -147,7 +154,10 @@ def compile_catalog(
         key = str(same.get(row["model_key"], row["model_key"]))
         if key in ids:
             routing.setdefault(row["dataset"], {})[row["model"]] = ids[key]
-    return Compilation(profiles=tuple(profiles.values()), offers=offers, routing=routing)
+    linked = [_with_lineage(profile, bases, profiles.keys()) for profile in profiles.values()]
+    return Compilation(
+        profiles=with_derived(linked, as_of=_newest(joined)), offers=offers, routing=routing, findings=tuple(refused)
+    )
 
 
 def read_scores(data: Path, *, sources: Sequence[str] = ABILITY_SOURCES) -> list[Score]:
@@ -184,7 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ParetoGateError as exc:
         sys.stderr.write(f"error: {exc}\n")
         return 1
-    for finding in prices.findings:
+    for finding in (*prices.findings, *built.findings):
         sys.stderr.write(f"left out: {finding}\n")
     args.out.write_bytes(pack(built.profiles, offers=built.offers, routing=built.routing))
     priced = sum(profile.price is not None for profile in built.profiles)
@@ -366,9 +376,6 @@ def _profile(
             state("released", _day(row["release_date"]), source)
             state("knowledge_cutoff", _day(row["knowledge_cutoff"]), source)
             state("license", _LICENSES.get(row["licence"] or ""), source)
-            if row["params_source"] == "source":
-                state("params_total_b", _positive(row["params_total_b"]), source)
-                state("params_active_b", _positive(row["params_active_b"]), source)
         state("family", row["family"] if row["source"] == "models.dev" else None, source)
         state("open_weights", row["open_weights"] or None, source)
         state("list_price", _row_price(row) if _rank(row) < 2 else None, source)
@@ -379,18 +386,13 @@ def _profile(
     for row in rows:
         state("open_weights", row["open_weights"] if _rank(row) < 9 else None, _source(row))
         state("released", _day(row["release_date"]), _source(row))
-        state("params_total_b", _positive(row["params_total_b"]), _LOADED)
-        state("params_active_b", _positive(row["params_active_b"]), _LOADED)
-    if task := special_task(key):
-        facts.update(modalities_in=task.modalities_in, modalities_out=task.modalities_out)
-        sources.update(modalities_in=_NAMED, modalities_out=_NAMED)
+    state("family", family_of(key), _NAMED)
     listed, listed_by = facts.pop("list_price", None), sources.pop("list_price", None)
     _state_from_offers(state, owner, sold, listed=(listed, listed_by))
     _state_capabilities(state, owner, rows, sold)
+    _agree_on_senses(key, facts, sources)
     if facts.get("open_weights") is False:
         state("license", "proprietary", sources["open_weights"])
-    if facts.get("params_active_b", 0) > facts.get("params_total_b", float("inf")):
-        del facts["params_active_b"], sources["params_active_b"]
     name = next((row["name"] for row in rows if row["name"] and _rank(row) < 9), None) or key
     provenance = {field: source for field, source in sources.items() if facts.get(field) is not None}
     return ModelProfile(
@@ -448,6 +450,12 @@ def _can(rows: Iterable[Row]) -> set[str]:
     return can
 
 
+def _newest(joined: Mapping[str, Sequence[Row]]) -> date | None:
+    """The day of the newest source: the `today` of what ships."""
+    days = (_day(row["source_date"]) for rows in joined.values() for row in rows)
+    return max((day for day in days if day), default=None)
+
+
 def _siblings(data: Path) -> dict[str, tuple[str, ...]]:
     """Key -> keys of the same base: other dates and previews of one model."""
     import polars as pl  # noqa: PLC0415
@@ -475,15 +483,96 @@ def _best_measured(
     return max(measured, key=lambda k: (abilities[k]["general"].n_benchmarks, k), default=key)
 
 
-def _with_size(profile: ModelProfile, params_b: float | None) -> ModelProfile:
-    if params_b is None or profile.params_total_b is not None:
-        return profile
-    source = Provenance(source="routing data: models table", trust=Trust.SELF_REPORTED)
+def _with_size(
+    profile: ModelProfile, rows: Sequence[Row], params_b: float | None, refused: list[Finding]
+) -> ModelProfile:
+    """The profile with a settled size; what sources stated and was not believed becomes a finding."""
+    stated = [row for row in rows if row["params_source"] == "source" and _rank(row) < 9]
+    total = [(size, _source(row)) for row in stated if (size := _positive(row["params_total_b"]))]
+    if params_b is not None:
+        total.append((params_b, Provenance(source="routing data: models table", trust=Trust.SELF_REPORTED)))
+    active = [(size, _source(row)) for row in stated if (size := _positive(row["params_active_b"]))]
+    key = profile.id.partition("/")[2]
+    settled = settled_size(key, total=total, active=active, read_elsewhere=_read_off(rows))
+    told = {
+        "params_total_b": (settled.total_b, settled.total_from),
+        "params_active_b": (settled.active_b, settled.active_from),
+    }
+    known = {name: pair for name, pair in told.items() if pair[0] is not None}
+    problem = (
+        f"; taken as {settled.total_b:g}B, {settled.total_from.source}"
+        if settled.total_b and settled.total_from
+        else ""
+    )
+    refused.extend(
+        Finding(file="models.parquet", entry=profile.id, field="params_total_b", problem=claim + problem)
+        for claim in dict.fromkeys(settled.refused)
+    )
+    sources = {name: source for name, (_, source) in known.items() if source is not None}
     return replace(
         profile,
-        params_total_b=params_b,
-        provenance=MappingProxyType({**profile.provenance, "params_total_b": source}),
+        **{name: value for name, (value, _) in known.items()},
+        provenance=MappingProxyType({**profile.provenance, **sources}),
     )
+
+
+def _read_off(rows: Sequence[Row]) -> NamedSize | None:
+    read = [row for row in rows if row["params_source"] == "name"]
+    total = next((size for row in read if (size := _positive(row["params_total_b"]))), None)
+    active = next((size for row in read if (size := _positive(row["params_active_b"]))), None)
+    return NamedSize(total_b=total, active_b=active) if total or active else None
+
+
+def _with_tokenizer(profile: ModelProfile) -> ModelProfile:
+    tokenizer = tokenizer_of(profile.id)
+    if tokenizer is None:
+        return profile
+    source = Provenance(source=f"files of {tokenizer.measured_from}, by family", trust=Trust.INFERRED)
+    return replace(
+        profile,
+        tokenizer=tokenizer.name,
+        tokens_per_char=round(tokenizer.tokens_of_reference * _REFERENCE_TOKENS_PER_CHAR, 4),
+        provenance=MappingProxyType({**profile.provenance, "tokenizer": source, "tokens_per_char": source}),
+    )
+
+
+def _with_lineage(profile: ModelProfile, bases: Mapping[str, str], known: Collection[str]) -> ModelProfile:
+    """A dated release or a preview, linked to the undated name that it was released under where that has a profile."""
+    base = f"{profile.owner}/{bases.get(profile.id.partition('/')[2], '')}"
+    if base == profile.id or base not in known:
+        return profile
+    return replace(
+        profile, snapshot_of=base, provenance=MappingProxyType({**profile.provenance, "snapshot_of": _NAMED})
+    )
+
+
+def _bases(data: Path) -> dict[str, str]:
+    """Key -> the same without its date, as the tables have it."""
+    import polars as pl  # noqa: PLC0415
+
+    bases: dict[str, str] = {}
+    for table in ("benchmarks", "models", "routing_names"):
+        rows = pl.read_parquet(data / "catalog" / f"{table}.parquet").select("model_key", "model_base").unique()
+        bases |= {key: base for key, base in sorted(rows.drop_nulls().rows()) if key != base}
+    return bases
+
+
+def _agree_on_senses(key: str, facts: dict[str, Any], sources: dict[str, Provenance]) -> None:
+    """What a model takes in and what it can do must tell the same: sources state one, the other, or both."""
+    if task := special_task(key):
+        facts.update(modalities_in=task.modalities_in, modalities_out=task.modalities_out)
+        sources.update(modalities_in=_NAMED, modalities_out=_NAMED)
+        return
+    takes = set(facts.get("modalities_in", {"text"}))
+    can = set(facts.get("capabilities", {"streaming"}))
+    for ability, sense in (("vision", "image"), ("audio", "audio")):
+        if ability in can and sense not in takes:
+            takes.add(sense)
+            sources["modalities_in"] = sources["capabilities"]
+        elif sense in takes and ability not in can:
+            can.add(ability)
+            sources["capabilities"] = sources["modalities_in"]
+    facts.update(modalities_in=frozenset(takes), capabilities=frozenset(can))
 
 
 def _with_ability(profile: ModelProfile, ability: Mapping[str, Ability]) -> ModelProfile:

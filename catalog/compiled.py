@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from .derived_fact import DerivedFact
 from .errors import ImportFailedError
 from .offer import Offer
 from .price import Price
@@ -36,9 +37,12 @@ _PLAIN = (
     "family",
     "base_model",
     "version",
+    "digest",
+    "snapshot_of",
     "params_total_b",
     "params_active_b",
     "architecture",
+    "tokenizer",
     "license",
     "open_weights",
     "context_tokens",
@@ -51,6 +55,8 @@ _PLAIN = (
     "readability",
     "risk_cvar95",
     "agent_risk",
+    "documentation",
+    "carbon_reporting",
 )
 _DATES = ("released", "knowledge_cutoff")
 _SETS = ("modalities_in", "modalities_out", "capabilities")
@@ -65,10 +71,11 @@ class Compiled:
     sources: tuple[Provenance, ...]
     routing: Mapping[str, Mapping[str, str]]  # dataset -> model as written there -> id
     version: str
+    methods: tuple[tuple[str, str, str], ...] = ()  # of derived facts: name, unit, method
 
     def profile(self, model_id: str) -> ModelProfile:
         """Build one profile."""
-        return _profile(self.records[model_id], self.sources)
+        return _profile(self.records[model_id], self.sources, self.methods)
 
     def offers(self, model_id: str) -> tuple[Offer, ...]:
         """What providers ask for it."""
@@ -96,6 +103,7 @@ def read_compiled(path: Path) -> Compiled:
                 for s in document["sources"]
             ),
             routing=document["routing"],
+            methods=tuple((name, unit, method) for name, unit, method in document.get("methods", ())),
             version=hashlib.sha256(raw).hexdigest()[:12],
         )
     except OSError as exc:
@@ -113,8 +121,10 @@ def pack(
 ) -> bytes:
     """The compiled form, one record a line in the order of their ids: the same input gives the same bytes."""
     sources: dict[Provenance, int] = {}
+    methods: dict[tuple[str, str, str], int] = {}
     records = [
-        _record(profile, offers.get(profile.id, ()), sources) for profile in sorted(profiles, key=lambda p: p.id)
+        _record(profile, offers.get(profile.id, ()), sources, methods)
+        for profile in sorted(profiles, key=lambda p: p.id)
     ]
     head = {
         "schema": _SCHEMA,
@@ -122,13 +132,19 @@ def pack(
             {"source": s.source, "trust": s.trust.name, **({"recorded": s.recorded.isoformat()} if s.recorded else {})}
             for s in sources
         ],
+        "methods": list(methods),
         "routing": {dataset: dict(sorted(names.items())) for dataset, names in sorted(routing.items())},
     }
     lines = b",\n".join(orjson.dumps(record) for record in records)
     return orjson.dumps(head)[:-1] + b',"profiles":[\n' + lines + b"\n]}\n"
 
 
-def _record(profile: ModelProfile, offers: Sequence[Offer], sources: dict[Provenance, int]) -> dict[str, Any]:
+def _record(
+    profile: ModelProfile,
+    offers: Sequence[Offer],
+    sources: dict[Provenance, int],
+    methods: dict[tuple[str, str, str], int],
+) -> dict[str, Any]:
     record: dict[str, Any] = {"id": profile.id, "name": profile.name}
     if profile.aliases:
         record["aliases"] = list(profile.aliases)
@@ -148,9 +164,16 @@ def _record(profile: ModelProfile, offers: Sequence[Offer], sources: dict[Proven
         record["from"] = {
             name: sources.setdefault(source, len(sources)) for name, source in sorted(profile.provenance.items())
         }
+    if profile.derived:
+        record["derived"] = [_derived_record(fact, methods) for _, fact in sorted(profile.derived.items())]
     if offers:
         record["offers"] = [_offer_record(offer, sources) for offer in offers]
     return record
+
+
+def _derived_record(fact: DerivedFact, methods: dict[tuple[str, str, str], int]) -> list[float]:
+    row = [methods.setdefault((fact.name, fact.unit, fact.method), len(methods)), float(f"{fact.value:.4g}")]
+    return row if fact.factor is None else [*row, float(f"{fact.factor:.3g}")]
 
 
 def _offer_record(offer: Offer, sources: dict[Provenance, int]) -> dict[str, Any]:
@@ -171,7 +194,9 @@ def _offer_record(offer: Offer, sources: dict[Provenance, int]) -> dict[str, Any
     return row
 
 
-def _profile(record: dict[str, Any], sources: Sequence[Provenance]) -> ModelProfile:
+def _profile(
+    record: dict[str, Any], sources: Sequence[Provenance], methods: Sequence[tuple[str, str, str]]
+) -> ModelProfile:
     facts: dict[str, Any] = {name: record[name] for name in _PLAIN if name in record}
     facts |= {name: date.fromisoformat(record[name]) for name in _DATES if name in record}
     facts |= {name: frozenset(record[name]) for name in _SETS if name in record}
@@ -186,8 +211,19 @@ def _profile(record: dict[str, Any], sources: Sequence[Provenance]) -> ModelProf
         name=record["name"],
         aliases=tuple(record.get("aliases", ())),
         provenance=MappingProxyType({name: sources[i] for name, i in record.get("from", {}).items()}),
+        derived=_derived(record.get("derived", ()), methods),
         **facts,
     )
+
+
+def _derived(rows: Sequence[Sequence[float]], methods: Sequence[tuple[str, str, str]]) -> Mapping[str, DerivedFact]:
+    facts: dict[str, DerivedFact] = {}
+    for at, value, *factor in rows:
+        name, unit, method = methods[int(at)]
+        facts[name] = DerivedFact(
+            name=name, value=float(value), unit=unit, method=method, factor=factor[0] if factor else None
+        )
+    return MappingProxyType(facts)
 
 
 def _offer(model_id: str, row: dict[str, Any], sources: Sequence[Provenance]) -> Offer:

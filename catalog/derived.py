@@ -5,21 +5,30 @@ None of it is measured on the model's backends: it is all inferred, and anything
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from types import MappingProxyType
 
 import numpy as np
 
-from .architectures import shapes
+from .architectures import shape_for
+from .derived_fact import DerivedFact
 from .efficiency.density import DOUBLING_DAYS, size_needed_now
 from .efficiency.emissions import energy_wh
-from .efficiency.flops import flops_per_token
-from .errors import InvalidMeasurementError
+from .efficiency.flops import Shape, flops_per_token
+from .efficiency.footprint import cache_bytes_per_token
+from .efficiency.moe_leverage import efficiency_leverage, granularity
+from .efficiency.tokenizer import price_per_megabyte
+from .errors import InvalidMeasurementError, InvalidProfileError
 from .profile import ModelProfile
+from .provenance import Provenance, Trust
+from .tokenizers import tokenizers
 
-__all__ = ["DerivedFact", "SizeLaw", "derived_facts", "plateau_advice"]
+__all__ = ["DerivedFact", "SizeLaw", "derived_facts", "plateau_advice", "with_derived"]
 
 _A100_W = 400.0  # the board's power limit
+_TRAINING_FLOPS = 1e24  # what a mixture of today is thought to have been trained with
+_LEVERAGE_FACTOR = 1.5  # the law was fitted below 1e22 operations and leverage 6: our guess of how far it holds
 _FEWEST = 20  # models that a law is fitted on
 _WELL_MEASURED = 5  # benchmarks
 _SAME_AGE_DAYS = 400  # neighbours in size should be of one generation
@@ -28,21 +37,6 @@ _MEGATRON = (
     (175, 8, 0.081), (7.5, 1, 0.024), (17, 1, 0.038), (178, 8, 0.064), (52, 4, 0.054), (6, 1, 0.021),
     (20, 1, 0.033), (176, 8, 0.061), (100, 4, 0.068), (530, 24, 0.123),
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DerivedFact:
-    """One inferred number.
-
-    `factor` is its band: the truth is thought to lie within value / factor and value x factor in two cases of three.
-    None where the formula is exact but for what `method` names.
-    """
-
-    name: str
-    value: float
-    unit: str
-    method: str
-    factor: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,11 +114,10 @@ def derived_facts(
         law: of the catalog that the model is in.
     """
     size = _active(profile)
-    known = shapes().get(profile.id.partition("/")[2])
-    facts: list[DerivedFact] = []
+    known = shape_for(profile.id.partition("/")[2])
+    facts = list(_of_text(profile))
     if known is not None:
-        method = f"shape by {known[1]}; arXiv 2511.08066, mean over 1,024 tokens, routers and norms left out"
-        facts.append(DerivedFact(name="flops_per_token", value=flops_per_token(known[0]), unit="FLOP", method=method))
+        facts.extend(_of_shape(*known, size=size))
     elif size is not None:
         method = "2 x active parameters; attention left out"
         facts.append(DerivedFact(name="flops_per_token", value=2e9 * size, unit="FLOP", method=method, factor=1.2))
@@ -145,6 +138,93 @@ def derived_facts(
             )
             facts.append(density)
     return tuple(facts)
+
+
+def with_derived(profiles: Iterable[ModelProfile], *, as_of: date | None = None) -> tuple[ModelProfile, ...]:
+    """The profiles with what follows from their facts, as the catalog that ships holds them.
+
+    The energy that a router weighs is the derived one where no better source states it. Class A to E is the fifth of
+    the catalog, by energy of a token, that a model is in: ours, for the published thresholds were not available.
+    """
+    known = tuple(profiles)
+    try:
+        law: SizeLaw | None = SizeLaw.fit(known)
+    except InvalidMeasurementError:
+        law = None
+    told = [{fact.name: fact for fact in derived_facts(profile, as_of=as_of, law=law)} for profile in known]
+    energies = sorted(facts["energy"].value for facts in told if "energy" in facts)
+    for facts in told:
+        if "energy" in facts:
+            facts["energy_class"] = _energy_class(facts["energy"].value, energies)
+    return tuple(_with(profile, facts) for profile, facts in zip(known, told, strict=True))
+
+
+def _energy_class(energy: float, energies: Sequence[float]) -> DerivedFact:
+    fifth = min(5 * sum(other < energy for other in energies) // len(energies), 4)
+    method = f"fifth of {len(energies)} models by energy per token, 1 (A) the lowest; classes are ours"
+    return DerivedFact(name="energy_class", value=float(fifth + 1), unit="1..5 = A..E", method=method)
+
+
+def _with(profile: ModelProfile, facts: dict[str, DerivedFact]) -> ModelProfile:
+    if "energy" not in facts or profile.energy_wh_per_mtok is not None:
+        return replace(profile, derived=MappingProxyType(facts))
+    source = Provenance(source=f"inferred: {facts['energy'].method}", trust=Trust.INFERRED)
+    return replace(
+        profile,
+        derived=MappingProxyType(facts),
+        energy_wh_per_mtok=float(f"{facts['energy'].value:.4g}"),
+        provenance=MappingProxyType({**profile.provenance, "energy_wh_per_mtok": source}),
+    )
+
+
+def _of_shape(shape: Shape, source: str, *, size: float | None) -> Sequence[DerivedFact]:
+    """What the dimensions tell: operations, memory, and what a mixture is worth as a dense model."""
+    method = f"shape by {source}; arXiv 2511.08066, mean over 1,024 tokens, routers and norms left out"
+    facts = [DerivedFact(name="flops_per_token", value=flops_per_token(shape), unit="FLOP", method=method)]
+    cache = cache_bytes_per_token(shape)
+    if cache is not None:
+        method = f"shape by {source}; two bytes an element; an upper bound where windows slide"
+        facts.append(DerivedFact(name="cache_per_token", value=float(cache), unit="bytes", method=method))
+    experts = None if shape.experts is None else shape.experts + shape.shared_experts
+    if experts is None or size is None:
+        return facts
+    try:
+        leverage = efficiency_leverage(
+            activation=(shape.active_experts + shape.shared_experts) / experts,
+            granularity=granularity(hidden_size=shape.hidden_size, expert_size=shape.ff_size),
+            training_flops=_TRAINING_FLOPS,
+        )
+    except InvalidProfileError:
+        return facts
+    method = "arXiv 2507.17702, equation 13, with 1e24 training operations assumed: extrapolated"
+    worth = DerivedFact(
+        name="dense_equivalent", value=leverage * size, unit="B params", method=method, factor=_LEVERAGE_FACTOR
+    )
+    return (*facts, worth)
+
+
+def _of_text(profile: ModelProfile) -> Sequence[DerivedFact]:
+    """What its tokenizer tells: text per token, and dollars per text."""
+    tokenizer = tokenizers().get(profile.tokenizer or "")
+    if tokenizer is None:
+        return ()
+    bits = tokenizer.bits_per_token
+    method = (
+        f"files of {tokenizer.measured_from} on our text in {len(tokenizer.bytes_per_token)} languages and notations"
+    )
+    facts = [DerivedFact(name="text_per_token", value=bits, unit="bits", method=method)]
+    if profile.price is not None:
+        rates = {"input": profile.price.input_usd_per_mtok, "output": profile.price.output_usd_per_mtok}
+        facts.extend(
+            DerivedFact(
+                name=f"price_per_mb_{way}",
+                value=price_per_megabyte(rate, bits_per_token=bits),
+                unit="USD/MB of text",
+                method=f"list price; {method}",
+            )
+            for way, rate in rates.items()
+        )
+    return facts
 
 
 def plateau_advice(profile: ModelProfile, profiles: Iterable[ModelProfile]) -> str | None:

@@ -11,7 +11,9 @@ from .registry import Catalog
 __all__ = ["CatalogDifference", "FactChange", "PriceDrift", "differences"]
 
 _WEIGHTS = ("base_model", "params_total_b", "params_active_b", "architecture", "released", "knowledge_cutoff")
-_COMPARED = tuple(f.name for f in fields(ModelProfile) if f.name not in {"id", "name", "provenance", "price"})
+_COMPARED = tuple(
+    f.name for f in fields(ModelProfile) if f.name not in {"id", "name", "provenance", "price", "derived"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

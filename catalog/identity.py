@@ -20,6 +20,7 @@ __all__ = [
     "Segment",
     "SegmentKind",
     "SilentChange",
+    "family_of",
     "model_key",
     "next_version",
     "owner_of",
@@ -132,6 +133,12 @@ def model_key(name: str) -> str:
     for pattern, replacement in _SPELLINGS:
         key = pattern.sub(replacement, key)
     return key.strip("-.")
+
+
+def family_of(key: str) -> str | None:
+    """The family that a name begins with, without version and size: `qwen2.5-72b-instruct` is a `qwen`."""
+    found = re.match(r"[a-z]+(?:-[a-z]+)*?(?=[-.\d]|$)", key.casefold())
+    return found[0] if found else None
 
 
 def owner_of(key: str) -> str | None:

@@ -10,14 +10,18 @@ from .provenance import Provenance, Trust
 
 __all__ = ["merge_profiles"]
 
-_IDENTITY = frozenset({"id", "name", "aliases", "provenance"})
+_IDENTITY = frozenset({"id", "name", "aliases", "provenance", "derived"})
+_RESTED_ON = frozenset(
+    {"params_total_b", "params_active_b", "architecture", "released", "ability", "price", "tokenizer"}
+)  # facts that derived ones are computed from
 
 
 def merge_profiles(known: ModelProfile, told: ModelProfile) -> ModelProfile:
     """`known` with every field that `told` states on equal or better authority.
 
     A field counts as stated when it has a source or differs from its default; without a source it is taken as
-    self-reported. Aliases add up, abilities merge axis by axis.
+    self-reported. Aliases add up, abilities merge axis by axis. What was derived goes where a fact that it rests on
+    changes, and so does an energy that was only inferred.
     """
     changes: dict[str, Any] = {"aliases": tuple(dict.fromkeys((*known.aliases, *told.aliases)))}
     provenance: dict[str, Provenance] = dict(known.provenance)
@@ -32,6 +36,14 @@ def merge_profiles(known: ModelProfile, told: ModelProfile) -> ModelProfile:
         changes["ability"] = MappingProxyType({**known.ability, **told.ability})
     if told.name != told.id.partition("/")[2]:
         changes["name"] = told.name
+    if any(name in changes and changes[name] != getattr(known, name) for name in _RESTED_ON):
+        changes["derived"] = told.derived
+        source = provenance.get("energy_wh_per_mtok")
+        if source is not None and source.trust is Trust.INFERRED and "energy_wh_per_mtok" not in changes:
+            changes["energy_wh_per_mtok"] = None
+            del provenance["energy_wh_per_mtok"]
+    elif told.derived:
+        changes["derived"] = told.derived
     return replace(known, **changes, provenance=MappingProxyType(provenance))
 
 

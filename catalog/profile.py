@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 
+from .derived_fact import DerivedFact
 from .errors import InvalidProfileError
 from .price import Price
 from .provenance import Provenance
@@ -28,18 +29,22 @@ class ModelProfile:
     """One model. Everything optional is None (or absent) when no source states it, never 0.
 
     `price` is the maker's list price, used for planning where no backend serves the model.
-    `provenance` maps a field's name to the source of its value.
+    `provenance` maps a field's name to the source of its value. `derived` holds what follows from the facts when the
+    catalog was compiled; it is dropped when a fact that it rests on changes.
     """
 
     id: str  # "owner/name", the catalog id
     name: str
     family: str | None = None
     base_model: str | None = None
-    version: str | None = None
+    version: str | None = None  # ours, MAJOR.MINOR.PATCH: see `identity.next_version`
+    digest: str | None = None  # of the weights, or the provider's snapshot: a name alone identifies nothing
+    snapshot_of: str | None = None  # id of the undated name that this is a dated release of
     aliases: tuple[str, ...] = ()
     params_total_b: float | None = None
     params_active_b: float | None = None
     architecture: str | None = None
+    tokenizer: str | None = None  # one of `catalog.tokenizers`
     license: str | None = None  # an SPDX id, or "proprietary"
     open_weights: bool | None = None
     released: date | None = None
@@ -59,6 +64,9 @@ class ModelProfile:
     readability: float | None = None  # Flesch reading ease of its answers, 0..100
     risk_cvar95: float | None = None
     agent_risk: float | None = None
+    documentation: float | None = None  # share of a model card's sections that are filled, 0..1
+    carbon_reporting: str | None = None  # R0..R3, see `efficiency.emissions`
+    derived: Mapping[str, DerivedFact] = field(default_factory=lambda: MappingProxyType({}))  # by name
     provenance: Mapping[str, Provenance] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:

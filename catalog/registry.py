@@ -120,6 +120,28 @@ class Catalog:
         """What providers ask for this model, by provider; none where no price list names it."""
         return self._compiled.offers(model_id) if model_id in self._compiled.records else ()
 
+    def lineage(self, model_id: str) -> tuple[str, ...]:
+        """Other releases of the same model, for whoever shares what is known of one with another.
+
+        The undated name comes first, then the dated ones, those nearest in release date first. A dated release is no
+        promise of equal weights: it is the best guess where a model has no outcomes of its own.
+        """
+        base = self[model_id].snapshot_of or model_id
+        kin = [i for i in (base, *self._snapshots.get(base, ())) if i != model_id and i in self]
+        return tuple(sorted(kin, key=lambda i: (i != base, self._days_between(model_id, i), i)))
+
+    def _days_between(self, one: str, other: str) -> int:
+        first, second = self[one].released, self[other].released
+        return abs((first - second).days) if first and second else 1_000_000
+
+    @cached_property
+    def _snapshots(self) -> dict[str, tuple[str, ...]]:
+        snapshots: dict[str, tuple[str, ...]] = {}
+        for model_id in self._ids:
+            if base := self[model_id].snapshot_of:
+                snapshots[base] = (*snapshots.get(base, ()), model_id)
+        return snapshots
+
     def routing_id(self, dataset: str, model: str) -> str | None:
         """The catalog id of a model as a public routing dataset calls it, or None where it has no profile."""
         return self._compiled.routing.get(dataset, {}).get(model)

@@ -29,7 +29,7 @@ __all__ = [
     "record_list",
 ]
 
-_NAMES = tuple(f.name for f in fields(ModelProfile) if f.name not in {"id", "provenance"})
+_NAMES = tuple(f.name for f in fields(ModelProfile) if f.name not in {"id", "provenance", "derived"})
 
 
 def facts(profile: ModelProfile) -> dict[str, Any]:

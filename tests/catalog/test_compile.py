@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog import Catalog
+from catalog import Catalog, Trust
 from catalog.compile import compile_catalog
 from catalog.importers.litellm_prices import PriceMap
 
@@ -38,5 +38,35 @@ def test_every_model_of_the_permissive_routing_sets_has_a_profile() -> None:
 def test_what_ships_names_only_sources_that_may_be_redistributed() -> None:
     allowed = ("models.dev", "llm-stats", "helm", "inspect_ai", "epoch", "litellm price map", "median of", "most hosts")
     ours = ("our factor model", "estimated from", "routing data", "the model's own card", "runs on the user's own")
+    ours += ("counted from the dimensions", "inferred: ", "files of ")
     told = {source.source for profile in Catalog.load() for source in profile.provenance.values()}
     assert [source for source in told if not source.startswith((*allowed, *ours))] == []
+
+
+def test_slips_that_a_registry_ships_are_put_right() -> None:
+    known = Catalog.load()
+    assert known["microsoft/phi-2"].params_total_b == pytest.approx(2.7, rel=0.03)
+    assert known["nvidia/nemotron-nano-9b-v2"].params_total_b == 9.0
+    assert known["meta-llama/llama-4-scout-17b-16e"].params_total_b == pytest.approx(109, rel=0.03)
+
+
+def test_what_is_shipped_can_be_weighed_by_energy_where_the_size_is_known() -> None:
+    profile = Catalog.load()["deepseek/deepseek-v3"]
+    assert profile.energy_wh_per_mtok == profile.derived["energy"].value
+    assert profile.provenance["energy_wh_per_mtok"].trust is Trust.INFERRED
+    assert {"flops_per_token", "cache_per_token", "dense_equivalent", "size_needed_now"} <= set(profile.derived)
+    assert Catalog.load()["openai/gpt-4o"].energy_wh_per_mtok is None  # nobody knows its size
+
+
+def test_sight_and_hearing_are_told_alike_by_senses_and_by_abilities() -> None:
+    for profile in Catalog.load().match(["all"]):
+        assert ("image" in profile.modalities_in) == ("vision" in profile.capabilities), profile.id
+        assert ("audio" in profile.modalities_in) == ("audio" in profile.capabilities), profile.id
+
+
+def test_an_undated_name_and_its_dated_releases_know_each_other() -> None:
+    known = Catalog.load()
+    assert known["openai/gpt-4o-20240806"].snapshot_of == "openai/gpt-4o"
+    assert "openai/gpt-4o-20240806" in known.lineage("openai/gpt-4o")
+    assert known.lineage("openai/gpt-4o-20240806")[0] == "openai/gpt-4o"
+    assert known.lineage("huggingfacetb/smollm2-135m-instruct") == ()

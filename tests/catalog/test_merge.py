@@ -1,6 +1,7 @@
 from decimal import Decimal
 
 from catalog import Ability, ModelProfile, Price, Provenance, Trust, merge_profiles
+from catalog.derived_fact import DerivedFact
 
 CLAIMED = Provenance(source="the maker", trust=Trust.SELF_REPORTED)
 LINKED = Provenance(source="a registry", trust=Trust.LINKED)
@@ -34,3 +35,16 @@ def test_aliases_and_abilities_add_up() -> None:
     merged = merge_profiles(known, ModelProfile(id="a/b", name="b", aliases=("x", "y"), ability={"code": code}))
     assert merged.aliases == ("x", "y")
     assert dict(merged.ability) == {"maths": maths, "code": code}
+
+
+def test_what_was_derived_goes_where_the_size_it_rests_on_changes() -> None:
+    inferred = Provenance(source="inferred", trust=Trust.INFERRED)
+    fact = DerivedFact(name="energy", value=9.0, unit="Wh/M tokens", method="a law")
+    known = ModelProfile(
+        id="a/b", name="b", params_total_b=8.0, energy_wh_per_mtok=9.0, derived={"energy": fact},
+        provenance={"energy_wh_per_mtok": inferred, "params_total_b": inferred},
+    )  # fmt: skip
+    resized = merge_profiles(known, ModelProfile(id="a/b", name="b", params_total_b=4.0))
+    assert (resized.params_total_b, resized.energy_wh_per_mtok, dict(resized.derived)) == (4.0, None, {})
+    described = merge_profiles(known, ModelProfile(id="a/b", name="b", license="MIT"))
+    assert (described.energy_wh_per_mtok, dict(described.derived)) == (9.0, {"energy": fact})
