@@ -494,11 +494,6 @@ def _with_size(
     active = [(size, _source(row)) for row in stated if (size := _positive(row["params_active_b"]))]
     key = profile.id.partition("/")[2]
     settled = settled_size(key, total=total, active=active, read_elsewhere=_read_off(rows))
-    told = {
-        "params_total_b": (settled.total_b, settled.total_from),
-        "params_active_b": (settled.active_b, settled.active_from),
-    }
-    known = {name: pair for name, pair in told.items() if pair[0] is not None}
     problem = (
         f"; taken as {settled.total_b:g}B, {settled.total_from.source}"
         if settled.total_b and settled.total_from
@@ -508,11 +503,13 @@ def _with_size(
         Finding(file="models.parquet", entry=profile.id, field="params_total_b", problem=claim + problem)
         for claim in dict.fromkeys(settled.refused)
     )
-    sources = {name: source for name, (_, source) in known.items() if source is not None}
+    sources = {"params_total_b": settled.total_from, "params_active_b": settled.active_from}
+    known = {name: source for name, source in sources.items() if source is not None}
     return replace(
         profile,
-        **{name: value for name, (value, _) in known.items()},
-        provenance=MappingProxyType({**profile.provenance, **sources}),
+        params_total_b=settled.total_b,
+        params_active_b=settled.active_b,
+        provenance=MappingProxyType({**profile.provenance, **known}),
     )
 
 

@@ -70,8 +70,8 @@ def test_a_hybrids_layers_may_be_listed_or_spelled() -> None:
     assert (listed.attending, listed.recurrent_layers) == (1, 7)
     mamba = {
         "model_type": "nemotron_h", "hidden_size": 64, "num_hidden_layers": 5, "num_attention_heads": 4,
-        "vocab_size": 10, "intermediate_size": 100, "hybrid_override_pattern": "M-M*-", "mamba_num_heads": 8, "mamba_head_dim": 16,
-        "n_groups": 2, "ssm_state_size": 4,
+        "vocab_size": 10, "intermediate_size": 100, "hybrid_override_pattern": "M-M*-",
+        "mamba_num_heads": 8, "mamba_head_dim": 16, "n_groups": 2, "ssm_state_size": 4,
     }  # fmt: skip
     shape = shape_of(mamba)
     assert (shape.attending, shape.recurrent_layers, shape.ff_layers) == (1, 2, 2)
