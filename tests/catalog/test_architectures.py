@@ -31,7 +31,8 @@ def test_every_shape_has_a_source_under_a_permissive_licence() -> None:
         ("deepseek-v3", 671, 37), ("deepseek-v2", 236, 21), ("deepseek-v2-lite", 15.7, 2.4), ("kimi-k2", 1026, 32),
         ("glm-5", 744, 40), ("glm-4.7-flash", 30, 3.9), ("qwen3-next-80b-a3b", 80, 3.9), ("qwen3.5-397b-a17b", 397, 17),
         ("qwen3.5-122b-a10b", 122, 10), ("qwen3.5-35b-a3b", 35, 3.4), ("qwen3.5-27b", 27, 27),
-        ("llama-4-scout", 109, 17), ("llama-4-maverick", 400, 17), ("jamba-1.5-mini", 52, 12), ("jamba-1.5-large", 398, 94),
+        ("llama-4-scout", 109, 17), ("llama-4-maverick", 400, 17), ("jamba-1.5-mini", 52, 12),
+        ("jamba-1.5-large", 398, 94),
         ("phi-2", 2.7, 2.7),
     ],
 )  # fmt: skip
