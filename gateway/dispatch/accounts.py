@@ -7,6 +7,7 @@ import structlog
 from catalog import Backend, PoolEntry, Usage
 from gateway.journal.protocol import Journal
 from gateway.telemetry import Telemetry
+from gateway.upstreams.identity import is_same_model
 from router import decision_record, explain
 
 from .call import Call, Clocks
@@ -54,7 +55,8 @@ class Accounts:
     def answered(self, call: Call, backend: Backend, *, usage: Usage | None, model_returned: str | None) -> None:
         """Price the answer; a backend that answers in another model's name is an alarm."""
         self._note_model(backend, model_returned)
-        call.cost_usd, call.usage = _cost_usd(call.entry, usage), usage
+        call.model_returned = model_returned
+        call.cost_usd, call.usage = _cost_usd(call.entry, usage, model_returned), usage
         entry = call.entry
         if entry is None:
             return
@@ -108,17 +110,16 @@ class Accounts:
                 "attempts": [{"backend": f.backend_id, "error": f.reason} for f in call.failures],
                 "tools_offered": list(call.query.tool_names),
                 "tools_called": list(tools_called),
+                "tools": call.tools.facts() if call.tools is not None else None,
                 "error": last.reason if last and status != "ok" else None,
             },
         )
 
     def _note_model(self, backend: Backend, returned: str | None) -> None:
-        """A dated version of the same model is no alarm."""
-        asked = backend.model_name
-        if returned is None or returned == asked or returned.startswith(asked) or asked.endswith(returned):
+        if returned is None or is_same_model(backend.model_name, returned):
             return
         self._telemetry.model_drifted(backend.id)
-        log.warning("model_drifted", backend=backend.id, asked=asked, answered=returned[:100])
+        log.warning("model_drifted", backend=backend.id, asked=backend.model_name, answered=returned[:100])
 
 
 def explanation(call: Call) -> dict[str, object]:
@@ -129,16 +130,21 @@ def explanation(call: Call) -> dict[str, object]:
     return explained
 
 
-def late_facts(call: Call, usage: Usage | None) -> dict[str, object]:
+def late_facts(call: Call, usage: Usage | None, *, model_returned: str | None = None) -> dict[str, object]:
     """What is known after the call; with the explanation where the caller asked for it."""
     facts: dict[str, object] = explanation(call) if call.options.explain else {"decision_id": call.decision_id}
-    facts["cost_usd"] = _cost_usd(call.entry, usage)  # the explanation's forecast is in its candidates
+    returned = model_returned or call.model_returned
+    facts["cost_usd"] = _cost_usd(call.entry, usage, returned)  # the explanation's forecast is in its candidates
     facts["attempts"] = call.attempts
     if call.failures:
         facts["fallback_from"] = [failure.backend_id for failure in call.failures]
     return facts
 
 
-def _cost_usd(entry: PoolEntry | None, usage: Usage | None) -> float | None:
+def _cost_usd(entry: PoolEntry | None, usage: Usage | None, returned: str | None) -> float | None:
+    """What is owed; None where it is not known, such as for a model that nobody asked."""
     price = entry.price if entry is not None else None
+    backend = entry.backend if entry is not None else None
+    if backend is not None and returned is not None and not is_same_model(backend.model_name, returned):
+        return None
     return None if price is None or usage is None else float(price.cost_usd(usage))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from catalog import Backend, PoolEntry, Usage
 from gateway.errors import UpstreamError
@@ -12,6 +13,9 @@ from gateway.upstreams.passing_on import NOTHING
 from gateway.wire.body import ChatRequest
 from predictors import Query
 from router import Decision, Reading, RoutingOptions
+
+if TYPE_CHECKING:
+    from gateway.tools.trail import ToolTrail
 
 __all__ = ["Call", "Clocks", "backend_of"]
 
@@ -43,8 +47,10 @@ class Call:
     ttft_s: float | None = None
     cost_usd: float | None = None
     usage: Usage | None = None
+    model_returned: str | None = None  # the name in which the backend answered
     standing: Standing = ANONYMOUS
     carried: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # client's headers that some backend may get
+    tools: "ToolTrail | None" = None  # what was done about the request's tools
     trace: RequestTrace | None = None  # None where nobody listens
 
     @property

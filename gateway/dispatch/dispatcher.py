@@ -162,7 +162,7 @@ class Dispatcher:
                 model_id=entry.profile.id,
                 wants_usage=call.request.wants_usage,
                 explain=call.options.explain,
-                late_facts=lambda usage: late_facts(call, usage),
+                late_facts=lambda usage: late_facts(call, usage, model_returned=reader.model_returned),
             )
             asked = upstream_call(call, entry, backend, now_s=call.asked_s)
             chunks = self.upstreams[backend.kind].stream(asked)

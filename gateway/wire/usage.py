@@ -6,6 +6,8 @@ from catalog import Usage
 
 __all__ = ["read_usage"]
 
+_MOST = 10**9  # no call has more tokens: a larger count is an error, and would empty any budget
+
 
 def read_usage(reported: object) -> Usage | None:
     """The counts in our one convention; None where the server gave none that make sense.
@@ -16,8 +18,13 @@ def read_usage(reported: object) -> Usage | None:
     """
     if not isinstance(reported, Mapping):
         return None
-    input_tokens, output_tokens = _count(reported, "prompt_tokens"), _count(reported, "completion_tokens")
+    input_tokens, output = _count(reported, "prompt_tokens"), _count(reported, "completion_tokens")
     if input_tokens is None:
+        return None
+    total = _count(reported, "total_tokens")
+    if output is None and reported.get("completion_tokens") is None and total is not None:
+        output = total - input_tokens  # embeddings count no output
+    if output is None or output < 0:
         return None
     read = _details(reported, "prompt_tokens_details")
     made = _details(reported, "completion_tokens_details")
@@ -28,7 +35,6 @@ def read_usage(reported: object) -> Usage | None:
         _count(reported, "cache_creation_input_tokens"),
     )
     cached = min(cached, input_tokens)
-    output = output_tokens or 0
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output,
@@ -45,7 +51,7 @@ def _details(reported: Mapping[str, object], name: str) -> Mapping[str, object]:
 
 def _count(table: Mapping[str, object], name: str) -> int | None:
     value = table.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST else None
 
 
 def _first(*counts: int | None) -> int:

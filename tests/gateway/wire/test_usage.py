@@ -26,13 +26,15 @@ from gateway.wire.usage import read_usage
             Usage(input_tokens=10, output_tokens=3, cache_write_tokens=5),
         ),
         (
-            {"prompt_tokens": 5, "completion_tokens": None, "prompt_tokens_details": None},
-            Usage(input_tokens=5, output_tokens=0),
+            {"prompt_tokens": 5, "completion_tokens": None, "total_tokens": 7, "prompt_tokens_details": None},
+            Usage(input_tokens=5, output_tokens=2),
         ),
         (
             {"prompt_tokens": 5, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 9}},
             Usage(input_tokens=5, output_tokens=1, cached_input_tokens=5),
         ),
+        ({"prompt_tokens": 5, "total_tokens": 5}, Usage(input_tokens=5, output_tokens=0)),  # embeddings
+        ({"prompt_tokens": 5, "completion_tokens": None}, None),  # unknown is not 0
         ({"prompt_tokens": -1}, None),
         ({"prompt_tokens": True}, None),
         (None, None),
