@@ -73,7 +73,8 @@ def list_models(
         and (after is None or (profile.released is not None and profile.released > after))
     ]
     found.sort(key=_ORDERS[sort])
-    from .tables import facts, model_list  # noqa: PLC0415 - help must not wait for rich
+    from .facts import facts  # noqa: PLC0415
+    from .tables import model_list  # noqa: PLC0415 - help must not wait for rich
 
     if as_json:
         typer.echo(json.dumps([facts(profile) for profile in found[:limit]]))
@@ -111,7 +112,8 @@ def show(
 ) -> None:
     """Show every known fact of a model with its source, what follows from them, and what providers ask for it."""
     from .derived import derived_facts, plateau_advice  # noqa: PLC0415
-    from .tables import derived_sheet, fact_sheet, facts, offer_facts, offer_list  # noqa: PLC0415
+    from .facts import facts, offer_facts  # noqa: PLC0415
+    from .tables import derived_sheet, fact_sheet, offer_list  # noqa: PLC0415
 
     known = _open(catalog, overlay)
     profile = known.resolve(model)
@@ -146,7 +148,8 @@ def _size_law(profiles: Sequence[ModelProfile]) -> "SizeLaw | None":
 @commands.command()
 def compare(models: list[str], *, catalog: _File = None, overlay: _Overlays = None, as_json: _Json = False) -> None:
     """Show models side by side."""
-    from .tables import comparison, facts  # noqa: PLC0415
+    from .facts import facts  # noqa: PLC0415
+    from .tables import comparison  # noqa: PLC0415
 
     known = _open(catalog, overlay)
     profiles = [known.resolve(model) for model in models]

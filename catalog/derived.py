@@ -24,7 +24,7 @@ from .profile import ModelProfile
 from .provenance import Provenance, Trust
 from .tokenizers import tokenizers
 
-__all__ = ["DerivedFact", "SizeLaw", "derived_facts", "plateau_advice", "with_derived"]
+__all__ = ["DerivedFact", "SizeLaw", "derived_facts", "neighbours", "plateau_advice", "with_derived"]
 
 _A100_W = 400.0  # the board's power limit
 _TRAINING_FLOPS = 1e24  # what a mixture of today is thought to have been trained with
@@ -159,6 +159,19 @@ def with_derived(profiles: Iterable[ModelProfile], *, as_of: date | None = None)
     return tuple(_with(profile, facts) for profile, facts in zip(known, told, strict=True))
 
 
+def neighbours(
+    profile: ModelProfile, profiles: Iterable[ModelProfile]
+) -> tuple[ModelProfile | None, ModelProfile | None]:
+    """The next smaller and the next larger measured model of the family, None where there is none to compare with."""
+    size = _active(profile)
+    if size is None or not _measured(profile) or profile.family is None:
+        return None, None
+    kin = [other for other in profiles if _kin(profile, other)]
+    smaller = max((o for o in kin if (_active(o) or 0) < size), key=lambda o: _active(o) or 0, default=None)
+    larger = min((o for o in kin if (_active(o) or 0) > size), key=lambda o: _active(o) or 0, default=None)
+    return smaller, larger
+
+
 def _energy_class(energy: float, energies: Sequence[float]) -> DerivedFact:
     fifth = min(5 * sum(other < energy for other in energies) // len(energies), 4)
     method = f"fifth of {len(energies)} models by energy per token, 1 (A) the lowest; classes are ours"
@@ -235,12 +248,7 @@ def plateau_advice(profile: ModelProfile, profiles: Iterable[ModelProfile]) -> s
 
     Source: LLM-KG-Bench on model sizes, arXiv 2505.16276.
     """
-    size = _active(profile)
-    if size is None or not _measured(profile) or profile.family is None:
-        return None
-    kin = [other for other in profiles if _kin(profile, other)]
-    smaller = max((o for o in kin if (_active(o) or 0) < size), key=lambda o: _active(o) or 0, default=None)
-    larger = min((o for o in kin if (_active(o) or 0) > size), key=lambda o: _active(o) or 0, default=None)
+    smaller, larger = neighbours(profile, profiles)
     if smaller is not None and _gain(smaller, profile) <= 0:
         return f"{smaller.id} ({_active(smaller):g}B) is as able within the error: prefer it, it is smaller"
     if larger is not None and _gain(profile, larger) <= 0:

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from rich.table import Table
@@ -11,9 +9,10 @@ from rich.table import Table
 from .capability.compatibility import Flips
 from .derived import DerivedFact
 from .difference import CatalogDifference
+from .facts import plain
 from .offer import Offer
 from .price import Price
-from .profile import Ability, ModelProfile
+from .profile import ModelProfile
 
 __all__ = [
     "comparison",
@@ -21,27 +20,13 @@ __all__ = [
     "difference_facts",
     "difference_report",
     "fact_sheet",
-    "facts",
     "flip_report",
     "model_list",
-    "offer_facts",
     "offer_list",
     "record_list",
 ]
 
 _NAMES = tuple(f.name for f in fields(ModelProfile) if f.name not in {"id", "provenance", "derived"})
-
-
-def facts(profile: ModelProfile) -> dict[str, Any]:
-    """Every known fact of a model, ready for JSON; unknown ones are left out."""
-    told = {name: _plain(getattr(profile, name)) for name in _NAMES}
-    return {"id": profile.id} | {name: value for name, value in told.items() if value not in (None, [], {})}
-
-
-def offer_facts(offer: Offer) -> dict[str, Any]:
-    """Every known fact of an offer, ready for JSON."""
-    told = {f.name: _plain(getattr(offer, f.name)) for f in fields(Offer)}
-    return {name: value for name, value in told.items() if value not in (None, [], {}, "")}
 
 
 def model_list(profiles: Sequence[ModelProfile]) -> Table:
@@ -126,7 +111,7 @@ def comparison(profiles: Sequence[ModelProfile]) -> Table:
 def difference_facts(found: CatalogDifference) -> dict[str, Any]:
     """Everything that differs between two catalogs, ready for JSON."""
     told = {name: [asdict(row) for row in getattr(found, name)] for name in ("changed", "prices", "silent")}
-    plain = {name: [{key: _plain(value) for key, value in row.items()} for row in rows] for name, rows in told.items()}
+    plain = {name: [{key: plain(value) for key, value in row.items()} for row in rows] for name, rows in told.items()}
     return {"added": list(found.added), "removed": list(found.removed), **plain}
 
 
@@ -169,7 +154,7 @@ def flip_report(flips: Sequence[Flips]) -> Table:
 
 
 def _text(value: object) -> str:
-    return "?" if value is None else str(_plain(value))
+    return "?" if value is None else str(plain(value))
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
@@ -199,18 +184,3 @@ def _shown(value: object) -> str:
     return (
         "yes" if value is True else "no" if value is False else f"{value:,}" if isinstance(value, int) else str(value)
     )
-
-
-def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, frozenset | tuple):
-        return sorted(value)
-    if isinstance(value, Price | Ability):
-        told = {name: _plain(getattr(value, name)) for name in value.__slots__}
-        return {name: rate for name, rate in told.items() if rate is not None}
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
