@@ -141,8 +141,7 @@ class Governor:
             given=getattr(request, "told", None),
         )
         holder, quota = (_PUBLIC, _UNLIMITED) if key is None else (key.key_id, key.quota)
-        if key is not None:
-            reading = self._restricted(key, reading, serving)
+        reading = self.restricted(key, reading, serving)
         visit = Visit(
             key=key,
             reading=reading,
@@ -180,6 +179,35 @@ class Governor:
             self._cap(visit, grant.usd_left)
         return visit
 
+    async def consult(self, key: ApiKey | None) -> dict[str, str]:
+        """Count a request that only asks for a decision: it takes one of the minute's, no place and no dollars.
+
+        Returns:
+            What the client is told of its limits.
+
+        Raises:
+            RateLimitedError: the minute has none left.
+        """
+        if key is None or key.quota.requests_per_minute is None:
+            return {}
+        quota = Quota(requests_per_minute=key.quota.requests_per_minute)
+        claim = Claim(holder=key.key_id, quota=quota, wall_s=self._clocks.wall(), requests=1)
+        grant = await self._store.reserve(claim)
+        headers = _limit_headers(quota, grant)
+        if grant.refused_by is None:
+            return headers
+        self._telemetry.quota_refused(grant.refused_by)
+        raise _refusal(grant, claim, headers)
+
+    def restricted(self, key: ApiKey | None, reading: Reading, serving: Serving) -> Reading:
+        """The wishes within what the key may use.
+
+        Raises:
+            ForbiddenError: it names a model that the key may not use.
+            UnknownModelError: it names one that nobody here serves.
+        """
+        return reading if key is None else self._restricted(key, reading, serving)
+
     async def hold(self, visit: Visit, call: Call) -> None:
         """Reserve what the forecast says the call will take.
 
@@ -212,7 +240,7 @@ class Governor:
     async def settled(self, visit: Visit, call: Call) -> None:
         """Leave, and wait until that counts, where anybody counts."""
         task = self.leave(visit, call)
-        if task is not None and not visit.quota.is_unlimited:
+        if task is not None and _counts_more_than_requests(visit.quota):
             await asyncio.shield(task)
 
     def leave(self, visit: Visit, call: Call | None) -> asyncio.Task[None] | None:
@@ -319,8 +347,14 @@ class Governor:
         if entry is None or entry.backend is None:
             return None
         held = usage.input_tokens + usage.output_tokens if usage is not None else call.query.input_tokens
-        state = SessionState(backend_id=entry.backend.id, cached_tokens=held)
+        tools = call.tools.sent if call.tools is not None else ()
+        state = SessionState(backend_id=entry.backend.id, cached_tokens=held, tools=tools)
         return Remembered(session_id=visit.conversation.session_id, state=state, keep_s=self._session_keep_s)
+
+
+def _counts_more_than_requests(quota: Quota) -> bool:
+    """Something is given back or charged at the end of a request, which its client's next one must find done."""
+    return quota.has_budget or quota.tokens_per_minute is not None or quota.max_concurrency is not None
 
 
 def _token(headers: Mapping[str, str]) -> str | None:

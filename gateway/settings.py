@@ -273,6 +273,35 @@ class PrivacySettings(_Section):
     phone_region: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None  # of phone numbers without a country code
 
 
+class ToolSettings(_Section):
+    """Which tools of a request are sent, and to whom."""
+
+    select: Literal["auto", "off"] = "auto"  # auto: offers of more than `above` tools are cut to those that are needed
+    above: Annotated[int, Field(ge=0)] = 20
+    top_k: Count = 10  # that a turn adds by ranking, beside those that must stay
+    min_score: Annotated[float, Field(ge=0)] = 0.0  # what ranks below is not sent
+    max_tokens: Count | None = None  # of all declarations together
+    always: tuple[str, ...] = ()  # tools that are never dropped
+    set: str | None = None  # a registry, NAME or NAME@VERSION, whose usage helps to rank
+    encoder: Literal["static", "auto"] = (
+        "static"  # auto: MiniLM as well, where it is installed; slower and a little better
+    )
+    deadline_ms: Positive = 1_000.0  # after which all tools are sent, and the index is made for the next request
+    search_limit: Count = 5  # tools that one search for deferred tools finds
+    search_rounds: Count = 3  # searches that a model may make for one answer
+    native_search: tuple[str, ...] = ()  # backends that are known to search deferred tools themselves
+    learn: bool = True  # from calls whose results come back; see `paretogate refine`
+    half_life_s: Positive = 30 * 86_400.0  # of what was learned
+    repair: Literal["off", "repair", "escalate"] = (
+        "off"  # of calls that break their schema: ask again, or ask a stronger model
+    )
+    risk: dict[str, Literal["reads", "writes", "unknown", "destroys"]] = Field(default_factory=dict)  # by tool name
+    risky_from: Literal["writes", "unknown", "destroys"] = (
+        "destroys"  # tools of this class or above need a trusted model
+    )
+    max_agent_risk: Share | None = None  # of models that get risky tools; None trusts every model
+
+
 class TelemetrySettings(_Section):
     """What is said about the running gateway."""
 
@@ -304,6 +333,7 @@ class Settings(BaseSettings):
     privacy: PrivacySettings = PrivacySettings()
     auth: AuthSettings = AuthSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    tools: ToolSettings = ToolSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -340,6 +370,11 @@ class Settings(BaseSettings):
     def keys_path(self) -> Path:
         """The file of API keys."""
         return self.auth.keys or self.state_dir / "keys.json"
+
+    @property
+    def tools_dir(self) -> Path:
+        """Registries of tools, and what was learned about them."""
+        return self.state_dir / "tools"
 
     @property
     def measured_path(self) -> Path:

@@ -20,6 +20,7 @@ class SessionState:
     backend_id: str  # who answered last
     cached_tokens: int = 0  # of the prompt, likely still in that provider's cache
     pinned: bool = False  # provider-bound state (a reasoning signature) forbids any other provider
+    tools: tuple[str, ...] = ()  # sent with the last turn, in that order, where the gateway chose among more
 
 
 class Stay:

@@ -143,6 +143,8 @@ def _tools(value: object, field: str) -> Mapping[str, object]:
         "max_tokens": _context,
         "always": lambda v, f: list(strings(v, f)),
         "set": text,
+        "refine": partial(number, least=0.0, most=8.0),
+        "repair": partial(choice, allowed=("off", "repair", "escalate")),
     }
     known_keys(tools, field, readers)
     return MappingProxyType({key: readers[key](item, f"{field}.{key}") for key, item in tools.items()})

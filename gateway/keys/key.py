@@ -21,6 +21,7 @@ __all__ = ["ApiKey", "InvalidKeyRecordError", "hash_secret", "issue", "read_reco
 PREFIX = "sk-pg-"
 _TOKEN = re.compile(r"sk-pg-([0-9a-f]{12})-([A-Za-z0-9_-]{43})")
 _PRIVACY_MODES = ("off", "redact", "local")
+_LISTS = ("allow", "deny", "tools_allow", "tools_deny")
 
 
 class InvalidKeyRecordError(GatewayError, ValueError):
@@ -47,6 +48,12 @@ class ApiKey:
     prompt_flags: bool | None = None  # obey flags in prompts; the deployment's setting where left out
     privacy: str | None = None  # off, redact or local; the deployment's setting where left out
     policy: str | None = None  # of requests that name none
+    tools_allow: tuple[str, ...] = ()  # globs over names of tools; empty admits all
+    tools_deny: tuple[str, ...] = ()
+    tools_select: str | None = None  # auto or off; the deployment's setting where left out, here and below
+    tools_top_k: int | None = None
+    tools_max_tokens: int | None = None
+    max_agent_risk: float | None = None  # of models that get risky tools
     admin: bool = False
     expires_s: float | None = None
     revoked_s: float | None = None
@@ -54,7 +61,7 @@ class ApiKey:
     def __post_init__(self) -> None:
         if not self.tenant or len(self.tenant) > 200 or not self.tenant.isprintable():
             raise InvalidKeyRecordError("tenant: must be a name of 1 to 200 printable characters")
-        for name in ("requests_per_minute", "tokens_per_minute", "max_concurrency"):
+        for name in ("requests_per_minute", "tokens_per_minute", "max_concurrency", "tools_top_k", "tools_max_tokens"):
             limit = getattr(self, name)
             if limit is not None and limit < 1:
                 raise InvalidKeyRecordError(f"{name}: must be at least 1; leave it out for no limit")
@@ -62,6 +69,10 @@ class ApiKey:
             limit = getattr(self, name)
             if limit is not None and not 0 < limit < 1e6:
                 raise InvalidKeyRecordError(f"{name}: must be above 0 and below a million; leave it out for no limit")
+        if self.tools_select not in (None, "auto", "off"):
+            raise InvalidKeyRecordError(f"tools_select: must be auto or off, not {self.tools_select!r}")
+        if self.max_agent_risk is not None and not 0 <= self.max_agent_risk <= 1:
+            raise InvalidKeyRecordError("max_agent_risk: must be between 0 and 1; leave it out for no cap")
         if self.privacy is not None and self.privacy not in _PRIVACY_MODES:
             raise InvalidKeyRecordError(f"privacy: must be one of {', '.join(_PRIVACY_MODES)}, not {self.privacy!r}")
 
@@ -130,7 +141,7 @@ def read_record(record: Mapping[str, Any]) -> ApiKey:
     known = {f.name for f in fields(ApiKey)}
     if unknown := sorted(set(record) - known):
         raise InvalidKeyRecordError(f"{unknown[0]}: unknown field of a key")
-    lists = {name: tuple(record[name]) for name in ("allow", "deny") if name in record}
+    lists = {name: tuple(record[name]) for name in _LISTS if name in record}
     try:
         return ApiKey(**{**record, **lists})
     except TypeError as exc:

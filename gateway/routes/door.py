@@ -15,12 +15,14 @@ from catalog import ParetoGateError
 from gateway.dispatch import Call, Dispatcher
 from gateway.errors import OverloadedError, QuotaError, reply_to
 from gateway.governor import Governor, Visit
+from gateway.keys import ApiKey
 from gateway.serving import Serving
 from gateway.telemetry import Telemetry
+from gateway.tools import Prepared, ToolDesk
 from gateway.wire.asgi import ClientGoneError, Receive, Scope, Send, cancelled_by_disconnect, read_body, read_headers
 from gateway.wire.body import ChatRequest
 from gateway.wire.dialect import Dialect
-from router import NoEligibleModelError
+from router import NoEligibleModelError, Reading, SessionState
 
 from .exchange import Exchange
 from .pools import PoolShelf
@@ -84,10 +86,12 @@ class AnswerDoor:
         governor: Governor,
         max_body_bytes: int,
         serving_for: Callable[[ChatRequest], Serving] | None = None,
+        tools: ToolDesk | None = None,
     ) -> None:
         """`serving_for` gives the candidates of a request where they are not those of the dispatcher."""
         self._dispatcher, self._dialect, self._pools, self._admission = dispatcher, dialect, pools, admission
         self._max_body_bytes, self._serving_for, self._governor = max_body_bytes, serving_for, governor
+        self._tools = tools
         self._request_id = RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,14 +136,19 @@ class AnswerDoor:
         protected = governor.protected(key, request, reading)
         reading, exchange.redaction = protected.reading, protected.redaction
         if reading.options.route_only:
-            await exchange.send_json(200, await self._pools.decide(request, reading, headers, started_s=started_s))
+            told = await _dry_decision(
+                self._pools, self._tools, key, request, reading, headers=headers, started_s=started_s
+            )
+            await exchange.send_json(200, told)
             return
         visit = await governor.enter(key, request, headers, reading, serving)
         exchange.told = visit.headers
         try:
+            prepared = await _prepared(self._tools, key, request, visit.reading, visit.standing.session)
+            request, visit.reading = prepared.request, prepared.reading
             before_s = dispatcher.clocks.monotonic()
             call = await self._decided(visit, request, headers, serving, started_s)
-            exchange.call = call
+            exchange.call, call.tools = call, prepared.trail
             if exchange.trace is not None:
                 call.trace = exchange.trace
                 call.trace.decided(call, duration_s=dispatcher.clocks.monotonic() - before_s)
@@ -182,9 +191,16 @@ class DecisionDoor:
     """Decides and calls nobody."""
 
     def __init__(
-        self, dispatcher: Dispatcher, dialect: Dialect, *, pools: PoolShelf, governor: Governor, max_body_bytes: int
+        self,
+        dispatcher: Dispatcher,
+        dialect: Dialect,
+        *,
+        pools: PoolShelf,
+        governor: Governor,
+        max_body_bytes: int,
+        tools: ToolDesk | None = None,
     ) -> None:
-        self._dispatcher, self._dialect, self._pools = dispatcher, dialect, pools
+        self._dispatcher, self._dialect, self._pools, self._tools = dispatcher, dialect, pools, tools
         self._max_body_bytes, self._governor = max_body_bytes, governor
         self._request_id = RequestIds()
 
@@ -198,7 +214,10 @@ class DecisionDoor:
             request = self._dialect.read(await read_body(scope, receive, limit_bytes=self._max_body_bytes))
             flags = self._governor.prompt_flags(key)
             reading = self._dispatcher.read_wishes(request, headers, self._dispatcher.serving, prompt_flags=flags)
-            await exchange.send_json(200, await self._pools.decide(request, reading, headers, started_s=started_s))
+            told = await _dry_decision(
+                self._pools, self._tools, key, request, reading, headers=headers, started_s=started_s
+            )
+            await exchange.send_json(200, told)
         except ClientGoneError:
             return
         except ParetoGateError as exc:
@@ -206,3 +225,32 @@ class DecisionDoor:
         except Exception as exc:  # as above
             log.exception("request_crashed", request_id=exchange.request_id)
             await exchange.fail(reply_to(exc))
+
+
+async def _prepared(
+    tools: ToolDesk | None,
+    key: ApiKey | None,
+    request: ChatRequest,
+    reading: Reading,
+    session: SessionState | None = None,
+) -> Prepared:
+    """The request with the tools that are sent on."""
+    if tools is None:
+        return Prepared(request=request, reading=reading)
+    return await tools.prepare(request, reading, key=key, session=session)
+
+
+async def _dry_decision(
+    pools: PoolShelf,
+    tools: ToolDesk | None,
+    key: ApiKey | None,
+    request: ChatRequest,
+    reading: Reading,
+    *,
+    headers: Mapping[str, str],
+    started_s: float,
+) -> Mapping[str, object]:
+    """The decision alone, about the request as it would be sent."""
+    prepared = await _prepared(tools, key, request, reading)
+    told = await pools.decide(prepared.request, prepared.reading, headers, started_s=started_s)
+    return told if prepared.trail is None else {**told, "tools": prepared.trail.facts()}

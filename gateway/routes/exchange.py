@@ -102,6 +102,8 @@ class Exchange:
         ]
         if call.failures:
             facts.append((b"fallback-from", ", ".join(dict.fromkeys(f.backend_id for f in call.failures))))
+        if call.tools is not None:
+            found += [(name.encode(), _ascii(value)) for name, value in call.tools.headers().items()]
         if call.cost_usd is not None:
             facts.append((b"cost-usd", f"{call.cost_usd:.8g}"))
         found += [(b"x-paretogate-" + name, _ascii(value)) for name, value in facts if value != "nan"]

@@ -1,0 +1,62 @@
+"""Which of the offered tools are sent, turn by turn, so that a conversation's list only ever grows at its end."""
+
+from collections.abc import Sequence
+
+from predictors.tools import ToolRanking, select_tools
+
+from .offer import Event, Offer
+from .shelf import ToolIndex
+from .wishes import ToolWishes
+
+__all__ = ["choose_tools"]
+
+_RANKED = 64  # as many as the retriever looks at twice
+
+
+async def choose_tools(
+    offer: Offer, index: ToolIndex, events: Sequence[Event], wishes: ToolWishes, *, earlier: Sequence[str] | None
+) -> tuple[str, ...]:
+    """Ids of the tools to send, in the order to send them.
+
+    The list is a fold over the conversation: each turn of the user adds what it needs, each call adds what was called.
+    So the list of one turn is the beginning of the list of the next, on any replica, without anything remembered.
+
+    Args:
+        offer: what came.
+        index: knows the tools it may rank; others are sent.
+        events: the conversation.
+        wishes: how many, how good, how large.
+        earlier: what was sent with the turn before, where that is remembered; then only the last turn is judged.
+    """
+    asked = [at for at, event in enumerate(events) if event.asked is not None]
+    if not asked:
+        return tuple(offer.declared)
+    if earlier is not None:
+        events = [Event(called=event.called) for event in events[: asked[-1]] if event.called] + list(
+            events[asked[-1] :]
+        )
+    texts = [event.asked for event in events if event.asked is not None]
+    rankings = iter(await index.rank_apart(texts, k=_RANKED))
+    sent = [tool_id for tool_id in earlier or () if tool_id in offer.declared]
+    for event in events:
+        if event.called is not None and event.called in offer.declared and event.called not in sent:
+            sent.append(event.called)
+        elif event.asked is not None:
+            sent = list(_with_turn(offer, index, wishes, sent, next(rankings)))
+    sent += [tool_id for tool_id in offer.declared if tool_id in offer.forced and tool_id not in sent]
+    return tuple(sent)
+
+
+def _with_turn(
+    offer: Offer, index: ToolIndex, wishes: ToolWishes, sent: Sequence[str], ranking: ToolRanking
+) -> tuple[str, ...]:
+    return select_tools(
+        offer.tokens,
+        ranking,
+        ranked_among=index.tool_ids,
+        always=wishes.always,
+        earlier=sent,
+        top_k=wishes.top_k,
+        min_score=wishes.min_score,
+        max_tokens=wishes.max_tokens,
+    ).tool_ids

@@ -1,0 +1,152 @@
+"""What happens to a request's tools before anybody decides about it: permissions, then the choice of the few."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+import structlog
+
+from gateway.dispatch import Clocks
+from gateway.errors import ForbiddenError
+from gateway.keys import ApiKey
+from gateway.settings import ToolSettings
+from gateway.telemetry import Telemetry
+from gateway.wire.body import ChatRequest
+from predictors.tools import ToolRegistry, ToolUsage
+from router import Reading, SessionState
+
+from .cutting import choose_tools
+from .metrics import ToolMetrics
+from .offer import Event, Offer, events_of, read_offer
+from .registries import RegistryStore, StoredRegistry
+from .shelf import IndexShelf, ToolIndex, open_encoder
+from .trail import ToolTrail
+from .wishes import ToolWishes, wishes_of
+
+__all__ = ["Prepared", "ToolDesk"]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """The request as it is decided about and sent."""
+
+    request: ChatRequest
+    reading: Reading
+    wishes: ToolWishes | None = None
+    trail: ToolTrail | None = None  # None where there were no tools to choose from
+
+
+class ToolDesk:
+    """Every door's tools pass here."""
+
+    def __init__(self, settings: ToolSettings, *, store: RegistryStore, telemetry: Telemetry, clocks: Clocks) -> None:
+        self.settings, self.store = settings, store
+        self.metrics = ToolMetrics(telemetry.registry)
+        self.shelf = IndexShelf(lambda: open_encoder(settings.encoder))
+        self._clocks = clocks
+
+    async def prepare(
+        self, request: ChatRequest, reading: Reading, *, key: ApiKey | None, session: SessionState | None = None
+    ) -> Prepared:
+        """The request with the tools that its key may use and its question needs.
+
+        Whatever goes wrong with the choice, all permitted tools are sent.
+
+        Raises:
+            ForbiddenError: `tool_choice` names a tool that the key may not use.
+            UnknownRegistryError: `routing.tools.set` names no registry.
+        """
+        said = reading.options.tools
+        if not request.body.get("tools") and not (said and said.get("set")):
+            return Prepared(request=request, reading=reading)
+        wishes = wishes_of(self.settings, key, said)
+        stored = self.store.load(wishes.set) if wishes.set else None
+        offered = _offered(request, stored)
+        offer = _permitted(offered, wishes)
+        if not len(offered):
+            return Prepared(request=request, reading=reading, wishes=wishes)
+        messages = reading.messages if reading.messages is not None else request.body.get("messages")
+        trail = await self._choose(offer, stored, events_of(messages), wishes, session=session, body=request.body)
+        trail.n_offered = len(offered)
+        return Prepared(request=_with_tools(request, offer, trail), reading=reading, wishes=wishes, trail=trail)
+
+    async def _choose(
+        self,
+        offer: Offer,
+        stored: StoredRegistry | None,
+        events: Sequence[Event],
+        wishes: ToolWishes,
+        *,
+        session: SessionState | None,
+        body: Mapping[str, Any],
+    ) -> ToolTrail:
+        whole = ToolTrail(n_offered=len(offer), sent=tuple(offer.declared), how="whole")
+        if wishes.select == "off" or len(offer) <= wishes.above or body.get("tool_choice") == "none":
+            return whole
+        began_s = self._clocks.monotonic()
+        earlier = tuple(session.tools) if session is not None and session.tools and _has_past(body) else None
+        try:
+            async with asyncio.timeout(self.settings.deadline_ms / 1e3):
+                index = await self.index_over(offer, stored)
+            sent = await choose_tools(offer, index, events, wishes, earlier=earlier)
+            trail = replace(whole, sent=sent, how="cut", registry=stored.label if stored else None)
+        except Exception as exc:  # noqa: BLE001 - whatever it is: a request with too many tools is better than none
+            log.warning("tool_selection_failed", kind=type(exc).__name__, offered=len(offer))
+            trail = replace(whole, how="failed_open")
+        self.metrics.chosen(trail, duration_s=self._clocks.monotonic() - began_s)
+        return trail
+
+    async def index_over(self, offer: Offer, stored: StoredRegistry | None) -> ToolIndex:
+        """An index over what of the offer can be ranked: over the request's own words, or over a stored registry."""
+        if stored is None:
+            registry = ToolRegistry(tools=tuple(offer.readable.values()), name="request")
+            return await self.shelf.index(offer.digest, lambda: self.shelf.fit(registry, ToolUsage()))
+        index = await self.index_of(stored)
+        hidden = [name for name in stored.by_name if name not in offer.declared]
+        if not hidden:
+            return index
+        part = stored.registry.without(hidden)
+        return await self.shelf.index(f"{stored.label}/{part.digest}", lambda: index.over(part))
+
+    async def index_of(self, stored: StoredRegistry) -> ToolIndex:
+        """The index over a whole registry and its usage."""
+        key = f"{stored.label}:{stored.registry.digest}"
+        return await self.shelf.index(key, lambda: self.shelf.fit(stored.registry, stored.usage))
+
+
+def _offered(request: ChatRequest, stored: StoredRegistry | None) -> Offer:
+    """The request's own tools; a request without any means those of the registry that it names."""
+    offer = read_offer(request.body)
+    if len(offer) or stored is None:
+        return offer
+    return read_offer({**request.body, "tools": [tool.declaration for tool in stored.tools]})
+
+
+def _permitted(offer: Offer, wishes: ToolWishes) -> Offer:
+    """Permissions come first: what a key may not use is neither ranked nor sent."""
+    if not wishes.allow and not wishes.deny:
+        return offer
+    kept = {tool_id for tool_id in offer.declared if tool_id in offer.readable and wishes.may_use(tool_id)}
+    if denied := sorted(offer.forced & offer.readable.keys() - kept):
+        raise ForbiddenError(f"this key may not use the tool {denied[0]!r:.80}; choose another", param="tool_choice")
+    return offer.only(kept)
+
+
+def _has_past(body: Mapping[str, Any]) -> bool:
+    return any(isinstance(m, Mapping) and m.get("role") == "assistant" for m in body.get("messages") or ())
+
+
+def _with_tools(request: ChatRequest, offer: Offer, trail: ToolTrail) -> ChatRequest:
+    """The same request with these tools; the client's own bytes where nothing changes."""
+    tools = [dict(offer.declared[tool_id]) for tool_id in trail.sent]
+    if tools == request.body.get("tools"):
+        return request
+    body = {**request.body, "tools": tools}
+    if not tools:  # an empty list is refused by some backends, and a choice among nothing by most
+        for name in ("tools", "tool_choice", "parallel_tool_calls"):
+            body.pop(name, None)
+    return replace(request, body=body, raw=orjson.dumps(body) if type(request) is ChatRequest else request.raw)

@@ -1,0 +1,37 @@
+"""What the tools' part of the gateway counts. Labels come from closed sets of our own words."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from .trail import ToolTrail
+
+__all__ = ["ToolMetrics"]
+
+_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
+
+
+class ToolMetrics:
+    """Counters in the gateway's registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._tools = Counter("paretogate_tools", "Tools that came and that were sent", ["what"], registry=registry)
+        self._selections = Counter("paretogate_tool_selections", "Offers of tools", ["how"], registry=registry)
+        self._mendings = Counter("paretogate_tool_mendings", "Invalid tool calls", ["outcome"], registry=registry)
+        self._searches = Counter("paretogate_tool_searches", "Searches for deferred tools", registry=registry)
+        self._duration = Histogram(
+            "paretogate_tool_selection_seconds", "Choosing the tools", buckets=_BUCKETS_S, registry=registry
+        )
+
+    def chosen(self, trail: ToolTrail, *, duration_s: float) -> None:
+        """An offer was cut, or not."""
+        self._tools.labels("offered").inc(trail.n_offered)
+        self._tools.labels("sent").inc(len(trail.sent))
+        self._selections.labels(trail.how).inc()
+        self._duration.observe(duration_s)
+
+    def mended(self, outcome: str) -> None:
+        """Invalid calls were met: `repair`, `escalate` or `given_up`."""
+        self._mendings.labels(outcome).inc()
+
+    def searched(self) -> None:
+        """A model searched for deferred tools."""
+        self._searches.inc()

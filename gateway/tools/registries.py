@@ -1,0 +1,224 @@
+"""Registries of tools under the state directory: one file per version, never changed once it is there."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import orjson
+
+from predictors.tools import InvalidToolError, Tool, ToolRegistry, ToolUsage
+
+from .errors import InvalidRegistryError, UnknownRegistryError
+
+__all__ = ["RegistryStore", "StoredRegistry", "StoredTool"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RISKS = (None, "reads", "writes", "unknown", "destroys")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTool:
+    """A tool with what retrieval does not read: its schema, what its provider hints, what the operator declared."""
+
+    name: str
+    description: str = ""
+    schema: Mapping[str, Any] | None = None  # JSON Schema of the arguments
+    category: str = ""
+    annotations: Mapping[str, Any] = field(default_factory=dict)  # MCP's hints: the provider's word
+    risk: str | None = None  # reads, writes, unknown or destroys: the operator's word
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise InvalidRegistryError(f"tools: each needs a name, a text: {self.name!r:.60}")
+        if not isinstance(self.description, str) or not isinstance(self.category, str):
+            raise InvalidRegistryError(f"tools: {self.name}: description and category must be texts")
+        if not isinstance(self.schema, Mapping | None) or not isinstance(self.annotations, Mapping):
+            raise InvalidRegistryError(f"tools: {self.name}: schema and annotations must be objects")
+        if self.risk not in _RISKS:
+            raise InvalidRegistryError(f"tools: {self.name}: risk must be reads, writes, unknown or destroys")
+
+    @property
+    def tool(self) -> Tool:
+        """What retrieval reads."""
+        parameters = "" if self.schema is None else orjson.dumps(self.schema, option=orjson.OPT_SORT_KEYS).decode()
+        return Tool(
+            tool_id=self.name,
+            name=self.name,
+            description=self.description,
+            parameters=parameters,
+            category=self.category,
+        )
+
+    @property
+    def declaration(self) -> dict[str, Any]:
+        """As chat declares it."""
+        schema = dict(self.schema) if self.schema is not None else {"type": "object", "properties": {}}
+        return {
+            "type": "function",
+            "function": {"name": self.name, "description": self.description, "parameters": schema},
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredRegistry:
+    """One version of a registry."""
+
+    name: str
+    version: int
+    tools: tuple[StoredTool, ...]
+    source: str  # where it was imported from, without secrets
+    created_s: float  # since the epoch
+    usage: ToolUsage = field(default_factory=ToolUsage)
+    server: Mapping[str, Any] | None = None  # the MCP server that runs the tools, where there is one
+
+    @property
+    def label(self) -> str:
+        """NAME@VERSION."""
+        return f"{self.name}@{self.version}"
+
+    @cached_property
+    def registry(self) -> ToolRegistry:
+        """What retrieval reads."""
+        return ToolRegistry(tools=tuple(t.tool for t in self.tools), name=self.name, version=self.version)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, StoredTool]:
+        """The tools by their names."""
+        return {tool.name: tool for tool in self.tools}
+
+    def summary(self) -> dict[str, Any]:
+        """Without the tools."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "digest": self.registry.digest,
+            "tools": len(self.tools),
+            "usage": len(self.usage),
+            "source": self.source,
+            "created_s": self.created_s,
+            "callable": self.server is not None,
+        }
+
+
+class RegistryStore:
+    """A folder: NAME/VERSION.json."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[Path, StoredRegistry] = {}
+
+    def names(self) -> tuple[str, ...]:
+        """Every registry there is."""
+        return tuple(sorted(path.name for path in self._folder.glob("*") if self._versions(path.name)))
+
+    def load(self, label: str) -> StoredRegistry:
+        """A version, or the newest where the label names none.
+
+        Raises:
+            UnknownRegistryError: there is none.
+            InvalidRegistryError: its file is damaged.
+        """
+        name, _, version = label.partition("@")
+        versions = self._versions(name) if _NAME.fullmatch(name) else []
+        wanted = versions[-1] if versions and not version else 0
+        if version.isascii() and version.isdigit():
+            wanted = int(version)
+        if wanted not in versions:
+            raise UnknownRegistryError(label, known=self.names())
+        path = self._path(name, wanted)
+        if path not in self._read:
+            self._read[path] = _from_json(path)
+        return self._read[path]
+
+    def save(
+        self,
+        name: str,
+        tools: Iterable[StoredTool],
+        *,
+        source: str,
+        now_s: float,
+        usage: ToolUsage | None = None,
+        server: Mapping[str, Any] | None = None,
+    ) -> StoredRegistry:
+        """The next version, there as a whole or not at all. What equals the newest version is that version.
+
+        Raises:
+            InvalidRegistryError: a name is impossible, or two tools share one.
+        """
+        if not _NAME.fullmatch(name):
+            raise InvalidRegistryError(f"name: {name!r:.80} is no name of a registry; use letters, digits, . _ and -")
+        versions = self._versions(name)
+        stored = StoredRegistry(
+            name=name,
+            version=versions[-1] + 1 if versions else 1,
+            tools=tuple(tools),
+            source=source,
+            created_s=now_s,
+            usage=usage or ToolUsage(),
+            server=server,
+        )
+        try:
+            stored.registry  # noqa: B018 - refuses tools that share a name
+        except InvalidToolError as exc:
+            raise InvalidRegistryError(str(exc)) from exc
+        if versions:
+            newest = self.load(name)
+            if (newest.tools, newest.usage, newest.server) == (stored.tools, stored.usage, stored.server):
+                return newest
+        return self._write(stored)
+
+    def _write(self, stored: StoredRegistry) -> StoredRegistry:
+        folder = self._folder / stored.name
+        folder.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as file:
+            file.write(_to_json(stored))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(file.name, self._path(stored.name, stored.version))  # fails where another import was faster
+        except FileExistsError as exc:
+            raise InvalidRegistryError(f"{stored.label} was written by somebody else just now; import again") from exc
+        finally:
+            Path(file.name).unlink()
+        return stored
+
+    def _versions(self, name: str) -> list[int]:
+        return sorted(int(p.stem) for p in (self._folder / name).glob("*.json") if p.stem.isdigit())
+
+    def _path(self, name: str, version: int) -> Path:
+        return self._folder / name / f"{version}.json"
+
+
+def _to_json(stored: StoredRegistry) -> bytes:
+    return orjson.dumps(
+        {
+            "name": stored.name,
+            "version": stored.version,
+            "source": stored.source,
+            "created_s": stored.created_s,
+            "server": stored.server,
+            "usage": {"queries": stored.usage.queries, "tool_ids": stored.usage.tool_ids},
+            "tools": [{name: getattr(tool, name) for name in StoredTool.__dataclass_fields__} for tool in stored.tools],
+        }
+    )
+
+
+def _from_json(path: Path) -> StoredRegistry:
+    try:
+        read = orjson.loads(path.read_bytes())
+        return StoredRegistry(
+            name=read["name"],
+            version=read["version"],
+            source=read["source"],
+            created_s=read["created_s"],
+            server=read["server"],
+            usage=ToolUsage.of(read["usage"]["queries"], read["usage"]["tool_ids"]),
+            tools=tuple(StoredTool(**tool) for tool in read["tools"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise InvalidRegistryError(f"{path} is damaged ({exc}); import the registry again") from exc

@@ -1,0 +1,98 @@
+"""Fitted indexes over tools, kept by content: made in a thread, shared by whoever waits, the least used ones let go."""
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Sequence
+from copy import deepcopy
+
+from predictors.encoders import Encoder
+from predictors.tools import StackedRetriever, ToolRanking, ToolRegistry, ToolUsage
+
+__all__ = ["IndexShelf", "ToolIndex", "open_encoder"]
+
+_MAX_INDEXES = 64
+_MAX_RANKINGS = 4_096  # remembered per index: a conversation's earlier turns are ranked again with every request
+_INLINE_TOOLS = 2_000  # ranking more than this takes long enough to be a thread's work
+
+
+class ToolIndex:
+    """A fitted retriever and what it said before. It never changes: what is learned makes another."""
+
+    def __init__(self, retriever: StackedRetriever, registry: ToolRegistry) -> None:
+        self.registry, self._retriever = registry, retriever
+        self.tool_ids: Collection[str] = frozenset(tool.tool_id for tool in registry)
+        self._known: OrderedDict[tuple[str, int], ToolRanking] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def over(self, registry: ToolRegistry) -> "ToolIndex":
+        """The same knowledge over another version of the registry, such as a part of it; nothing is fitted."""
+        with self._lock:
+            retriever = deepcopy(self._retriever)
+        return ToolIndex(retriever.update(registry), registry)
+
+    def rank(self, texts: Sequence[str], *, k: int) -> list[ToolRanking]:
+        """The k best tools for each text."""
+        with self._lock:
+            new = [text for text in dict.fromkeys(texts) if (text, k) not in self._known]
+            fresh = dict(zip(new, self._retriever.rank(new, k), strict=True)) if new else {}
+            found = [fresh[text] if text in fresh else self._known[text, k] for text in texts]
+            self._known.update({(text, k): ranking for text, ranking in fresh.items()})
+            while len(self._known) > _MAX_RANKINGS:
+                self._known.popitem(last=False)
+        return found
+
+    async def rank_apart(self, texts: Sequence[str], *, k: int) -> list[ToolRanking]:
+        """The same without holding up the event loop where there are many tools."""
+        if len(self.registry) <= _INLINE_TOOLS:
+            return self.rank(texts, k=k)
+        return await asyncio.to_thread(self.rank, texts, k=k)
+
+
+class IndexShelf:
+    """Indexes by key. Whoever stops waiting does not stop the fitting, so that the next request finds it done."""
+
+    def __init__(self, open_encoder: Callable[[], Encoder]) -> None:
+        self._open_encoder = open_encoder
+        self._encoder: Encoder | None = None
+        self._indexes: OrderedDict[str, asyncio.Task[ToolIndex]] = OrderedDict()
+        self._encoder_lock = threading.Lock()
+
+    @property
+    def encoder(self) -> Encoder:
+        """Opened when it is first needed; that takes a moment, so a thread should be the one to ask."""
+        with self._encoder_lock:
+            if self._encoder is None:
+                self._encoder = self._open_encoder()
+            return self._encoder
+
+    async def index(self, key: str, make: Callable[[], ToolIndex]) -> ToolIndex:
+        """The index of this key, made in a thread where there is none yet. One that failed is tried again next time."""
+        task = self._indexes.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = asyncio.create_task(asyncio.to_thread(make))
+            self._indexes[key] = task
+        self._indexes.move_to_end(key)
+        while len(self._indexes) > _MAX_INDEXES:
+            self._indexes.popitem(last=False)
+        return await asyncio.shield(task)
+
+    def fit(self, registry: ToolRegistry, usage: ToolUsage) -> ToolIndex:
+        """A new index."""
+        return ToolIndex(StackedRetriever(self.encoder).fit(registry, usage), registry)
+
+
+def open_encoder(name: str) -> Encoder:
+    """`static`, or `auto`: MiniLM joined to it where that is installed."""
+    from predictors.encoders import JointEncoder, StaticEncoder  # noqa: PLC0415 - reads its table
+
+    static = StaticEncoder.load()
+    if name == "static":
+        return static
+    from predictors.encoders.onnx_minilm import OnnxMiniLmEncoder  # noqa: PLC0415
+    from predictors.errors import EncoderUnavailableError  # noqa: PLC0415
+
+    try:
+        return JointEncoder(OnnxMiniLmEncoder.load(), static)
+    except EncoderUnavailableError:
+        return static
