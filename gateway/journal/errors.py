@@ -6,7 +6,7 @@ GatewayError
     └── JournalUnreadableError the store is missing, damaged or of another version
 """
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UnavailableError
 
 __all__ = ["JournalError", "JournalFullError", "JournalUnreadableError"]
 
@@ -15,8 +15,12 @@ class JournalError(GatewayError):
     """Something about the journal is wrong."""
 
 
-class JournalFullError(JournalError):
+class JournalFullError(JournalError, UnavailableError):
     """A record cannot be kept; nothing of it was written."""
+
+    code = "journal_full"
+    advice = "every decision is kept here, and there is no room for another; the operator must make some"
+    retry_after_s = 30.0
 
     def __init__(self, *, folder: str, problem: str) -> None:
         super().__init__(

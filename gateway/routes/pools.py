@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from catalog import Backend
 from gateway.dispatch import Dispatcher
+from gateway.governor import Governor
 from gateway.serving import Serving, ServingFactory
 from gateway.wire.body import ChatRequest
 from router import Reading
@@ -20,24 +21,35 @@ _ALL = frozenset({"all", "*"})
 class PoolShelf:
     """Keeps the pools that were asked about last: binding a predictor to the whole catalog takes a moment."""
 
-    def __init__(self, dispatcher: Dispatcher, make: ServingFactory) -> None:
-        self._dispatcher, self._make = dispatcher, make
+    def __init__(self, dispatcher: Dispatcher, make: ServingFactory, *, governor: Governor) -> None:
+        self._dispatcher, self._make, self._governor = dispatcher, make, governor
         self._pools: OrderedDict[tuple[str, ...], tuple[Serving, Serving]] = OrderedDict()
         self._making = asyncio.Lock()
 
     async def decide(
-        self, request: ChatRequest, reading: Reading, headers: Mapping[str, str], *, started_s: float
+        self,
+        request: ChatRequest,
+        reading: Reading,
+        headers: Mapping[str, str],
+        *,
+        started_s: float,
     ) -> dict[str, object]:
         """The decision as callers read it. Nothing is called, kept or changed by it.
 
         Where the caller allows certain models, catalog models without a backend here take part, and the answer says
-        which they are.
+        which they are. A key's list of models holds here too, and its requests are counted; its dollars are not.
+
+        Raises:
+            RateLimitedError, ForbiddenError: the key allows no more, or not this model.
         """
+        key = self._governor.caller(headers)
+        await self._governor.consult(key)
         serving = self._dispatcher.serving
         if reading.options.allow:
             serving = await self._including(reading.options.allow)
             allow = tuple("*" if glob in _ALL else glob for glob in reading.options.allow)
             reading = replace(reading, options=replace(reading.options, allow=allow))
+        reading = self._governor.restricted(key, reading, serving)
         call = self._dispatcher.decide(
             request, headers, started_s=started_s, serving=serving, dry_run=True, reading=reading
         )
