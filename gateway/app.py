@@ -51,6 +51,7 @@ from .serving import Serving, ServingFactory
 from .settings import InvalidSettingsError, ServerSettings, Settings
 from .state import GuardedState, MemoryState, RedisState, StateStore
 from .telemetry import Telemetry
+from .tools import RegistryStore, ToolDesk
 from .tracing import Tracing, open_tracing
 from .upstreams.health import Health
 from .upstreams.protocol import Upstream
@@ -70,7 +71,7 @@ _INSTALLS = {
     "state.url": "pip install 'redis[hiredis]'",
     "privacy.mode": "pip install phonenumbers python-stdnum",
 }
-_FOR_ADMINS = ("/metrics", "/dashboard")
+_FOR_ADMINS = ("/metrics", "/dashboard/data")  # the pages themselves hold nothing
 _GUARDED = ("/v1/", *_FOR_ADMINS)
 _ANTHROPIC = "/v1/messages"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -92,6 +93,7 @@ class Parts:
     upstreams: Mapping[str, Upstream] | None = None  # by kind; the real ones where left out
     tracing: Tracing | None = None
     metrics_dir: Path | None = None  # where several workers count together
+    catalog: Catalog | None = None  # what the dashboard shows; the served models where left out
 
 
 def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...], environ: Mapping[str, str]) -> Asgi:
@@ -118,6 +120,7 @@ def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...]
             ),
             api_keys={b.id: environ[b.api_key_env] for b in backends if b.api_key_env and environ.get(b.api_key_env)},
             tracing=open_tracing(settings.telemetry, environ),
+            catalog=catalog,
             metrics_dir=Path(shared) if (shared := environ.get("PROMETHEUS_MULTIPROC_DIR")) else None,
         )
     )
@@ -163,7 +166,7 @@ def create_app(parts: Parts) -> Asgi:
     governor = _governor(parts, telemetry)
     pools = PoolShelf(dispatcher, parts.make_serving, governor=governor)
     framework = _framework(parts, dispatcher, governor)
-    framework.include_router(dashboard_routes())
+    framework.include_router(dashboard_routes(lambda: dispatcher.serving, catalog=parts.catalog))
     framework.include_router(models_routes(lambda: dispatcher.serving, embedding=embedding))
     framework.include_router(feedback_routes(parts.journal, telemetry, parts.clocks))
     framework.include_router(
@@ -175,7 +178,10 @@ def create_app(parts: Parts) -> Asgi:
             metrics=settings.telemetry.metrics,
         )
     )
-    doors = _doors(dispatcher, pools, Embedders(embedding), settings.server, governor)
+    desk = ToolDesk(
+        settings.tools, store=RegistryStore(settings.tools_dir / "registries"), telemetry=telemetry, clocks=parts.clocks
+    )
+    doors = _doors(dispatcher, pools, Embedders(embedding), settings.server, governor=governor, desk=desk)
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -201,7 +207,13 @@ def create_app(parts: Parts) -> Asgi:
 
 
 def _doors(
-    dispatcher: Dispatcher, pools: PoolShelf, embedders: Embedders, limits: ServerSettings, governor: Governor
+    dispatcher: Dispatcher,
+    pools: PoolShelf,
+    embedders: Embedders,
+    limits: ServerSettings,
+    *,
+    governor: Governor,
+    desk: ToolDesk,
 ) -> Mapping[str, Asgi]:
     """Every hot door, by its path."""
     most = limits.max_body_bytes
@@ -226,10 +238,10 @@ def _doors(
     }
     for path, dialect in dialects.items():
         doors[path] = AnswerDoor(
-            dispatcher, dialect, pools=pools, admission=admission, governor=governor, max_body_bytes=most
+            dispatcher, dialect, pools=pools, admission=admission, governor=governor, max_body_bytes=most, tools=desk
         )
         doors[f"/routing{path}"] = DecisionDoor(
-            dispatcher, dialect, pools=pools, governor=governor, max_body_bytes=most
+            dispatcher, dialect, pools=pools, governor=governor, max_body_bytes=most, tools=desk
         )
     return doors
 

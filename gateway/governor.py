@@ -347,7 +347,8 @@ class Governor:
         if entry is None or entry.backend is None:
             return None
         held = usage.input_tokens + usage.output_tokens if usage is not None else call.query.input_tokens
-        state = SessionState(backend_id=entry.backend.id, cached_tokens=held)
+        tools = call.tools.sent if call.tools is not None else ()
+        state = SessionState(backend_id=entry.backend.id, cached_tokens=held, tools=tools)
         return Remembered(session_id=visit.conversation.session_id, state=state, keep_s=self._session_keep_s)
 
 
