@@ -10,8 +10,12 @@ from predictors.errors import NotFittedError
 from .basis import PromptBasis
 from .imputation import filled, model_means
 from .protocol import Matrix, QualityEstimate, TrainingSet
+from .topics import merged_domains
 
-__all__ = ["ClusterMeans", "GlobalMeans", "TopicMeans"]
+__all__ = ["ClusterMeans", "GlobalMeans", "TopicMeans", "domain_means"]
+
+_EASE_PROMPTS = 2.0  # prompts' worth of doubt in the ease of a domain
+_LEAST_VARIANCE = 1e-6  # of a model's departures; keeps the ratio of variances defined where nothing departs
 
 
 class GlobalMeans:
@@ -33,25 +37,31 @@ class GlobalMeans:
 
 
 class TopicMeans:
-    """Each model's mean per domain, shrunk to its overall mean, mixed by what the prompt seems to be about.
+    """Each model's mean per domain, mixed by what the prompt seems to be about.
+
+    A mean per domain is shrunk to what the model's overall mean and the domain's ease let expect, by as much as its
+    own noise demands: how far a model departs from that is estimated for every model apart (empirical Bayes), since
+    some are equally good at everything and others excel at one task and fail at the next.
 
     `hard` takes the likeliest domain alone: the "best model per domain" of routing papers, without being told the
     domain of the prompt.
+
+    Source: the normal-normal model of empirical Bayes, its variances by moments; Efron and Morris, JASA 1975.
     """
 
-    def __init__(self, *, shrinkage: float = 20.0, hard: bool = False, basis: PromptBasis | None = None) -> None:
-        self.shrinkage = shrinkage  # prompts' worth of trust in the overall mean
+    def __init__(self, *, pooling: float = 16.0, hard: bool = False, basis: PromptBasis | None = None) -> None:
+        self.pooling = pooling  # domains' worth of trust in the models' common variance against a model's own
         self.hard = hard
         self.basis = basis or PromptBasis()
 
     def fit(self, training: TrainingSet) -> Self:
         """Learn the topics and every model's mean in each."""
         self.basis.fit(training.features, training.domain)
-        share = self._shares(training.features)  # (n_prompts, n_topics)
-        overall = model_means(training.score)
-        counts = share.sum(axis=0)[:, None] + self.shrinkage
-        self.means_: Matrix = (share.T @ filled(training.score) + self.shrinkage * overall) / counts
-        self.counts_: Matrix = counts  # (n_topics, 1)
+        labels = merged_domains(training.domain, min_prompts=self.basis.topics.min_prompts)
+        names = np.array(self.basis.topics.names_)
+        member = (labels[:, None] == names).astype(np.float64)  # (n_prompts, n_topics)
+        self.means_: Matrix = domain_means(filled(training.score), member, pooling=self.pooling)  # (n_topics, n_models)
+        self.counts_: Matrix = member.sum(axis=0)[:, None] + 1.0  # (n_topics, 1)
         return self
 
     def predict(self, features: Matrix) -> QualityEstimate:
@@ -68,6 +78,27 @@ class TopicMeans:
         if self.hard:
             share = np.eye(share.shape[1])[share.argmax(axis=1)]
         return share
+
+
+def domain_means(score: Matrix, member: Matrix, *, pooling: float) -> Matrix:
+    """Expected score of each model in each domain, (n_domains, n_models).
+
+    Args:
+        score: (n_prompts, n_models), complete.
+        member: (n_prompts, n_domains), 1 where a prompt is of the domain.
+        pooling: domains' worth of trust in the mean of all models' variances against a model's own.
+    """
+    count = np.maximum(member.sum(axis=0), 1e-9)[:, None]  # (n_domains, 1)
+    overall = score.mean(axis=0)  # (n_models,)
+    expected = overall + member.T @ (score - overall).mean(axis=1, keepdims=True) / (count + _EASE_PROMPTS)
+    departure = member.T @ score / count - expected  # (n_domains, n_models)
+    noise = (score - member @ expected).var(axis=0) / count  # (n_domains, n_models)
+    weight = count / count.sum()
+    moment = (weight * (departure**2 - noise)).sum(axis=0)  # (n_models,)
+    common = max(float(moment.mean()), 0.0)
+    variance = np.maximum((len(count) * moment + pooling * common) / (len(count) + pooling), _LEAST_VARIANCE)
+    means: Matrix = expected + departure * variance / (variance + noise)
+    return means
 
 
 class ClusterMeans:

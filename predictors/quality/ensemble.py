@@ -1,4 +1,4 @@
-"""The default predictor for one table of outcomes: members stacked, and a doubt about leaving the best model."""
+"""The default predictor for one table of outcomes: members together, and a doubt about leaving the best model."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -11,7 +11,8 @@ from predictors.folds import group_folds
 
 from .baselines import TopicMeans
 from .basis import PromptBasis
-from .imputation import filled, model_means
+from .familiarity import Familiarity, Unquestioned
+from .imputation import best_single, filled, model_means
 from .linear import RidgeHeads
 from .neighbours import NearestNeighbours
 from .protocol import Matrix, QualityEstimate, QualityPredictor, TrainingSet
@@ -20,28 +21,35 @@ __all__ = ["StackedEnsemble", "act_only_when_sure", "stacking_weights"]
 
 _MARGINS = (0.0, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.2)
 _NEVER = 1.0  # a margin no predicted difference exceeds: always the best single model
+_INDIFFERENT = 0.25  # standard errors of the gain that a smaller margin may lack against the best one
 
 
 class StackedEnsemble:
-    """Ridge heads, topic means and neighbours, weighed by what they predict out of fold, acting only when sure.
+    """Ridge heads, topic means and neighbours together, acting only when sure.
 
     A prediction is a level (how easy is the prompt, for all models) plus contrasts (which model is better here).
-    Both are stacked apart, by non-negative least squares on predictions for held-out groups: the level is learned
-    well, the contrasts hardly, so they need their own shrinkage. Then a model predicted to beat the best single one
-    keeps only what exceeds a margin. The margin is the one whose routing gained most over the best single model out
-    of fold, after subtracting `caution` standard errors of that gain; when none gained, routing by quality alone
-    always answers with the best single model, and says so by its predictions.
+    The level is learned well: members are weighed by non-negative least squares on predictions for held-out groups.
+    The contrasts are hardly learned, and weights for them would be noise: members count alike, and their mean is
+    shrunk by the slope it shows out of fold.
+
+    A model predicted to beat the best single one keeps only what exceeds a margin, chosen out of fold too, and larger
+    where the prompt's kind of task is in doubt: `doubt` is the lead that is not believed on a task nobody has seen.
+    When no lead ever paid, routing by quality alone always answers with the best single model.
     """
 
     def __init__(
         self,
         *,
         members: Sequence[QualityPredictor] | None = None,
+        familiarity: Familiarity | None = None,
+        doubt: float = 0.1,
         n_folds: int = 4,
         caution: float = 1.0,
         seed: int = 1,
     ) -> None:
         self.members = tuple(members) if members is not None else _default_members()
+        self.familiarity = familiarity or Familiarity()
+        self.doubt = doubt
         self.n_folds = n_folds
         self.caution = caution
         self.seed = seed
@@ -50,31 +58,49 @@ class StackedEnsemble:
         """Fit members on the folds, then weights and margin on what they said out of fold, then members on all."""
         score, means = filled(training.score), model_means(training.score)
         self.means_: Floats = means  # (n_models,)
-        self.best_ = int(means.argmax())
+        self.spread_: Floats = score.std(axis=0)  # (n_models,)
+        self.best_ = best_single(training.score)
         out_of_fold = self._out_of_fold(training)
         offsets = [said - means for said in out_of_fold]  # each (n_prompts, n_models)
-        levels = [offset.mean(axis=1) for offset in offsets]
-        contrasts = [(offset - offset.mean(axis=1, keepdims=True)).ravel() for offset in offsets]
         target = score - means
-        self.level_weights_ = stacking_weights(levels, target.mean(axis=1))  # (n_members,)
-        self.contrast_weights_ = stacking_weights(contrasts, (target - target.mean(axis=1, keepdims=True)).ravel())
+        self.level_weights_ = stacking_weights([offset.mean(axis=1) for offset in offsets], target.mean(axis=1))
+        self.contrast_slope_ = _slope(_contrasts(np.mean(offsets, axis=0)), _contrasts(target))
         stacked = self._stack(out_of_fold)
-        self.margin_ = _margin(stacked, training.score, score, self.best_, self.caution)
-        self.out_of_fold_: Matrix = np.clip(act_only_when_sure(stacked, self.best_, self.margin_), 0.0, 1.0)
+        self.familiarity.fit(training.features, training.domain)
+        doubted = self._doubted(training.features)  # (n_prompts,)
+        self.margin_ = _margin(stacked, training.score, score, self.best_, doubted, self.caution)
+        believed = act_only_when_sure(stacked, self.best_, np.maximum(doubted, self.margin_))
+        self.out_of_fold_: Matrix = np.clip(believed, 0.0, 1.0)
         for member in self.members:
             member.fit(training)
         return self
 
     def predict(self, features: Matrix) -> QualityEstimate:
-        """Expected scores; the errors and the familiarity are the first member's."""
+        """Expected scores, fading into the models' means where the prompt is unlike the training data.
+
+        Fading changes no order that survived the margin: a believed lead shrinks, but stays a lead.
+        """
         if not hasattr(self, "margin_"):
             raise NotFittedError(self)
         estimates = [member.predict(features) for member in self.members]
-        share = estimates[0].familiarity[:, None]
-        stacked = self._stack([estimate.mean for estimate in estimates])
-        stacked = self.means_ + share * (stacked - self.means_)  # far from the training data: the global means
-        mean = np.clip(act_only_when_sure(stacked, self.best_, self.margin_), 0.0, 1.0)
-        return QualityEstimate(mean=mean, se=estimates[0].se, familiarity=estimates[0].familiarity)
+        familiarity = self.familiarity.predict(features)  # (n_queries,)
+        share, best = familiarity[:, None], self.best_
+        margin = np.maximum(self._doubted(features), self.margin_)
+        near = act_only_when_sure(self._stack([estimate.mean for estimate in estimates]), best, margin)
+        lead = near - near[:, [best]]  # (n_queries, n_models)
+        usual = np.minimum(self.means_ - self.means_[best], 0.0)  # (n_models,)
+        faded = share * lead + (1.0 - share) * np.where(lead > 0.0, 0.0, usual)
+        level = share * near[:, [best]] + (1.0 - share) * self.means_[best]
+        return QualityEstimate(
+            mean=np.clip(level + faded, 0.0, 1.0),
+            se=np.hypot(estimates[0].se, (1.0 - share) * self.spread_),
+            familiarity=familiarity,
+        )
+
+    def _doubted(self, features: Matrix) -> Floats:
+        """The lead that is not believed on each query, (n_queries,); none is where nothing looks known."""
+        doubt = self.familiarity.doubt(features)
+        return np.where(doubt < 1.0, self.doubt * doubt, _NEVER)
 
     def _out_of_fold(self, training: TrainingSet) -> list[Matrix]:
         said = [np.tile(self.means_, (len(training.features), 1)) for _ in self.members]
@@ -89,19 +115,30 @@ class StackedEnsemble:
         return said
 
     def _stack(self, members: Sequence[Matrix]) -> Matrix:
-        total: Matrix = np.tile(self.means_, (len(members[0]), 1))
-        for said, level_weight, contrast_weight in zip(
-            members, self.level_weights_, self.contrast_weights_, strict=True
-        ):
-            offset = said - self.means_
-            level = offset.mean(axis=1, keepdims=True)
-            total += level_weight * level + contrast_weight * (offset - level)
-        return total
+        offsets = [said - self.means_ for said in members]
+        levels = np.stack([offset.mean(axis=1) for offset in offsets], axis=1)  # (n_queries, n_members)
+        contrasts = _contrasts(np.mean(offsets, axis=0))
+        stacked: Matrix = self.means_ + (levels @ self.level_weights_)[:, None] + self.contrast_slope_ * contrasts
+        return stacked
 
 
 def _default_members() -> tuple[QualityPredictor, ...]:
-    basis = PromptBasis()  # fitted once, used by all three
-    return RidgeHeads(basis=basis), TopicMeans(basis=basis), NearestNeighbours(basis=basis)
+    basis, familiar = PromptBasis(), Unquestioned()  # the basis is fitted once, used by all; the ensemble doubts
+    return (
+        RidgeHeads(basis=basis, familiarity=familiar),
+        TopicMeans(basis=basis),
+        NearestNeighbours(basis=basis, familiarity=familiar),
+    )
+
+
+def _contrasts(offset: Matrix) -> Matrix:
+    contrasts: Matrix = offset - offset.mean(axis=1, keepdims=True)
+    return contrasts
+
+
+def _slope(said: Matrix, observed: Matrix) -> float:
+    """Least squares through 0, within [0, 1]: contrasts are never blown up."""
+    return float(np.clip((said * observed).sum() / max(float((said**2).sum()), 1e-12), 0.0, 1.0))
 
 
 def stacking_weights(predictions: Sequence[Floats], target: Floats) -> Floats:
@@ -116,7 +153,7 @@ def stacking_weights(predictions: Sequence[Floats], target: Floats) -> Floats:
     return weights
 
 
-def act_only_when_sure(expected: Matrix, best: int, margin: float) -> Matrix:
+def act_only_when_sure(expected: Matrix, best: int, margin: Floats | float) -> Matrix:
     """Take `margin` off every predicted lead over the best single model; a lead within it becomes a near-tie.
 
     Models predicted below the best one keep their distance, so that what a cheaper model loses stays as predicted.
@@ -124,22 +161,30 @@ def act_only_when_sure(expected: Matrix, best: int, margin: float) -> Matrix:
     Args:
         expected: (n_queries, n_models) expected scores.
         best: column of the best single model.
-        margin: the lead that is not believed, >= 0.
+        margin: the lead that is not believed, >= 0; one for all, or one per query (n_queries,).
     """
     lead = expected - expected[:, [best]]  # (n_queries, n_models)
-    believed = np.where(lead > margin, lead - margin, np.minimum(lead, -1e-9))
+    unsure = np.broadcast_to(np.asarray(margin), (len(expected),))[:, None]
+    believed = np.where(lead > unsure, lead - unsure, np.minimum(lead, -1e-9))
     believed[:, best] = 0.0
     return expected[:, [best]] + believed
 
 
-def _margin(stacked: Matrix, score: Matrix, complete: Matrix, best: int, caution: float) -> float:
-    tried = np.isfinite(score)
-    rows = np.arange(len(score))
-    chosen_margin, chosen_value = _NEVER, 0.0
+def _margin(  # noqa: PLR0917  # private, and named at its one call
+    stacked: Matrix, score: Matrix, complete: Matrix, best: int, doubted: Floats, caution: float
+) -> float:
+    """The smallest margin about as good as the best one; `_NEVER` where no gain is sure."""
+    tried, rows = np.isfinite(score), np.arange(len(score))
+    values, errors = [], []
     for margin in _MARGINS:
-        choice = np.where(tried, act_only_when_sure(stacked, best, margin), -np.inf).argmax(axis=1)
+        sure = act_only_when_sure(stacked, best, np.maximum(doubted, margin))
+        choice = np.where(tried, sure, -np.inf).argmax(axis=1)
         gain = complete[rows, choice] - complete[:, best]  # (n_prompts,)
-        value = float(gain.mean() - caution * gain.std() / np.sqrt(len(gain)))
-        if value > chosen_value:
-            chosen_margin, chosen_value = margin, value
-    return chosen_margin
+        errors.append(float(gain.std() / np.sqrt(len(gain))))
+        values.append(float(gain.mean()) - caution * errors[-1])
+    top = int(np.argmax(values))
+    if values[top] <= 0.0:
+        return _NEVER
+    return next(
+        m for m, v in zip(_MARGINS, values, strict=True) if v > 0.0 and v >= values[top] - _INDIFFERENT * errors[top]
+    )

@@ -1,5 +1,6 @@
 """How much a prompt resembles the training data: 1 inside it, falling to 0 far outside and on strange tasks."""
 
+import math
 from typing import Self
 
 import numpy as np
@@ -9,9 +10,11 @@ from catalog import Floats
 from predictors.errors import NotFittedError
 
 from .protocol import Matrix
-from .recognition import TaskRecognition
+from .recognition import TaskRecognition, TrustInOne
 
-__all__ = ["Familiarity", "spread_over_domains"]
+__all__ = ["Familiarity", "FamiliarityOfOne", "Unquestioned", "spread_over_domains"]
+
+_STRANGER = 0.4  # familiarity below which nothing learned is acted on (docs/quality.md)
 
 
 class Familiarity:
@@ -52,13 +55,22 @@ class Familiarity:
 
     def predict(self, features: Matrix) -> Floats:
         """Familiarity of each query in [0, 1], shape (n_queries,)."""
-        if not hasattr(self, "landmarks_"):
-            raise NotFittedError(self)
-        beyond = np.maximum(self._distance(features) - self.edge_, 0.0) / self.width_
-        near: Floats = np.exp2(-beyond)
+        near = self._nearness(features)
+        return near if self.recognition_ is None else near * self.recognition_.trust(features)
+
+    def doubt(self, features: Matrix) -> Floats:
+        """Whether there is reason to act on what was learned, (n_queries,): 0 where a prompt looks typical, up to 1.
+
+        It rises as soon as a prompt is recognised less surely than half of the known ones, earlier than familiarity
+        falls, and is whole where familiarity is below `_STRANGER`. What was fitted has it, what was restored has not.
+        """
+        near = self._nearness(features)
         if self.recognition_ is None:
-            return near
-        return near * self.recognition_.trust(features)
+            return np.where(near < _STRANGER, 1.0, 1.0 - near)
+        probability = self.recognition_.probability(features)
+        sure = near * np.minimum(probability / self.recognition_.typical_, 1.0)
+        familiar = near * np.minimum(probability / self.recognition_.edge_, 1.0)
+        return np.where(familiar < _STRANGER, 1.0, 1.0 - sure)
 
     def restore(
         self, landmarks: Matrix, *, edge: float, width: float, recognition: TaskRecognition | None = None
@@ -71,11 +83,59 @@ class Familiarity:
     def _square_landmarks(self) -> None:
         self._half_squares = 0.5 * np.einsum("ld,ld->l", self.landmarks_, self.landmarks_)  # (n_landmarks,)
 
+    def _nearness(self, features: Matrix) -> Floats:
+        if not hasattr(self, "landmarks_"):
+            raise NotFittedError(self)
+        near: Floats = np.exp2(-np.maximum(self._distance(features) - self.edge_, 0.0) / self.width_)
+        return near
+
     def _distance(self, features: Matrix) -> Floats:
         nearness = features @ self.landmarks_.T - self._half_squares  # (n_queries, n_landmarks)
         squares = np.einsum("qd,qd->q", features, features) - 2.0 * nearness.max(axis=1)
         distance: Floats = np.sqrt(np.maximum(squares, 0.0))
         return distance
+
+
+class FamiliarityOfOne:
+    """`Familiarity.predict` for one query at a time, from its products with `directions`.
+
+    The caller multiplies by the directions, along with whatever else it multiplies by, and adds the offset.
+    """
+
+    def __init__(self, fitted: Familiarity) -> None:
+        self._trust = None if fitted.recognition_ is None else TrustInOne(fitted.recognition_)
+        self._n_landmarks = len(fitted.landmarks_)
+        half_squares = 0.5 * np.einsum("ld,ld->l", fitted.landmarks_, fitted.landmarks_)  # (n_landmarks,)
+        directions, offset = [fitted.landmarks_.T], [-half_squares]
+        if self._trust is not None:
+            directions.append(self._trust.directions)
+            offset.append(self._trust.offset)
+        self.directions: Matrix = np.concatenate(directions, axis=1)  # (dim, n_products)
+        self.offset: Floats = np.concatenate(offset)  # (n_products,)
+        self._edge, self._width = fitted.edge_, fitted.width_
+
+    def __call__(self, products: Floats, *, square: float) -> float:
+        """Familiarity in [0, 1], from the query's products (n_products,) and its squared length."""
+        distance = math.sqrt(max(square - 2.0 * float(products[: self._n_landmarks].max()), 0.0))
+        near = 1.0 if distance <= self._edge else math.exp2((self._edge - distance) / self._width)
+        return near if self._trust is None else near * self._trust(products[self._n_landmarks :])
+
+
+class Unquestioned(Familiarity):
+    """Everything is familiar: for the members of an ensemble that does the doubting itself."""
+
+    def fit(self, features: Matrix, domain: npt.NDArray[np.str_]) -> Self:
+        """Nothing to learn."""
+        del features, domain
+        return self
+
+    def predict(self, features: Matrix) -> Floats:
+        """One for every query, shape (n_queries,)."""
+        return np.ones(len(features))
+
+    def doubt(self, features: Matrix) -> Floats:
+        """None, shape (n_queries,)."""
+        return np.zeros(len(features))
 
 
 def spread_over_domains(domain: npt.NDArray[np.str_], n_chosen: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:

@@ -1,48 +1,83 @@
-"""Fair comparison where not every model saw every prompt: additive effects of prompts and models."""
+"""Fair comparison where not every model saw every prompt: how able a model, how easy a prompt, on the logit scale."""
 
 import numpy as np
+import numpy.typing as npt
 
 from catalog import Floats
 
 from .protocol import Matrix
 
-__all__ = ["filled", "model_means"]
+__all__ = ["best_single", "filled", "model_means"]
 
-_ROUNDS = 60
-_PROMPT_PRIOR = 0.1  # outcomes' worth of doubt in one prompt's ease
+_NEARLY_ALL = 0.95  # of the prompts
+_ROUNDS = 40
+_ENOUGH = 1e-5  # logits: no step of any model is larger any more
+_EASE_PRECISION = 0.03  # 1 / variance of prompts' ease in squared logits, a priori
+_STRENGTH_PRECISION = 0.1  # keeps the strength of a model finite that was always right
+_LARGEST_STEP = 2.0  # logits, of one Newton step
 
 
 def model_means(score: Matrix) -> Floats:
     """Mean score of each model over all prompts, (n_models,), corrected for which prompts it was tried on.
 
-    A model that was only asked the easy questions does not look good for it: the ease of a prompt and the mean of a
-    model are fitted in turn (two-way additive model). A model without any outcome gets the mean of the others.
+    A model that was only asked the easy questions does not look good for it, nor one that was only asked the hard
+    ones bad: what it did not answer counts as `filled` says. A model without any outcome gets the mean of the others.
     """
-    means, ease = _two_way(score)
-    return means + float(ease.mean())
+    means: Floats = filled(score).mean(axis=0)
+    return means
+
+
+def best_single(score: Matrix) -> int:
+    """Column of the model with the best mean, among those that answered nearly all prompts if there are any.
+
+    A model is not called the best for what it is only expected to do on prompts that it never saw.
+    """
+    covers = np.isfinite(score).mean(axis=0) >= _NEARLY_ALL
+    return int(np.where(covers if covers.any() else True, model_means(score), -np.inf).argmax())
 
 
 def filled(score: Matrix) -> Matrix:
-    """The matrix with each missing cell replaced by its model's mean plus its prompt's ease, within [0, 1]."""
+    """The matrix with each missing cell replaced by what its model's strength and its prompt's ease let expect.
+
+    P(right) = sigmoid(ease_i + strength_m), so that no expectation leaves [0, 1] however unlike the prompts are that
+    two models were tried on: sums of means and eases do, and then name the wrong model best.
+
+    Source: Rasch, Probabilistic Models for Some Intelligence and Attainment Tests, 1960; maximum a posteriori.
+    """
     seen = np.isfinite(score)
     if seen.all():
         return score
-    means, ease = _two_way(score)
-    return np.where(seen, score, np.clip(means + ease[:, None], 0.0, 1.0))
+    strength, ease = _rasch(np.where(seen, score, 0.0), seen)
+    tried = seen.any(axis=0)
+    expected = _sigmoid(ease[:, None] + strength)
+    if tried.any() and not tried.all():
+        expected[:, ~tried] = expected[:, tried].mean(axis=1, keepdims=True)
+    return np.where(seen, score, expected)
 
 
-def _two_way(score: Matrix) -> tuple[Floats, Floats]:
-    seen = np.isfinite(score)
-    known = np.where(seen, score, 0.0)
-    per_prompt = seen.sum(axis=1)  # (n_prompts,)
-    per_model = seen.sum(axis=0)  # (n_models,)
-    ease = np.zeros(len(score))
-    overall = float(known.sum() / max(int(seen.sum()), 1))
-    means = np.where(per_model > 0, known.sum(axis=0) / np.maximum(per_model, 1), overall)
-    if seen.all():
-        return means, ease
+def _rasch(known: Matrix, seen: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Strength of each model and ease of each prompt, by Newton steps in turn."""
+    share = known.sum() / max(int(seen.sum()), 1)
+    level = float(np.log((share + 0.01) / (1.01 - share)))
+    strength, ease = np.full(seen.shape[1], level), np.zeros(len(seen))
     for _ in range(_ROUNDS):
-        ease = np.where(seen, known - means, 0.0).sum(axis=1) / (per_prompt + _PROMPT_PRIOR)
-        fresh = np.where(seen, known - ease[:, None], 0.0).sum(axis=0) / np.maximum(per_model, 1)
-        means = np.where(per_model > 0, fresh, means)
-    return means, ease
+        ease += _step(known, seen, ease[:, None] + strength, ease, axis=1, precision=_EASE_PRECISION)
+        step = _step(known, seen, ease[:, None] + strength, strength - level, axis=0, precision=_STRENGTH_PRECISION)
+        strength += step
+        if np.abs(step).max() < _ENOUGH:
+            break
+    return strength, ease
+
+
+def _step(
+    known: Matrix, seen: npt.NDArray[np.bool_], logit: Matrix, offset: Floats, *, axis: int, precision: float
+) -> Floats:
+    expected = np.where(seen, _sigmoid(logit), 0.0)
+    gradient = (known - expected).sum(axis=axis) - precision * offset
+    curvature = (expected * (1.0 - expected)).sum(axis=axis) + precision
+    step: Floats = np.clip(gradient / curvature, -_LARGEST_STEP, _LARGEST_STEP)
+    return step
+
+
+def _sigmoid(logit: Matrix) -> Matrix:
+    return 1.0 / (1.0 + np.exp(-np.clip(logit, -40.0, 40.0)))

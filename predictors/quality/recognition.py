@@ -1,5 +1,6 @@
 """Is a prompt of a task that was learned from, or of a strange one? Told by tasks that were hidden in turn."""
 
+import math
 from typing import Self
 
 import numpy as np
@@ -12,7 +13,7 @@ from .calibration import PlattScaling
 from .protocol import Matrix
 from .topics import merged_domains
 
-__all__ = ["TaskRecognition", "task_folds", "tasks_of"]
+__all__ = ["TaskRecognition", "TrustInOne", "task_folds", "tasks_of"]
 
 _MIN_PROMPTS = 20  # a domain with fewer is merged into its parent
 _ROUNDING = 1e-6  # directions in which domains differ less than this share of the most are noise
@@ -50,7 +51,9 @@ class TaskRecognition:
         )
         label = np.concatenate([np.ones(len(usual)), np.zeros(len(unusual))])
         self.scaling_ = PlattScaling.fit(self._standard(both), label)
-        self.edge_ = min(float(np.quantile(self._probability(usual), self.trusted)), 0.5)
+        known_probability = self._probability(usual)
+        self.edge_ = min(float(np.quantile(known_probability, self.trusted)), 0.5)
+        self.typical_ = max(float(np.median(known_probability)), 1e-9)
         return self
 
     def restore(
@@ -134,6 +137,26 @@ class TaskRecognition:
         overall = (at**2) @ (1.0 / (1.0 + self.ratio_))
         novelty: Floats = to_domain - overall
         return novelty
+
+
+class TrustInOne:
+    """`TaskRecognition.trust` for one query at a time, from its products with the directions: a third of the cost."""
+
+    def __init__(self, fitted: TaskRecognition) -> None:
+        self.directions = fitted.directions_  # (dim, n_directions), by which the caller multiplies
+        self.offset = -(fitted.origin_ @ fitted.directions_)  # (n_directions,), which the caller adds
+        self._places = np.ascontiguousarray(-2.0 * fitted.places_.T)  # (n_directions, n_domains)
+        self._place_squares = (fitted.places_**2).sum(axis=1)  # (n_domains,)
+        self._within = fitted.ratio_ / (1.0 + fitted.ratio_)  # (n_directions,)
+        self._centre, self._spread, self._slope, self._shift, self._edge = fitted.scale_
+
+    def __call__(self, at: Floats) -> float:
+        """Trust in [0, 1] in a query that lies there, (n_directions,)."""
+        nearest = float((at @ self._places + self._place_squares).min())
+        novelty = float((at * at) @ self._within) + nearest
+        standard = -min(max((novelty - self._centre) / self._spread, -_STRANGE), _STRANGE)
+        logit = min(max(self._slope * standard + self._shift, -40.0), 40.0)
+        return min(1.0 / (1.0 + math.exp(-logit)) / self._edge, 1.0)
 
 
 def tasks_of(domain: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:

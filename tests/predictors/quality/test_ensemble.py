@@ -36,3 +36,28 @@ def test_where_nothing_can_be_learned_it_always_answers_with_the_best_single_mod
     ensemble = StackedEnsemble(caution=2.0).fit(training)
     choice = ensemble.predict(rng.normal(size=(100, 6))).mean.argmax(axis=1)
     assert set(choice.tolist()) == {int(score.mean(axis=0).argmax())}
+
+
+def test_a_margin_may_differ_from_query_to_query() -> None:
+    expected = np.array([[0.60, 0.75], [0.60, 0.75]])
+    sure = act_only_when_sure(expected, best=0, margin=np.array([0.05, 1.0]))
+    assert sure.argmax(axis=1).tolist() == [1, 0]
+
+
+def test_on_prompts_unlike_any_it_learned_from_it_answers_with_the_best_single_model() -> None:
+    rng = np.random.default_rng(0)
+    kind = rng.integers(3, size=600)
+    features = 3.0 * np.eye(6)[kind] + 0.3 * rng.normal(size=(600, 6))
+    chance = np.array([[0.9, 0.5, 0.1], [0.2, 0.8, 0.1], [0.9, 0.6, 0.1]])[kind]  # the second wins on one kind only
+    training = TrainingSet(
+        features=features,
+        score=(rng.random((600, 3)) < chance).astype(float),
+        models=("first", "second", "third"),
+        domain=np.array(["set/sums", "set/verse", "set/code"])[kind],
+        group=np.arange(600).astype(str),
+    )
+    ensemble = StackedEnsemble().fit(training)
+    known = ensemble.predict(3.0 * np.eye(6)[[0, 1]]).mean.argmax(axis=1)
+    strange = ensemble.predict(3.0 * np.eye(6)[[4, 5]] + 40.0 * np.eye(6)[[1, 1]]).mean.argmax(axis=1)
+    assert known.tolist() == [0, 1]
+    assert strange.tolist() == [0, 0]
