@@ -1,9 +1,10 @@
 # ruff: noqa: T201 - a command prints
-"""What finding tools costs: `python -m tests.benchmarks.bench_tools [--sizes 10000 100000] [--json]`.
+"""What finding tools costs: `python -m tests.benchmarks.bench_tools [--sizes N ...] [--chart FILE.svg] [--json]`.
 
 Whole retrieval for 1,000 tools (read, encode, score, shortlist, second look) by the static encoder, on public
-requests where PARETOGATE_DATA has them, else on made-up ones; adding, changing and removing a tool while serving; and
-an index of very many tools against exact search. Every latency is also a multiple of a reference measured in the
+requests where PARETOGATE_DATA has them, else on made-up ones; the same among very many tools, of which all but the
+1,000 are made up from their words; adding, changing and removing a tool while serving; and an index of very many tools
+against exact search. Every latency is also a multiple of a reference measured in the
 same run, a 256 x 256 matrix-vector product in numpy repeated a hundred times.
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eval.tool_scale_chart import ScalePoint, scale_chart
 from eval.tool_tables import read_labelled
 from predictors.encoders import StaticEncoder
 from predictors.tools import StackedRetriever, Tool, ToolRegistry, ToolUsage
@@ -101,6 +103,47 @@ def clustered(n_centres: int, n: int, dim: int, *, seed: int) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
+def padded(registry: ToolRegistry, n: int) -> ToolRegistry:
+    """The registry with made-up tools up to n: a name of one tool, half a description of each of two others."""
+    rng = np.random.default_rng(0)
+    tools = registry.tools
+    made = []
+    for number, (a, b, c) in enumerate(rng.integers(len(tools), size=(max(0, n - len(tools)), 3)).tolist()):
+        halves = tools[b].description.split(), tools[c].description.split()
+        words = [*halves[0][: len(halves[0]) // 2], *halves[1][len(halves[1]) // 2 :]]
+        made.append(Tool(tool_id=f"made{number}", name=f"{tools[a].name}_{number}", description=" ".join(words)))
+    return ToolRegistry(tools=tools + tuple(made))
+
+
+def whole_retrieval_among(n: int, repeats: int) -> dict[str, float]:
+    """The whole retrieval with an index, and its share of the ten tools that scoring all of them finds."""
+    small, usage, queries = public_tools() or made_up_tools()
+    registry = padded(small, n)
+    started = time.perf_counter()
+    retriever = StackedRetriever(StaticEncoder.load(), boosted=False).fit(registry, usage)
+    fit_s = time.perf_counter() - started
+    exact = StackedRetriever(retriever.encoder, exact_up_to=n)
+    exact.restore(retriever.evidence_, retriever.channels_, retriever.stage_)
+    asked = queries[: min(repeats, 100)]
+    shared = [
+        len(set(retriever.rank([q], TOP_K)[0].tool_ids) & set(exact.rank([q], TOP_K)[0].tool_ids)) / TOP_K
+        for q in asked
+    ]
+    times = took_ms(lambda i: retriever.rank([asked[i % len(asked)]], TOP_K), repeats=len(asked))
+    all_times = took_ms(lambda i: exact.rank([asked[i % len(asked)]], TOP_K), repeats=20)
+    fresh = Tool(tool_id="fresh", name="fresh", description="Comes and goes.")
+    started = time.perf_counter()
+    retriever.update(registry.with_tools([fresh]))
+    return {
+        "tools": n,
+        "fit_s": fit_s,
+        "p50_ms": float(np.median(times)),
+        "p50_ms_scoring_all": float(np.median(all_times)),
+        "shared_of_top_10": float(np.mean(shared)),
+        "swap_one_tool_s": time.perf_counter() - started,
+    }
+
+
 def very_many(n: int, dim: int, repeats: int) -> dict[str, float]:
     """Build, search against exact search, add and remove, for n tools."""
     vectors = clustered(n // 50, n, dim, seed=1)
@@ -140,16 +183,34 @@ def words_of_many(n: int, repeats: int) -> dict[str, float]:
     return {"tools": n, "build_s": build_s, "p50_ms": float(np.median(search))}
 
 
+def points_of(rows: list[dict[str, float]]) -> list[ScalePoint]:
+    """The measured sizes as points of the chart."""
+    return [
+        ScalePoint(
+            n_tools=int(row["tools"]),
+            recall=row["recall_at_10"],
+            latency_ms=row["p50_ms"],
+            memory_mib=row["memory_mib"],
+            build_s=row["build_s"],
+        )
+        for row in rows
+    ]
+
+
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=300)
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000])
+    parser.add_argument("--retrieval-sizes", type=int, nargs="*", default=[30_000])
+    parser.add_argument("--chart", type=Path, help="write recall, latency, memory and build time of the index (SVG)")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     dim = StaticEncoder.load().dim
     report: dict[str, object] = {"whole_retrieval": whole_retrieval(args.repeats)}
     print(f"whole retrieval: {report['whole_retrieval']}", file=sys.stderr)
+    report["whole_retrieval_among"] = [whole_retrieval_among(n, args.repeats) for n in args.retrieval_sizes]
+    print(f"among many: {report['whole_retrieval_among']}", file=sys.stderr)
     report["vector_index"] = []
     report["lexical_index"] = []
     for size in args.sizes:
@@ -158,6 +219,8 @@ def main() -> int:
         if size <= 100_000:
             report["lexical_index"].append(words_of_many(size, 50))  # type: ignore[attr-defined]
             print(f"words: {report['lexical_index'][-1]}", file=sys.stderr)  # type: ignore[index]
+    if args.chart is not None:
+        args.chart.write_text(scale_chart("An index of tools, one thread", points_of(report["vector_index"])))  # type: ignore[arg-type]
     if args.json:
         print(json.dumps(report, indent=1))
     return 0
