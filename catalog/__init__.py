@@ -13,6 +13,7 @@ from .errors import (
     UnknownModelError,
 )
 from .finding import Finding
+from .measurement import Measurement
 from .merge import merge_profiles
 from .offer import Offer
 from .pool import Floats, Pool, PoolEntry
@@ -38,6 +39,7 @@ __all__ = [
     "InvalidProfileError",
     "Limits",
     "Measured",
+    "Measurement",
     "ModelProfile",
     "Offer",
     "ParetoGateError",

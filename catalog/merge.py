@@ -10,7 +10,7 @@ from .provenance import Provenance, Trust
 
 __all__ = ["merge_profiles"]
 
-_IDENTITY = frozenset({"id", "name", "aliases", "provenance", "derived"})
+_IDENTITY = frozenset({"id", "name", "aliases", "provenance", "derived", "measured"})
 _RESTED_ON = frozenset(
     {"params_total_b", "params_active_b", "architecture", "released", "ability", "price", "tokenizer"}
 )  # facts that derived ones are computed from
@@ -34,6 +34,8 @@ def merge_profiles(known: ModelProfile, told: ModelProfile) -> ModelProfile:
             provenance[name] = told.provenance[name]
     if told.ability:
         changes["ability"] = MappingProxyType({**known.ability, **told.ability})
+    if told.measured:
+        changes["measured"] = MappingProxyType({**known.measured, **told.measured})
     if told.name != told.id.partition("/")[2]:
         changes["name"] = told.name
     if any(name in changes and changes[name] != getattr(known, name) for name in _RESTED_ON):

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from .derived_fact import DerivedFact
 from .errors import InvalidProfileError
+from .measurement import Measurement
 from .price import Price
 from .provenance import Provenance
 
@@ -67,6 +68,7 @@ class ModelProfile:
     documentation: float | None = None  # share of a model card's sections that are filled, 0..1
     carbon_reporting: str | None = None  # R0..R3, see `efficiency.emissions`
     derived: Mapping[str, DerivedFact] = field(default_factory=lambda: MappingProxyType({}))  # by name
+    measured: Mapping[str, Measurement] = field(default_factory=lambda: MappingProxyType({}))  # by us, by name
     provenance: Mapping[str, Provenance] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:

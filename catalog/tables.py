@@ -26,7 +26,7 @@ __all__ = [
     "record_list",
 ]
 
-_NAMES = tuple(f.name for f in fields(ModelProfile) if f.name not in {"id", "provenance", "derived"})
+_NAMES = tuple(f.name for f in fields(ModelProfile) if f.name not in {"id", "provenance", "derived", "measured"})
 
 
 def model_list(profiles: Sequence[ModelProfile]) -> Table:

@@ -5,7 +5,14 @@
     released = 2026-05-01
     price = {input_usd_per_mtok = 0.1, output_usd_per_mtok = 0.4}
 
-Keys are the fields of `ModelProfile`. A key that does not exist is an error, not a silence.
+    [models."acme/our-tune".measured.ttft_s]
+    method = "paretogate probe, 20 calls one after another"
+    n = 20
+    date = 2026-11-24
+
+Keys are the fields of `ModelProfile`. A key that does not exist is an error, not a silence. A table under `measured`
+says how a field came about, which is then trusted as measured instead of as stated; with a `value` and a `unit` it is
+a measurement that has no field of its own.
 """
 
 import tomllib
@@ -17,6 +24,7 @@ from types import MappingProxyType
 from typing import Any
 
 from catalog.errors import ImportFailedError, InvalidOverlayError, InvalidPriceError, InvalidProfileError
+from catalog.measurement import Measurement
 from catalog.price import Price
 from catalog.profile import Ability, ModelProfile
 from catalog.provenance import Provenance, Trust
@@ -86,7 +94,17 @@ def _profile(model_id: str, facts: object, *, file: str) -> ModelProfile:
         except (TypeError, ValueError, InvalidOperation) as exc:
             raise InvalidOverlayError(file=file, field=field, problem=str(exc)) from exc
     source = Provenance(source=file, trust=Trust.OPERATOR)
-    stated = {key: source for key in values if key not in {"name", "aliases"}}
+    stated = {key: source for key in values if key not in {"name", "aliases", "measured"}}
+    for name, told in values.pop("measured", {}).items():
+        if isinstance(told, Measurement):
+            values.setdefault("measured", {})[name] = told
+        elif name in stated:
+            stated[name] = told
+        else:
+            problem = "says how a field was measured that is not stated here; state it, or give a value and a unit"
+            raise InvalidOverlayError(file=file, field=f"{where}.measured.{name}", problem=problem)
+    if "measured" in values:
+        values["measured"] = MappingProxyType(values["measured"])
     values.setdefault("name", model_id.partition("/")[2])
     try:
         return ModelProfile(id=model_id, provenance=MappingProxyType(stated), **values)
@@ -162,6 +180,24 @@ def _ability(value: object) -> Ability:
     return Ability(mean=_number(value["mean"]), se=_number(value["se"]))
 
 
+def _measured(value: object) -> dict[str, Measurement | Provenance]:
+    if not isinstance(value, dict):
+        raise TypeError("must be a table of fact to {method, n, date}")
+    return {str(name): _measurement(str(name), told) for name, told in value.items()}
+
+
+def _measurement(name: str, told: object) -> Measurement | Provenance:
+    known = {"method", "n", "date", "value", "unit", "se"}
+    if not isinstance(told, dict) or not {"method", "n", "date"} <= set(told) <= known:
+        raise TypeError(f"{name} must be {{method, n, date}} and, where it is no field, value, unit and perhaps se")
+    method, n, day = _text(told["method"]), _count(told["n"]), _day(told["date"])
+    if "value" not in told:
+        return Provenance(source=f"measured by us: {method}, n = {n}", trust=Trust.MEASURED, recorded=day)
+    se = _number(told["se"]) if "se" in told else None
+    value, unit = _number(told["value"]), _text(told.get("unit"))
+    return Measurement(name=name, value=value, unit=unit, method=method, n=n, measured=day, se=se)
+
+
 _READERS: Mapping[str, Callable[[object], Any]] = {
     "name": _text,
     "family": _text,
@@ -190,4 +226,5 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "readability": _number,
     "risk_cvar95": _number,
     "agent_risk": _number,
+    "measured": _measured,
 }

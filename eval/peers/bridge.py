@@ -18,7 +18,7 @@ import torch  # type: ignore[import-not-found,unused-ignore]
 
 __all__ = ["SETTINGS", "main"]
 
-SETTINGS = {
+SETTINGS: dict[str, dict[str, object]] = {
     "knn": {"n_neighbors": 5, "weights": "distance", "metric": "cosine"},
     "svm": {"kernel": "rbf", "C": 1.0, "gamma": "scale", "probability": False},
     "mlp": {"hidden_layer_sizes": [128, 64], "activation": "relu", "lr": 0.001, "epochs": 100, "batch_size": 32},
@@ -59,7 +59,9 @@ def _write(folder: Path, name: str, train: np.ndarray, score: np.ndarray, order:
                     told = {"query": f"q{row}", "model_name": f"m{model}", "embedding_id": row}
                     lines.write(json.dumps({**told, "performance": float(score[row, model])}) + "\n")
     torch.save(torch.tensor(train, dtype=torch.float32), folder / "encodings.pt")
-    settings = {**SETTINGS[name], **({"text_dim": int(train.shape[1])} if name == "mf" else {})}
+    settings = dict(SETTINGS[name])
+    if name == "mf":
+        settings["text_dim"] = int(train.shape[1])
     config = {
         "data_path": {
             "routing_data_train": str(folder / "routing.jsonl"),

@@ -85,3 +85,35 @@ def test_no_content_whatever_is_a_crash(tmp_path: Path, content: bytes, name: st
     path.write_bytes(content)
     with suppress(ParetoGateError):
         read_overlay(path)
+
+
+def test_a_measured_field_is_trusted_as_measured_and_a_measurement_without_a_field_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "measured.toml"
+    file.write_text(
+        """
+[models."acme/tune"]
+ttft_s = 0.2
+[models."acme/tune".measured.ttft_s]
+method = "probe"
+n = 20
+date = 2026-11-24
+[models."acme/tune".measured.information_capacity]
+value = 0.17
+unit = "1"
+method = "prompt log-probabilities"
+n = 900
+date = 2026-11-24
+"""
+    )
+    (profile,) = read_overlay(file)
+    assert profile.provenance["ttft_s"].trust is Trust.MEASURED
+    assert profile.provenance["ttft_s"].source == "measured by us: probe, n = 20"
+    assert profile.measured["information_capacity"].value == 0.17
+    assert profile.measured["information_capacity"].n == 900
+
+
+def test_a_measurement_of_nothing_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "measured.toml"
+    file.write_text('[models."a/b".measured.ttft_s]\nmethod = "probe"\nn = 2\ndate = 2026-11-24\n')
+    with pytest.raises(InvalidOverlayError, match="ttft_s"):
+        read_overlay(file)
