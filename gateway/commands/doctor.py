@@ -26,6 +26,7 @@ from gateway.refinement import read_measured
 from gateway.settings import Settings, load_settings
 from gateway.startup import find_backends, open_catalog
 from gateway.upstreams.embedded import EmbeddedUnavailableError, find_weights
+from gateway.upstreams.server_load import read_server_load
 from predictors import Query
 from router import RoutingOptions
 
@@ -39,6 +40,7 @@ Verdict = Literal["ok", "note", "broken"]
 
 _EXTRAS = (
     ("litellm", ("litellm",), "providers that do not speak OpenAI's dialect"),
+    ("telemetry", ("opentelemetry.sdk", "opentelemetry.exporter"), "traces and GenAI metrics by OTLP"),
     ("train", ("polars", "sklearn", "scipy"), "`paretogate train`"),
     ("eval", ("polars", "sklearn"), "`paretogate replay` and `paretogate tools`"),
     ("encoders", ("sentence_transformers",), "sentence-transformers models as encoders"),
@@ -129,7 +131,7 @@ def _embedded() -> Check:
 
 def _extras() -> Iterator[Check]:
     for extra, modules, purpose in _EXTRAS:
-        missing = [module for module in modules if find_spec(module) is None]
+        missing = [module for module in modules if not _importable(module)]
         yield (
             Check(
                 subject=f"extra {extra}",
@@ -248,7 +250,19 @@ async def _ask(client: httpx.AsyncClient, url: str, backend: Backend, environ: M
     if answer.status_code in {401, 403}:
         remedy = f"check the key in {backend.api_key_env}" if backend.api_key_env else "set api_key_env"
         return Check(subject=url, verdict="note", detail=f"refuses the key ({answer.status_code})", remedy=remedy)
+    if backend.kind in {"vllm", "llama_cpp"} and not await _tells_its_load(client, url, headers):
+        detail = f"answers ({answer.status_code}), but does not tell how busy it is"
+        remedy = "start llama.cpp with --metrics; vLLM tells at /metrics of the same address"
+        return Check(subject=url, verdict="note", detail=detail, remedy=remedy)
     return Check(subject=url, verdict="ok", detail=f"answers ({answer.status_code})")
+
+
+async def _tells_its_load(client: httpx.AsyncClient, url: str, headers: Mapping[str, str]) -> bool:
+    try:
+        answer = await client.get(f"{url.removesuffix('/v1')}/metrics", headers=headers)
+        return answer.status_code == httpx.codes.OK and read_server_load(answer.text) is not None
+    except (httpx.HTTPError, ValueError):
+        return False
 
 
 def _attempt(subject: str, call: Callable[[], _T]) -> _T | Check:
@@ -256,6 +270,13 @@ def _attempt(subject: str, call: Callable[[], _T]) -> _T | Check:
         return call()
     except (ParetoGateError, ImportError, OSError) as exc:
         return Check(subject=subject, verdict="broken", detail=f"{exc}", remedy="see the message")
+
+
+def _importable(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that it is part of
+        return False
 
 
 def _installed(name: str) -> bool:

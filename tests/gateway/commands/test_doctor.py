@@ -1,0 +1,62 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from gateway.commands import doctor
+from gateway.commands.doctor import Check, examine
+
+BUSY = "vllm:num_requests_running 2.0\nvllm:num_requests_waiting 0.0\n"
+
+
+@asynccontextmanager
+async def server(*, tells_its_load: bool) -> AsyncIterator[str]:
+    async def models(request: web.Request) -> web.Response:
+        return web.json_response({"object": "list", "data": []})
+
+    async def metrics(request: web.Request) -> web.Response:
+        return web.Response(text=BUSY) if tells_its_load else web.Response(status=501)
+
+    app = web.Application()
+    app.router.add_get("/v1/models", models)
+    app.router.add_get("/metrics", metrics)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    finally:
+        await runner.cleanup()
+
+
+async def examined(url: str, folder: Path) -> Check:
+    config = folder / "paretogate.toml"
+    config.write_text(
+        f'[state]\ndir = "{folder}"\n[discovery]\nloopback = false\nenvironment_keys = false\n'
+        f'[[backends]]\nid = "gpu"\nprofile = "openai/gpt-4o-mini"\nkind = "llama_cpp"\nbase_url = "{url}"\n',
+        encoding="utf-8",
+    )
+    checks = await asyncio.to_thread(lambda: list(examine(config=config, environ={}, offline=False)))
+    (found,) = [check for check in checks if check.subject == url]
+    return found
+
+
+@pytest.mark.loopback
+async def test_a_server_that_does_not_tell_its_load_is_noted_with_the_remedy(tmp_path: Path) -> None:
+    async with server(tells_its_load=False) as url:
+        silent = await examined(url, tmp_path)
+    assert (silent.verdict, "--metrics" in str(silent.remedy)) == ("note", True)
+
+
+@pytest.mark.loopback
+async def test_a_server_that_tells_its_load_is_well(tmp_path: Path) -> None:
+    async with server(tells_its_load=True) as url:
+        assert (await examined(url, tmp_path)).verdict == "ok"
+
+
+def test_an_extra_of_which_not_even_the_package_is_there_is_missing_and_no_crash() -> None:
+    assert not doctor._importable("no_such_package.part")
+    assert doctor._importable("opentelemetry.sdk")
