@@ -78,8 +78,8 @@ class Features:
         features[:, : self.encoding_dim] = self.encoder.encode(texts)
         if texts:
             surface = np.stack([surface_of(text) for text in texts])  # (n_texts, n_surface)
-            standard = np.clip((surface - _MEAN) / _SD, -_CLIP, _CLIP)
-            features[:, self.encoding_dim :] = standard / np.sqrt(self.encoding_dim)
+            standard = np.minimum(np.maximum((surface - _MEAN) / _SD, -_CLIP), _CLIP)
+            features[:, self.encoding_dim :] = standard / math.sqrt(self.encoding_dim)
         return features
 
 

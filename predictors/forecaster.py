@@ -111,7 +111,7 @@ class BoundForecaster:
             input_tokens=query.input_tokens, output_tokens=tokens, output_tokens_sd=tokens_sd, load=load
         )
         return Forecast(
-            quality=np.clip(quality, 0.0, 1.0),
+            quality=np.minimum(np.maximum(quality, 0.0), 1.0),
             quality_se=quality_se,
             output_tokens=tokens,
             output_tokens_sd=tokens_sd,

@@ -70,6 +70,8 @@ class BoundLatency:
         self._prefill = np.array([s.prefill_s_per_token for s in speeds])
         self._concurrency = np.array([_concurrency(entry) for entry in pool.entries])
         self._position = {name: i for i, name in enumerate(pool.backend_ids) if name is not None}
+        self._ttft_variance = self._ttft_sd**2
+        self._per_token_variance = self._per_token_sd**2
 
     def estimate(
         self, *, input_tokens: float, output_tokens: Floats, output_tokens_sd: Floats, load: Load | None = None
@@ -79,31 +81,41 @@ class BoundLatency:
         The whole is the first token plus the others at the model's pace. With `load`, a call first waits for those
         ahead of it: their number over the places served at once, times the time of one call.
         """
-        ttft = self._ttft + self._prefill * max(0.0, input_tokens - _SHORT_PROMPT_TOKENS)
+        beyond = input_tokens - _SHORT_PROMPT_TOKENS
+        ttft = self._ttft + self._prefill * beyond if beyond > 0.0 else self._ttft
         rest = np.maximum(output_tokens - 1.0, 0.0)
         writing = rest * self._per_token
-        spread = (self._per_token * output_tokens_sd) ** 2 + (rest**2 + output_tokens_sd**2) * self._per_token_sd**2
-        ttft_variance = self._ttft_sd**2
-        if load is not None:
-            wait = self._rounds(load) * (ttft + writing)
+        tokens_variance = output_tokens_sd * output_tokens_sd
+        own = self._per_token * output_tokens_sd
+        spread = own * own + (rest * rest + tokens_variance) * self._per_token_variance
+        ttft_variance = self._ttft_variance
+        rounds = self._rounds(load) if load is not None else None
+        if rounds is not None:
+            wait = rounds * (ttft + writing)
             ttft = ttft + wait
             ttft_variance = ttft_variance + wait**2  # the wait for a queue of calls is as uncertain as it is long
         return ttft, np.sqrt(ttft_variance), ttft + writing, np.sqrt(ttft_variance + spread)
 
-    def _rounds(self, load: Load) -> Floats:
-        """How many calls must end one after another before ours can start, (n_candidates,).
+    def _rounds(self, load: Load) -> Floats | None:
+        """How many calls must end one after another before ours can start, (n_candidates,); None where none must.
 
         A server that tells how many wait there is believed: while some do, those that run are all that it can take at
         once, and ours comes last. Of the others it is assumed how many they serve at once.
         """
-        rounds = np.zeros(len(self._ttft))
-        for backend_id, position in self._position.items():
+        rounds: Floats | None = None
+        for backend_id in load.running.keys() | load.waiting.keys():  # an idle backend keeps nobody waiting
+            position = self._position.get(backend_id)
+            if position is None:
+                continue
             running, waiting = load.running.get(backend_id, 0.0), load.waiting.get(backend_id)
             if waiting is None:
                 places = float(self._concurrency[position])
-                rounds[position] = max(0.0, running + 1.0 - places) / places
-            elif waiting:
-                rounds[position] = (waiting + 1.0) / max(1.0, running)
+                ahead = max(0.0, running + 1.0 - places) / places
+            else:
+                ahead = (waiting + 1.0) / max(1.0, running) if waiting else 0.0
+            if ahead:
+                rounds = np.zeros(len(self._ttft)) if rounds is None else rounds
+                rounds[position] = ahead
         return rounds
 
 

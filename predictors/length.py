@@ -120,6 +120,7 @@ class BoundLength:
         self._variance = np.array([sd * sd for _, sd in shares]) + predictor.noise_sd_**2  # (n_candidates,)
         self._sd = np.sqrt(self._variance)
         self._cap = np.array([e.profile.max_output_tokens or math.inf for e in pool.entries], dtype=np.float64)
+        self._caps = _Caps(self._cap, self._sd)
 
     def estimate(
         self, features: Floats, *, max_output_tokens: int | None = None, offers_tools: bool = False
@@ -131,20 +132,38 @@ class BoundLength:
         prompt = self._level + float(features @ self._weight)
         if offers_tools:
             prompt = 0.5 * (prompt + math.log(_CALL_TOKENS))
-        cap = self._cap if max_output_tokens is None else np.minimum(self._cap, float(max_output_tokens))
-        return capped_moments(prompt + self._shift, self._variance, self._sd, cap)
+        caps = self._caps
+        if max_output_tokens is not None:
+            caps = _Caps(np.minimum(self._cap, float(max_output_tokens)), self._sd)
+        return caps.moments(prompt + self._shift, self._variance)
 
 
 def capped_moments(mean: Floats, variance: Floats, sd: Floats, cap: Floats) -> tuple[Floats, Floats]:
     """Mean and standard deviation of min(X, cap), each of the inputs' shape, where log X ~ Normal(mean, variance)."""
-    first, second = np.exp(mean + variance / 2), np.exp(2 * (mean + variance))
-    if not np.isinf(cap).all():
-        reach = (np.log(cap) - mean) / sd  # the cap, in standard deviations
-        below, below_first, below_second = _normal_cdf(np.stack((reach, reach - sd, reach - 2 * sd)))
-        held = np.where(np.isinf(cap), 0.0, cap)
-        first = first * below_first + held * (1.0 - below)
-        second = second * below_second + held**2 * (1.0 - below)
-    return np.maximum(first, 1.0), np.sqrt(np.maximum(second - first**2, 0.0))
+    return _Caps(cap, sd).moments(mean, variance)
+
+
+class _Caps:
+    """Where lengths are cut off, with what follows from that alone; all arrays are (n,)."""
+
+    def __init__(self, cap: Floats, sd: Floats) -> None:
+        endless = np.isinf(cap)
+        self._none = bool(endless.all())
+        self._held = np.where(endless, 0.0, cap)
+        self._spreads = sd * np.array([[0.0], [1.0], [2.0]])  # (3, n)
+        self._sd, self._log = sd, np.log(cap)
+
+    def moments(self, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+        """See `capped_moments`."""
+        first, second = np.exp(mean + variance / 2), np.exp(2 * (mean + variance))
+        if not self._none:
+            reach = (self._log - mean) / self._sd  # the cap, in standard deviations
+            below, below_first, below_second = _normal_cdf(reach - self._spreads)
+            cut = self._held * (1.0 - below)
+            first = first * below_first + cut
+            second = second * below_second + self._held * cut
+        first = np.maximum(first, 1.0)
+        return first, np.sqrt(np.maximum(second - first * first, 0.0))
 
 
 def _share(entry: PoolEntry, predictor: LengthPredictor) -> tuple[float, float]:

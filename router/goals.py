@@ -7,6 +7,7 @@ think in factors), zero is a proper value (a local model is free), and below the
 The scale goes on above 1, so that of two dear candidates the dearer is still the worse.
 """
 
+import math
 from collections.abc import Callable
 from functools import cached_property
 
@@ -70,7 +71,7 @@ class Goals:
 
 
 def _scale(amount: Floats, floor: float, ceiling: float) -> Floats:
-    scaled: Floats = np.log1p(np.maximum(amount, 0.0) / floor) / np.log1p(ceiling / floor)
+    scaled: Floats = np.log1p(np.maximum(amount, 0.0) / floor) / math.log1p(ceiling / floor)
     return scaled
 
 

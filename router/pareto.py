@@ -29,7 +29,9 @@ def non_dominated(objectives: Floats, *, maximise: Sequence[bool] | None = None)
     points = np.asarray(objectives, dtype=np.float64)
     if maximise is not None:
         points = points * np.where(np.asarray(maximise), -1.0, 1.0)[:, None]
-    points = np.where(np.isnan(points), np.inf, points)  # (n_objectives, n_points), smaller is better
+    unknown = np.isnan(points)
+    if unknown.any():
+        points = np.where(unknown, np.inf, points)  # (n_objectives, n_points), smaller is better
     n_objectives, n_points = points.shape
     if n_points <= 1:
         return np.ones(n_points, dtype=np.bool_)
@@ -69,9 +71,11 @@ def _two(points: Floats) -> Bools:
 
 
 def _all_pairs(points: Floats) -> Bools:
-    not_worse = (points[:, :, None] <= points[:, None, :]).all(axis=0)  # (i, j): i is nowhere worse than j
-    dominates = not_worse & ~not_worse.T
-    return np.logical_not(dominates.any(axis=0))
+    not_worse = points[0][:, None] <= points[0]  # (i, j): i is nowhere worse than j
+    for objective in points[1:]:
+        not_worse &= objective[:, None] <= objective
+    dominated: Bools = (not_worse & ~not_worse.T).any(axis=0)
+    return ~dominated
 
 
 def _elimination(points: Floats) -> Bools:

@@ -103,12 +103,15 @@ class Valuer:
         lambdas = preferences.lambdas
         # Money is always an objective: among equally good candidates the dearer one is never on the front.
         goals = ("cost", *(goal for goal in lambdas if goal != "cost"))
-        columns = [self._goals.column(goal, forecast) for goal in goals]
+        objectives = np.empty((1 + len(goals), len(loss)))  # (n_objectives, n_candidates)
+        objectives[0] = loss
+        for row, goal in enumerate(goals, start=1):
+            objectives[row] = self._goals.column(goal, forecast)
         weights = np.array([lambdas.get(goal, 0.0) for goal in goals])
-        utility = -weighted_loss(preferences.quality_weight * loss, np.stack(columns), weights)
+        utility = -weighted_loss(preferences.quality_weight * loss, objectives[1:], weights)
         if preferences.usd_per_quality is not None:
             utility = utility - _known_usd(forecast.cost_usd) / preferences.usd_per_quality
-        return Valuation(quality=quality, objectives=np.stack((loss, *columns)), utility=utility)
+        return Valuation(quality=quality, objectives=objectives, utility=utility)
 
 
 def _turned(knob: float) -> tuple[float, float]:

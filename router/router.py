@@ -85,7 +85,9 @@ class Router:
         eligible = screening.eligible
         if not eligible.any():
             return self._relaxed(forecast, screening, valuation, options)
-        front = np.flatnonzero(eligible)[non_dominated(valuation.objectives[:, eligible])]
+        all_are = bool(eligible.all())
+        in_play = valuation.objectives if all_are else valuation.objectives[:, eligible]
+        front = np.flatnonzero(eligible)[non_dominated(in_play)]
         admitted = valuation.admitted(eligible, within=preferences.quality_within)
         best = int(front[np.argmax(np.where(admitted[front], valuation.utility[front], -np.inf))])
         ranking = self._order.ranking(valuation.utility, eligible, admitted, options, first=best)
@@ -105,7 +107,7 @@ class Router:
             forecast=forecast,
             screening=screening,
             front=tuple(front.tolist()),
-            utility=np.where(eligible, valuation.utility, np.nan),
+            utility=valuation.utility if all_are else np.where(eligible, valuation.utility, np.nan),
             ranking=self._order.fallbacks(ranking, options, first=chosen),
             propensity=propensity,
             explored=reason == "explored",

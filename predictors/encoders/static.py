@@ -6,6 +6,7 @@ rows points where all-MiniLM-L6-v2 would point; `data/MODEL_CARD.md` says how we
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -96,31 +97,36 @@ class StaticEncoder:
         return vectors
 
     def _encode_one(self, text: str) -> Vectors:
-        ids = self._token_ids(text[:_MAX_CHARS])
-        if not ids:
+        count_of = self._token_counts(text[:_MAX_CHARS])
+        if not count_of:
             return self.empty
-        tokens, counts = np.unique(ids, return_counts=True)  # (n_distinct,) each
-        weight = self.scale[tokens] * np.sqrt(
-            counts, dtype=np.float32
-        )  # (n_distinct,): a word said four times says two
+        tokens = sorted(count_of)  # sums of floats depend on their order
+        counts = np.array([count_of[token] for token in tokens], dtype=np.float32)  # (n_distinct,)
+        weight = self.scale[tokens] * np.sqrt(counts)  # (n_distinct,): a word said four times says two
         vector: Vectors = weight @ self.table[tokens].astype(np.float32)  # (dim,)
         norm = float(np.sqrt(vector @ vector))
         return vector / np.float32(norm) if norm > 0.0 else self.empty
 
-    def _token_ids(self, text: str) -> list[int]:
-        """Ids of the text's tokens, in no particular order: nothing here depends on it."""
+    def _token_counts(self, text: str) -> dict[int, int]:
+        """How often each token is in the text."""
         if not text.isascii():
-            return self._ask_tokenizer(text)
+            return Counter(self._ask_tokenizer(text))
         # In ASCII the tokenizer's words are runs of letters and digits, and single other signs. Most words are one
-        # token, found in a dictionary at a third of the tokenizer's price; only the others need to be cut.
-        words = _WORDS.findall(text.lower())
-        ids = [self._whole[word] for word in words if word in self._whole]
-        if len(ids) == len(words):
-            return ids
-        others = [word for word in words if word not in self._whole]
-        if any(len(word) == 1 for word in others):  # a control character, which the tokenizer drops from within words
-            return self._ask_tokenizer(text)
-        return ids + self._ask_tokenizer(" ".join(others))
+        # token, found in a dictionary at a third of the tokenizer's price, and few words make up a long text; only
+        # what is not in the dictionary needs to be cut.
+        counts: dict[int, int] = {}
+        others: list[str] = []
+        for word, times in Counter(_WORDS.findall(text.lower())).items():
+            token = self._whole.get(word)
+            if token is not None:
+                counts[token] = times
+            elif len(word) == 1:  # a control character, which the tokenizer drops from within words
+                return Counter(self._ask_tokenizer(text))
+            else:
+                others += [word] * times
+        for token in self._ask_tokenizer(" ".join(others)) if others else ():
+            counts[token] = counts.get(token, 0) + 1
+        return counts
 
     def _ask_tokenizer(self, text: str) -> list[int]:
         try:

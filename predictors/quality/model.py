@@ -13,7 +13,7 @@ from predictors.persistence import load_artefact, save_artefact
 
 from .cold_start import AbilityPrior, profile_features
 from .factorization import LogisticFactorization, sigmoid
-from .familiarity import Familiarity
+from .familiarity import Familiarity, FamiliarityOfOne
 from .protocol import BoundQuality, Matrix
 from .recognition import TaskRecognition
 
@@ -249,16 +249,24 @@ class _Bound:
         *,
         prompt_sd: float,
     ) -> None:
-        # one product for the prompt's side, the heads of the candidates and the topics' logits
+        # one product for the prompt's side, the heads of the candidates, the topics' logits and the familiarity
+        self._familiarity = FamiliarityOfOne(familiarity)
         self._k = vectors.shape[1]
         self._n_linear = self._k + len(vectors)
+        self._n_logits = self._n_linear + len(arrays["topic_constant"])
         self._weights = np.concatenate(
-            [arrays["on_features"], arrays["head_on_features"], arrays["topic_weights"]], axis=1
-        )  # (dim, k + n_models + n_topics)
-        self._constant = np.concatenate([arrays["on_constant"], arrays["head_constant"], arrays["topic_constant"]])
+            [
+                arrays["on_features"],
+                arrays["head_on_features"],
+                arrays["topic_weights"],
+                self._familiarity.directions,
+            ],
+            axis=1,
+        )  # (dim, k + n_models + n_topics + n_products)
+        self._constant = np.concatenate(
+            [arrays["on_constant"], arrays["head_constant"], arrays["topic_constant"], self._familiarity.offset]
+        )
         self._on_topics = np.concatenate([arrays["on_topics"], arrays["head_on_topics"]], axis=1)
-        self._familiarity = familiarity
-        self._vectors = vectors
         self._traits = vectors[:, 1:].T.copy()  # (n_traits, n_models)
         self._strength = vectors[:, 0].copy()
         self._variance = logit_sd**2 + prompt_sd**2  # (n_models,)
@@ -271,17 +279,29 @@ class _Bound:
 
     def estimate(self, features: Floats) -> tuple[Floats, Floats, float]:
         """See `BoundQuality.estimate`."""
-        linear = features @ self._weights + self._constant
-        topics = np.exp(linear[self._n_linear :] - linear[self._n_linear :].max())
-        linear = linear[: self._n_linear] + (topics @ self._on_topics) / topics.sum()
-        side, heads = linear[: self._k], linear[self._k :]
-        near = sigmoid(side[0] + self._strength + side[1:] @ self._traits) + heads  # (n_models,)
-        near = np.clip(near, _LEAST, 1.0 - _LEAST)
-        share = float(self._familiarity.predict(features[None, :])[0])
-        mean = share * near + (1.0 - share) * self._global_mean
+        products = features @ self._weights
+        products += self._constant
+        logits = products[self._n_linear : self._n_logits]
+        topics = np.exp(logits - logits.max())  # (n_topics,)
+        linear = products[: self._n_linear] + (topics @ self._on_topics) / topics.sum()
+        near = self._near(linear[: self._k], linear[self._k :])
+        share = self._familiarity(products[self._n_logits :], square=float(features @ features))
         slope = near * (1.0 - near)
-        variance = share * slope**2 * self._variance + (1.0 - share) * self._global_variance
+        variance = slope * slope * self._variance
+        if share == 1.0:
+            return near, np.sqrt(variance), share
+        mean = share * near + (1.0 - share) * self._global_mean
+        variance = share * variance + (1.0 - share) * self._global_variance
         return mean, np.sqrt(variance), share
+
+    def _near(self, side: Floats, heads: Floats) -> Floats:
+        """Expected scores on a familiar prompt, (n_models,), from the prompt's side (k,) and the heads (n_models,)."""
+        logit = side[1:] @ self._traits
+        logit += self._strength
+        logit += side[0]
+        np.minimum(np.maximum(logit, -40.0, out=logit), 40.0, out=logit)
+        near: Floats = 1.0 / (1.0 + np.exp(-logit)) + heads
+        return np.minimum(np.maximum(near, _LEAST, out=near), 1.0 - _LEAST, out=near)
 
 
 def _with_heads_of(arrays: Mapping[str, Matrix], rows: Sequence[int | None]) -> Mapping[str, Matrix]:
