@@ -1,0 +1,165 @@
+"""The fault matrix's rows below HTTP, on every door, streaming and not; and what a client's leaving and deadlines do.
+
+Refused, an unknown name, a connection that is never accepted, a connection that ends before or amid an answer.
+"""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import httpx
+import pytest
+
+from catalog import Limits
+from gateway.upstreams import openai
+from gateway.upstreams.fake import FakeProvider, Misbehaviour
+from tests.gateway.routes.test_embeddings import serve_by_name
+from tests.gateway.running import CHAT, HI, RunningGateway, backend, pair, running
+
+pytestmark = pytest.mark.loopback
+
+DOORS: dict[str, dict[str, Any]] = {
+    CHAT: {"messages": HI},
+    "/v1/messages": {"max_tokens": 9, "messages": HI},
+    "/v1/responses": {"input": "hi"},
+}
+doors = pytest.mark.parametrize("door", list(DOORS))
+streaming = pytest.mark.parametrize("stream", [False, True])
+
+
+@contextmanager
+def refused() -> Iterator[str]:
+    """A port that nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, so that nobody else takes it, but not listening
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+
+
+@contextmanager
+def unknown_name() -> Iterator[str]:
+    yield "http://no-such-host.invalid/v1"
+
+
+@contextmanager
+def never_accepted() -> Iterator[str]:
+    """A listener whose queue is full: the kernel drops whoever comes."""
+    with socket.socket() as full, patch.object(openai, "_CONNECT_TIMEOUT_S", 0.4):
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        yield f"http://127.0.0.1:{full.getsockname()[1]}/v1"
+        for one in waiting:
+            one.close()
+
+
+Broken = Callable[[], AbstractContextManager[str]]
+UNREACHABLE: dict[str, tuple[Broken, str]] = {
+    "refused": (refused, "unreachable"),
+    "an unknown name": (unknown_name, "unreachable"),
+    "never accepted": (never_accepted, "timeout"),
+}
+
+
+@asynccontextmanager
+async def with_broken(tmp_path: Path, url: str) -> AsyncIterator[tuple[RunningGateway, FakeProvider]]:
+    async with (
+        FakeProvider(words=("cheap",)) as cheap,
+        running(backend("strong", url, limits=Limits()), backend("cheap", cheap.url), tmp_path=tmp_path) as gateway,
+    ):
+        yield gateway, cheap
+
+
+@doors
+@streaming
+@pytest.mark.parametrize("how", list(UNREACHABLE))
+async def test_who_cannot_be_reached_is_replaced_and_the_client_never_notices(
+    tmp_path: Path, door: str, stream: bool, how: str
+) -> None:
+    broken, reason = UNREACHABLE[how]
+    with broken() as url:
+        async with with_broken(tmp_path, url) as (gateway, cheap):
+            body = {"model": "auto:best", "stream": stream, **DOORS[door]}
+            answer = await gateway.client.post(door, json=body)
+            refusing = {**body, "routing": {"allow_fallbacks": False}}
+            alone = await gateway.client.post(door, json=refusing) if how == "refused" else None
+    assert (answer.status_code, "cheap" in answer.text, len(cheap.requests)) == (200, True, 1)
+    assert answer.headers["x-paretogate-fallback-from"] == "strong"
+    assert gateway.journal.of("outcome")[0]["attempts"] == [{"backend": "strong", "error": reason}]
+    if alone is not None:
+        assert alone.status_code == 502
+
+
+@doors
+@streaming
+async def test_fallbacks_may_be_refused_on_every_door(tmp_path: Path, door: str, stream: bool) -> None:
+    async with pair(tmp_path) as (gateway, strong, cheap):
+        strong.always_misbehave("strong-raw", Misbehaviour(fault="status", status=401))
+        body = {"model": "auto:best", "stream": stream, "routing": {"allow_fallbacks": False}, **DOORS[door]}
+        answer = await gateway.client.post(door, json=body)
+    assert (answer.status_code, cheap.requests) == (502, [])
+
+
+@doors
+@streaming
+async def test_a_client_that_leaves_ends_the_backends_work_at_once(tmp_path: Path, door: str, stream: bool) -> None:
+    patient = Limits(timeout_s=30.0, first_token_timeout_s=30.0, stall_timeout_s=30.0)
+    async with (
+        FakeProvider() as provider,
+        running(backend("cheap", provider.url, limits=patient), tmp_path=tmp_path) as gateway,
+    ):
+        provider.misbehave(Misbehaviour(fault="slow_first_token", delay_s=25.0))
+        body = {"model": "auto", "stream": stream, **DOORS[door]}
+        leaving = asyncio.create_task(gateway.client.post(door, json=body))
+        await provider.wait_until_asked()
+        leaving.cancel()
+        left_s = time.perf_counter()
+        async with asyncio.timeout(10):
+            while not provider.cancelled:  # noqa: ASYNC110 - seen from outside only
+                await asyncio.sleep(0.002)
+        took_s = time.perf_counter() - left_s
+        async with asyncio.timeout(10):
+            while not gateway.journal.of("outcome"):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.002)
+    assert took_s < 5.0  # 0.1 s is meant (a few ms where nothing else runs); a busy machine is not the gateway's fault
+    assert gateway.journal.of("outcome")[0]["status"] == "cancelled"
+
+
+@doors
+@streaming
+async def test_all_attempts_together_take_no_longer_than_the_request_may(
+    tmp_path: Path, door: str, stream: bool
+) -> None:
+    slow, limits = Misbehaviour(fault="slow_first_token", delay_s=20.0), {"server": {"request_timeout_s": 0.6}}
+    patient = Limits(timeout_s=30.0, first_token_timeout_s=30.0)
+    async with (
+        FakeProvider() as strong,
+        FakeProvider() as cheap,
+        running(
+            backend("strong", strong.url, limits=patient),
+            backend("cheap", cheap.url, limits=patient),
+            tmp_path=tmp_path,
+            settings=limits,
+        ) as gateway,
+    ):
+        for provider in (strong, cheap):
+            provider.misbehave(slow, times=9)
+        answer = await gateway.client.post(door, json={"model": "auto", "stream": stream, **DOORS[door]})
+    assert answer.status_code == 504
+    assert len(strong.requests) + len(cheap.requests) == 1  # no time was left for another
+
+
+async def test_embeddings_of_a_backend_that_is_away_are_a_502(tmp_path: Path) -> None:
+    with refused() as url:
+        one = replace(backend("strong", url), id="embed", profile_id="maker/embed", model_name="embed-raw")
+        async with running(one, tmp_path=tmp_path, make_serving=serve_by_name) as gateway:
+            answer: httpx.Response = await gateway.client.post("/v1/embeddings", json={"input": "hi"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_failed")
