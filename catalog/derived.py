@@ -20,6 +20,7 @@ from .efficiency.footprint import cache_bytes_per_token
 from .efficiency.moe_leverage import efficiency_leverage, granularity
 from .efficiency.tokenizer import price_per_megabyte
 from .errors import InvalidMeasurementError, InvalidProfileError
+from .identity import segments
 from .profile import ModelProfile
 from .provenance import Provenance, Trust
 from .tokenizers import tokenizers
@@ -31,6 +32,7 @@ _TRAINING_FLOPS = 1e24  # what a mixture of today is thought to have been traine
 _LEVERAGE_FACTOR = 1.5  # the law was fitted below 1e22 operations and leverage 6: our guess of how far it holds
 _FEWEST = 20  # models that a law is fitted on
 _WELL_MEASURED = 5  # benchmarks
+_STEP = 1.3  # sizes nearer than this are one size
 _SAME_AGE_DAYS = 400  # neighbours in size should be of one generation
 # Parameters (billions), A100s, and seconds per output token with Megatron: arXiv 2305.02440, reference tables.
 _MEGATRON = (
@@ -162,11 +164,14 @@ def with_derived(profiles: Iterable[ModelProfile], *, as_of: date | None = None)
 def neighbours(
     profile: ModelProfile, profiles: Iterable[ModelProfile]
 ) -> tuple[ModelProfile | None, ModelProfile | None]:
-    """The next smaller and the next larger measured model of the family, None where there is none to compare with."""
+    """The next smaller and the next larger measured model of the family, None where there is none to compare with.
+
+    A neighbour differs in size by 1.3 times or more and is made for the same: no coder beside a generalist.
+    """
     size = _active(profile)
     if size is None or not _measured(profile) or profile.family is None:
         return None, None
-    kin = [other for other in profiles if _kin(profile, other)]
+    kin = [other for other in profiles if _kin(profile, other) and _apart(size, _active(other) or 0.0)]
     smaller = max((o for o in kin if (_active(o) or 0) < size), key=lambda o: _active(o) or 0, default=None)
     larger = min((o for o in kin if (_active(o) or 0) > size), key=lambda o: _active(o) or 0, default=None)
     return smaller, larger
@@ -289,9 +294,22 @@ def _measured(profile: ModelProfile) -> bool:
 def _kin(profile: ModelProfile, other: ModelProfile) -> bool:
     if other.id == profile.id or other.family != profile.family or other.owner != profile.owner:
         return False
+    if _trade(other) != _trade(profile):
+        return False
     if profile.released is None or other.released is None or not _measured(other):
         return False
     return abs((profile.released - other.released).days) <= _SAME_AGE_DAYS
+
+
+def _apart(size: float, other: float) -> bool:
+    return max(size, other) >= _STEP * min(size, other)
+
+
+def _trade(profile: ModelProfile) -> frozenset[str]:
+    """What its name says it was made for: a coder is no neighbour of a generalist."""
+    return frozenset(
+        s.text.casefold() for s in segments(profile.id) if s.kind == "task" or s.text.casefold() == "distill"
+    )
 
 
 def _gain(smaller: ModelProfile, larger: ModelProfile) -> float:

@@ -1,7 +1,9 @@
-"""A page that shows what a decision rests on: every candidate, the Pareto front, the choice.
+"""Two pages: what a decision rests on, and what is known of every model.
 
-One file without outside assets; it asks the decision-only door, as any client could. The content security policy
-names the script's and the style's digests, so that nothing that a prompt or a model's name smuggles in can run.
+Each is one file without outside assets; they ask this gateway's own doors, as any client could. A content security
+policy names each page's script and style by digest, so that nothing that a prompt or a model's name smuggles in can
+run. The pages hold no data and are open; what they ask for needs the key that the reader enters, which stays in the
+tab's session storage.
 """
 
 import re
@@ -9,27 +11,30 @@ from base64 import b64encode
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from typing import Literal
 
-__all__ = ["content_security_policy", "page"]
+__all__ = ["PageName", "content_security_policy", "page"]
+
+PageName = Literal["page", "models"]
 
 
 @cache
-def page() -> bytes:
+def page(name: PageName = "page") -> bytes:
     """The page, UTF-8."""
-    return files(__package__).joinpath("page.html").read_bytes()
+    return files(__package__).joinpath(f"{name}.html").read_bytes()
 
 
 @cache
-def content_security_policy() -> str:
+def content_security_policy(name: PageName = "page") -> str:
     """The header's value that belongs to the page: its own script and style, its own server, nothing else."""
     return (
-        f"default-src 'none'; script-src {_digest('script')}; style-src {_digest('style')}; connect-src 'self'; "
-        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; script-src {_digest(name, 'script')}; style-src {_digest(name, 'style')}; "
+        "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
 
-def _digest(tag: str) -> str:
-    found = re.search(rb"<%b>(.*?)</%b>" % (tag.encode(), tag.encode()), page(), re.DOTALL)
+def _digest(name: PageName, tag: str) -> str:
+    found = re.search(rb"<%b>(.*?)</%b>" % (tag.encode(), tag.encode()), page(name), re.DOTALL)
     if found is None:
-        raise ValueError(f"the page has no <{tag}>")
+        raise ValueError(f"{name}.html has no <{tag}>")
     return f"'sha256-{b64encode(sha256(found[1]).digest()).decode()}'"

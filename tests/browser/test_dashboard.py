@@ -62,3 +62,21 @@ def test_markup_in_a_prompt_stays_text(browser: str, gateway: Gateway, tmp_path:
     page = seen(browser, f"{gateway.url}/dashboard?pool=%3Cimg src=x onerror=document.title=1%3E", tmp_path)
     assert "<img" not in page
     assert "<title>ParetoGate" in page
+
+
+def test_the_page_of_models_shows_a_model_with_its_axes_and_its_sources(
+    browser: str, gateway: Gateway, tmp_path: Path
+) -> None:
+    page = seen(browser, f"{gateway.url}/dashboard/models?model=qwen/qwen3-32b", tmp_path)
+    assert page.count('class="dot') > 300
+    assert page.count(" picked") >= 1
+    assert "<h2>qwen/qwen3-32b</h2>" in page
+    assert 'class="bar"' in page
+    assert re.search(r'class="from"[^>]*title="models\.dev', page)
+
+
+def test_a_search_of_the_page_of_models_narrows_its_table(browser: str, gateway: Gateway, tmp_path: Path) -> None:
+    page = seen(browser, f"{gateway.url}/dashboard/models?q=smollm2-135m-instruct", tmp_path)
+    rows = re.search(r'<table id="list">.*?<tbody>(.*?)</tbody>', page, re.DOTALL)
+    assert rows is not None
+    assert rows[1].count("<tr") == 1

@@ -35,7 +35,7 @@ async def test_without_a_key_nobody_comes_in_where_keys_are_required(tmp_path: P
     async with pair(tmp_path, settings=REQUIRED) as (gateway, strong, cheap):
         for path in (CHAT, "/v1/messages", "/v1/responses", f"/routing{CHAT}", "/v1/messages/count_tokens"):
             assert (await gateway.client.post(path, json={})).status_code == 401, path
-        for path in ("/v1/models", "/metrics", "/dashboard"):
+        for path in ("/v1/models", "/metrics", "/dashboard/data/models"):
             assert (await gateway.client.get(path)).status_code == 401, path
         wrong = await ask(gateway, {"authorization": "Bearer sk-pg-000000000000-" + "A" * 43})
         assert (wrong.status_code, wrong.json()["error"]["code"]) == (401, "invalid_api_key")
