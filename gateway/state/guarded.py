@@ -21,6 +21,7 @@ __all__ = ["GuardedState", "StateWatcher"]
 log = structlog.get_logger(__name__)
 
 _MAX_OWED = 20_000
+_PAID_AT_ONCE = 20
 
 
 class StateWatcher(Protocol):
@@ -116,7 +117,7 @@ class GuardedState:
             self._is_degraded = False
             self._watcher.degraded(is_degraded=False)
             log.warning("shared_state_back", owed=len(self._owed))
-        while self._owed:
+        for _ in range(min(len(self._owed), _PAID_AT_ONCE)):  # a request waits meanwhile; the next ones pay the rest
             settlement = self._owed.popleft()
             try:
                 await self._shared.settle(settlement)

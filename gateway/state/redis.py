@@ -28,7 +28,7 @@ _LIMITS: dict[bytes, LimitName] = {name.encode(): name for name in get_args(Limi
 
 
 class RedisState:
-    """A `StateStore` in Redis 6 or later, or a Redis Cluster's primary.
+    """A `StateStore` in one Redis 6 or later, with TLS (`rediss://`) or without; a cluster's redirects are not followed.
 
     Every failure, and every answer that takes longer than `timeout_s`, is a `StateUnavailableError`.
     """
@@ -121,11 +121,16 @@ class RedisState:
         return "" if self._clock is None else repr(self._clock())
 
     async def _run(self, script: Any, keys: list[str], arguments: list[Any]) -> Any:  # noqa: ANN401 - redis's own types
-        from redis.exceptions import RedisError  # noqa: PLC0415 - loaded with the client
+        from redis.exceptions import MovedError, RedisError  # noqa: PLC0415 - loaded with the client
 
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await script(keys=keys, args=arguments)
+        except MovedError as exc:
+            raise StateUnavailableError(
+                "state.url is one node of a Redis Cluster, and the keys live on another; name a single Redis, a proxy"
+                " in front of the cluster, or the primary of one shard"
+            ) from exc
         except (TimeoutError, OSError, RedisError) as exc:
             raise StateUnavailableError(f"{type(exc).__name__}: {exc}") from exc
 
@@ -140,8 +145,14 @@ def _grant(reply: list[bytes]) -> Grant:
         requests_reset_s=float(requests_reset),
         tokens_reset_s=float(tokens_reset),
         usd_left=from_nano_usd(float(usd_left)) if usd_left else None,
-        session=SessionState(**orjson.loads(session)) if session else None,
+        session=_session(session) if session else None,
     )
+
+
+def _session(kept: bytes) -> SessionState:
+    """JSON has lists where we have tuples."""
+    facts = orjson.loads(kept)
+    return SessionState(**{name: tuple(v) if isinstance(v, list) else v for name, v in facts.items()})
 
 
 def _number(value: int | None) -> int | str:
