@@ -29,6 +29,7 @@ TABLE_FILE: Final = "static.npz"
 TOKENIZER_FILE: Final = "tokenizer.json"
 FORMAT: Final = 1
 _WORDS: Final = re.compile(r"[a-z0-9]+|[^a-z0-9 \t\n\r]")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MAX_CHARS: Final = 50_000  # the mean over so many tokens moves no more; bounds the time an endless prompt can cost
 
 
@@ -109,24 +110,28 @@ class StaticEncoder:
 
     def _token_counts(self, text: str) -> dict[int, int]:
         """How often each token is in the text."""
-        if not text.isascii():
+        if not text.isascii() or _CONTROL.search(text):  # which the tokenizer drops from within words
             return Counter(self._ask_tokenizer(text))
         # In ASCII the tokenizer's words are runs of letters and digits, and single other signs. Most words are one
         # token, found in a dictionary at a third of the tokenizer's price, and few words make up a long text; only
-        # what is not in the dictionary needs to be cut.
+        # what is not in the dictionary needs to be cut: first at the signs, then, what is left, by the tokenizer.
         counts: dict[int, int] = {}
-        others: list[str] = []
-        for word, times in Counter(_WORDS.findall(text.lower())).items():
-            token = self._whole.get(word)
-            if token is not None:
-                counts[token] = times
-            elif len(word) == 1:  # a control character, which the tokenizer drops from within words
-                return Counter(self._ask_tokenizer(text))
-            else:
-                others += [word] * times
-        for token in self._ask_tokenizer(" ".join(others)) if others else ():
+        mixed = self._look_up(text.lower().split(), counts)
+        unknown = self._look_up(_WORDS.findall(" ".join(mixed)), counts) if mixed else ()
+        for token in self._ask_tokenizer(" ".join(unknown)) if unknown else ():
             counts[token] = counts.get(token, 0) + 1
         return counts
+
+    def _look_up(self, words: list[str], counts: dict[int, int]) -> list[str]:
+        """Count the words that are tokens; gives back the others."""
+        others: list[str] = []
+        for word, times in Counter(words).items():
+            token = self._whole.get(word)
+            if token is None:
+                others += [word] * times
+            else:
+                counts[token] = counts.get(token, 0) + times
+        return others
 
     def _ask_tokenizer(self, text: str) -> list[int]:
         try:

@@ -1,22 +1,28 @@
 """What the gateway adds to a call, with learned routing, constraints and the journal on.
 
     python -m tests.benchmarks.bench_gateway [--seconds 3] [--rounds 5] [--connections 64]
+                                             [--litellm-python PATH] [--soak 200000]
 
-A mock upstream and the load share one core; a bare Starlette + aiohttp pass-through and the gateway take turns on
-another, in one interleaved run, so that a noisy machine disturbs both alike. Ratios are what to read.
+A mock upstream and the load share one core; a bare Starlette + aiohttp pass-through, the gateway and, where an
+interpreter with `litellm[proxy]` is named, LiteLLM's proxy take turns on another, in one interleaved run, so that a
+noisy machine disturbs all alike. Ratios are what to read. `--soak` only watches the gateway's memory over so many
+requests.
 """
 
 import argparse
 import json
 import os
+import random
+import re
 import signal
 import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,23 +40,50 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="per target and round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--litellm-python", type=Path, help="an interpreter with litellm[proxy] installed")
+    parser.add_argument("--soak", type=int, metavar="REQUESTS", help="watch the memory over so many requests instead")
     args = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     front, back = cores[0], cores[-1]
     os.sched_setaffinity(0, {back})
     with _process("loopback", back, "0") as mock, _process("loopback", back, "0.1") as slow:
+        if args.soak:
+            with _process("whole_gateway", front, str(mock.port)) as ours:
+                _soak(ours, args.soak, connections=args.connections)
+            return
+        if args.litellm_python is None:
+            sys.stdout.write("LiteLLM's proxy is left out: --litellm-python names no interpreter that has it\n")
         for title, upstream, body, connections in (
             ("whole answers", mock, _body(stream=False), args.connections),
             ("streams of 22 events", mock, _body(stream=True), args.connections),
             ("4,000-token prompts", mock, _body(stream=False, words=3000), args.connections),
             ("upstream of 100 ms, 8 connections", slow, _body(stream=False), 8),
         ):
-            with (
-                _process("pass_through", front, str(upstream.port)) as plain,
-                _process("whole_gateway", front, str(upstream.port)) as ours,
-            ):
-                results = uvloop.run(_rounds(args, (plain, ours), body, connections))
-                _report(title, (plain, ours), results)
+            with ExitStack() as stack:
+                targets = [
+                    stack.enter_context(_process(name, front, str(upstream.port)))
+                    for name in ("pass_through", "whole_gateway")
+                ]
+                if args.litellm_python is not None:
+                    targets.append(stack.enter_context(_litellm(args.litellm_python, front, upstream.port)))
+                results = uvloop.run(_rounds(args, targets, body, connections))
+                _report(title, targets, results)
+
+
+def _soak(target: "_Process", requests: int, *, connections: int) -> None:
+    """Resident memory after every tenth of the requests."""
+    done, step, body = 0, max(1, requests // 10), _body(stream=False)
+    due, held = step, {}
+    while done < requests:
+        seen = uvloop.run(drive(target.port, PATH, body, connections=connections, seconds=2.0))
+        done += len(seen.latencies_s)
+        if done >= due:
+            held[done] = target.rss_mb()
+            sys.stdout.write(f"{done:>9,} requests  {held[done]:6.1f} MB\n")
+            sys.stdout.flush()
+            due += step
+    first, *_, last = held.values()
+    sys.stdout.write(f"growth from the first tenth on: {100 * (last / first - 1):+.1f} %\n")
 
 
 @dataclass
@@ -80,14 +113,21 @@ async def _rounds(
 ) -> dict[str, list[_Round]]:
     found: dict[str, list[_Round]] = {target.name: [] for target in targets}
     for target in targets:
-        await drive(target.port, PATH, body, connections=connections, seconds=1.0)  # warm
+        await drive(target.port, PATH, _for(target, body), connections=connections, seconds=1.0)  # warm
     for _ in range(args.rounds):
         for target in targets:
             before = target.cpu_s()
-            seen = await drive(target.port, PATH, body, connections=connections, seconds=args.seconds)
+            seen = await drive(target.port, PATH, _for(target, body), connections=connections, seconds=args.seconds)
             spent = target.cpu_s() - before
             found[target.name].append(_Round(seen=seen, cpu_us=1e6 * spent / max(1, len(seen.latencies_s))))
     return found
+
+
+def _for(target: _Process, body: bytes) -> bytes:
+    """The same request without our own key, which LiteLLM would pass on as a wrong parameter."""
+    if target.name != "litellm":
+        return body
+    return json.dumps({key: value for key, value in json.loads(body).items() if key != "routing"}).encode()
 
 
 def _report(title: str, targets: Sequence[_Process], results: dict[str, list[_Round]]) -> None:
@@ -111,11 +151,12 @@ def _report(title: str, targets: Sequence[_Process], results: dict[str, list[_Ro
             f"{sum(r.seen.failures for r in rounds)}",
         )
         say(f"{target.name:14}" + "".join(f"{figure:>10}" for figure in figures) + "\n")
-    say(f"gateway / pass-through: {rates['whole_gateway'] / rates['pass_through']:.2f}x of the requests per second\n")
+    for other in rates.keys() - {"whole_gateway"}:
+        say(f"gateway / {other}: {rates['whole_gateway'] / rates[other]:.2f}x of the requests per second\n")
 
 
 def _body(*, stream: bool, words: int = 0) -> bytes:
-    content = PROMPT + " and so on" * (words // 3)
+    content = " ".join([PROMPT, *_varied(words)])
     body = {"model": "auto", "messages": [{"role": "user", "content": content}], "temperature": 0.7}
     if stream:
         body["stream"] = True
@@ -124,22 +165,57 @@ def _body(*, stream: bool, words: int = 0) -> bytes:
     return json.dumps(body).encode()
 
 
+def _varied(words: int) -> list[str]:
+    """Words of the README, drawn at random: a text that repeats itself would be read faster than prompts are."""
+    known = sorted(set(re.findall(r"[A-Za-z]+[,.;:]?", Path("README.md").read_text(encoding="utf-8"))))
+    return random.Random(0).choices(known, k=words)
+
+
 @contextmanager
 def _process(module: str, core: int, argument: str) -> Iterator[_Process]:
     port = _free_port()
-    command = ["taskset", "-c", str(core), sys.executable, "-m", f"tests.benchmarks.{module}", str(port), argument]
+    with _started(module, [sys.executable, "-m", f"tests.benchmarks.{module}", str(port), argument], core, port) as it:
+        yield it
+
+
+@contextmanager
+def _litellm(python: Path, core: int, upstream: int) -> Iterator[_Process]:
+    """LiteLLM's proxy with one worker and one model, as its documentation starts it."""
+    port = _free_port()
+    url = f"http://127.0.0.1:{upstream}/v1"
+    model = {"model_name": "auto", "litellm_params": {"model": "openai/mock", "api_base": url, "api_key": "none"}}
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "config.yaml"
+        config.write_text(json.dumps({"model_list": [model]}), encoding="utf-8")  # JSON is YAML
+        command = [str(python.parent / "litellm"), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+        environ = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+        environ["LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY"] = "true"  # nobody has a key here
+        with _started("litellm", command, core, port, environ=environ, stdout=subprocess.DEVNULL) as it:
+            yield it
+
+
+@contextmanager
+def _started(
+    name: str,
+    command: list[str],
+    core: int,
+    port: int,
+    *,
+    environ: dict[str, str] | None = None,
+    stdout: int | None = None,
+) -> Iterator[_Process]:
     began = time.perf_counter()
-    child = subprocess.Popen(command)
+    child = subprocess.Popen(["taskset", "-c", str(core), *command], env=environ, stdout=stdout)
     try:
         _wait(port, child)
-        yield _Process(name=module, pid=child.pid, port=port, startup_s=time.perf_counter() - began)
+        yield _Process(name=name, pid=child.pid, port=port, startup_s=time.perf_counter() - began)
     finally:
         child.send_signal(signal.SIGTERM)
         child.wait(timeout=20)
 
 
 def _wait(port: int, child: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
+    for _ in range(2400):  # LiteLLM takes half a minute to start
         if child.poll() is not None:
             raise SystemExit("a process of the benchmark ended before it began")
         with socket.socket() as probe:

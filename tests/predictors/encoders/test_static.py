@@ -1,5 +1,6 @@
 import json
 import shutil
+from collections import Counter
 from importlib.resources import files
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def test_looking_words_up_gives_the_tokenizers_own_tokens() -> None:
     ]
     for text in texts:
         exact = encoder.tokenizer.encode(text, add_special_tokens=False).ids
-        assert sorted(encoder._token_ids(text)) == sorted(exact), text
+        assert encoder._token_counts(text) == Counter(exact), text
 
 
 def test_case_and_outer_spaces_do_not_matter() -> None:
