@@ -168,13 +168,13 @@ def neighbours(
 
     A neighbour differs in size by 1.3 times or more and is made for the same: no coder beside a generalist.
     """
-    size = _active(profile)
+    size = profile.params_total_b
     if size is None or not _measured(profile) or profile.family is None:
         return None, None
-    kin = [other for other in profiles if _kin(profile, other) and _apart(size, _active(other) or 0.0)]
-    smaller = max((o for o in kin if (_active(o) or 0) < size), key=lambda o: _active(o) or 0, default=None)
-    larger = min((o for o in kin if (_active(o) or 0) > size), key=lambda o: _active(o) or 0, default=None)
-    return smaller, larger
+    kin = [(other.params_total_b, other) for other in profiles if other.params_total_b and _kin(profile, other)]
+    smaller = max((pair for pair in kin if pair[0] * _STEP <= size), key=lambda pair: pair[0], default=None)
+    larger = min((pair for pair in kin if pair[0] >= size * _STEP), key=lambda pair: pair[0], default=None)
+    return smaller[1] if smaller else None, larger[1] if larger else None
 
 
 def _energy_class(energy: float, energies: Sequence[float]) -> DerivedFact:
@@ -255,9 +255,9 @@ def plateau_advice(profile: ModelProfile, profiles: Iterable[ModelProfile]) -> s
     """
     smaller, larger = neighbours(profile, profiles)
     if smaller is not None and _gain(smaller, profile) <= 0:
-        return f"{smaller.id} ({_active(smaller):g}B) is as able within the error: prefer it, it is smaller"
+        return f"{smaller.id} ({smaller.params_total_b:g}B) is as able within the error: prefer it, it is smaller"
     if larger is not None and _gain(profile, larger) <= 0:
-        return f"{larger.id} ({_active(larger):g}B) is no abler within the error: this size is on the plateau"
+        return f"{larger.id} ({larger.params_total_b:g}B) is no abler within the error: this size is on the plateau"
     if smaller is None and larger is None:
         return None
     return "its measured neighbours in size are less able below, or abler above, by more than the error"
@@ -299,10 +299,6 @@ def _kin(profile: ModelProfile, other: ModelProfile) -> bool:
     if profile.released is None or other.released is None or not _measured(other):
         return False
     return abs((profile.released - other.released).days) <= _SAME_AGE_DAYS
-
-
-def _apart(size: float, other: float) -> bool:
-    return max(size, other) >= _STEP * min(size, other)
 
 
 def _trade(profile: ModelProfile) -> frozenset[str]:
