@@ -47,6 +47,7 @@ from .routes.openapi import hot_paths
 from .routes.operations import operations_routes
 from .routes.pools import PoolShelf
 from .routes.responses import ResponsesDialect
+from .routes.stored_responses import stored_responses_routes
 from .serving import Serving, ServingFactory
 from .settings import InvalidSettingsError, ServerSettings, Settings
 from .state import GuardedState, MemoryState, RedisState, StateStore
@@ -169,6 +170,7 @@ def create_app(parts: Parts) -> Asgi:
     framework.include_router(dashboard_routes(lambda: dispatcher.serving, catalog=parts.catalog))
     framework.include_router(models_routes(lambda: dispatcher.serving, embedding=embedding))
     framework.include_router(feedback_routes(parts.journal, telemetry, parts.clocks))
+    framework.include_router(stored_responses_routes())
     framework.include_router(
         operations_routes(
             serving=lambda: dispatcher.serving,

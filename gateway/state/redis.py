@@ -28,7 +28,7 @@ _LIMITS: dict[bytes, LimitName] = {name.encode(): name for name in get_args(Limi
 
 
 class RedisState:
-    """A `StateStore` in one Redis 6 or later, with TLS (`rediss://`) or without; a cluster's redirects are not followed.
+    """A `StateStore` in one Redis 6 or later, over TLS (`rediss://`) or not; it follows no cluster's redirects.
 
     Every failure, and every answer that takes longer than `timeout_s`, is a `StateUnavailableError`.
     """
