@@ -1,6 +1,7 @@
 """Text as the words that lexical matching compares: split names, no stop words, plain stems."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["STOP_WORDS", "words_of"]
@@ -36,6 +37,7 @@ def words_of(text: str) -> list[str]:
     return words
 
 
+@lru_cache(maxsize=1 << 16)
 def _stem(word: str) -> str:
     """Cuts plural and verb endings; keeps a stem of three letters at least, so that `gas` and `red` stay whole."""
     if len(word) > 4 and word.endswith("ies"):
