@@ -1,11 +1,11 @@
 """Which catalog profile an outcome's model goes by, at the prices of its own table."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from catalog import ModelProfile, UnknownModelError
+from catalog import ModelProfile
 from catalog.registry import Catalog
+from predictors.profiles import profile_of_outcome
 
 __all__ = ["catalog_profiles"]
 
@@ -21,18 +21,7 @@ def catalog_profiles(
         catalog: where abilities, sizes and dates come from.
         listed: what the table itself says of its models: its price wins, since its costs were computed with it.
     """
-    return {name: _priced(_found(name, dataset, catalog), listed.get(name)) for name in models}
-
-
-def _found(name: str, dataset: str, catalog: Catalog) -> ModelProfile:
-    catalog_id = catalog.routing_id(dataset, name)
-    known = catalog.get(catalog_id) if catalog_id else None
-    if known is not None:
-        return known
-    try:
-        return catalog.resolve(name)
-    except UnknownModelError:
-        return ModelProfile(id=f"unlisted/{re.sub(r'[^A-Za-z0-9._@:-]+', '-', name)}", name=name)
+    return {name: _priced(profile_of_outcome(catalog, dataset=dataset, name=name), listed.get(name)) for name in models}
 
 
 def _priced(profile: ModelProfile, listed: ModelProfile | None) -> ModelProfile:

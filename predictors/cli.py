@@ -2,18 +2,15 @@
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog import ModelProfile, ParetoGateError, UnknownModelError
+from catalog import ParetoGateError
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
-
-    from catalog.registry import Catalog
 
     from .quality.model import QualityModel
     from .recipe import Progress
@@ -27,7 +24,10 @@ _DEFAULT_DATA = "../shared/data"
 def train(
     outcomes: Annotated[
         list[Path] | None,
-        typer.Argument(help="Files or folders of outcomes (CSV, JSONL, Parquet); none: make the shipped model again."),
+        typer.Argument(
+            help="Files or folders of outcomes (CSV, JSONL, Parquet), or a gateway's journal (SQLite, or exported as "
+            "JSONL); none: make the shipped model again."
+        ),
     ] = None,
     *,
     out: Annotated[Path, typer.Option(help="Folder to write the predictor to.")],
@@ -65,6 +65,7 @@ def _fit(paths: list[Path], data: Path, seed: int) -> "QualityModel":
     from .encoders.static import StaticEncoder  # noqa: PLC0415
     from .features import Features  # noqa: PLC0415
     from .outcomes import Outcomes  # noqa: PLC0415
+    from .profiles import profile_of_outcome  # noqa: PLC0415
     from .quality.cold_start import AbilityPrior  # noqa: PLC0415
     from .recipe import SHIPPED_DATASETS, fit_quality_model, library_versions, shipped_outcomes, single_threaded  # noqa: PLC0415
 
@@ -75,29 +76,12 @@ def _fit(paths: list[Path], data: Path, seed: int) -> "QualityModel":
         return fit_quality_model(
             table,
             Features(StaticEncoder.load()),
-            profile_of=_Profiles(catalog),
+            profile_of=lambda dataset, name: profile_of_outcome(catalog, dataset=dataset, name=name),
             prior=AbilityPrior().fit(list(catalog)),
             seed=seed,
             provenance={"catalog": catalog.version, "libraries": library_versions(), "trained_on": trained_on},
             progress=progress,
         )
-
-
-class _Profiles:
-    """Finds the profile that an outcome's model goes by; one that nobody knows gets a bare profile."""
-
-    def __init__(self, catalog: "Catalog") -> None:
-        self._catalog = catalog
-
-    def __call__(self, dataset: str | None, name: str) -> ModelProfile:
-        listed = self._catalog.routing_id(dataset, name) if dataset else None
-        known = self._catalog.get(listed) if listed else None
-        if known is not None:
-            return known
-        try:
-            return self._catalog.resolve(name)
-        except UnknownModelError:
-            return ModelProfile(id=f"unlisted/{re.sub(r'[^A-Za-z0-9._@:-]+', '-', name)}", name=name)
 
 
 class _Bar:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import InvalidOutcomesError
+from .journal_outcomes import JOURNAL_SUFFIXES, is_journal, read_journal_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,6 +46,8 @@ class Outcomes:
     @classmethod
     def read(cls, paths: Iterable[Path | str]) -> "Outcomes":
         """Read CSV, JSONL and Parquet files; a folder gives its `outcomes.*` files, or else all it has of the three.
+
+        A gateway's journal is read as well, exported (JSONL) or as its SQLite file.
 
         Raises:
             InvalidOutcomesError: a path is missing or unreadable, a required column is absent, or a value cannot be.
@@ -112,8 +115,11 @@ def outcome_files(paths: Iterable[Path | str]) -> tuple[Path, ...]:
             found += named or files
         elif not path.exists():
             raise InvalidOutcomesError(f"{path}: no such file or folder")
-        elif path.suffix not in _SUFFIXES:
-            raise InvalidOutcomesError(f"{path}: outcomes are read from {', '.join(_SUFFIXES)}, not {path.suffix!r}")
+        elif path.suffix not in (*_SUFFIXES, *JOURNAL_SUFFIXES):
+            raise InvalidOutcomesError(
+                f"{path}: outcomes are read from {', '.join(_SUFFIXES)} and a journal's {', '.join(JOURNAL_SUFFIXES)}, "
+                f"not {path.suffix!r}"
+            )
         else:
             found.append(path)
     if not found:
@@ -125,6 +131,8 @@ def _read_file(path: Path) -> "pl.DataFrame":
     import polars as pl  # noqa: PLC0415
 
     try:
+        if is_journal(path):
+            return read_journal_table(path)
         match path.suffix:
             case ".parquet":
                 return pl.read_parquet(path)

@@ -1,8 +1,9 @@
 """How a quality model is made from outcomes and profiles: the one that is shipped, and anyone's own."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +32,7 @@ __all__ = [
     "Progress",
     "fit_quality_model",
     "library_versions",
+    "releases_of",
     "shipped_outcomes",
     "single_threaded",
 ]
@@ -146,9 +148,21 @@ def fit_quality_model(
             "n_prompts": len(training.features),
             "seed": seed,
             "held_out": judged.report,
+            "releases": releases_of([profiles[m] for m in training.models]),
             **(provenance or {}),
         },
     )
+
+
+def releases_of(profiles: Sequence[ModelProfile]) -> dict[str, str]:
+    """Undated model names, each with the newest of its dated releases among these: the best known stand-in for it."""
+    newest: dict[str, ModelProfile] = {}
+    for profile in profiles:
+        if profile.snapshot_of is not None:
+            known = newest.get(profile.snapshot_of)
+            if known is None or (profile.released or date.min) > (known.released or date.min):
+                newest[profile.snapshot_of] = profile
+    return {name: newest[name].id for name in sorted(newest)}
 
 
 def library_versions() -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from catalog import Floats, ModelProfile
+from catalog import Ability, Floats, ModelProfile
 from predictors.errors import BadArtefactError
 from predictors.persistence import load_artefact, save_artefact
 
@@ -73,6 +73,7 @@ class QualityModel:
             sd=s["ability_sd"],
         )
         self._row = {model: i for i, model in enumerate(self.models)}
+        self._releases: dict[str, str] = dict(manifest.get("releases", {}))  # undated name -> its release with outcomes
 
     @classmethod
     def from_fit(
@@ -196,12 +197,19 @@ class QualityModel:
             row = self._find(profile)
             if row is not None:
                 vectors[i] += a["deviation"][row]
-                logit_sd[i] = s["known_sd"]
+                # another release of the same name behaves alike, yet not the same
+                same = self.models[row] in {profile.id, *profile.aliases}
+                logit_sd[i] = s["known_sd"] if same else np.hypot(s["known_sd"], 0.5 * s["unseen_sd"])
         return vectors, logit_sd
 
+    def ability(self, profile: ModelProfile) -> Ability:
+        """General ability as this model takes it: measured, guessed from facts, or both weighed."""
+        return self._prior.estimate(profile)
+
     def _find(self, profile: ModelProfile) -> int | None:
-        for name in (profile.id, *profile.aliases):
-            if name in self._row:
+        release = self._releases.get(profile.snapshot_of or profile.id)
+        for name in (profile.id, *profile.aliases, profile.snapshot_of, release):
+            if name is not None and name in self._row:
                 return self._row[name]
         return None
 

@@ -1,0 +1,136 @@
+"""A gateway's journal as outcomes: which prompt went to which model, and how good the caller said the answer was.
+
+Reads the export (`paretogate journal export`, one JSON record a line) or the SQLite file itself, also while a gateway
+writes it. Only decisions with feedback in [0, 1] and with a kept prompt teach anything.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import InvalidOutcomesError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["JOURNAL_SUFFIXES", "is_journal", "read_journal_table"]
+
+JOURNAL_SUFFIXES = (".sqlite3", ".sqlite", ".db")
+_TABLES = ("decisions", "outcomes", "feedback")
+
+Record = Mapping[str, object]
+
+
+def is_journal(path: Path) -> bool:
+    """Whether a file holds a gateway's journal: an SQLite file, or lines of which the first names a decision."""
+    if path.suffix in JOURNAL_SUFFIXES:
+        return True
+    if path.suffix != ".jsonl":
+        return False
+    with path.open(encoding="utf-8") as lines:
+        return '"decision_id"' in next(lines, "")
+
+
+def read_journal_table(path: Path) -> "pl.DataFrame":
+    """One row per rewarded decision: prompt_id, prompt, model, score, cost_usd, latency_s, propensity.
+
+    Raises:
+        InvalidOutcomesError: the file is no journal, no decision has feedback, or no prompt was kept.
+    """
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only by those who train
+
+    records = _from_sqlite(path) if path.suffix in JOURNAL_SUFFIXES else _from_lines(path)
+    decisions, outcomes, rewards = _joined(records)
+    rewarded = [key for key in decisions if key in rewards]
+    if not rewarded:
+        raise InvalidOutcomesError(f"{path}: no decision has feedback between 0 and 1; post some to /v1/feedback")
+    rows = [row for key in rewarded if (row := _row(decisions[key], outcomes.get(key, {}), rewards[key])) is not None]
+    if not rows:
+        raise InvalidOutcomesError(
+            f"{path}: {len(rewarded)} decisions have feedback, but no prompt was kept to learn from; set "
+            'journal.prompts = "redacted" or "full"'
+        )
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _joined(records: Iterable[Record]) -> tuple[dict[str, Record], dict[str, Record], dict[str, list[float]]]:
+    """Decisions and outcomes by decision, and what was said of each; feedback may name a response instead."""
+    decisions: dict[str, Record] = {}
+    outcomes: dict[str, Record] = {}
+    decision_of: dict[str, str] = {}
+    feedback: list[Record] = []
+    for record in records:
+        key = str(record.get("decision_id"))
+        if "candidates" in record:
+            decisions[key] = record
+        elif "metric" in record:
+            feedback.append(record)
+        else:
+            outcomes[key] = record
+            decision_of[str(record.get("response_id"))] = key
+    rewards: dict[str, list[float]] = {}
+    for record in feedback:
+        value = record.get("value")
+        about = str(record.get("decision_id") or decision_of.get(str(record.get("response_id"))))
+        if isinstance(value, int | float) and 0 <= value <= 1:
+            rewards.setdefault(about, []).append(float(value))
+    return decisions, outcomes, rewards
+
+
+def _row(decision: Record, outcome: Record, rewards: list[float]) -> dict[str, object] | None:
+    query, candidates = decision.get("query"), decision.get("candidates")
+    prompt = query.get("text") if isinstance(query, Mapping) else None
+    if not isinstance(prompt, str) or not prompt or not isinstance(candidates, list):
+        return None
+    chosen = decision.get("chosen")
+    # the backend that answered in the end: after a fallback the reward is not the first choice's
+    answered = outcome.get("backend") or chosen
+    ids = {str(c.get("backend")): c.get("id") for c in candidates} | {str(c.get("id")): c.get("id") for c in candidates}
+    model = ids.get(str(answered), ids.get(str(chosen)))
+    if model is None:
+        return None
+    return {
+        "prompt_id": str(decision["decision_id"]),
+        "prompt": prompt,
+        "model": str(model),
+        "score": sum(rewards) / len(rewards),
+        "cost_usd": _number(outcome.get("cost_usd")),
+        "latency_s": _number(outcome.get("latency_s")),
+        "propensity": _number(decision.get("propensity")),
+    }
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _from_lines(path: Path) -> Iterator[Record]:
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield _record(line, f"{path}: line {number}")
+
+
+def _from_sqlite(path: Path) -> Iterator[Record]:
+    try:
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)
+        try:
+            for table in _TABLES:
+                for (text,) in db.execute(f"SELECT record FROM {table} ORDER BY seq"):  # noqa: S608  # our own names
+                    yield _record(text, f"{path}: a record of {table}")
+        finally:
+            db.close()
+    except sqlite3.Error as exc:
+        raise InvalidOutcomesError(f"{path}: cannot be read as a gateway's journal: {exc}") from exc
+
+
+def _record(text: str | bytes, where: str) -> Record:
+    try:
+        record = json.loads(text)
+    except ValueError as exc:
+        raise InvalidOutcomesError(f"{where} is not JSON; export the journal again") from exc
+    if not isinstance(record, dict):
+        raise InvalidOutcomesError(f"{where} is no journal record; export the journal again")
+    return record
