@@ -43,7 +43,7 @@ from .routes.embeddings import Embedders, EmbeddingsDialect, split_embedders
 from .routes.feedback import feedback_routes
 from .routes.messages import CountTokensDoor, MessagesDialect
 from .routes.models import models_routes
-from .routes.openapi import hot_paths
+from .routes.openapi import hot_paths, with_failures
 from .routes.operations import operations_routes
 from .routes.pools import PoolShelf
 from .routes.responses import ResponsesDialect
@@ -363,7 +363,7 @@ def _framework(parts: Parts, dispatcher: Dispatcher, governor: Governor) -> Fast
             described.update(
                 get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             )
-            described["paths"].update(hot_paths())
+            described["paths"] = {**with_failures(described["paths"]), **hot_paths()}
         return described
 
     app.openapi = openapi  # type: ignore[method-assign] # the framework's documented way to extend the document

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["hot_paths"]
+__all__ = ["hot_paths", "with_failures"]
 
 _ROUTING = {
     "type": "object",
@@ -83,13 +83,64 @@ def hot_paths() -> dict[str, Any]:
     """Path items to merge into the document."""
     paths = {path: {"post": _operation(*facts)} for path, facts in _DOORS.items()}
     for path in _DECIDABLE:
-        decision = _operation("Decide which model should answer, and stop", "routing", _DOORS[path][2])
+        tag = "messages" if path == "/v1/messages" else "routing"
+        decision = _operation("Decide which model should answer, and stop", tag, _DOORS[path][2])
         paths[f"/routing{path}"] = {"post": decision}
     return paths
 
 
+_ANTHROPIC_ERROR = {
+    "type": "object",
+    "required": ["type", "error", "request_id"],
+    "properties": {
+        "type": {"const": "error"},
+        "error": {
+            "type": "object",
+            "required": ["type", "message"],
+            "properties": {"type": {"type": "string"}, "message": {"type": "string"}},
+        },
+        "request_id": {"type": "string"},
+    },
+}
+_FAILURES = {  # status: when; `docs/api.md` has the codes
+    "400": "The request is malformed; the field is named",
+    "401": "An API key is required, or this one opens nothing",
+    "402": "The key's budget is spent",
+    "403": "The key is not for this",
+    "404": "No such model, or nothing lives here",
+    "408": "The request did not arrive in time",
+    "413": "The body is too large",
+    "422": "No model meets the constraints; the rejections are counted",
+    "429": "Too much per minute, or at once",
+    "431": "The headers are too large",
+    "500": "A fault of the gateway's",
+    "502": "No backend could answer",
+    "503": "No place for this now, or not ready",
+    "504": "No backend answered in time",
+}
+
+
+def with_failures(paths: dict[str, Any]) -> dict[str, Any]:
+    """The framework's path items, with the errors that its addresses really give in place of those it assumes."""
+    for address, path in paths.items():
+        if address.startswith("/health"):
+            continue  # open to everybody, and what is not ready says so in facts
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+            for status, reply in _failures("400", "401", "403", "404", "408", "413", "431", "500", "503").items():
+                operation["responses"].setdefault(status, reply)
+    return paths
+
+
+def _failures(*statuses: str, schema: dict[str, Any] = _ERROR) -> dict[str, Any]:
+    return {
+        status: {"description": _FAILURES[status], "content": {"application/json": {"schema": schema}}}
+        for status in statuses
+    }
+
+
 def _operation(summary: str, tag: str, request: dict[str, Any]) -> dict[str, Any]:
-    failures = ("400", "404", "413", "422", "429", "500", "502", "503", "504")
+    shape = _ANTHROPIC_ERROR if tag == "messages" else _ERROR
     return {
         "summary": summary,
         "tags": [tag],
@@ -99,9 +150,6 @@ def _operation(summary: str, tag: str, request: dict[str, Any]) -> dict[str, Any
                 "description": "The answer; a stream of Server-Sent Events where `stream` is true",
                 "content": {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {}},
             },
-            **{
-                status: {"description": "An error", "content": {"application/json": {"schema": _ERROR}}}
-                for status in failures
-            },
+            **_failures(*_FAILURES, schema=shape),
         },
     }
