@@ -15,10 +15,8 @@ import typer
 
 from .compiled import SHIPPED
 from .errors import ImportFailedError, InvalidMeasurementError
-from .finding import Finding
 from .importers.litellm_prices import read_price_map
 from .importers.overlay import read_overlay
-from .offer import Offer
 from .profile import ModelProfile
 from .registry import Catalog
 
@@ -176,15 +174,20 @@ def validate(file: Path) -> None:
 
 @commands.command("import")
 def import_file(
-    source: Annotated[Path, typer.Argument(help="An overlay; or a folder of models.dev, or of Hugging Face cards.")],
+    source: Annotated[
+        Path, typer.Argument(help="An overlay, a leaderboard's table, or a folder of models.dev or model cards.")
+    ],
     *,
     out: Annotated[Path, typer.Option(help="Where the result is written.")],
+    mapping: Annotated[Path | None, typer.Option(help="TOML that says what a leaderboard's columns mean.")] = None,
     catalog: _File = None,
+    as_json: _Json = False,
 ) -> None:
-    """Merge an overlay, a checkout of models.dev or a folder of model cards into a compiled catalog, and write it.
+    """Merge facts into a compiled catalog, and write it: an overlay, a table of scores, or a folder of many files.
 
-    JSON lines of hub records become a Parquet file instead, which `list --records` filters on disk. What cannot be
-    read is told on stderr and left out; the rest is imported.
+    With --mapping, a table in CSV, JSON or YAML is a leaderboard: its models are placed on the catalog's scale of
+    ability. JSON lines of hub records become a Parquet file, which `list --records` filters on disk. What cannot be
+    read is told on stderr and left out; a name whose weights changed silently is told too.
     """
     if source.suffix == ".jsonl":
         from .importers.hub_records import import_records  # noqa: PLC0415
@@ -192,31 +195,24 @@ def import_file(
         read = import_records(source, out)
         typer.echo(f"{read.imported} records in {out}, {read.left_out} lines left out", err=True)
         return
+    from .importing import import_profiles  # noqa: PLC0415
+    from .sources import read_source  # noqa: PLC0415
+
     known = _open(catalog, None)
-    profiles, offers = _read_source(source)
-    merged = known.with_profiles(profiles)
-    told = {model_id: (*known.offers(model_id), *offers.get(model_id, ())) for model_id in merged.ids}
-    _write(out, merged.pack(offers=told))
-    typer.echo(f"{len(profiles)} profiles merged; {len(merged)} models in {out}", err=True)
-
-
-def _read_source(source: Path) -> tuple[Sequence[ModelProfile], Mapping[str, Sequence[Offer]]]:
-    if not source.is_dir():
-        return read_overlay(source), {}
-    findings: Sequence[Finding]
-    if (source / "providers").is_dir():
-        from .importers.models_dev import read_models_dev  # noqa: PLC0415 - each importer is paid for by its users
-
-        listed = read_models_dev(source)
-        profiles, offers, findings = listed.profiles, listed.offers, listed.findings
-    else:
-        from .importers.model_cards import read_cards  # noqa: PLC0415
-
-        told = read_cards(source)
-        profiles, offers, findings = tuple(card.profile for card in told.cards), {}, told.findings
-    for finding in findings:
+    told = read_source(source, known=known, mapping=mapping)
+    imported = import_profiles(known, told.profiles, source=source.name, unevaluated=told.unevaluated)
+    merged = imported.catalog
+    offers = {model_id: (*known.offers(model_id), *told.offers.get(model_id, ())) for model_id in merged.ids}
+    _write(out, merged.pack(offers=offers))
+    for finding in told.findings:
         typer.echo(f"left out: {finding}", err=True)
-    return profiles, offers
+    for finding in imported.findings:
+        typer.echo(f"warning: {finding}", err=True)
+    typer.echo(f"{len(told.profiles)} profiles merged; {len(merged)} models in {out}", err=True)
+    if as_json:
+        found = {"left_out": told.findings, "warnings": imported.findings}
+        told_plain = {name: [asdict(finding) for finding in rows] for name, rows in found.items()}
+        typer.echo(json.dumps({"merged": len(told.profiles), "models": len(merged), **told_plain}))
 
 
 @commands.command()

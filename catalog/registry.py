@@ -154,6 +154,11 @@ class Catalog:
             above[profile.id] = merge_profiles(known, profile) if known else profile
         return Catalog(compiled=self._compiled, above=above)
 
+    def replacing(self, profiles: Iterable[ModelProfile]) -> "Catalog":
+        """This catalog with these profiles in the place of theirs, whatever their sources."""
+        above = {model_id: self._built[model_id] for model_id in self._above}
+        return Catalog(compiled=self._compiled, above=above | {profile.id: profile for profile in profiles})
+
     def pool(self, backends: Iterable[Backend], *, also: Sequence[str] = ()) -> Pool:
         """One candidate per backend, then the models matched by `also` that no backend serves.
 

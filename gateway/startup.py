@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from catalog import Backend, Catalog, CatalogError, ModelProfile
+from catalog.digests import watch_digests
 from catalog.embedders import embedders_for_keys
 from catalog.importers.overlay import read_overlay
 from catalog.providers import backends_for_keys
@@ -124,8 +125,12 @@ def find_backends(
         catalog = catalog.with_profiles(profile for profile, _ in embedders) if embedders else catalog
         groups.append(backend for _, backend in embedders)
     if look_around and settings.discovery.loopback:
-        catalog, served = _joined(catalog, _on_loopback(settings))
+        described = _on_loopback(settings)
+        catalog, served = _joined(catalog, described)
         groups.append(served)
+        seen = {backend.id: profile.digest for profile, backend in described if profile.digest}
+        changed = watch_digests(settings.state_dir / "digests.json", seen) if seen else ()
+        groups.append([_left_out(f"trust in {found.entry}", found.problem) for found in changed])
     if look_around and (bases := [item for item in configured if isinstance(item, Backend) and item.kind == "vllm"]):
         catalog, adapters = _joined(catalog, _adapters(bases, environ))
         groups.append(adapters)

@@ -133,7 +133,11 @@ def _from_ollama(entry: object, url: str) -> tuple[ModelProfile, Backend] | None
         url=url,
         kind="ollama",
         quantization=_text(told.get("quantization_level")),
-        facts={"family": _text(told.get("family")), "params_total_b": _size_b(_text(told.get("parameter_size")))},
+        facts={
+            "family": _text(told.get("family")),
+            "params_total_b": _size_b(_text(told.get("parameter_size"))),
+            "digest": _text(entry.get("digest")),
+        },
     )
 
 

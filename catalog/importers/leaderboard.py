@@ -8,8 +8,9 @@ import csv
 import io
 import json
 import math
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +21,7 @@ from catalog.errors import ImportFailedError, InvalidProfileError
 from catalog.finding import Finding
 from catalog.provenance import Provenance, Trust
 
-__all__ = ["Leaderboard", "LeaderboardMapping", "read_leaderboard"]
+__all__ = ["Leaderboard", "LeaderboardMapping", "read_leaderboard", "read_mapping"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,30 @@ class Leaderboard:
 
     facts: tuple[BenchmarkFact, ...]
     findings: tuple[Finding, ...]
+
+
+def read_mapping(path: Path) -> LeaderboardMapping:
+    """A mapping from a TOML file whose keys are the fields of `LeaderboardMapping`.
+
+    Raises:
+        ImportFailedError: the file is no TOML, names an unknown field, lacks one, or gives one that cannot be.
+    """
+    try:
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as exc:
+        raise ImportFailedError(source=str(path), problem=f"cannot be read as TOML: {exc!s:.120}") from exc
+    known = {f.name for f in fields(LeaderboardMapping)}
+    if unknown := sorted(set(told) - known):
+        problem = f"{unknown[0]}: unknown field; known: {', '.join(sorted(known))}"
+        raise ImportFailedError(source=str(path), problem=problem)
+    try:
+        trust = Trust[str(told.pop("trust", "linked")).upper()]
+        return LeaderboardMapping(**{"license": None} | told | {"trust": trust})
+    except KeyError as exc:
+        problem = f"trust: {exc} is none of {', '.join(t.name.lower() for t in Trust)}"
+        raise ImportFailedError(source=str(path), problem=problem) from exc
+    except (TypeError, ValueError, AttributeError) as exc:
+        raise ImportFailedError(source=str(path), problem=f"{exc!s:.160}") from exc
 
 
 def read_leaderboard(path: Path, mapping: LeaderboardMapping) -> Leaderboard:

@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -95,9 +95,11 @@ def read_card(model_id: str, *, text: str | None, config: str | None = None) -> 
     filled = filled_sections(text or "")
     emissions = _emissions(front.get("co2_eq_emissions"), found)
     benchmarks = _benchmarks(front.get("model-index"), model_id, found)
-    profile = _profile(model_id, front, _parsed(config), found)
     if benchmarks:
         filled |= {"evaluation"}
+    profile = _documented(
+        _profile(model_id, front, _parsed(config), found), filled=filled, reporting=reporting_class(emissions)
+    )
     return ModelCard(
         profile=profile,
         benchmarks=benchmarks,
@@ -190,6 +192,17 @@ def _profile(model_id: str, front: Mapping[str, Any], config: Mapping[str, Any],
         open_weights=True,
         provenance=MappingProxyType(dict.fromkeys((*stated, "open_weights"), source)),
         **stated,
+    )
+
+
+def _documented(profile: ModelProfile, *, filled: frozenset[str], reporting: ReportingClass) -> ModelProfile:
+    """The profile with what its card tells of itself: counted by us, so inferred."""
+    source = Provenance(source="sections of the model card", trust=Trust.INFERRED)
+    return replace(
+        profile,
+        documentation=round(completeness(filled), 3),
+        carbon_reporting=reporting,
+        provenance=MappingProxyType({**profile.provenance, "documentation": source, "carbon_reporting": source}),
     )
 
 

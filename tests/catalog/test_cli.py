@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,30 @@ def test_a_checkout_of_models_dev_brings_offers(tmp_path: Path) -> None:
     assert known["openai/gpt-99"].price is not None
     assert [offer.provider for offer in known.offers("openai/gpt-99")] == ["openai"]
     assert known.offers("openai/gpt-4o-mini") == Catalog.load().offers("openai/gpt-4o-mini")
+
+
+def test_a_leaderboard_is_imported_by_its_mapping(tmp_path: Path) -> None:
+    known = Catalog.load()
+    measured = [p for p in known if p.open_weights and "general" in p.ability and p.ability["general"].se < 0.2][:20]
+    rows = [f"{p.id},{100 / (1 + math.exp(-p.ability['general'].mean)):.4f}" for p in measured]
+    table = tmp_path / "board.csv"
+    table.write_text("Model,Score\n" + "\n".join([*rows, "huggingfacetb/smollm2-135m-instruct,20", "nobody/x,50"]))
+    mapping = tmp_path / "board.toml"
+    mapping.write_text(
+        'source = "a board"\nmodel_column = "Model"\nscale = 100\nlicense = "MIT"\nrecorded = 2026-06-01\n'
+        'benchmarks = {Score = "exam"}\n'
+    )
+    out = tmp_path / "catalog.json"
+    done = RUN.invoke(commands, ["import", str(table), "--mapping", str(mapping), "--out", str(out), "--json"])
+    assert done.exit_code == 0, done.stderr
+    placed = Catalog.load(out)["huggingfacetb/smollm2-135m-instruct"]
+    assert placed.ability["general"].mean == pytest.approx(math.log(0.2 / 0.8), abs=0.05)  # the identity line
+    assert placed.provenance["ability"].source == "placed by a board"
+    assert [row["entry"] for row in json.loads(done.stdout)["left_out"]] == ["nobody/x"]
+
+
+def test_a_table_without_a_mapping_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    table = tmp_path / "board.csv"
+    table.write_text("Model,Score\nx,1\n")
+    done = RUN.invoke(commands, ["import", str(table), "--out", str(tmp_path / "out.json")])
+    assert "--mapping" in str(done.exception)

@@ -1,0 +1,55 @@
+"""The digests by which servers' weights were last seen, on disk: a name whose digest changed has other weights now."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import orjson
+
+from .finding import Finding
+from .identity import Identity, silent_changes
+
+__all__ = ["watch_digests"]
+
+
+def watch_digests(path: Path, seen: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Compare with what was seen before, and remember what is seen now.
+
+    A file that is absent or broken remembers nothing, and one that cannot be written is a finding: a gateway starts
+    all the same.
+
+    Args:
+        path: a JSON file of backend id to digest.
+        seen: the digest of each backend that tells one.
+    """
+    before = _remembered(path)
+    changed = silent_changes(
+        [Identity(owner="backend", name=name, digest=digest) for name, digest in before.items()],
+        [Identity(owner="backend", name=name, digest=digest) for name, digest in seen.items()],
+    )
+    findings = [
+        Finding(
+            file=path.name,
+            entry=change.name,
+            field="digest",
+            problem=f"other weights under a kept name: {change.was:.19} became {change.now:.19}; "
+            "hold both against each other with `paretogate catalog diff --outcomes` before it is trusted",
+        )
+        for change in changed
+    ]
+    if any(before.get(name) != digest for name, digest in seen.items()):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(orjson.dumps({**before, **seen}, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+        except OSError as exc:
+            problem = f"cannot be written ({exc.strerror}); changes of weights will not be noticed"
+            findings.append(Finding(file=path.name, entry="(file)", field="(file)", problem=problem))
+    return tuple(findings)
+
+
+def _remembered(path: Path) -> dict[str, str]:
+    try:
+        document = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return {}
+    told = document.items() if isinstance(document, dict) else ()
+    return {name: digest for name, digest in told if isinstance(digest, str)}
