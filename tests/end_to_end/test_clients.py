@@ -288,7 +288,8 @@ def test_instructor_talks(served: Served, client: openai.OpenAI) -> None:
     package = pytest.importorskip("instructor")
     served.next_answer(CITY_TOLD)
     patched = package.from_openai(client, mode=package.Mode.JSON)
-    assert patched.chat.completions.create(model="strong", messages=HI, response_model=City) == OSLO
+    city = patched.chat.completions.create(model="strong", messages=HI, response_model=City)
+    assert city.model_dump() == OSLO.model_dump()  # instructor answers with a subclass of its own
 
 
 def test_litellm_talks(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,6 +324,7 @@ def test_the_llm_command_talks(served: Served, tmp_path: Path) -> None:
     assert run.stdout.strip() == "strong words", run.stderr
 
 
+NODE_CLIENTS = Path(__file__).parent / "node"
 NODE = {
     "openai": """
 const {default: OpenAI} = require('openai');
@@ -362,13 +364,9 @@ SAID = {
 @pytest.mark.parametrize("package", list(NODE))
 def test_the_npm_packages_talk(served: Served, package: str) -> None:
     node = shutil.which("node")
-    missing = (
-        node is None
-        or subprocess.run([node, "-e", f"require('{package}')"], capture_output=True, check=False).returncode
-    )
-    if node is None or missing:
-        pytest.skip(f"node or its package {package} is not installed; NODE_PATH says where it is")
+    if node is None or not (NODE_CLIENTS / "node_modules" / package).is_dir():
+        pytest.skip(f"node or its package {package} is not installed; `make test` installs it where there is npm")
     script = [node, "-e", NODE[package], served.url]
-    run = subprocess.run(script, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(script, cwd=NODE_CLIENTS, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout) == SAID[package]
