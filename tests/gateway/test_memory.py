@@ -1,4 +1,5 @@
 import gc
+import sys
 import weakref
 from collections.abc import Iterator
 
@@ -9,9 +10,10 @@ from gateway.memory import settle
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    threshold = gc.get_threshold()
+    threshold, turn_s = gc.get_threshold(), sys.getswitchinterval()
     yield
     gc.unfreeze()
+    sys.setswitchinterval(turn_s)
     gc.set_threshold(*threshold)
 
 
@@ -35,3 +37,8 @@ def test_what_was_exchanged_is_given_back_at_the_next_settling() -> None:
     assert gone() is not None  # set aside
     settle()
     assert gone() is None
+
+
+def test_a_thread_in_the_background_gives_way_sooner_than_by_default() -> None:
+    settle()
+    assert sys.getswitchinterval() < 0.005
