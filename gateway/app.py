@@ -48,6 +48,7 @@ from .routes.operations import operations_routes
 from .routes.pools import PoolShelf
 from .routes.responses import ResponsesDialect
 from .routes.stored_responses import stored_responses_routes
+from .routes.tools import tools_routes
 from .serving import Serving, ServingFactory
 from .settings import InvalidSettingsError, ServerSettings, Settings
 from .state import GuardedState, MemoryState, RedisState, StateStore
@@ -183,6 +184,7 @@ def create_app(parts: Parts) -> Asgi:
     desk = ToolDesk(
         settings.tools, store=RegistryStore(settings.tools_dir / "registries"), telemetry=telemetry, clocks=parts.clocks
     )
+    framework.include_router(tools_routes(desk, governor, parts.clocks))
     doors = _doors(dispatcher, pools, Embedders(embedding), settings.server, governor=governor, desk=desk)
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:

@@ -35,8 +35,11 @@ _KNOWN = {
     "catalog": "List, show, compare and import models.",
     "train": "Fit a predictor to outcomes.",
     "replay": "Replay outcomes through the router and measure it.",
-    "tools": "Search tools and measure tool retrieval.",
+    "tools": "Search, import and measure tools.",
 }
+
+# Commands of ours within a group that another room brings.
+_JOINED = {"tools": "gateway.commands.tools:commands"}
 
 _EXTRA_OF = {"polars": "train", "sklearn": "train", "scipy": "train", "litellm": "litellm"}
 
@@ -72,7 +75,8 @@ class _Rooms(TyperGroup):
         entry = _entry_points().get(cmd_name)
         if entry is None:
             return None
-        return _LateCommand(cmd_name, _KNOWN.get(cmd_name, f"From {entry.value}."), entry.load)
+        load = (lambda: _joined(entry, _JOINED[cmd_name])) if cmd_name in _JOINED else entry.load
+        return _LateCommand(cmd_name, _KNOWN.get(cmd_name, f"From {entry.value}."), load)
 
 
 app = typer.Typer(cls=_Rooms, no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
@@ -112,6 +116,14 @@ def _entry_points() -> dict[str, EntryPoint]:
 def _own(target: str) -> object:
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def _joined(entry: EntryPoint, target: str) -> object:
+    """Another room's group and ours, under one name."""
+    theirs, ours = entry.load(), _own(target)
+    group = typer.Typer(help=theirs.info.help, no_args_is_help=True)
+    group.registered_commands = [*theirs.registered_commands, *ours.registered_commands]  # type: ignore[attr-defined]
+    return group
 
 
 def _as_command(name: str, load: Callable[[], object]) -> _Any:

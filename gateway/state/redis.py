@@ -151,8 +151,9 @@ def _grant(reply: list[bytes]) -> Grant:
 
 def _session(kept: bytes) -> SessionState:
     """JSON has lists where we have tuples."""
-    facts = orjson.loads(kept)
-    return SessionState(**{name: tuple(v) if isinstance(v, list) else v for name, v in facts.items()})
+    facts: dict[str, Any] = orjson.loads(kept)
+    facts = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
+    return SessionState(**facts)
 
 
 def _number(value: int | None) -> int | str:

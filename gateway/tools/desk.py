@@ -9,7 +9,7 @@ import orjson
 import structlog
 
 from gateway.dispatch import Clocks
-from gateway.errors import ForbiddenError
+from gateway.errors import ForbiddenError, InvalidRequestError
 from gateway.keys import ApiKey
 from gateway.settings import ToolSettings
 from gateway.telemetry import Telemetry
@@ -100,6 +100,46 @@ class ToolDesk:
         self.metrics.chosen(trail, duration_s=self._clocks.monotonic() - began_s)
         return trail
 
+    async def search(
+        self,
+        query: str,
+        *,
+        label: str | None,
+        key: ApiKey | None,
+        declared: Sequence[Mapping[str, Any]] | None = None,
+        top_k: int = 10,
+        min_score: float = 0.0,
+        category: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """The tools that serve a request: `{name, score, description, parameters}`, best first.
+
+        Raises:
+            InvalidRequestError: neither a registry nor tools are named.
+            UnknownRegistryError: there is no such registry.
+        """
+        label = label or self.settings.set
+        if label is None and not declared:
+            raise InvalidRequestError("set: name a registry, or send tools", param="set")
+        stored = self.store.load(label) if label is not None and not declared else None
+        entries = list(declared or ()) or [tool.declaration for tool in (stored.tools if stored else ())]
+        offer = _permitted(read_offer({"tools": entries}), wishes_of(self.settings, key, None))
+        if category is not None and stored is not None:
+            offer = offer.only({t.name for t in stored.tools if t.category == category})
+        if not len(offer):
+            return []
+        index = await self.index_over(offer, stored)
+        ranking = (await index.rank_apart([query], k=max(top_k, 1)))[0]
+        ranked = zip(ranking.tool_ids, ranking.scores, strict=True)
+        return [
+            {
+                **_described(offer.declared[name]),
+                "score": round(float(score), 6),
+                "set": stored.label if stored else None,
+            }
+            for name, score in ranked
+            if score >= min_score
+        ]
+
     async def index_over(self, offer: Offer, stored: StoredRegistry | None) -> ToolIndex:
         """An index over what of the offer can be ranked: over the request's own words, or over a stored registry."""
         if stored is None:
@@ -134,6 +174,11 @@ def _permitted(offer: Offer, wishes: ToolWishes) -> Offer:
     if denied := sorted(offer.forced & offer.readable.keys() - kept):
         raise ForbiddenError(f"this key may not use the tool {denied[0]!r:.80}; choose another", param="tool_choice")
     return offer.only(kept)
+
+
+def _described(entry: Mapping[str, Any]) -> dict[str, Any]:
+    function = entry.get("function", entry)
+    return {name: function[name] for name in ("name", "description", "parameters") if name in function}
 
 
 def _has_past(body: Mapping[str, Any]) -> bool:

@@ -44,6 +44,12 @@ class ToolTrail:
 
     def facts(self) -> dict[str, Any]:
         """For the outcome's record: what is known, and nothing else."""
-        facts = {"offered": self.n_offered, "sent": len(self.sent), "how": self.how, "registry": self.registry}
+        facts = {
+            "offered": self.n_offered,
+            "sent": len(self.sent),
+            "names": list(self.sent),
+            "how": self.how,
+            "registry": self.registry,
+        }
         later = ("observed", "vector", "encoder", "searches", "rounds", "repeated", "invalid", "mended_by", "risk")
         return facts | {name: value for name in later if (value := getattr(self, name)) not in (None, [])}

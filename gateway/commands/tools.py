@@ -1,0 +1,97 @@
+"""`paretogate tools import|list|show`: registries of tools under the state directory."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from catalog import ParetoGateError
+from gateway.settings import load_settings
+from gateway.tools import RegistryStore
+
+from .options import AsJson, ConfigFile
+
+__all__ = ["commands"]
+
+commands = typer.Typer(no_args_is_help=True, help="Keep registries of tools.")
+
+
+class NoSourceError(ParetoGateError):
+    """Neither or both of a file and a server were named."""
+
+
+@commands.command(name="import")
+def import_tools(
+    source: Annotated[
+        Path | None, typer.Argument(help="JSON or YAML declarations, an OpenAPI document, or a Parquet table.")
+    ] = None,
+    *,
+    name: Annotated[str, typer.Option(help="The registry's name.")],
+    mcp: Annotated[
+        str | None, typer.Option(help="An MCP server instead: its URL, or the command that starts it.")
+    ] = None,
+    usage: Annotated[Path | None, typer.Option(help="Past requests (Parquet: query, tool_ids).")] = None,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep the tools of a source as the next version of a registry; the same tools again make no new version."""
+    from gateway.tools.importing import read_file  # noqa: PLC0415 - only here
+    from gateway.tools.servers import describe_server, import_server  # noqa: PLC0415
+
+    if (source is None) == (mcp is None):
+        raise NoSourceError("name either a file or an MCP server (--mcp)")
+    if mcp is not None:
+        found = asyncio.run(import_server(describe_server(mcp)))
+    elif source is not None:
+        found = read_file(source, usage=usage)
+    stored = _store(config).save(
+        name,
+        found.tools,
+        source=source.name if source is not None else "mcp",
+        now_s=time.time(),
+        usage=found.usage,
+        server=found.server,
+    )
+    typer.echo(orjson.dumps(stored.summary()).decode() if as_json else f"{stored.label}: {len(stored.tools)} tools")
+
+
+@commands.command(name="list")
+def list_registries(*, config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Every registry in its newest version."""
+    store = _store(config)
+    newest = [store.load(name) for name in store.names()]
+    if as_json:
+        typer.echo(orjson.dumps([stored.summary() for stored in newest]).decode())
+        return
+    for stored in newest:
+        typer.echo(f"{stored.label:<40} {len(stored.tools):>6} tools {len(stored.usage):>6} requests  {stored.source}")
+    if not newest:
+        typer.echo("no registries; `paretogate tools import FILE --name NAME` makes one", err=True)
+
+
+@commands.command()
+def show(
+    registry: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")],
+    *,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """The tools of a registry."""
+    stored = _store(config).load(registry)
+    if as_json:
+        tools = [
+            {"name": t.name, "description": t.description, "schema": t.schema, "risk": t.risk} for t in stored.tools
+        ]
+        typer.echo(orjson.dumps({**stored.summary(), "tools": tools}).decode())
+        return
+    for tool in stored.tools:
+        typer.echo(f"{tool.name:<40} {tool.description.partition(chr(10))[0][:100]}")
+
+
+def _store(config: Path | None) -> RegistryStore:
+    settings = load_settings(config=config, environ=os.environ, folder=Path.cwd())
+    return RegistryStore(settings.tools_dir / "registries")

@@ -1,0 +1,102 @@
+"""`/v1/tools/search` and `/v1/tools/registries`: finding tools and keeping them, over HTTP."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.dispatch import Clocks
+from gateway.errors import InvalidRequestError
+from gateway.governor import Governor
+from gateway.tools import ToolDesk
+from gateway.tools.importing import Imported, tools_of_json
+from gateway.tools.offer import events_of
+from gateway.wire.asgi import read_headers
+from predictors.tools import ToolUsage
+
+__all__ = ["tools_routes"]
+
+
+class Search(BaseModel):
+    """What is looked for, in a stored registry or among the tools that are given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: Annotated[str | None, Field(max_length=20_000)] = None
+    messages: list[dict[str, Any]] | None = None  # instead of `query`: the last thing that the user said counts
+    set: str | None = None
+    tools: list[dict[str, Any]] | None = None
+    top_k: Annotated[int, Field(ge=1, le=64)] = 10
+    min_score: Annotated[float, Field(ge=0)] = 0.0
+    category: str | None = None
+
+
+class Keep(BaseModel):
+    """A registry's next version. Servers that are started by a command are registered by the command line alone."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tools: Any = None  # declarations, or an OpenAPI document
+    mcp_url: Annotated[str | None, Field(pattern="^https?://")] = None
+    usage: list[tuple[str, list[str]]] = Field(default_factory=list)  # (request, names of the tools that served it)
+
+
+def tools_routes(desk: ToolDesk, governor: Governor, clocks: Clocks) -> APIRouter:
+    """Search for whoever may use tools here, registries for administrators."""
+    router = APIRouter(prefix="/v1/tools", tags=["tools"])
+
+    @router.post("/search")
+    async def search(given: Search, request: Request) -> dict[str, Any]:
+        """The tools that a request needs, best first, of those that the key may use."""
+        query = _query(given)
+        found = await desk.search(
+            query,
+            label=given.set,
+            declared=given.tools,
+            key=request.scope.get("paretogate.key"),
+            top_k=given.top_k,
+            min_score=given.min_score,
+            category=given.category,
+        )
+        return {"object": "list", "data": found}
+
+    @router.get("/registries")
+    async def registries(request: Request) -> dict[str, Any]:
+        """Every registry in its newest version, without its tools."""
+        governor.admin(read_headers(request.scope))
+        return {"object": "list", "data": [desk.store.load(name).summary() for name in desk.store.names()]}
+
+    @router.get("/registries/{label}")
+    async def registry(label: str, request: Request) -> dict[str, Any]:
+        """One registry with its tools; NAME or NAME@VERSION."""
+        governor.admin(read_headers(request.scope))
+        stored = desk.store.load(label)
+        return {**stored.summary(), "tools": [tool.declaration for tool in stored.tools]}
+
+    @router.put("/registries/{name}")
+    async def keep(name: str, given: Keep, request: Request) -> dict[str, Any]:
+        """Keep a registry's next version."""
+        governor.admin(read_headers(request.scope))
+        if (given.tools is None) == (given.mcp_url is None):
+            raise InvalidRequestError("tools: give either tools or mcp_url", param="tools")
+        if given.mcp_url is not None:
+            from gateway.tools.servers import import_server  # noqa: PLC0415 - of the extra `mcp`
+
+            imported = await import_server({"url": given.mcp_url})
+        else:
+            imported = Imported(tools=tools_of_json(given.tools), usage=ToolUsage())
+        usage = ToolUsage.of([query for query, _ in given.usage], [names for _, names in given.usage])
+        return desk.store.save(
+            name, imported.tools, source="api", now_s=clocks.wall(), usage=usage, server=imported.server
+        ).summary()
+
+    return router
+
+
+def _query(given: Search) -> str:
+    if given.query:
+        return given.query
+    asked = [event.asked for event in events_of(given.messages) if event.asked]
+    if not asked:
+        raise InvalidRequestError("query: say what the tools are for, or send messages", param="query")
+    return asked[-1]

@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.running import CHAT, pair
+from tests.gateway.tools.offers import functions, history
+
+pytestmark = pytest.mark.loopback
+SETTINGS = {"tools": {"deadline_ms": 60_000, "top_k": 3}}
+
+
+async def test_a_backend_gets_only_the_tools_that_are_needed_and_the_client_is_told(tmp_path: Path) -> None:
+    async with pair(tmp_path, settings=SETTINGS) as (gateway, strong, cheap):
+        answer = await gateway.client.post(
+            CHAT, json={"model": "cheap", "messages": history("What is the weather?"), "tools": functions()}
+        )
+        assert answer.headers["x-paretogate-tools"] == "40->3"
+        (asked,) = [*strong.requests, *cheap.requests]
+        assert "weather_tool" in [tool["function"]["name"] for tool in asked["tools"]]
+        assert len(asked["tools"]) == 3
+        (outcome,) = gateway.journal.of("outcome")
+        assert (outcome["tools"]["offered"], outcome["tools"]["sent"], len(outcome["tools_offered"])) == (40, 3, 3)
+        (decision,) = gateway.journal.of("decision")
+        assert decision["query"]["tokens"] < 400  # forty declarations are some 1,800
+        metrics = (await gateway.client.get("/metrics")).text
+        assert 'paretogate_tool_selections_total{how="cut"} 1.0' in metrics
+
+
+async def test_messages_and_responses_bring_tools_in_their_own_shapes(tmp_path: Path) -> None:
+    plain = [tool["function"] for tool in functions()]
+    claude = [{"name": t["name"], "description": t["description"], "input_schema": t["parameters"]} for t in plain]
+    async with pair(tmp_path, settings=SETTINGS) as (gateway, strong, cheap):
+        for path, body in (
+            ("/v1/messages", {"max_tokens": 9, "messages": history("What is the weather?"), "tools": claude}),
+            ("/v1/responses", {"input": "What is the weather?", "tools": [{"type": "function", **t} for t in plain]}),
+        ):
+            answer = await gateway.client.post(path, json={"model": "cheap", **body})
+            assert (answer.status_code, answer.headers["x-paretogate-tools"]) == (200, "40->3"), answer.text
+        assert [len(asked["tools"]) for asked in [*strong.requests, *cheap.requests]] == [3, 3]
+
+
+async def test_a_decision_is_made_on_the_tools_that_would_be_sent(tmp_path: Path) -> None:
+    async with pair(tmp_path, settings=SETTINGS) as (gateway, _, _):
+        told = await gateway.client.post(
+            f"/routing{CHAT}", json={"model": "cheap", "messages": history("Weather?"), "tools": functions()}
+        )
+        assert (told.json()["tools"]["offered"], told.json()["tools"]["sent"]) == (40, 3)
+
+
+async def test_tools_are_kept_listed_and_found(tmp_path: Path) -> None:
+    async with pair(tmp_path, settings=SETTINGS) as (gateway, _, _):
+        put = await gateway.client.put("/v1/tools/registries/office", json={"tools": functions()})
+        assert (put.json()["name"], put.json()["version"], put.json()["tools"]) == ("office", 1, 40)
+        listed = (await gateway.client.get("/v1/tools/registries")).json()["data"]
+        assert [entry["name"] for entry in listed] == ["office"]
+        shown = (await gateway.client.get("/v1/tools/registries/office@1")).json()
+        assert len(shown["tools"]) == 40
+        found = await gateway.client.post("/v1/tools/search", json={"query": "weather", "set": "office", "top_k": 2})
+        best = found.json()["data"]
+        assert (len(best), best[0]["name"], best[0]["set"]) == (2, "weather_tool", "office@1")
+
+
+async def test_a_search_may_bring_its_own_tools_and_messages(tmp_path: Path) -> None:
+    async with pair(tmp_path, settings=SETTINGS) as (gateway, _, _):
+        found = await gateway.client.post(
+            "/v1/tools/search", json={"messages": history("Any parking here?"), "tools": functions(), "top_k": 1}
+        )
+        assert found.json()["data"][0]["name"] == "parking_tool"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [({"query": "x"}, 400), ({"set": "office"}, 400), ({"query": "x", "set": "nowhere"}, 404), ({"topk": 3}, 400)],
+)
+async def test_a_search_that_names_nothing_is_told_what_is_missing(
+    tmp_path: Path, body: dict[str, object], status: int
+) -> None:
+    async with pair(tmp_path, settings=SETTINGS) as (gateway, _, _):
+        assert (await gateway.client.post("/v1/tools/search", json=body)).status_code == status

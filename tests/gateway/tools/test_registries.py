@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+
+from gateway.tools import RegistryStore, StoredTool
+from gateway.tools.errors import InvalidRegistryError, UnknownRegistryError
+
+
+def a_tool(name: str, **more: object) -> StoredTool:
+    return StoredTool(name=name, **more)  # type: ignore[arg-type]
+
+
+def test_each_change_makes_a_version_and_old_ones_stay(tmp_path: Path) -> None:
+    store = RegistryStore(tmp_path)
+    store.save("office", [a_tool("a")], source="test", now_s=1.0)
+    store.save("office", [a_tool("a"), a_tool("b")], source="test", now_s=2.0)
+    fresh = RegistryStore(tmp_path)
+    assert (fresh.load("office").label, len(fresh.load("office@1").tools)) == ("office@2", 1)
+    assert fresh.names() == ("office",)
+
+
+def test_the_same_tools_again_are_the_same_version(tmp_path: Path) -> None:
+    store = RegistryStore(tmp_path)
+    labels = [store.save("office", [a_tool("a")], source="test", now_s=float(n)).label for n in (1, 2)]
+    assert labels == ["office@1", "office@1"]
+
+
+def test_everything_about_a_tool_comes_back(tmp_path: Path) -> None:
+    tool = a_tool("a", description="A", schema={"type": "object"}, annotations={"readOnlyHint": True}, risk="writes")
+    RegistryStore(tmp_path).save("office", [tool], source="test", now_s=1.0, server={"url": "http://h/mcp"})
+    back = RegistryStore(tmp_path).load("office")
+    assert (back.tools, back.server) == ((tool,), {"url": "http://h/mcp"})
+
+
+def test_no_half_written_file_is_left_behind(tmp_path: Path) -> None:
+    RegistryStore(tmp_path).save("office", [a_tool("a")], source="test", now_s=1.0)
+    assert [p.name for p in (tmp_path / "office").iterdir()] == ["1.json"]
+
+
+@pytest.mark.parametrize("label", ["nowhere", "office@2", "office@x", "../office", "@1"])
+def test_an_unknown_registry_is_named(tmp_path: Path, label: str) -> None:
+    store = RegistryStore(tmp_path)
+    store.save("office", [a_tool("a")], source="test", now_s=1.0)
+    with pytest.raises(UnknownRegistryError):
+        store.load(label)
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "x" * 65])
+def test_a_name_that_is_no_file_name_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InvalidRegistryError):
+        RegistryStore(tmp_path).save(name, [a_tool("a")], source="test", now_s=1.0)
+
+
+def test_two_tools_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRegistryError, match="twice"):
+        RegistryStore(tmp_path).save("office", [a_tool("a"), a_tool("a")], source="test", now_s=1.0)
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    RegistryStore(tmp_path).save("office", [a_tool("a")], source="test", now_s=1.0)
+    (tmp_path / "office" / "1.json").write_text("{")
+    with pytest.raises(InvalidRegistryError, match=r"1\.json is damaged"):
+        RegistryStore(tmp_path).load("office")
