@@ -1,0 +1,61 @@
+"""Budgets, and going on after a kill."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from catalog import Price
+from eval.probing import Asking, Budget, BudgetSpentError, Ledger
+
+from .answering import Answering
+
+
+def test_what_was_answered_before_is_not_asked_again(tmp_path: Path) -> None:
+    endpoint = Answering(lambda prompt: prompt.upper())
+    for _ in range(2):
+        with Ledger(tmp_path / "answers.jsonl") as ledger:
+            asking = Asking(endpoint, ledger, Budget(calls=5), model="m")
+            assert asking.chat("hello", max_tokens=4).text == "HELLO"
+    assert endpoint.asked == 1
+
+
+def test_a_line_torn_by_a_kill_is_dropped_and_the_rest_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    endpoint = Answering(lambda _: "yes")
+    with Ledger(path) as ledger:
+        asking = Asking(endpoint, ledger, Budget(calls=5), model="m")
+        asking.chat("one", max_tokens=4)
+        asking.chat("two", max_tokens=4)
+    path.write_bytes(path.read_bytes()[:-9])
+    with Ledger(path) as ledger:
+        assert len(ledger) == 1
+        asking = Asking(endpoint, ledger, Budget(calls=5), model="m")
+        asking.chat("two", max_tokens=4)
+    with Ledger(path) as ledger:
+        assert len(ledger) == 2
+
+
+def test_nothing_is_asked_beyond_the_calls_of_all_runs(tmp_path: Path) -> None:
+    endpoint = Answering(lambda _: "yes")
+    with Ledger(tmp_path / "answers.jsonl") as ledger:
+        asking = Asking(endpoint, ledger, Budget(calls=2), model="m")
+        asking.chat("one", max_tokens=4)
+        asking.chat("two", max_tokens=4)
+        with pytest.raises(BudgetSpentError, match="2 calls"):
+            asking.chat("three", max_tokens=4)
+        assert asking.chat("one", max_tokens=4).text == "yes"  # known, so it costs nothing
+    assert endpoint.asked == 2
+
+
+def test_dollars_and_tokens_are_limits_too(tmp_path: Path) -> None:
+    price = Price(input_usd_per_mtok=Decimal(1_000_000), output_usd_per_mtok=Decimal(0))  # a dollar a word
+    with Ledger(tmp_path / "answers.jsonl") as ledger:
+        asking = Asking(Answering(lambda _: "yes"), ledger, Budget(calls=9, usd=2.0), model="m", price=price)
+        asking.chat("two words", max_tokens=4)
+        assert asking.usd == 2.0
+        with pytest.raises(BudgetSpentError, match="USD"):
+            asking.chat("more", max_tokens=4)
+        asking = Asking(Answering(lambda _: "yes"), ledger, Budget(calls=9, tokens=3), model="m")
+        with pytest.raises(BudgetSpentError, match="tokens"):
+            asking.chat("more", max_tokens=4)
