@@ -236,6 +236,32 @@ def refresh(
 
 
 @commands.command()
+def runtime(
+    calls: Annotated[Path, typer.Argument(help="What `paretogate journal export` writes, or a table of outcomes.")],
+    *,
+    as_json: _Json = False,
+) -> None:
+    """Show how fast each backend is when nobody else is in the way, and how much the usual call waits beyond that."""
+    from .efficiency.denoised_runtime import fit_denoised_runtime  # noqa: PLC0415
+    from .importers.call_times import read_call_times  # noqa: PLC0415
+    from .tables import runtime_list  # noqa: PLC0415
+
+    fitted = {}
+    for name, told in read_call_times(calls).items():
+        try:
+            fitted[name] = fit_denoised_runtime(
+                prompt_tokens=told.prompt_tokens, output_tokens=told.output_tokens, latency_s=told.latency_s
+            )
+        except InvalidMeasurementError as exc:
+            typer.echo(f"left out: {name}: {exc}", err=True)
+    if as_json:
+        typer.echo(json.dumps({name: asdict(found) for name, found in fitted.items()}))
+        return
+    if fitted:
+        _print(runtime_list(fitted))
+
+
+@commands.command()
 def diff(
     old: Annotated[str, typer.Argument(help="A compiled catalog, or with --outcomes a model as the file names it.")],
     new: Annotated[str, typer.Argument(help="The other one; `shipped` is the catalog that ships.")],

@@ -9,6 +9,7 @@ from rich.table import Table
 from .capability.compatibility import Flips
 from .derived import DerivedFact
 from .difference import CatalogDifference
+from .efficiency.denoised_runtime import DenoisedRuntime
 from .facts import plain
 from .offer import Offer
 from .price import Price
@@ -24,6 +25,7 @@ __all__ = [
     "model_list",
     "offer_list",
     "record_list",
+    "runtime_list",
 ]
 
 _NAMES = tuple(f.name for f in fields(ModelProfile) if f.name not in {"id", "provenance", "derived", "measured"})
@@ -131,6 +133,24 @@ def difference_report(found: CatalogDifference) -> Table:
     for change in found.changed:
         warning = "  <- other weights?" if (change.model_id, change.field) in silent else ""
         table.add_row(change.model_id, change.field, _text(change.was), _text(change.now) + warning)
+    return table
+
+
+def runtime_list(fitted: Mapping[str, DenoisedRuntime]) -> Table:
+    """One line per backend: its undisturbed times, and the usual call beside them."""
+    table = _table("backend", "calls", "start s", "ms/prompt token", "ms/output token", "500 in, 200 out", "usual call")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, told in fitted.items():
+        table.add_row(
+            name,
+            f"{told.n_calls:,}",
+            f"{told.start_s:.2f}",
+            f"{1e3 * told.seconds_per_prompt_token:.3f}",
+            f"{1e3 * told.seconds_per_output_token:.1f}",
+            f"{told.runtime_s(prompt_tokens=500, output_tokens=200):.2f} s",
+            f"x{told.contention:.2f}",
+        )
     return table
 
 

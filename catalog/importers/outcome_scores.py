@@ -12,7 +12,7 @@ import numpy as np
 from catalog.errors import ImportFailedError
 from catalog.pool import Floats
 
-__all__ = ["PairedScores", "read_paired_scores"]
+__all__ = ["PairedScores", "read_paired_scores", "table_rows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ def read_paired_scores(path: Path, *, old: str, new: str) -> PairedScores:
         ImportFailedError: the file cannot be read, lacks a column, or the two share no scored prompt.
     """
     scores: dict[str, dict[tuple[str, str], float]] = {old: {}, new: {}}
-    for row in _rows(path):
+    for row in table_rows(path):
         try:
             model, prompt, score = str(row["model"]), str(row["prompt_id"]), row["score"]
         except KeyError as exc:
@@ -59,7 +59,12 @@ def _score(value: object, path: Path, prompt: str) -> float:
     return score
 
 
-def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
+def table_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The rows of a table in CSV, JSON lines or Parquet.
+
+    Raises:
+        ImportFailedError: it cannot be read.
+    """
     try:
         if path.suffix == ".parquet":
             yield from _parquet(path)
