@@ -29,7 +29,9 @@ TABLE_FILE: Final = "static.npz"
 TOKENIZER_FILE: Final = "tokenizer.json"
 FORMAT: Final = 1
 _WORDS: Final = re.compile(r"[a-z0-9]+|[^a-z0-9 \t\n\r]")
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROLS: Final = bytes({*range(32), 127} - set(b"\t\n\r"))
+_MAX_WORDS: Final = 20_000  # about 2 MB
+_LONGEST_WORD: Final = 20
 _MAX_CHARS: Final = 50_000  # the mean over so many tokens moves no more; bounds the time an endless prompt can cost
 
 
@@ -60,6 +62,7 @@ class StaticEncoder:
             for token, number in tokenizer.get_vocab().items()
             if token.isascii() and (token.isalnum() or len(token) == 1)
         }
+        self._pieces: dict[str, tuple[int, ...]] = {}  # of words that are several tokens
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
@@ -110,7 +113,7 @@ class StaticEncoder:
 
     def _token_counts(self, text: str) -> dict[int, int]:
         """How often each token is in the text."""
-        if not text.isascii() or _CONTROL.search(text):  # which the tokenizer drops from within words
+        if not text.isascii() or _has_control(text):  # which the tokenizer drops from within words
             return Counter(self._ask_tokenizer(text))
         # In ASCII the tokenizer's words are runs of letters and digits, and single other signs. Most words are one
         # token, found in a dictionary at a third of the tokenizer's price, and few words make up a long text; only
@@ -118,9 +121,19 @@ class StaticEncoder:
         counts: dict[int, int] = {}
         mixed = self._look_up(text.lower().split(), counts)
         unknown = self._look_up(_WORDS.findall(" ".join(mixed)), counts) if mixed else ()
-        for token in self._ask_tokenizer(" ".join(unknown)) if unknown else ():
-            counts[token] = counts.get(token, 0) + 1
+        for word, times in Counter(unknown).items():
+            for token in self._cut(word):
+                counts[token] = counts.get(token, 0) + times
         return counts
+
+    def _cut(self, word: str) -> tuple[int, ...]:
+        """The tokens of a word; common words are remembered, what might be a secret or a number is not."""
+        tokens = self._pieces.get(word)
+        if tokens is None:
+            tokens = tuple(self._ask_tokenizer(word))
+            if len(self._pieces) < _MAX_WORDS and len(word) <= _LONGEST_WORD and word.isalpha():
+                self._pieces[word] = tokens
+        return tokens
 
     def _look_up(self, words: list[str], counts: dict[int, int]) -> list[str]:
         """Count the words that are tokens; gives back the others."""
@@ -141,3 +154,8 @@ class StaticEncoder:
             encoding = self.tokenizer.encode_batch_fast([readable], add_special_tokens=False)[0]
         ids: list[int] = encoding.ids
         return ids
+
+
+def _has_control(text: str) -> bool:
+    as_bytes = text.encode()
+    return len(as_bytes.translate(None, _CONTROLS)) != len(as_bytes)

@@ -67,3 +67,15 @@ def test_files_of_another_format_or_damaged_ones_are_refused(tmp_path: Path) -> 
     (tmp_path / "static.npz").write_bytes(b"not an archive")
     with pytest.raises(EncoderUnavailableError, match="can be read"):
         StaticEncoder.load(tmp_path)
+
+
+def test_only_plain_words_are_remembered() -> None:
+    encoder = StaticEncoder.load()
+    encoder.encode(["antidisestablishment sk4f9a77b1c0ffee " + "q" * 21])
+    assert set(encoder._pieces) == {"antidisestablishment"}  # no digits, at most 20 letters
+
+
+def test_a_word_that_was_seen_before_is_read_the_same() -> None:
+    encoder = StaticEncoder.load()
+    first, second = encoder.encode(["Rhombicuboctahedral prisms, rhombicuboctahedral prisms"] * 2)
+    np.testing.assert_array_equal(first, second)
