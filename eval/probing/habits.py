@@ -13,7 +13,8 @@ from .quality import ANSWER_TOKENS
 
 __all__ = ["CANARY_PROMPTS", "probe_bias", "probe_canaries", "verify_canaries"]
 
-_CANARY_TOKENS = 16
+_CANARY_TOKENS = 4  # short: past one near tie everything differs, and 16 tokens made a model disown itself
+_LEAST_MISMATCH = 0.05  # of a model with itself, however alike two askings on one day were
 # Open beginnings: what follows is the model's own, short, and unlike from one model to the next.
 CANARY_PROMPTS = tuple(
     f"Continue in at most eight words: {start}"
@@ -93,26 +94,29 @@ def probe_canaries(subject: Subject, asking: Asking, *, calls: int) -> Found:
     """Answers by which the model is known again, and how often it differs from itself when asked twice."""
     prompts = CANARY_PROMPTS[: max(1, calls // 2)]
     try:
-        twice = [
-            [asking.chat(prompt, max_tokens=_CANARY_TOKENS, again=turn).text for prompt in prompts] for turn in (0, 1)
-        ]
+        first = [asking.chat(prompt, max_tokens=_CANARY_TOKENS).text for prompt in prompts]
+        # backwards: after other neighbours, so that a server's prompt cache does not answer for the model
+        second = [asking.chat(prompt, max_tokens=_CANARY_TOKENS, again=1).text for prompt in reversed(prompts)][::-1]
     except BudgetSpentError:
         return Found(procedure="canary", complete=False, note="the budget ended before every canary was asked twice")
-    canaries = tuple(Canary(prompt=p, answer=a) for p, a in zip(prompts, twice[0], strict=True) if a.strip())
+    pairs = list(zip(prompts, first, second, strict=True))
+    canaries = tuple(Canary(prompt=p, answer=a) for p, a, b in pairs if a.strip() and a == b)
     note = "told from no other model: probe a sibling and give its canaries with --sibling"
     if subject.siblings:
         others = [[dict_of.get(p, "") for p in prompts] for dict_of in _by_prompt(subject, prompts)]
-        canaries = select_canaries(prompts, twice[0], others)
+        stable = {canary.prompt for canary in canaries}
+        told = select_canaries(prompts, first, others)
+        canaries = tuple(canary for canary in told if canary.prompt in stable)
         note = f"told from {len(others)} other model(s)"
     if not canaries:
         return Found(procedure="canary", note="no answer tells this model from others")
-    differ = sum(a != b for a, b in zip(*twice, strict=True)) / len(prompts)
+    differ = sum(a != b for _, a, b in pairs) / len(prompts)
     n = len(prompts)
     method = f"{n} open beginnings, greedy, each asked twice"
     return Found(
         procedure="canary",
         canaries=canaries,
-        self_mismatch=max(differ, 1.0 / (2 * n)),  # never asked to be perfect on the strength of a few answers
+        self_mismatch=max(differ, _LEAST_MISMATCH),
         facts=(Fact(name="self_mismatch", value=differ, unit="share", n=n, method=method),),
         note=note,
     )

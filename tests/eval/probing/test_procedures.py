@@ -123,10 +123,10 @@ def test_canaries_know_the_model_again_and_another_one_too(
 ) -> None:
     found = run("canary", subject, Answering(str.upper), tmp_path)
     assert len(found.canaries) == 30
-    assert found.self_mismatch == pytest.approx(1 / 60)
+    assert found.self_mismatch == 0.05
     with Ledger(tmp_path / "again.jsonl") as ledger:
         asking = Asking(Answering(now), ledger, Budget(calls=50), model="m")
-        verdict = verify_canaries(found.canaries, asking, self_mismatch=0.05)
+        verdict = verify_canaries(found.canaries, asking, self_mismatch=found.self_mismatch or 1.0)
     assert verdict.rejected is rejected
 
 
