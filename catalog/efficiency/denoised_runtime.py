@@ -85,11 +85,10 @@ def _lower_edge(design: Floats, seconds: Floats) -> tuple[float, float, float]:
 
 
 def _quantile_fit(unit: Floats, seconds: Floats) -> Floats:
-    fitted, *_ = np.linalg.lstsq(unit, seconds, rcond=None)
+    fitted = np.asarray(np.linalg.lstsq(unit, seconds, rcond=None)[0], dtype=np.float64)
     for _ in range(_ROUNDS):
         gap = seconds - unit @ fitted
         weight = np.where(gap >= 0, _EDGE, 1.0 - _EDGE) / np.maximum(np.abs(gap), 1e-4 * float(seconds.mean()))
         root = np.sqrt(weight)
-        fitted, *_ = np.linalg.lstsq(unit * root[:, None], seconds * root, rcond=None)
-    result: Floats = fitted
-    return result
+        fitted = np.asarray(np.linalg.lstsq(unit * root[:, None], seconds * root, rcond=None)[0], dtype=np.float64)
+    return fitted

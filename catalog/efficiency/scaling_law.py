@@ -38,7 +38,8 @@ class ScalingLaw:
         """
         if min(params, tokens) <= 0:
             raise InvalidMeasurementError(f"parameters and tokens must be positive, not {params} and {tokens}")
-        return self.floor + self.size_scale / params**self.size_power + self.data_scale / tokens**self.data_power
+        expected: float = self.floor + self.size_scale / params**self.size_power
+        return expected + float(self.data_scale / tokens**self.data_power)
 
     def sibling_loss(self, *, measured_loss: float, measured_params: float, params: float) -> float:
         """Loss of another size trained alike: the measured one's own level with this law's size term."""

@@ -218,3 +218,11 @@ async def test_a_dead_redis_is_noticed_by_nobody_but_the_operator(tmp_path: Path
         assert [(await ask(gateway, admin)).status_code for _ in range(5)] == [200] * 5
         metrics = (await gateway.client.get("/metrics")).text
     assert "paretogate_state_degraded 1.0" in metrics
+
+
+async def test_a_pinned_tenant_keeps_the_old_version_while_others_get_the_new_one(tmp_path: Path) -> None:
+    pinned, free = make_key(tmp_path, deny=("maker/strong",)), make_key(tmp_path, tenant="other")
+    async with pair(tmp_path, settings=REQUIRED) as (gateway, _, __):
+        best = {"routing": {"policy": "best", "explore": False}}
+        assert (await ask(gateway, free, **best)).headers["x-paretogate-model"] == "maker/strong"
+        assert (await ask(gateway, pinned, **best)).headers["x-paretogate-model"] == "maker/cheap"
