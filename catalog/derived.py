@@ -25,7 +25,7 @@ from .profile import ModelProfile
 from .provenance import Provenance, Trust
 from .tokenizers import tokenizers
 
-__all__ = ["DerivedFact", "SizeLaw", "derived_facts", "neighbours", "plateau_advice", "with_derived"]
+__all__ = ["DerivedFact", "SizeLaw", "derived_facts", "neighbours", "plateau_advice", "text_facts", "with_derived"]
 
 _A100_W = 400.0  # the board's power limit
 _TRAINING_FLOPS = 1e24  # what a mixture of today is thought to have been trained with
@@ -117,7 +117,7 @@ def derived_facts(
     """
     size = _active(profile)
     known = shape_for(profile.id.partition("/")[2])
-    facts = list(_of_text(profile))
+    facts = list(text_facts(profile))
     if known is not None:
         facts.extend(_of_shape(*known, size=size))
     elif size is not None:
@@ -221,7 +221,7 @@ def _of_shape(shape: Shape, source: str, *, size: float | None) -> Sequence[Deri
     return (*facts, worth)
 
 
-def _of_text(profile: ModelProfile) -> Sequence[DerivedFact]:
+def text_facts(profile: ModelProfile) -> Sequence[DerivedFact]:
     """What its tokenizer tells: text per token, and dollars per text."""
     tokenizer = tokenizers().get(profile.tokenizer or "")
     if tokenizer is None:

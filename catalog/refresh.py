@@ -3,6 +3,7 @@
 from dataclasses import replace
 from types import MappingProxyType
 
+from .derived import text_facts
 from .identity import model_key
 from .importers.litellm_prices import SOURCE, PriceMap
 from .list_price import makers_offers, makers_price, middle_price
@@ -54,7 +55,10 @@ def _repriced(profile: ModelProfile, offers: tuple[Offer, ...]) -> ModelProfile:
     if found is None:
         return profile
     price, source = found
-    return replace(profile, price=price, provenance=MappingProxyType({**profile.provenance, "price": source}))
+    told = replace(profile, price=price, provenance=MappingProxyType({**profile.provenance, "price": source}))
+    if not profile.derived:
+        return told
+    return replace(told, derived=MappingProxyType({**told.derived, **{fact.name: fact for fact in text_facts(told)}}))
 
 
 def _new(own: list[Offer]) -> ModelProfile:

@@ -1,5 +1,7 @@
 from decimal import Decimal
 
+import pytest
+
 from catalog import Catalog, ModelProfile, Offer, Price, Provenance, Trust
 from catalog.importers.litellm_prices import SOURCE, PriceMap
 from catalog.refresh import refreshed
@@ -39,3 +41,13 @@ def test_a_model_without_a_maker_that_sells_it_costs_the_middle_of_what_hosts_as
     (profile,), _ = refreshed(known, PriceMap(offers={"open-8b": asked}, findings=()))
     assert profile.price == rates(2)
     assert profile.provenance["price"].trust is Trust.INFERRED
+
+
+def test_the_price_of_a_text_follows_the_price_of_a_token() -> None:
+    known = Catalog.load()
+    was = known["qwen/qwen3-32b"]
+    prices = PriceMap(offers={"qwen3-32b": (offer(was.id, "dashscope", 8),)}, findings=())
+    now = {profile.id: profile for profile in refreshed(known, prices)[0]}[was.id]
+    bits = was.derived["text_per_token"].value
+    assert now.derived["price_per_mb_output"].value == pytest.approx(8 * 8 / bits, rel=1e-3)
+    assert now.derived["energy"] == was.derived["energy"]
