@@ -54,8 +54,10 @@ async def test_a_connection_is_used_again() -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("3", 3.0), ("0.5", 0.5), ("-1", 0.0), ("soon", None), ("", None), (None, None)]
-    + [("inf", 3_600.0), ("1e999", 3_600.0), ("nan", None), ("Wed, 21 Oct 2099 07:28:00 GMT", 3_600.0)],
+    [
+        *[("3", 3.0), ("0.5", 0.5), ("-1", 0.0), ("soon", None), ("", None), (None, None)],
+        *[("inf", 3_600.0), ("1e999", 3_600.0), ("nan", None), ("Wed, 21 Oct 2099 07:28:00 GMT", 3_600.0)],
+    ],
 )
 def test_how_long_to_wait_is_read_from_a_number(header: str | None, seconds: float | None) -> None:
     assert retry_after_s(header) == seconds
