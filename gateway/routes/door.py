@@ -7,6 +7,8 @@ decision does (`tests/benchmarks/bench_gateway.py` prints both).
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from itertools import count
 
 import structlog
@@ -19,6 +21,7 @@ from gateway.keys import ApiKey
 from gateway.serving import Serving
 from gateway.telemetry import Telemetry
 from gateway.tools import Prepared, ToolDesk
+from gateway.wire.answer import ChatAnswer
 from gateway.wire.asgi import ClientGoneError, Receive, Scope, Send, cancelled_by_disconnect, read_body, read_headers
 from gateway.wire.body import ChatRequest
 from gateway.wire.dialect import Dialect
@@ -158,6 +161,9 @@ class AnswerDoor:
                     await exchange.stream(call, await dispatcher.open_stream(call))
                 else:
                     answer = await dispatcher.complete(call)
+                    if self._tools is not None:
+                        ask = partial(self._ask_again, visit, headers=headers, serving=serving, started_s=started_s)
+                        answer = await self._tools.mended(call, answer, prepared, ask=ask)
                     await governor.settled(visit, call)  # before the client, told so, asks again
                     await exchange.answer(call, answer)
         finally:
@@ -169,6 +175,24 @@ class AnswerDoor:
         except QuotaError:
             self._dispatcher.refuse(call)
             raise
+
+    async def _ask_again(
+        self,
+        visit: Visit,
+        request: ChatRequest,
+        *,
+        backend_id: str,
+        headers: Mapping[str, str],
+        serving: Serving,
+        started_s: float,
+    ) -> tuple[Call, ChatAnswer]:
+        """The same caller's further question, to one backend; a decision and an outcome of its own."""
+        options = replace(visit.reading.options, explore=False)
+        reading = replace(visit.reading, options=options, target=backend_id, messages=None)
+        call = self._dispatcher.decide(
+            request, headers, started_s=started_s, serving=serving, reading=reading, standing=visit.standing
+        )
+        return call, await self._dispatcher.complete(call)
 
     async def _decided(
         self, visit: Visit, request: ChatRequest, headers: Mapping[str, str], serving: Serving, started_s: float

@@ -8,21 +8,25 @@ from typing import Any
 import orjson
 import structlog
 
-from gateway.dispatch import Clocks
+from gateway.dispatch import Call, Clocks
 from gateway.errors import ForbiddenError, InvalidRequestError
 from gateway.keys import ApiKey
 from gateway.settings import ToolSettings
 from gateway.telemetry import Telemetry
+from gateway.wire.answer import ChatAnswer
 from gateway.wire.body import ChatRequest
-from predictors.tools import ToolRegistry, ToolUsage
+from predictors.tools import ToolRegistry, ToolRisk, ToolUsage
 from router import Reading, SessionState
 
+from .checking import check_installed
 from .cutting import choose_tools
+from .mending import AskAgain, mended
 from .metrics import ToolMetrics
 from .offer import Event, Offer, events_of, read_offer
 from .registries import RegistryStore, StoredRegistry
 from .shelf import IndexShelf, ToolIndex, open_encoder
 from .trail import ToolTrail
+from .trust import riskiest, within_cap
 from .wishes import ToolWishes, wishes_of
 
 __all__ = ["Prepared", "ToolDesk"]
@@ -64,6 +68,7 @@ class ToolDesk:
         if not request.body.get("tools") and not (said and said.get("set")):
             return Prepared(request=request, reading=reading)
         wishes = wishes_of(self.settings, key, said)
+        _refuse_impossible(request, wishes)
         stored = self.store.load(wishes.set) if wishes.set else None
         offered = _offered(request, stored)
         offer = _permitted(offered, wishes)
@@ -72,6 +77,11 @@ class ToolDesk:
         messages = reading.messages if reading.messages is not None else request.body.get("messages")
         trail = await self._choose(offer, stored, events_of(messages), wishes, session=session, body=request.body)
         trail.n_offered = len(offered)
+        if wishes.max_agent_risk is not None:
+            risk = riskiest(offer, trail.sent, declared=self.settings.risk, stored=stored)
+            trail.risk = risk.name.lower()
+            if risk >= ToolRisk[self.settings.risky_from.upper()]:
+                reading = within_cap(reading, wishes.max_agent_risk)
         return Prepared(request=_with_tools(request, offer, trail), reading=reading, wishes=wishes, trail=trail)
 
     async def _choose(
@@ -99,6 +109,13 @@ class ToolDesk:
             trail = replace(whole, how="failed_open")
         self.metrics.chosen(trail, duration_s=self._clocks.monotonic() - began_s)
         return trail
+
+    async def mended(self, call: Call, answer: ChatAnswer, prepared: Prepared, *, ask: AskAgain) -> ChatAnswer:
+        """The answer with its tool calls repaired and refined as the request wishes."""
+        wishes, trail = prepared.wishes, prepared.trail
+        if wishes is None or trail is None or (wishes.repair == "off" and not wishes.refine):
+            return answer
+        return await mended(call, answer, wishes, trail, ask=ask, metrics=self.metrics)
 
     async def search(
         self,
@@ -164,6 +181,16 @@ def _offered(request: ChatRequest, stored: StoredRegistry | None) -> Offer:
     if len(offer) or stored is None:
         return offer
     return read_offer({**request.body, "tools": [tool.declaration for tool in stored.tools]})
+
+
+def _refuse_impossible(request: ChatRequest, wishes: ToolWishes) -> None:
+    if wishes.refine and request.stream:
+        raise InvalidRequestError(
+            "routing.tools.refine: what is streamed cannot be taken back; leave out stream, or refine",
+            param="routing.tools.refine",
+        )
+    if wishes.repair != "off":
+        check_installed()
 
 
 def _permitted(offer: Offer, wishes: ToolWishes) -> Offer:

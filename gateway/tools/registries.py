@@ -55,9 +55,14 @@ class StoredTool:
         )
 
     @property
+    def declared_schema(self) -> Mapping[str, Any]:
+        """What chat is told of the arguments, also where nothing is known of them."""
+        return self.schema if self.schema is not None else {"type": "object", "properties": {}}
+
+    @property
     def declaration(self) -> dict[str, Any]:
         """As chat declares it."""
-        schema = dict(self.schema) if self.schema is not None else {"type": "object", "properties": {}}
+        schema = dict(self.declared_schema)
         return {
             "type": "function",
             "function": {"name": self.name, "description": self.description, "parameters": schema},

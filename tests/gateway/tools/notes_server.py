@@ -1,6 +1,5 @@
 """A real MCP server with two tools, on standard input or, given a port, on streamable HTTP."""
 
-
 from mcp.server import MCPServer
 from mcp.types import ToolAnnotations
 
