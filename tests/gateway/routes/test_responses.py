@@ -41,4 +41,4 @@ async def test_what_would_need_a_store_is_refused_by_name(tmp_path: Path) -> Non
         refused = await gateway.client.post(RESPONSES, json=body)
         stored = await gateway.client.get(f"{RESPONSES}/resp_1")
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "previous_response_id")
-    assert (stored.status_code, stored.json()["error"]["code"]) == (404, "not_found")
+    assert (stored.status_code, stored.json()["error"]["code"]) == (404, "response_not_stored")
