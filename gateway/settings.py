@@ -287,9 +287,8 @@ class ToolSettings(_Section):
         "static"  # auto: MiniLM as well, where it is installed; slower and a little better
     )
     deadline_ms: Positive = 1_000.0  # after which all tools are sent, and the index is made for the next request
-    search_limit: Count = 5  # tools that one search for deferred tools finds
-    search_rounds: Count = 3  # searches that a model may make for one answer
-    native_search: tuple[str, ...] = ()  # backends that are known to search deferred tools themselves
+    search_limit: Count = 5  # deferred tools that a turn loads
+    native_search: tuple[str, ...] = ()  # named so by callers, these search deferred tools themselves
     learn: bool = True  # from calls whose results come back; see `paretogate refine`
     half_life_s: Positive = 30 * 86_400.0  # of what was learned
     repair: Literal["off", "repair", "escalate"] = (

@@ -20,6 +20,7 @@ from router import Reading, SessionState
 
 from .checking import check_installed
 from .cutting import choose_tools
+from .deferral import HeldBack, held_back, referenced
 from .mending import AskAgain, mended
 from .metrics import ToolMetrics
 from .offer import Event, Offer, events_of, read_offer
@@ -75,14 +76,50 @@ class ToolDesk:
         if not len(offered):
             return Prepared(request=request, reading=reading, wishes=wishes)
         messages = reading.messages if reading.messages is not None else request.body.get("messages")
+        held = held_back(offer)
+        if held is not None:
+            if reading.target in self.settings.native_search:
+                return Prepared(request=request, reading=reading, wishes=wishes)
+            return await self._found(request, reading, held, stored, wishes, n_offered=len(offered))
         trail = await self._choose(offer, stored, events_of(messages), wishes, session=session, body=request.body)
         trail.n_offered = len(offered)
-        if wishes.max_agent_risk is not None:
-            risk = riskiest(offer, trail.sent, declared=self.settings.risk, stored=stored)
-            trail.risk = risk.name.lower()
-            if risk >= ToolRisk[self.settings.risky_from.upper()]:
-                reading = within_cap(reading, wishes.max_agent_risk)
+        reading = self._trusting(reading, wishes, offer, trail, stored)
         return Prepared(request=_with_tools(request, offer, trail), reading=reading, wishes=wishes, trail=trail)
+
+    async def _found(
+        self,
+        request: ChatRequest,
+        reading: Reading,
+        held: HeldBack,
+        stored: StoredRegistry | None,
+        wishes: ToolWishes,
+        *,
+        n_offered: int,
+    ) -> Prepared:
+        """What is loaded, and behind it what a search among the deferred tools finds."""
+        messages = reading.messages if reading.messages is not None else request.body.get("messages")
+        wanted = wishes.always | referenced(getattr(request, "told", None))
+        searching = replace(wishes, select="auto", above=0, top_k=self.settings.search_limit, always=wanted)
+        found = await self._choose(
+            held.deferred, stored, events_of(messages), searching, session=None, body={"tool_choice": None}
+        )
+        how = "deferred" if found.how == "cut" else found.how
+        trail = replace(found, n_offered=n_offered, sent=(*held.loaded.declared, *found.sent), how=how)
+        reading = self._trusting(reading, wishes, held.everything, trail, stored)
+        return Prepared(
+            request=_with_tools(request, held.everything, trail), reading=reading, wishes=wishes, trail=trail
+        )
+
+    def _trusting(
+        self, reading: Reading, wishes: ToolWishes, offer: Offer, trail: ToolTrail, stored: StoredRegistry | None
+    ) -> Reading:
+        """The wishes, with a cap on the model's risk where a tool that is sent is risky."""
+        if wishes.max_agent_risk is None:
+            return reading
+        risk = riskiest(offer, trail.sent, declared=self.settings.risk, stored=stored)
+        trail.risk = risk.name.lower()
+        is_risky = risk >= ToolRisk[self.settings.risky_from.upper()]
+        return within_cap(reading, wishes.max_agent_risk) if is_risky else reading
 
     async def _choose(
         self,

@@ -16,7 +16,6 @@ class ToolMetrics:
         self._tools = Counter("paretogate_tools", "Tools that came and that were sent", ["what"], registry=registry)
         self._selections = Counter("paretogate_tool_selections", "Offers of tools", ["how"], registry=registry)
         self._mendings = Counter("paretogate_tool_mendings", "Invalid tool calls", ["outcome"], registry=registry)
-        self._searches = Counter("paretogate_tool_searches", "Searches for deferred tools", registry=registry)
         self._duration = Histogram(
             "paretogate_tool_selection_seconds", "Choosing the tools", buckets=_BUCKETS_S, registry=registry
         )
@@ -31,7 +30,3 @@ class ToolMetrics:
     def mended(self, outcome: str) -> None:
         """Invalid calls were met: `repair`, `escalate` or `given_up`."""
         self._mendings.labels(outcome).inc()
-
-    def searched(self) -> None:
-        """A model searched for deferred tools."""
-        self._searches.inc()

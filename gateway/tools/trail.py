@@ -17,7 +17,6 @@ class ToolTrail:
     observed: list[dict[str, Any]] = field(default_factory=list)  # calls whose results this request brought
     vector: str | None = None  # of what was asked, base64 of float16; only with `observed`
     encoder: str | None = None
-    searches: list[dict[str, Any]] = field(default_factory=list)  # by the model, through the search tool
     rounds: int | None = None  # asked until the canonical call repeated, the first answer included
     repeated: bool | None = None  # whether it did within the bound
     invalid: list[str] = field(default_factory=list)  # what was wrong with calls, by tool and keyword; no values
@@ -38,8 +37,6 @@ class ToolTrail:
             told["x-paretogate-tool-calls"] = self.mended_by or "invalid"
         if self.risk is not None:
             told["x-paretogate-tool-risk"] = self.risk
-        if self.searches:
-            told["x-paretogate-tool-searches"] = str(len(self.searches))
         return told
 
     def facts(self) -> dict[str, Any]:
@@ -51,5 +48,5 @@ class ToolTrail:
             "how": self.how,
             "registry": self.registry,
         }
-        later = ("observed", "vector", "encoder", "searches", "rounds", "repeated", "invalid", "mended_by", "risk")
+        later = ("observed", "vector", "encoder", "rounds", "repeated", "invalid", "mended_by", "risk")
         return facts | {name: value for name in later if (value := getattr(self, name)) not in (None, [])}

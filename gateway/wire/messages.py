@@ -173,9 +173,11 @@ def _tools(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
+    if str(tool.get("type")).startswith("tool_search_tool_"):  # the gateway searches; see gateway.tools.deferral
+        return {"type": tool["type"], "name": text_at(tool.get("name"), f"{where}.name")}
     if tool.get("type") not in (None, "custom"):
         refuse(f"{where}.type", f"{tool['type']} runs at Anthropic only; declare a tool of your own by input_schema")
-    known = {*HINTS, "name", "description", "input_schema", "strict", "eager_input_streaming"}
+    known = {*HINTS, "name", "description", "input_schema", "strict", "eager_input_streaming", "defer_loading"}
     nothing_else(tool, where, known, remedy="leave it out")
     function: dict[str, Any] = {"name": text_at(tool.get("name"), f"{where}.name")}
     if tool.get("description") is not None:
@@ -183,4 +185,7 @@ def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
     function["parameters"] = object_at(tool.get("input_schema"), f"{where}.input_schema")
     if tool.get("strict") is not None:
         function["strict"] = boolean_at(tool["strict"], f"{where}.strict")
-    return marked({"type": "function", "function": function}, tool)
+    declared: dict[str, Any] = {"type": "function", "function": function}
+    if tool.get("defer_loading") is not None and boolean_at(tool["defer_loading"], f"{where}.defer_loading"):
+        declared["defer_loading"] = True
+    return marked(declared, tool)

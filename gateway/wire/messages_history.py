@@ -134,6 +134,10 @@ def _tool_result(block: Mapping[str, Any], where: str) -> tuple[dict[str, Any], 
     else:
         for i, part in enumerate(list_at(content, f"{where}.content")):
             place = f"{where}.content[{i}]"
+            if isinstance(part, Mapping) and part.get("type") == "tool_reference":  # of the client's own search
+                name = text_at(part.get("tool_name"), f"{place}.tool_name")
+                texts.append({"type": "text", "text": f"Found the tool {name}."})
+                continue
             translated = _user_part(object_at(part, place), place)
             (texts if translated["type"] == "text" else pictures).append(translated)
     if block.get("is_error") is not None and boolean_at(block["is_error"], f"{where}.is_error"):

@@ -133,12 +133,16 @@ def _tools(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
+    if tool.get("type") == "tool_search" and tool.get("execution") != "client":
+        return {"type": "tool_search"}  # the gateway searches; see gateway.tools.deferral
     if tool.get("type") != "function":
         refuse(f"{where}.type", f"{tool.get('type')} runs at its provider only; declare a tool of type function")
-    nothing_else(tool, where, {"type", "name", "description", "parameters", "strict"}, remedy="leave it out")
+    known = {"type", "name", "description", "parameters", "strict", "defer_loading"}
+    nothing_else(tool, where, known, remedy="leave it out")
     function = {"name": text_at(tool.get("name"), f"{where}.name")}
     function |= {k: tool[k] for k in ("description", "parameters", "strict") if tool.get(k) is not None}
-    return {"type": "function", "function": function}
+    declared: dict[str, Any] = {"type": "function", "function": function}
+    return {**declared, "defer_loading": True} if tool.get("defer_loading") is True else declared
 
 
 def _tool_choice(choice: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,79 @@
+"""Tools that clients declare with `defer_loading`, beside a search tool that is to find them.
+
+OpenAI, Anthropic and the gateways that follow them let the model call the search tool and then load what it found.
+Here the search is made beforehand, by what the conversation asks for: the search tool and the deferred tools stay out
+of the prompt, and what is found stands behind the tools that are loaded, so that a prompt cache keeps its beginning.
+Nothing is asked twice, and streams work alike. What a client's own search has found (`tool_reference`) is loaded too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .offer import Offer
+
+__all__ = ["HeldBack", "held_back", "referenced"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBack:
+    """An offer with deferred tools, taken apart; without search tools, and without marks that backends do not know."""
+
+    loaded: Offer
+    deferred: Offer
+
+    @property
+    def everything(self) -> Offer:
+        """Both together."""
+        return Offer(
+            declared={**self.loaded.declared, **self.deferred.declared},
+            readable={**self.loaded.readable, **self.deferred.readable},
+            forced=self.loaded.forced,
+        )
+
+
+def held_back(offer: Offer) -> HeldBack | None:
+    """The parts of an offer that defers tools or brings a search tool; None where it does neither."""
+    searches = {tool_id for tool_id, entry in offer.declared.items() if _is_search(entry)}
+    deferred = {tool_id for tool_id, entry in offer.declared.items() if _is_deferred(entry)} - searches
+    if not searches and not deferred:
+        return None
+    loaded = offer.declared.keys() - searches - deferred
+    return HeldBack(loaded=_unmarked(offer.only(loaded)), deferred=_unmarked(offer.only(deferred)))
+
+
+def referenced(told: Mapping[str, Any] | None) -> frozenset[str]:
+    """Names that a Messages conversation refers to as found by the client's own search."""
+    found: set[str] = set()
+    todo: list[object] = [(told or {}).get("messages")]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, list):
+            todo += value
+        elif isinstance(value, Mapping):
+            if value.get("type") == "tool_reference" and isinstance(value.get("tool_name"), str):
+                found.add(value["tool_name"])
+            todo.append(value.get("content"))
+    return frozenset(found)
+
+
+def _is_search(entry: Mapping[str, Any]) -> bool:
+    kind = entry.get("type")
+    return isinstance(kind, str) and (kind.startswith("tool_search_tool_") or kind.endswith("tool_search"))
+
+
+def _is_deferred(entry: Mapping[str, Any]) -> bool:
+    function = entry.get("function")
+    inside = isinstance(function, Mapping) and function.get("defer_loading") is True
+    return inside or entry.get("defer_loading") is True
+
+
+def _unmarked(offer: Offer) -> Offer:
+    def plain(entry: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {key: value for key, value in entry.items() if key != "defer_loading"}
+        if isinstance(kept.get("function"), Mapping):
+            kept["function"] = {key: value for key, value in kept["function"].items() if key != "defer_loading"}
+        return kept
+
+    declared = {tool_id: plain(entry) for tool_id, entry in offer.declared.items()}
+    return Offer(declared=declared, readable=offer.readable, forced=offer.forced)
