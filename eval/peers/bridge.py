@@ -3,7 +3,7 @@
 It imports nothing of this project. IN holds `train` (n_train, dim) and `test` (n_test, dim) encodings and `score`
 (n_train, n_models), NaN where untried; OUT gets `chosen` (n_test,), a position among the models, and `version`. The
 routers of llmrouter-lib read their training data from files, which are written to FOLDER, and train by their own
-trainers with the settings below, which are those of the package's published examples. A router that takes the best
+trainers with the settings below, which are usual ones, not tuned. A router that takes the best
 model of a prompt as its label sees the models in order of their mean score, so that a tie goes to the stronger one.
 """
 
