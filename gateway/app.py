@@ -54,6 +54,7 @@ from .settings import InvalidSettingsError, ServerSettings, Settings
 from .state import GuardedState, MemoryState, RedisState, StateStore
 from .telemetry import Telemetry
 from .tools import RegistryStore, ToolDesk
+from .tools.learning import read_learned
 from .tracing import Tracing, open_tracing
 from .upstreams.health import Health
 from .upstreams.protocol import Upstream
@@ -167,7 +168,10 @@ def create_app(parts: Parts) -> Asgi:
     )
     governor = _governor(parts, telemetry)
     pools = PoolShelf(dispatcher, parts.make_serving, governor=governor)
-    framework = _framework(parts, dispatcher, governor)
+    desk = ToolDesk(
+        settings.tools, store=RegistryStore(settings.tools_dir / "registries"), telemetry=telemetry, clocks=parts.clocks
+    )
+    framework = _framework(parts, dispatcher, governor, desk)
     framework.include_router(dashboard_routes(lambda: dispatcher.serving, catalog=parts.catalog))
     framework.include_router(models_routes(lambda: dispatcher.serving, embedding=embedding))
     framework.include_router(feedback_routes(parts.journal, telemetry, parts.clocks))
@@ -180,9 +184,6 @@ def create_app(parts: Parts) -> Asgi:
             health=health,
             metrics=settings.telemetry.metrics,
         )
-    )
-    desk = ToolDesk(
-        settings.tools, store=RegistryStore(settings.tools_dir / "registries"), telemetry=telemetry, clocks=parts.clocks
     )
     framework.include_router(tools_routes(desk, governor, parts.clocks))
     doors = _doors(dispatcher, pools, Embedders(embedding), settings.server, governor=governor, desk=desk)
@@ -326,7 +327,7 @@ def _advice(reply: ErrorReply) -> Headers:
     return more
 
 
-def _framework(parts: Parts, dispatcher: Dispatcher, governor: Governor) -> FastAPI:
+def _framework(parts: Parts, dispatcher: Dispatcher, governor: Governor, desk: ToolDesk) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
@@ -337,6 +338,7 @@ def _framework(parts: Parts, dispatcher: Dispatcher, governor: Governor) -> Fast
             dispatcher.upstreams = _open_upstreams(parts, stack)
             watchers = [
                 asyncio.create_task(_follow_measurements(parts, dispatcher)),
+                asyncio.create_task(_follow_tool_usage(parts, desk)),
                 asyncio.create_task(_follow_loads(parts, dispatcher.health)),
                 asyncio.create_task(_keep_gauges_fresh(parts, dispatcher.telemetry)),
             ]
@@ -425,6 +427,24 @@ async def _follow_measurements(parts: Parts, dispatcher: Dispatcher) -> None:
             log.warning("measured_facts_refused", reason=str(exc))
         else:
             log.info("measured_facts_applied", backends=len(backends))
+
+
+async def _follow_tool_usage(parts: Parts, desk: ToolDesk) -> None:
+    """What refinement learned of the tools of a registry, taken up when its files change."""
+    folder = parts.settings.tools_dir / "usage"
+    seen: dict[str, tuple[int | None, ...]] = {}
+    while True:
+        await asyncio.sleep(parts.settings.learning.watch_s)
+        for name in await asyncio.to_thread(desk.store.names):
+            now = tuple(_modified(path) for path in sorted((folder / name).glob("*.npz")))
+            if not now or seen.get(name) == now:
+                continue
+            seen[name] = now
+            try:
+                if (learned := await asyncio.to_thread(read_learned, folder, name)) is not None:
+                    await desk.take_up(desk.store.load(name), learned)
+            except Exception as exc:  # noqa: BLE001 - what was served goes on serving
+                log.warning("tool_usage_refused", registry=name, kind=type(exc).__name__)
 
 
 def _modified(path: os.PathLike[str]) -> int | None:

@@ -16,6 +16,7 @@ from gateway.refinement import refine as one_pass
 from gateway.refinement import watch as keep_refining
 from gateway.settings import Settings, load_settings
 from gateway.startup import open_catalog
+from gateway.tools.learning import learn_tools
 
 from .options import AsJson, ConfigFile, console
 
@@ -55,6 +56,13 @@ def refinement_pass(settings: Settings, catalog: Catalog, *, rebuild: bool = Fal
         except UnknownModelError:
             return None
 
+    if settings.tools.learn:
+        learn_tools(
+            settings.journal_path,
+            settings.tools_dir / "usage",
+            half_life_s=settings.tools.half_life_s,
+            rebuild=rebuild,
+        )
     return one_pass(
         settings.journal_path,
         settings.measured_path,

@@ -15,7 +15,7 @@ from gateway.settings import ToolSettings
 from gateway.telemetry import Telemetry
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.body import ChatRequest
-from predictors.tools import ToolRegistry, ToolRisk, ToolUsage
+from predictors.tools import ToolRegistry, ToolRisk, ToolUsage, UsageStatistics
 from router import Reading, SessionState
 
 from .checking import check_installed
@@ -23,6 +23,7 @@ from .cutting import choose_tools
 from .deferral import HeldBack, held_back, referenced
 from .mending import AskAgain, mended
 from .metrics import ToolMetrics
+from .observing import observed_in, packed
 from .offer import Event, Offer, events_of, read_offer
 from .registries import RegistryStore, StoredRegistry
 from .shelf import IndexShelf, ToolIndex, open_encoder
@@ -53,6 +54,7 @@ class ToolDesk:
         self.metrics = ToolMetrics(telemetry.registry)
         self.shelf = IndexShelf(lambda: open_encoder(settings.encoder))
         self._clocks = clocks
+        self._promoted: dict[str, ToolIndex] = {}  # by label: indexes that have learned from calls
 
     async def prepare(
         self, request: ChatRequest, reading: Reading, *, key: ApiKey | None, session: SessionState | None = None
@@ -84,6 +86,8 @@ class ToolDesk:
         trail = await self._choose(offer, stored, events_of(messages), wishes, session=session, body=request.body)
         trail.n_offered = len(offered)
         reading = self._trusting(reading, wishes, offer, trail, stored)
+        if stored is not None and self.settings.learn:
+            await self._observe(messages, stored, trail)
         return Prepared(request=_with_tools(request, offer, trail), reading=reading, wishes=wishes, trail=trail)
 
     async def _found(
@@ -109,6 +113,17 @@ class ToolDesk:
         return Prepared(
             request=_with_tools(request, held.everything, trail), reading=reading, wishes=wishes, trail=trail
         )
+
+    async def _observe(self, messages: object, stored: StoredRegistry, trail: ToolTrail) -> None:
+        """Note which calls came back, for the record: tools by their names, what was asked as a vector."""
+        seen = observed_in(messages)
+        if seen is None:
+            return
+        calls = [{"tool": name, "ok": worked} for name, worked in seen.calls if name in stored.by_name]
+        if calls:
+            vector = (await asyncio.to_thread(lambda: self.shelf.encoder.encode([seen.asked])))[0]
+            trail.observed, trail.vector, trail.registry = calls, packed(vector), stored.label
+            trail.encoder = self.shelf.encoder.name
 
     def _trusting(
         self, reading: Reading, wishes: ToolWishes, offer: Offer, trail: ToolTrail, stored: StoredRegistry | None
@@ -209,7 +224,19 @@ class ToolDesk:
     async def index_of(self, stored: StoredRegistry) -> ToolIndex:
         """The index over a whole registry and its usage."""
         key = f"{stored.label}:{stored.registry.digest}"
-        return await self.shelf.index(key, lambda: self.shelf.fit(stored.registry, stored.usage))
+        index = await self.shelf.index(key, lambda: self.shelf.fit(stored.registry, stored.usage))
+        promoted = self._promoted.get(stored.label)
+        return index if promoted is None else promoted
+
+    async def take_up(self, stored: StoredRegistry, learned: UsageStatistics) -> None:
+        """Serve an index that knows these calls, from one moment to the next; until then the old one serves."""
+        key = f"{stored.label}:{stored.registry.digest}"
+        index = await self.shelf.index(key, lambda: self.shelf.fit(stored.registry, stored.usage))
+        if learned.dim != self.shelf.encoder.dim:
+            return  # it was learned by another encoder
+        now_s = self._clocks.wall()
+        self._promoted[stored.label] = await asyncio.to_thread(index.having_learned, learned, now_s=now_s)
+        self.shelf.forget(f"{stored.label}/")
 
 
 def _offered(request: ChatRequest, stored: StoredRegistry | None) -> Offer:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from copy import deepcopy
 
 from predictors.encoders import Encoder
-from predictors.tools import StackedRetriever, ToolRanking, ToolRegistry, ToolUsage
+from predictors.tools import StackedRetriever, ToolRanking, ToolRegistry, ToolUsage, UsageStatistics
 
 __all__ = ["IndexShelf", "ToolIndex", "open_encoder"]
 
@@ -30,6 +30,12 @@ class ToolIndex:
         with self._lock:
             retriever = deepcopy(self._retriever)
         return ToolIndex(retriever.update(registry), registry)
+
+    def having_learned(self, observed: UsageStatistics, *, now_s: float) -> "ToolIndex":
+        """Another index that knows these calls as well; this one goes on serving unchanged."""
+        with self._lock:
+            retriever = deepcopy(self._retriever)
+        return ToolIndex(retriever.learn(observed, now_s=now_s), self.registry)
 
     def rank(self, texts: Sequence[str], *, k: int) -> list[ToolRanking]:
         """The k best tools for each text."""
@@ -76,6 +82,11 @@ class IndexShelf:
         while len(self._indexes) > _MAX_INDEXES:
             self._indexes.popitem(last=False)
         return await asyncio.shield(task)
+
+    def forget(self, prefix: str) -> None:
+        """Let go of the indexes whose keys begin so."""
+        for key in [key for key in self._indexes if key.startswith(prefix)]:
+            del self._indexes[key]
 
     def fit(self, registry: ToolRegistry, usage: ToolUsage) -> ToolIndex:
         """A new index."""

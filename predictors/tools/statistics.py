@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +80,39 @@ class UsageStatistics:
             if key not in shares or share.n_events > shares[key].n_events:
                 shares[key] = share
         return UsageStatistics(dim=self.dim, half_life_s=self.half_life_s, epoch_s=self.epoch_s, _shares=shares)
+
+    def plus(self, later: "UsageStatistics") -> "UsageStatistics":
+        """What a replica saw until now, and what it saw since; no event may be in both. For replicas see `merge`."""
+        shares = dict(self._shares)
+        for key, share in later._shares.items():  # noqa: SLF001 - of the same class
+            old = shares.get(key, _Share(0, 0.0, np.zeros(self.dim)))
+            shares[key] = _Share(old.n_events + share.n_events, old.weight + share.weight, old.total + share.total)
+        return UsageStatistics(dim=self.dim, half_life_s=self.half_life_s, epoch_s=self.epoch_s, _shares=shares)
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything, for a file."""
+        keys = sorted(self._shares)
+        shares = [self._shares[key] for key in keys]
+        return {
+            "clock": np.array([self.half_life_s, self.epoch_s]),
+            "keys": np.array(keys, dtype=np.str_).reshape(len(keys), 2),
+            "n_events": np.array([share.n_events for share in shares], dtype=np.int64),
+            "weights": np.array([share.weight for share in shares], dtype=np.float64),
+            "totals": np.array([share.total for share in shares], dtype=np.float64).reshape(len(keys), self.dim),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> "UsageStatistics":
+        """What `to_arrays` gave, to the bit.
+
+        Raises:
+            KeyError, ValueError: these are others.
+        """
+        half_life_s, epoch_s = (float(value) for value in arrays["clock"])
+        totals = arrays["totals"]
+        rows = zip(arrays["keys"], arrays["n_events"], arrays["weights"], totals, strict=True)
+        shares = {(str(key[0]), str(key[1])): _Share(int(n), float(weight), total) for key, n, weight, total in rows}
+        return cls(dim=int(totals.shape[1]), half_life_s=half_life_s, epoch_s=epoch_s, _shares=shares)
 
     def sums(self, registry: ToolRegistry, *, now_s: float) -> tuple[Floats, Floats]:
         """Decayed sums (n_tools, dim) and how many requests of today they are worth (n_tools,)."""

@@ -14,6 +14,7 @@ from gateway.telemetry import Telemetry
 from gateway.tools import Prepared, RegistryStore, StoredTool, ToolDesk
 from gateway.tools.errors import UnknownRegistryError
 from gateway.wire.body import read_chat
+from predictors.tools import UsageStatistics
 from router import InvalidRoutingError, SessionState, read_options
 
 from .offers import function, functions, history
@@ -210,3 +211,32 @@ async def test_a_registry_that_does_not_exist_is_named(tmp_path: Path) -> None:
 async def test_an_unknown_wish_about_tools_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidRoutingError, match="topk"):
         await prepare(desk(tmp_path), routing={"tools": {"topk": 3}})
+
+
+async def test_calls_whose_results_come_back_are_noted_and_taken_up_by_the_index(tmp_path: Path) -> None:
+    at = desk(tmp_path, top_k=1)
+    tools = [StoredTool(name=t["function"]["name"], description=t["function"]["description"]) for t in functions()]
+    stored = at.store.save("office", tools, source="test", now_s=0.0)
+    question = "Is it going to be nice outside?"
+    called = {"id": "c1", "type": "function", "function": {"name": "garden_tool", "arguments": "{}"}}
+    messages = [
+        {"role": "user", "content": question},
+        {"role": "assistant", "content": None, "tool_calls": [called]},
+        {"role": "tool", "tool_call_id": "c1", "content": "yes"},
+    ]
+    named = {"tools": {"set": "office"}}
+    noted = await prepare(at, messages=messages, routing=named)
+    assert noted.trail is not None
+    assert noted.trail.observed == [{"tool": "garden_tool", "ok": True}]
+    before = await at.search(question, label="office", key=None, top_k=40)
+    learned = UsageStatistics(dim=at.shelf.encoder.dim, half_life_s=1e9, epoch_s=0.0)
+    for _ in range(20):
+        learned.observe("garden_tool", at.shelf.encoder.encode([question])[0], replica="r", at_s=0.0)
+    await at.take_up(stored, learned)
+    after = await at.search(question, label="office", key=None, top_k=40)
+
+    def place(found: list[dict[str, Any]]) -> int:
+        return [tool["name"] for tool in found].index("garden_tool")
+
+    assert place(after) <= place(before)
+    assert place(after) == 0

@@ -1,0 +1,109 @@
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.journal import SqliteJournal
+from gateway.tools.learning import learn_tools, read_learned
+from gateway.tools.observing import packed
+from predictors.tools import Tool, ToolRegistry, UsageStatistics
+
+DAY_S = 86_400.0
+NOW_S = 1_735_689_600.0 + DAY_S
+REGISTRY = ToolRegistry(tools=tuple(Tool(tool_id=name, name=name) for name in ("a", "b")))
+
+
+def outcome(number: int, tool: str, *, ok: bool = True) -> dict[str, Any]:
+    vector = packed(np.eye(4, dtype=np.float32)[number % 4])
+    told = {"observed": [{"tool": tool, "ok": ok}], "vector": vector, "registry": "office@1"}
+    return {"decision_id": f"d{number}", "time": NOW_S, "status": "ok", "tools": told}
+
+
+async def journalled(path: Path, outcomes: Sequence[dict[str, Any]]) -> Path:
+    journal = SqliteJournal(path)
+    for record in outcomes:
+        journal.write("outcome", record)
+    await journal.close()
+    return path
+
+
+async def test_observed_calls_become_sums_and_are_counted_once(tmp_path: Path) -> None:
+    path = await journalled(tmp_path / "j.sqlite3", [outcome(0, "a"), outcome(1, "b", ok=False)])
+    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S) == 2
+    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S) == 0
+    learned = read_learned(tmp_path / "usage", "office")
+    assert learned is not None
+    totals, weights = learned.sums(REGISTRY, now_s=NOW_S)
+    assert weights.tolist() == [1.0, 0.25]  # a call that failed is worth a quarter
+    assert totals[0].tolist() == [1.0, 0.0, 0.0, 0.0]
+    assert learned.sums(REGISTRY, now_s=NOW_S + DAY_S)[1].tolist() == [0.5, 0.125]
+
+
+async def test_a_later_pass_adds_to_an_earlier_one(tmp_path: Path) -> None:
+    path = await journalled(tmp_path / "j.sqlite3", [outcome(0, "a")])
+    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S)
+    await journalled(path, [outcome(1, "a"), outcome(2, "b")])
+    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S) == 2
+    learned = read_learned(tmp_path / "usage", "office")
+    assert learned is not None
+    assert learned.n_events() == {"a": 2, "b": 1}
+
+
+async def test_two_journals_merge(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        path = await journalled(tmp_path / f"{name}.sqlite3", [outcome(0, "a")])
+        learn_tools(path, tmp_path / "usage", half_life_s=DAY_S)
+    learned = read_learned(tmp_path / "usage", "office")
+    assert learned is not None
+    assert learned.n_events() == {"a": 2}
+
+
+async def test_a_damaged_file_is_left_out(tmp_path: Path) -> None:
+    path = await journalled(tmp_path / "j.sqlite3", [outcome(0, "a")])
+    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S)
+    (tmp_path / "usage" / "office" / "0.npz").write_bytes(b"PK")
+    learned = read_learned(tmp_path / "usage", "office")
+    assert learned is not None
+    assert learned.n_events() == {"a": 1}
+
+
+def test_without_a_journal_there_is_nothing_to_learn(tmp_path: Path) -> None:
+    assert learn_tools(tmp_path / "none.sqlite3", tmp_path / "usage", half_life_s=DAY_S) == 0
+    assert read_learned(tmp_path / "usage", "office") is None
+
+
+def seen(events: Sequence[tuple[str, int, float]]) -> UsageStatistics:
+    statistics = UsageStatistics(dim=4, half_life_s=DAY_S, epoch_s=NOW_S)
+    for tool, axis, age_s in events:
+        vector = np.eye(4, dtype=np.float32)[axis]
+        statistics.observe(tool, vector, replica=f"r{axis % 2}", at_s=NOW_S + age_s)
+    return statistics
+
+
+EVENTS = st.lists(
+    st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 3), st.sampled_from([0.0, DAY_S, 2 * DAY_S])), max_size=12
+)
+
+
+@given(EVENTS)
+def test_what_two_replicas_saw_apart_merges_to_what_was_seen_together(
+    events: list[tuple[str, int, float]],
+) -> None:
+    halves = [[e for e in events if e[1] % 2 == replica] for replica in (0, 1)]
+    merged, whole = seen(halves[0]).merge(seen(halves[1])), seen(events)
+    for ours, theirs in zip(merged.sums(REGISTRY, now_s=NOW_S), whole.sums(REGISTRY, now_s=NOW_S), strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+@given(EVENTS, st.integers(0, 12))
+def test_a_replicas_earlier_and_later_events_add_up_and_survive_a_file(
+    events: list[tuple[str, int, float]], cut: int
+) -> None:
+    added = seen(events[:cut]).plus(seen(events[cut:]))
+    back, whole = UsageStatistics.from_arrays(added.to_arrays()), seen(events)
+    for ours, theirs in zip(back.sums(REGISTRY, now_s=NOW_S), whole.sums(REGISTRY, now_s=NOW_S), strict=True):
+        assert np.allclose(ours, theirs, rtol=1e-12)
+    assert back.n_events() == whole.n_events()
