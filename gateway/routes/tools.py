@@ -9,6 +9,7 @@ from gateway.dispatch import Clocks
 from gateway.errors import InvalidRequestError
 from gateway.governor import Governor
 from gateway.tools import ToolDesk
+from gateway.tools.errors import ToolServerError
 from gateway.tools.importing import Imported, tools_of_json
 from gateway.tools.offer import events_of
 from gateway.wire.asgi import read_headers
@@ -82,7 +83,10 @@ def tools_routes(desk: ToolDesk, governor: Governor, clocks: Clocks) -> APIRoute
         if given.mcp_url is not None:
             from gateway.tools.servers import import_server  # noqa: PLC0415 - of the extra `mcp`
 
-            imported = await import_server({"url": given.mcp_url})
+            try:
+                imported = await import_server({"url": given.mcp_url})
+            except ToolServerError as exc:  # whoever named the server can name another
+                raise InvalidRequestError(f"mcp_url: {exc}", param="mcp_url") from exc
         else:
             imported = Imported(tools=tools_of_json(given.tools), usage=ToolUsage())
         usage = ToolUsage.of([query for query, _ in given.usage], [names for _, names in given.usage])
