@@ -54,6 +54,7 @@ from .settings import InvalidSettingsError, ServerSettings, Settings
 from .state import GuardedState, MemoryState, RedisState, StateStore
 from .telemetry import Telemetry
 from .tools import RegistryStore, ToolDesk
+from .tools.endpoint import McpEndpoint
 from .tools.learning import read_learned
 from .tracing import Tracing, open_tracing
 from .upstreams.health import Health
@@ -77,6 +78,7 @@ _INSTALLS = {
 _FOR_ADMINS = ("/metrics", "/dashboard/data")  # the pages themselves hold nothing
 _GUARDED = ("/v1/", *_FOR_ADMINS)
 _ANTHROPIC = "/v1/messages"
+_MCP = "/mcp"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _SYSTEM_CLOCKS = Clocks(wall=time.time, monotonic=time.perf_counter)
 Asgi = Callable[[Scope, Receive, Send], Any]
@@ -171,7 +173,8 @@ def create_app(parts: Parts) -> Asgi:
     desk = ToolDesk(
         settings.tools, store=RegistryStore(settings.tools_dir / "registries"), telemetry=telemetry, clocks=parts.clocks
     )
-    framework = _framework(parts, dispatcher, governor, desk)
+    endpoint = McpEndpoint(desk, governor, host=settings.server.host) if McpEndpoint.is_available() else None
+    framework = _framework(parts, dispatcher, governor, desk=desk, endpoint=endpoint)
     framework.include_router(dashboard_routes(lambda: dispatcher.serving, catalog=parts.catalog))
     framework.include_router(models_routes(lambda: dispatcher.serving, embedding=embedding))
     framework.include_router(feedback_routes(parts.journal, telemetry, parts.clocks))
@@ -191,6 +194,12 @@ def create_app(parts: Parts) -> Asgi:
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await framework(scope, receive, send)
+            return
+        if endpoint is not None and scope["path"] == _MCP:
+            try:
+                await endpoint(scope, receive, send)
+            except ParetoGateError as exc:
+                await _send_refusal(send, scope["path"], reply_to(exc))
             return
         door = doors.get(scope["path"])
         if door is None:
@@ -327,7 +336,9 @@ def _advice(reply: ErrorReply) -> Headers:
     return more
 
 
-def _framework(parts: Parts, dispatcher: Dispatcher, governor: Governor, desk: ToolDesk) -> FastAPI:
+def _framework(
+    parts: Parts, dispatcher: Dispatcher, governor: Governor, *, desk: ToolDesk, endpoint: McpEndpoint | None
+) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
@@ -335,6 +346,8 @@ def _framework(parts: Parts, dispatcher: Dispatcher, governor: Governor, desk: T
             stack.push_async_callback(governor.close)
             if parts.tracing is not None:
                 stack.push_async_callback(asyncio.to_thread, parts.tracing.close)
+            if endpoint is not None:
+                await stack.enter_async_context(endpoint.running())
             dispatcher.upstreams = _open_upstreams(parts, stack)
             watchers = [
                 asyncio.create_task(_follow_measurements(parts, dispatcher)),

@@ -1,0 +1,103 @@
+"""`/mcp`: our own MCP server, by the official SDK, with two tools: find tools in the registries, and call those found.
+
+Stateless streamable HTTP, so that any replica can answer. Mounted where the extra `mcp` is installed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from importlib.util import find_spec
+from typing import Any
+
+from gateway.errors import ForbiddenError, InvalidRequestError, UnavailableError
+from gateway.governor import Governor
+from gateway.keys import ApiKey
+from gateway.wire.asgi import Receive, Scope, Send, read_headers
+
+from .desk import ToolDesk
+from .servers import call_server
+from .wishes import wishes_of
+
+__all__ = ["McpEndpoint"]
+
+_CALLER: ContextVar[ApiKey | None] = ContextVar("caller", default=None)
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class McpEndpoint:
+    """An ASGI door, for as long as `running`."""
+
+    def __init__(self, desk: ToolDesk, governor: Governor, *, host: str) -> None:
+        self._desk, self._governor, self._host = desk, governor, host
+        self._app: Asgi | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._ready, self._stop = asyncio.Event(), asyncio.Event()
+
+    @staticmethod
+    def is_available() -> bool:
+        """Whether the SDK is installed."""
+        return find_spec("mcp") is not None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request.
+
+        Raises:
+            UnauthenticatedError: it needs a key.
+        """
+        key = self._governor.caller(read_headers(scope))
+        if self._serving is None:
+            self._serving = asyncio.create_task(self._serve())
+        await self._ready.wait()
+        if self._app is None:
+            raise UnavailableError("the MCP endpoint could not be started")
+        token = _CALLER.set(key)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            _CALLER.reset(token)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Ends what the first request starts: the SDK takes half a second to load, which not every gateway needs."""
+        yield
+        if self._serving is not None:
+            self._stop.set()
+            await self._serving
+
+    async def _serve(self) -> None:
+        """Hold the SDK's task group open, in one task from beginning to end."""
+        try:
+            app = await asyncio.to_thread(self._make)
+            async with app.router.lifespan_context(app):
+                self._app = app
+                self._ready.set()
+                await self._stop.wait()
+        finally:
+            self._app = None
+            self._ready.set()
+
+    def _make(self) -> Any:  # noqa: ANN401 - the SDK is not imported up here
+        from mcp.server import MCPServer  # noqa: PLC0415 - of the extra `mcp`
+
+        server = MCPServer("paretogate")
+        server.add_tool(self._search_tools, name="search_tools", description=self._search_tools.__doc__)
+        server.add_tool(self._call_tool, name="call_tool", description=self._call_tool.__doc__)
+        return server.streamable_http_app(stateless_http=True, json_response=True, host=self._host)
+
+    async def _search_tools(self, query: str, registry: str = "", top_k: int = 5) -> list[dict[str, Any]]:
+        """Find the tools that serve a request: names, descriptions, parameters, and the registry to call them in."""
+        labels = [registry] if registry else [self._desk.settings.set or "", *self._desk.store.names()]
+        found: list[dict[str, Any]] = []
+        for label in dict.fromkeys(label for label in labels if label):
+            found += await self._desk.search(query, label=label, key=_CALLER.get(), top_k=max(1, min(64, top_k)))
+        return sorted(found, key=lambda tool: -tool["score"])[:top_k]
+
+    async def _call_tool(self, registry: str, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Call a tool that `search_tools` found, on the MCP server that its registry was imported from."""
+        stored = self._desk.store.load(registry)
+        if not wishes_of(self._desk.settings, _CALLER.get(), None).may_use(name):
+            raise ForbiddenError(f"this key may not use the tool {name!r:.80}", param="name")
+        if stored.server is None or name not in stored.by_name:
+            raise InvalidRequestError(f"{stored.label} has no tool {name!r:.80} that can be called here", param="name")
+        return await call_server(stored.server, name, arguments)

@@ -1,0 +1,53 @@
+import secrets
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from mcp import Client
+
+from gateway.keys import KeyFile, issue
+from gateway.tools import RegistryStore
+from gateway.tools.servers import describe_server, import_server
+from tests.gateway.running import pair
+
+from .notes_server import __file__ as notes
+
+pytestmark = pytest.mark.loopback
+
+
+async def registered(tmp_path: Path) -> None:
+    found = await import_server(describe_server(f"{sys.executable} {notes}"))
+    store = RegistryStore(tmp_path / "tools" / "registries")
+    store.save("notes", found.tools, source="mcp", now_s=0.0, server=found.server)
+
+
+async def test_tools_are_found_and_called_through_the_gateway(tmp_path: Path) -> None:
+    await registered(tmp_path)
+    async with pair(tmp_path) as (gateway, _, _), Client(f"{gateway.url}/mcp") as client:
+        assert {tool.name for tool in (await client.list_tools()).tools} == {"search_tools", "call_tool"}
+        found = await client.call_tool("search_tools", {"query": "how many words has this", "top_k": 1})
+        assert "count_words" in str(found.content)
+        called = await client.call_tool(
+            "call_tool", {"registry": "notes", "name": "count_words", "arguments": {"text": "one two"}}
+        )
+        assert not called.is_error
+        assert "'text': '2'" in str(called.structured_content) or '"2"' in str(called.content)
+        unknown = await client.call_tool("call_tool", {"registry": "notes", "name": "nothing", "arguments": {}})
+        assert unknown.is_error
+
+
+async def test_whoever_needs_a_key_needs_one_here_too(tmp_path: Path) -> None:
+    key, token = issue(random_bytes=secrets.token_bytes, now_s=0.0, tenant="t", tools_deny=("count_*",))
+    KeyFile(tmp_path / "keys.json").change(lambda keys: (*keys, key))
+    await registered(tmp_path)
+    async with pair(tmp_path, settings={"auth": {"required": True}}) as (gateway, _, _):
+        async with httpx.AsyncClient() as client:
+            refused = await client.post(f"{gateway.url}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+        assert refused.status_code == 401
+        found = await gateway.client.post(
+            "/v1/tools/search",
+            json={"query": "words", "set": "notes"},
+            headers={"authorization": f"Bearer {token}"},
+        )
+        assert [tool["name"] for tool in found.json()["data"]] == ["delete_notes"]  # what the key may use
