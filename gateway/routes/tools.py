@@ -9,8 +9,7 @@ from gateway.dispatch import Clocks
 from gateway.errors import InvalidRequestError
 from gateway.governor import Governor
 from gateway.tools import ToolDesk
-from gateway.tools.errors import ToolServerError
-from gateway.tools.importing import Imported, tools_of_json
+from gateway.tools.importing import tools_of_json
 from gateway.tools.offer import events_of
 from gateway.wire.asgi import read_headers
 from predictors.tools import ToolUsage
@@ -33,12 +32,11 @@ class Search(BaseModel):
 
 
 class Keep(BaseModel):
-    """A registry's next version. Servers that are started by a command are registered by the command line alone."""
+    """A registry's next version. MCP servers come by the command line alone: no request says where to connect."""
 
     model_config = ConfigDict(extra="forbid")
 
-    tools: Any = None  # declarations, or an OpenAPI document
-    mcp_url: Annotated[str | None, Field(pattern="^https?://")] = None
+    tools: Any  # declarations, or an OpenAPI document
     usage: list[tuple[str, list[str]]] = Field(default_factory=list)  # (request, names of the tools that served it)
 
 
@@ -78,21 +76,9 @@ def tools_routes(desk: ToolDesk, governor: Governor, clocks: Clocks) -> APIRoute
     async def keep(name: str, given: Keep, request: Request) -> dict[str, Any]:
         """Keep a registry's next version."""
         governor.admin(read_headers(request.scope))
-        if (given.tools is None) == (given.mcp_url is None):
-            raise InvalidRequestError("tools: give either tools or mcp_url", param="tools")
-        if given.mcp_url is not None:
-            from gateway.tools.servers import import_server  # noqa: PLC0415 - of the extra `mcp`
-
-            try:
-                imported = await import_server({"url": given.mcp_url})
-            except ToolServerError as exc:  # whoever named the server can name another
-                raise InvalidRequestError(f"mcp_url: {exc}", param="mcp_url") from exc
-        else:
-            imported = Imported(tools=tools_of_json(given.tools), usage=ToolUsage())
         usage = ToolUsage.of([query for query, _ in given.usage], [names for _, names in given.usage])
-        return desk.store.save(
-            name, imported.tools, source="api", now_s=clocks.wall(), usage=usage, server=imported.server
-        ).summary()
+        tools = tools_of_json(given.tools)
+        return desk.store.save(name, tools, source="api", now_s=clocks.wall(), usage=usage).summary()
 
     return router
 
