@@ -21,6 +21,7 @@ from router import Reading, SessionState
 from .checking import check_installed
 from .cutting import choose_tools
 from .deferral import HeldBack, held_back, referenced
+from .errors import InvalidRegistryError, UnknownRegistryError
 from .mending import AskAgain, mended
 from .metrics import ToolMetrics
 from .observing import observed_in, packed
@@ -72,7 +73,7 @@ class ToolDesk:
             return Prepared(request=request, reading=reading)
         wishes = wishes_of(self.settings, key, said)
         _refuse_impossible(request, wishes)
-        stored = self.store.load(wishes.set) if wishes.set else None
+        stored = self._stored(wishes, is_said=bool(said and said.get("set")))
         offered = _offered(request, stored)
         offer = _permitted(offered, wishes)
         if not len(offered):
@@ -113,6 +114,18 @@ class ToolDesk:
         return Prepared(
             request=_with_tools(request, held.everything, trail), reading=reading, wishes=wishes, trail=trail
         )
+
+    def _stored(self, wishes: ToolWishes, *, is_said: bool) -> StoredRegistry | None:
+        """The registry to rank over. The deployment's own may be missing or damaged; who names one is told."""
+        if wishes.set is None:
+            return None
+        try:
+            return self.store.load(wishes.set)
+        except (UnknownRegistryError, InvalidRegistryError) as exc:
+            if is_said:
+                raise
+            log.warning("tool_registry_missing", registry=wishes.set, kind=type(exc).__name__)
+            return None
 
     async def _observe(self, messages: object, stored: StoredRegistry, trail: ToolTrail) -> None:
         """Note which calls came back, for the record: tools by their names, what was asked as a vector."""

@@ -240,3 +240,7 @@ async def test_calls_whose_results_come_back_are_noted_and_taken_up_by_the_index
 
     assert place(after) <= place(before)
     assert place(after) == 0
+
+
+async def test_a_registry_that_the_deployment_names_but_does_not_have_refuses_nobody(tmp_path: Path) -> None:
+    assert "weather_tool" in names(await prepare(desk(tmp_path, set="nowhere")))
