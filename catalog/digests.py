@@ -19,7 +19,7 @@ def watch_digests(path: Path, seen: Mapping[str, str]) -> tuple[Finding, ...]:
 
     Args:
         path: a JSON file of backend id to digest.
-        seen: the digest of each backend that tells one.
+        seen: the digest of each served backend that tells one.
     """
     before = _remembered(path)
     changed = silent_changes(
@@ -31,8 +31,10 @@ def watch_digests(path: Path, seen: Mapping[str, str]) -> tuple[Finding, ...]:
             file=path.name,
             entry=change.name,
             field="digest",
-            problem=f"other weights under a kept name: {change.was:.19} became {change.now:.19}; "
-            "hold both against each other with `paretogate catalog diff --outcomes` before it is trusted",
+            problem=f"{change.was:.19} became {change.now:.19}: other weights under a kept name. "
+            "It is served still, while what was measured of it is of the old weights; hold both against each other with "
+            "`paretogate catalog diff OLD NEW --outcomes FILE`, and to keep it from an application until then, "
+            "give that a key with --deny",
         )
         for change in changed
     ]
@@ -41,8 +43,10 @@ def watch_digests(path: Path, seen: Mapping[str, str]) -> tuple[Finding, ...]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(orjson.dumps({**before, **seen}, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
         except OSError as exc:
-            problem = f"cannot be written ({exc.strerror}); changes of weights will not be noticed"
-            findings.append(Finding(file=path.name, entry="(file)", field="(file)", problem=problem))
+            problem = (
+                f"cannot be written ({exc.strerror}), so changes of weights go unnoticed; let state.dir be writable"
+            )
+            findings.append(Finding(file=path.name, entry=path.name, field="(file)", problem=problem))
     return tuple(findings)
 
 

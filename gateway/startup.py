@@ -28,14 +28,16 @@ _INSTALL_LITELLM = "pip install 'paretogate[litellm]'"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at: it joined, or it was left out and why."""
+    """One thing that was looked at: it joined, or it was left out and why, or it is served and needs a look."""
 
     subject: str
     joined: bool
     detail: str
+    warning: bool = False  # nothing was left out, yet somebody should look
 
     def __str__(self) -> str:
-        return f"{'+' if self.joined else '-'} {self.subject}: {self.detail}"
+        mark = "!" if self.warning else "+" if self.joined else "-"
+        return f"{mark} {self.subject}: {self.detail}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +132,7 @@ def find_backends(
         groups.append(served)
         seen = {backend.id: profile.digest for profile, backend in described if profile.digest}
         changed = watch_digests(settings.state_dir / "digests.json", seen) if seen else ()
-        groups.append([_left_out(f"trust in {found.entry}", found.problem) for found in changed])
+        groups.append([_warning(told.entry, f"{told.field}: {told.problem}") for told in changed])
     if look_around and (bases := [item for item in configured if isinstance(item, Backend) and item.kind == "vllm"]):
         catalog, adapters = _joined(catalog, _adapters(bases, environ))
         groups.append(adapters)
@@ -252,3 +254,7 @@ def _profile(catalog: Catalog, name: str, *, where: str) -> ModelProfile:
 
 def _left_out(subject: str, why: str) -> Finding:
     return Finding(subject=subject, joined=False, detail=why)
+
+
+def _warning(subject: str, why: str) -> Finding:
+    return Finding(subject=subject, joined=True, detail=why, warning=True)

@@ -222,7 +222,7 @@ def _backends(settings: Settings, catalog: Catalog, environ: Mapping[str, str], 
         yield found
         return
     for finding in found.findings:
-        if not finding.joined:
+        if finding.warning or not finding.joined:
             yield Check(subject=finding.subject, verdict="note", detail=finding.detail)
     if not found.backends and find_spec("xllamacpp") is None:
         remedy = "set a provider's key, name one in [[backends]], or install the embedded model"

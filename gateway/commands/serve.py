@@ -144,7 +144,8 @@ def _announce(found: Found, door: socket.socket, settings: Settings, *, as_json:
     if as_json:
         backends = [{"id": b.id, "model": b.profile_id, "kind": b.kind, "url": b.base_url} for b in found.backends]
         left_out = [{"subject": f.subject, "why": f.detail} for f in found.findings if not f.joined]
-        ready = {"url": url, "pid": os.getpid(), "backends": backends, "left_out": left_out}
+        warnings = [{"subject": f.subject, "why": f.detail} for f in found.findings if f.warning]
+        ready = {"url": url, "pid": os.getpid(), "backends": backends, "left_out": left_out, "warnings": warnings}
         typer.echo(orjson.dumps(ready).decode())
         return
     for finding in found.findings:

@@ -9,6 +9,8 @@ def test_a_name_whose_weights_changed_is_told_once(tmp_path: Path) -> None:
     (finding,) = watch_digests(kept, {"ollama@here:qwen3": "sha256:bb"})
     assert (finding.entry, finding.field) == ("ollama@here:qwen3", "digest")
     assert "sha256:aa became sha256:bb" in finding.problem
+    assert "served still" in finding.problem
+    assert "paretogate catalog diff OLD NEW --outcomes FILE" in finding.problem
     assert watch_digests(kept, {"ollama@here:qwen3": "sha256:bb"}) == ()
 
 
@@ -29,4 +31,6 @@ def test_a_broken_memory_starts_anew(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_a_finding(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (finding,) = watch_digests(tmp_path / "file" / "digests.json", {"a": "1"})
+    assert (finding.entry, finding.field) == ("digests.json", "(file)")
     assert "cannot be written" in finding.problem
+    assert "state.dir" in finding.problem

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from catalog import Backend, Catalog, Measured, ModelProfile
 from gateway import startup
@@ -150,6 +152,34 @@ async def test_adapters_at_a_configured_vllm_server_join_with_their_bases_profil
     assert (adapter.base_model, adapter.params_total_b, adapter.license) == (base.id, 8.2, "Apache-2.0")
     (scraped,) = scraped_servers(result.backends)
     assert len(scraped.backends) == 2  # one queue for both
+
+
+@pytest.mark.loopback
+async def test_a_model_whose_digest_changed_is_served_still_and_a_warning_says_what_changed(tmp_path: Path) -> None:
+    tags: dict[str, Any] = {"models": [{"name": "qwen3:8b", "digest": "sha256:aaaa", "details": {}}]}
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response(tags)
+
+    ollama = web.Application()
+    ollama.router.add_get("/api/tags", answer)
+    async with TestServer(ollama) as server:
+        flags = {
+            "state": {"dir": tmp_path},
+            "discovery": {"loopback_urls": [str(server.make_url("")).rstrip("/")], "environment_keys": False},
+        }
+        settings = load_settings(environ={}, flags=flags)
+        before = await asyncio.to_thread(find_backends, settings, environ={}, catalog=CATALOG)
+        tags["models"][0]["digest"] = "sha256:bbbb"
+        after = await asyncio.to_thread(find_backends, settings, environ={}, catalog=CATALOG)
+    (backend,) = after.backends
+    assert before.backends == after.backends
+    assert [finding for finding in before.findings if finding.warning] == []
+    (warning,) = [finding for finding in after.findings if finding.warning]
+    assert str(warning).startswith(f"! {backend.id}: digest: sha256:aaaa became sha256:bbbb")
+    assert "served still" in warning.detail
+    assert "paretogate catalog diff" in warning.detail
+    assert left_out(after) == {}
 
 
 @pytest.mark.loopback
