@@ -32,8 +32,8 @@ def watch_digests(path: Path, seen: Mapping[str, str]) -> tuple[Finding, ...]:
             entry=change.name,
             field="digest",
             problem=f"{change.was:.19} became {change.now:.19}: other weights under a kept name. "
-            "It is served still, while what was measured of it is of the old weights; hold both against each other with "
-            "`paretogate catalog diff OLD NEW --outcomes FILE`, and to keep it from an application until then, "
+            "It is served still, while what was measured of it is of the old weights; hold both against each other "
+            "with `paretogate catalog diff OLD NEW --outcomes FILE`, and to keep it from an application until then, "
             "give that a key with --deny",
         )
         for change in changed
