@@ -3,6 +3,7 @@
 Results go to stdout, talk to stderr. What this project raises on purpose is printed by the command line's own main.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -14,11 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .compiled import SHIPPED
-from .errors import ImportFailedError, InvalidMeasurementError
-from .importers.litellm_prices import read_price_map
+from .errors import InvalidMeasurementError
+from .importers.litellm_prices import PriceMap, read_price_map
 from .importers.overlay import read_overlay
 from .profile import ModelProfile
 from .registry import Catalog
+from .writing import write_compiled
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -203,7 +205,7 @@ def import_file(
     imported = import_profiles(known, told.profiles, source=source.name, unevaluated=told.unevaluated)
     merged = imported.catalog
     offers = {model_id: (*known.offers(model_id), *told.offers.get(model_id, ())) for model_id in merged.ids}
-    _write(out, merged.pack(offers=offers))
+    write_compiled(out, merged.pack(offers=offers))
     for finding in told.findings:
         typer.echo(f"left out: {finding}", err=True)
     for finding in imported.findings:
@@ -219,17 +221,24 @@ def import_file(
 def refresh(
     *,
     prices: Annotated[Path | None, typer.Option(help="A litellm price map; default: the installed litellm's.")] = None,
+    url: Annotated[str | None, typer.Option(help="Where to download a litellm price map from, instead.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that the download may take.")] = 30.0,
     out: Annotated[Path, typer.Option(help="Where the compiled catalog is written.")] = SHIPPED,
     catalog: _File = None,
 ) -> None:
-    """Renew offers and list prices from litellm's price map; everything else stays as it is."""
+    """Renew offers and list prices from litellm's price map; everything else stays as it is.
+
+    A download that fails, is no price map or names no price replaces nothing.
+    """
+    if prices is not None and url is not None:
+        raise typer.BadParameter("give a file with --prices or an address with --url, not both", param_hint="--url")
     from .refresh import refreshed  # noqa: PLC0415 - the other commands need no price map
 
     known = _open(catalog, None)
-    told = read_price_map(prices)
+    told = read_price_map(prices) if url is None else _downloaded(url, timeout)
     profiles, offers = refreshed(known, told)
     changed = sum(p.id in known and known[p.id].price != p.price for p in profiles)
-    _write(out, known.pack(profiles, offers=offers))
+    write_compiled(out, known.pack(profiles, offers=offers))
     for finding in told.findings:
         typer.echo(f"left out: {finding}", err=True)
     typer.echo(f"{changed} list prices changed, {len(profiles) - len(known)} models new; written to {out}", err=True)
@@ -318,12 +327,16 @@ def _open(path: Path | None, overlays: list[Path] | None) -> Catalog:
     return known
 
 
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as exc:
-        problem = f"cannot be written ({exc.strerror}); choose another place with --out"
-        raise ImportFailedError(source=str(path), problem=problem) from exc
+def _downloaded(url: str, timeout_s: float) -> PriceMap:
+    import httpx  # noqa: PLC0415 - a quarter of a second, for those who download
+
+    from .importers.price_download import download_price_map  # noqa: PLC0415 - as above
+
+    async def ask() -> PriceMap:
+        async with httpx.AsyncClient() as client:
+            return await download_price_map(client, url, timeout_s=timeout_s)
+
+    return asyncio.run(ask())
 
 
 def _print(table: "Table") -> None:

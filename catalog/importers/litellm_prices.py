@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from catalog.errors import ImportFailedError, InvalidPriceError
@@ -19,7 +19,7 @@ from catalog.identity import model_key, owner_of
 from catalog.offer import Offer
 from catalog.price import Price
 
-__all__ = ["SOURCE", "PriceMap", "bundled_price_map", "read_price_map"]
+__all__ = ["SOURCE", "PriceMap", "bundled_price_map", "parse_price_map", "read_price_map"]
 
 SOURCE = "litellm price map"
 _FILE = "model_prices_and_context_window_backup.json"
@@ -69,17 +69,33 @@ def read_price_map(path: Path | None = None) -> PriceMap:
     """
     path = path or bundled_price_map()
     try:
-        document = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+        content = path.read_bytes()
     except OSError as exc:
         raise ImportFailedError(source=str(path), problem=exc.strerror or "cannot be read") from exc
+    return parse_price_map(content, source=str(path))
+
+
+def parse_price_map(content: bytes, *, source: str) -> PriceMap:
+    """The chat models of a price map.
+
+    Args:
+        content: the document, in UTF-8.
+        source: where it came from, a path or an address; findings name its last part.
+
+    Raises:
+        ImportFailedError: the content is not a JSON object.
+    """
+    try:
+        document = json.loads(content.decode("utf-8"), parse_float=Decimal)
     except (ValueError, RecursionError) as exc:
-        raise ImportFailedError(source=str(path), problem=f"is not JSON: {exc}") from exc
+        raise ImportFailedError(source=source, problem=f"is not JSON: {exc}") from exc
     if not isinstance(document, dict):
-        raise ImportFailedError(source=str(path), problem="must be one JSON object of model to facts")
+        raise ImportFailedError(source=source, problem="must be one JSON object of model to facts")
+    file = PurePath(source).name
     offers: dict[str, list[Offer]] = {}
     findings: list[Finding] = []
     for name, entry in document.items():
-        read = _read_entry(name, entry, path.name)
+        read = _read_entry(name, entry, file)
         if isinstance(read, Finding):
             findings.append(read)
         elif read is not None:
