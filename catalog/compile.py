@@ -34,6 +34,7 @@ from .merge import merge_profiles
 from .offer import Offer
 from .profile import Ability, ModelProfile
 from .provenance import Provenance, Trust
+from .writing import write_compiled
 
 __all__ = ["ABILITY_LEFT_OUT", "ABILITY_SOURCES", "SOURCES", "Compilation", "compile_catalog", "main", "read_scores"]
 
@@ -114,12 +115,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         prices = read_price_map(args.prices)
         built = compile_catalog(args.data, prices=prices, curated=_curated(), exclude=args.exclude)
+        write_compiled(args.out, pack(built.profiles, offers=built.offers, routing=built.routing))
     except ParetoGateError as exc:
         sys.stderr.write(f"error: {exc}\n")
         return 1
     for finding in (*prices.findings, *built.findings):
         sys.stderr.write(f"left out: {finding}\n")
-    args.out.write_bytes(pack(built.profiles, offers=built.offers, routing=built.routing))
     priced = sum(profile.price is not None for profile in built.profiles)
     able = sum(bool(profile.ability) for profile in built.profiles)
     sys.stderr.write(f"{len(built.profiles)} models, {priced} priced, {able} with an ability, to {args.out}\n")
