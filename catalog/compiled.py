@@ -18,7 +18,7 @@ import orjson
 from .derived_fact import DerivedFact
 from .errors import ImportFailedError
 from .offer import Offer
-from .price import Price
+from .price import RATES, Price
 from .profile import Ability, ModelProfile
 from .provenance import Provenance, Trust
 
@@ -26,13 +26,6 @@ __all__ = ["SHIPPED", "Compiled", "pack", "read_compiled"]
 
 SHIPPED = Path(__file__).parent / "data" / "catalog.json"
 _SCHEMA = 1
-_RATES = (
-    "input_usd_per_mtok",
-    "output_usd_per_mtok",
-    "cached_input_usd_per_mtok",
-    "cache_write_usd_per_mtok",
-    "reasoning_usd_per_mtok",
-)
 _PLAIN = (
     "family",
     "base_model",
@@ -241,16 +234,24 @@ def _offer(model_id: str, row: dict[str, Any], sources: Sequence[Provenance]) ->
     )
 
 
-def _rates(price: Price) -> list[str | None]:
-    rates = [None if getattr(price, name) is None else f"{getattr(price, name):f}" for name in _RATES]
+def _rates(price: Price) -> list[Any]:
+    """The rates in the order of `RATES`, trailing unknown ones left out; last of all [limit, rates] of long inputs."""
+    rates: list[Any] = [None if getattr(price, name) is None else f"{getattr(price, name):f}" for name in RATES]
     while rates[-1] is None:
         rates.pop()
+    if price.long_context is not None:
+        rates.append([price.long_context_above_tokens, _rates(price.long_context)])
     return rates
 
 
-def _price(rates: Sequence[str | None]) -> Price:
-    named = zip(_RATES, rates, strict=False)  # trailing unknown rates are not written
-    return Price(**{name: Decimal(rate) for name, rate in named if rate is not None})
+def _price(rates: Sequence[Any]) -> Price:
+    facts: dict[str, Any] = {}
+    if isinstance(rates[-1], list):
+        *rates, (limit, long_rates) = rates
+        facts = {"long_context_above_tokens": limit, "long_context": _price(long_rates)}
+    named = zip(RATES, rates, strict=False)  # trailing unknown rates are not written
+    facts |= {name: Decimal(rate) for name, rate in named if rate is not None}
+    return Price(**facts)
 
 
 def _date(text: str | None) -> date | None:

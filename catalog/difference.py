@@ -1,10 +1,11 @@
 """What differs between two catalogs: models, facts, prices, and names that now stand for something else."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from typing import Any
 
-from .price import Price
+from .price import RATES, Price
 from .profile import ModelProfile
 from .registry import Catalog
 
@@ -85,8 +86,7 @@ def _prices(old: ModelProfile, new: ModelProfile) -> list[PriceDrift]:
     if old.price is None or new.price is None:
         return []
     drifts = []
-    for rate in Price.__slots__:
-        was, now = getattr(old.price, rate), getattr(new.price, rate)
+    for rate, was, now in _rates_of_both(old.price, new.price):
         if was is not None and now is not None and was != now:
             drifts.append(
                 PriceDrift(
@@ -104,3 +104,11 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - the fields differ in kind
     if isinstance(value, Mapping):
         return {axis: (ability.mean, ability.se, ability.n_benchmarks) for axis, ability in sorted(value.items())}
     return sorted(value) if isinstance(value, frozenset) else value
+
+
+def _rates_of_both(old: Price, new: Price) -> Iterator[tuple[str, Decimal | None, Decimal | None]]:
+    for rate in RATES:
+        yield rate, getattr(old, rate), getattr(new, rate)
+    if old.long_context is not None and new.long_context is not None:
+        for rate in RATES:
+            yield f"long_context.{rate}", getattr(old.long_context, rate), getattr(new.long_context, rate)

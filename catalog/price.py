@@ -5,8 +5,15 @@ from decimal import Decimal
 
 from .errors import InvalidPriceError
 
-__all__ = ["Price", "Usage"]
+__all__ = ["RATES", "Price", "Usage"]
 
+RATES = (
+    "input_usd_per_mtok",
+    "output_usd_per_mtok",
+    "cached_input_usd_per_mtok",
+    "cache_write_usd_per_mtok",
+    "reasoning_usd_per_mtok",
+)  # the fields of a price that are rates
 _PER_MTOK = Decimal(1_000_000)
 
 
@@ -27,30 +34,49 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """Published rates, in US dollars per million tokens; a rate that is not published is None."""
+    """Published rates, in US dollars per million tokens; a rate that is not published is None.
+
+    Some providers charge a call whose input is longer than a limit at other rates throughout, its answer too: those
+    are `long_context`, for inputs of more than `long_context_above_tokens`.
+    """
 
     input_usd_per_mtok: Decimal
     output_usd_per_mtok: Decimal
     cached_input_usd_per_mtok: Decimal | None = None
     cache_write_usd_per_mtok: Decimal | None = None
     reasoning_usd_per_mtok: Decimal | None = None
+    long_context: "Price | None" = None
+    long_context_above_tokens: int | None = None
 
     def __post_init__(self) -> None:
-        for name in self.__slots__:
+        for name in RATES:
             rate = getattr(self, name)
             if rate is not None and not (rate.is_finite() and rate >= 0):
                 raise InvalidPriceError(f"{name} must be a number that is not negative, not {rate}")
+        if (self.long_context is None) != (self.long_context_above_tokens is None):
+            raise InvalidPriceError("long_context and long_context_above_tokens must be given together")
+        if self.long_context is not None and self.long_context.long_context is not None:
+            raise InvalidPriceError("long_context must not have a long_context of its own")
+        if self.long_context_above_tokens is not None and self.long_context_above_tokens < 1:
+            raise InvalidPriceError(f"long_context_above_tokens must be positive, not {self.long_context_above_tokens}")
+
+    def at(self, input_tokens: float) -> "Price":
+        """The rates of a call with so much input."""
+        if self.long_context is None or self.long_context_above_tokens is None:
+            return self
+        return self.long_context if input_tokens > self.long_context_above_tokens else self
 
     def cost_usd(self, usage: Usage) -> Decimal:
         """Dollars owed for one call; tokens whose special rate is unknown are charged at the plain rate."""
+        rates = self.at(usage.input_tokens)
         plain_input = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
         plain_output = usage.output_tokens - usage.reasoning_tokens
         owed = (
-            plain_input * self.input_usd_per_mtok
-            + usage.cached_input_tokens * _first(self.cached_input_usd_per_mtok, self.input_usd_per_mtok)
-            + usage.cache_write_tokens * _first(self.cache_write_usd_per_mtok, self.input_usd_per_mtok)
-            + plain_output * self.output_usd_per_mtok
-            + usage.reasoning_tokens * _first(self.reasoning_usd_per_mtok, self.output_usd_per_mtok)
+            plain_input * rates.input_usd_per_mtok
+            + usage.cached_input_tokens * _first(rates.cached_input_usd_per_mtok, rates.input_usd_per_mtok)
+            + usage.cache_write_tokens * _first(rates.cache_write_usd_per_mtok, rates.input_usd_per_mtok)
+            + plain_output * rates.output_usd_per_mtok
+            + usage.reasoning_tokens * _first(rates.reasoning_usd_per_mtok, rates.output_usd_per_mtok)
         )
         return owed / _PER_MTOK
 

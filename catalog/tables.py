@@ -12,7 +12,7 @@ from .difference import CatalogDifference
 from .efficiency.denoised_runtime import DenoisedRuntime
 from .facts import plain
 from .offer import Offer
-from .price import Price
+from .price import RATES, Price
 from .profile import ModelProfile
 
 __all__ = [
@@ -195,8 +195,11 @@ def _shown(value: object) -> str:
     if value is None or value in ((), frozenset(), ""):
         return ""
     if isinstance(value, Price):
-        rates = {name.removesuffix("_usd_per_mtok"): getattr(value, name) for name in Price.__slots__}
-        return ", ".join(f"{name} ${rate.normalize():f}/M" for name, rate in rates.items() if rate is not None)
+        rates = {name.removesuffix("_usd_per_mtok"): getattr(value, name) for name in RATES}
+        shown = ", ".join(f"{name} ${rate.normalize():f}/M" for name, rate in rates.items() if rate is not None)
+        if value.long_context is None:
+            return shown
+        return f"{shown}; inputs above {_short(value.long_context_above_tokens)}: {_shown(value.long_context)}"
     if isinstance(value, Mapping):
         return ", ".join(f"{axis} {a.mean:+.2f}±{a.se:.2f} ({a.n_benchmarks})" for axis, a in sorted(value.items()))
     if isinstance(value, frozenset | tuple):

@@ -86,6 +86,14 @@ class PriceSettings(_Section):
     output: Annotated[float, Field(ge=0)]
     cached_input: Annotated[float, Field(ge=0)] | None = None
     cache_write: Annotated[float, Field(ge=0)] | None = None
+    long_context_above_tokens: Count | None = None
+    long_context: "PriceSettings | None" = None
+
+    @model_validator(mode="after")
+    def _long_context_is_whole(self) -> Self:
+        if (self.long_context is None) != (self.long_context_above_tokens is None):
+            raise ValueError("long_context and long_context_above_tokens must be given together")
+        return self
 
     def price(self) -> Price:
         """The same as the catalog has it."""
@@ -98,6 +106,8 @@ class PriceSettings(_Section):
             output_usd_per_mtok=Decimal(str(self.output)),
             cached_input_usd_per_mtok=rate(self.cached_input),
             cache_write_usd_per_mtok=rate(self.cache_write),
+            long_context=self.long_context.price() if self.long_context else None,
+            long_context_above_tokens=self.long_context_above_tokens,
         )
 
 

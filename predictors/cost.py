@@ -1,8 +1,10 @@
 """What a call is expected to cost, for all candidates at once; `catalog.Price` owns the exact sum of a finished one."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from catalog import Floats, Pool
+from catalog import Floats, Pool, PoolEntry
 
 __all__ = ["BoundCost", "input_token_ratio"]
 
@@ -15,6 +17,7 @@ class BoundCost:
         self._plain = pool.input_usd_per_token
         self._cached = pool.cached_input_usd_per_token
         self._output = pool.output_usd_per_token
+        self._long = _LongInputs.of(pool)
 
     def estimate(
         self, *, input_tokens: float, cached_tokens: float, output_tokens: Floats, output_tokens_sd: Floats
@@ -25,8 +28,43 @@ class BoundCost:
         the models' own already. Of the input, `cached_tokens` are charged at the rate of the prompt cache.
         """
         cached = min(cached_tokens, input_tokens)
-        read = self._ratio * (cached * self._cached + (input_tokens - cached) * self._plain)
-        return read + output_tokens * self._output, output_tokens_sd * self._output
+        plain, cheap, answer = self._plain, self._cached, self._output
+        if self._long is not None and input_tokens > self._long.shortest:
+            above = self._ratio * input_tokens > self._long.limit  # (n_candidates,)
+            plain = np.where(above, self._long.plain, plain)
+            cheap = np.where(above, self._long.cached, cheap)
+            answer = np.where(above, self._long.output, answer)
+        read = self._ratio * (cached * cheap + (input_tokens - cached) * plain)
+        return read + output_tokens * answer, output_tokens_sd * answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _LongInputs:
+    """Rates of inputs beyond a limit; arrays are (n_candidates,), the limit inf where there is none."""
+
+    limit: Floats  # the model's own tokens
+    plain: Floats  # US dollars per token
+    cached: Floats
+    output: Floats
+    shortest: float  # reference tokens: no input up to here is long for anybody
+
+    @classmethod
+    def of(cls, pool: Pool) -> "_LongInputs | None":
+        prices = [entry.price for entry in pool.entries]
+        limit = np.array([(p.long_context_above_tokens if p else None) or np.inf for p in prices])
+        if not np.isfinite(limit).any():
+            return None
+        long = Pool(
+            PoolEntry(profile=replace(entry.profile, price=price.long_context if price else None))
+            for entry, price in zip(pool.entries, prices, strict=True)
+        )
+        return cls(
+            limit=limit,
+            plain=long.input_usd_per_token,
+            cached=long.cached_input_usd_per_token,
+            output=long.output_usd_per_token,
+            shortest=float(np.min(limit / input_token_ratio(pool))),
+        )
 
 
 def input_token_ratio(pool: Pool) -> Floats:

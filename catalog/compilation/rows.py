@@ -49,14 +49,12 @@ def price_of(row: Row) -> Price | None:
     given, asked = row["price_in_usd_per_mtok"], row["price_out_usd_per_mtok"]
     if given is None or asked is None or (given == 0 and asked == 0):
         return None
-    special = {
-        "cached_input_usd_per_mtok": row["price_cached_in_usd_per_mtok"],
-        "cache_write_usd_per_mtok": row["price_cache_write_usd_per_mtok"],
-    }
+    cached, written = row["price_cached_in_usd_per_mtok"], row["price_cache_write_usd_per_mtok"]
     return Price(
         input_usd_per_mtok=_money(given),
         output_usd_per_mtok=_money(asked),
-        **{field: _money(rate) for field, rate in special.items() if rate},
+        cached_input_usd_per_mtok=_money(cached) if cached else None,
+        cache_write_usd_per_mtok=_money(written) if written else None,
     )
 
 

@@ -5,12 +5,14 @@ profile. Source: the model_prices_and_context_window file of BerriAI/litellm, MI
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from importlib.util import find_spec
 from pathlib import Path, PurePath
+from types import MappingProxyType
 from typing import Any
 
 from catalog.errors import ImportFailedError, InvalidPriceError
@@ -39,6 +41,7 @@ _RATES = {
     "cache_write_usd_per_mtok": "cache_creation_input_token_cost",
     "reasoning_usd_per_mtok": "output_cost_per_reasoning_token",
 }
+_LONG = re.compile(r"input_cost_per_token_above_(\d+)k_tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +142,7 @@ def _offer(name: str, entry: dict[str, Any], *, key: str, provider: str) -> Offe
         profile_id=f"{maker}/{key}",
         provider=provider,
         model_name=_model_name(name, str(entry["litellm_provider"])),
-        price=_price(entry, ""),
+        price=_price(entry, "", long=_long_price(entry)),
         batch_price=_price(entry, "_batches"),
         context_tokens=_count(entry, "max_input_tokens") or _count(entry, "max_tokens"),
         max_output_tokens=_count(entry, "max_output_tokens"),
@@ -169,14 +172,24 @@ def _model_name(name: str, provider: str) -> str:
     return rest if slash and head in {provider, _provider(provider), "vertex_ai", "meta_llama"} else name
 
 
-def _price(entry: dict[str, Any], suffix: str) -> Price | None:
+def _long_price(entry: dict[str, Any]) -> dict[str, Any]:
+    """The rates of long inputs and from where on they hold; of several limits the first. Empty where there are none."""
+    limits = sorted(int(found[1]) for field in entry if (found := _LONG.fullmatch(field)))
+    for limit in limits:
+        price = _price(entry, f"_above_{limit}k_tokens")
+        if price is not None:
+            return {"long_context": price, "long_context_above_tokens": limit * 1000}
+    return {}
+
+
+def _price(entry: dict[str, Any], suffix: str, *, long: Mapping[str, Any] = MappingProxyType({})) -> Price | None:
     rates = {field: _rate(entry, source + suffix) for field, source in _RATES.items()}
     given, asked = rates["input_usd_per_mtok"], rates["output_usd_per_mtok"]
     if given is None or asked is None or (given == 0 and asked == 0):
         return None  # zero means a subscription or not stated, hardly ever free
-    special = {field: rate for field, rate in rates.items() if rate is not None}
+    facts: dict[str, Any] = {field: rate for field, rate in rates.items() if rate is not None}
     try:
-        return Price(**special)
+        return Price(**facts, **long)
     except InvalidPriceError as exc:
         raise _BadFieldError("price" + suffix, str(exc)) from exc
 

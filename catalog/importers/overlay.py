@@ -25,7 +25,7 @@ from typing import Any
 
 from catalog.errors import ImportFailedError, InvalidOverlayError, InvalidPriceError, InvalidProfileError
 from catalog.measurement import Measurement
-from catalog.price import Price
+from catalog.price import RATES, Price
 from catalog.profile import Ability, ModelProfile
 from catalog.provenance import Provenance, Trust
 
@@ -157,15 +157,25 @@ def _set(value: object) -> frozenset[str]:
 def _price(value: object) -> Price:
     if not isinstance(value, dict):
         raise TypeError("must be a table of rates in US dollars per million tokens")
-    known = Price.__slots__
-    if unknown := set(value) - set(known):
-        raise ValueError(f"unknown rate {min(unknown)}; known: {', '.join(known)}")
+    if unknown := set(value) - {*RATES, "long_context", "long_context_above_tokens"}:
+        raise ValueError(f"unknown rate {min(unknown)}; known: {', '.join(RATES)}, long_context")
     if missing := {"input_usd_per_mtok", "output_usd_per_mtok"} - set(value):
         raise ValueError(f"{min(missing)} is missing")
     try:
-        return Price(**{key: Decimal(str(_number(rate))) for key, rate in value.items()})
+        rates: dict[str, Any] = {key: Decimal(str(_number(value[key]))) for key in RATES if key in value}
+        long = _price(value["long_context"]) if "long_context" in value else None
+        limit = _limit(value.get("long_context_above_tokens"))
+        return Price(**rates, long_context=long, long_context_above_tokens=limit)
     except InvalidPriceError as exc:
         raise ValueError(str(exc)) from exc
+
+
+def _limit(value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError("long_context_above_tokens must be a whole number")
+    return value
 
 
 def _abilities(value: object) -> Mapping[str, Ability]:

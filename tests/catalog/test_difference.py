@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -31,6 +32,15 @@ def test_models_that_came_and_went_are_told() -> None:
 def test_a_price_that_halved_is_a_drift_of_one_half() -> None:
     (drift,) = differences(OLD, NEW).prices
     assert (drift.rate, drift.was_usd_per_mtok, drift.now_usd_per_mtok, drift.ratio) == ("output", 10.0, 5.0, 0.5)
+
+
+def test_the_rates_of_long_inputs_drift_too() -> None:
+    def of(output: int) -> Catalog:
+        price = replace(priced(10), long_context=priced(output), long_context_above_tokens=200_000)
+        return Catalog.of([ModelProfile(id="a/kept", name="kept", price=price)])
+
+    (drift,) = differences(of(20), of(30)).prices
+    assert (drift.rate, drift.ratio) == ("long_context.output", 1.5)
 
 
 def test_another_size_under_the_same_name_and_version_is_a_silent_change() -> None:

@@ -32,3 +32,29 @@ def test_an_unknown_special_rate_is_the_plain_rate() -> None:
 def test_an_impossible_rate_is_refused(rate: str) -> None:
     with pytest.raises(InvalidPriceError, match="input_usd_per_mtok"):
         Price(input_usd_per_mtok=Decimal(rate), output_usd_per_mtok=Decimal(1))
+
+
+LONG = Price(input_usd_per_mtok=Decimal(6), output_usd_per_mtok=Decimal("22.5"))
+SURCHARGED = Price(
+    input_usd_per_mtok=Decimal(3),
+    output_usd_per_mtok=Decimal(15),
+    long_context=LONG,
+    long_context_above_tokens=200_000,
+)
+
+
+def test_a_long_input_is_charged_at_the_rates_of_long_inputs_throughout() -> None:
+    at_the_limit = Usage(input_tokens=200_000, output_tokens=1_000)
+    beyond = Usage(input_tokens=300_000, output_tokens=1_000, cached_input_tokens=100_000)
+    assert SURCHARGED.cost_usd(at_the_limit) == Decimal("0.615")  # 0.2 M x 3 + 0.001 M x 15
+    assert SURCHARGED.cost_usd(beyond) == Decimal("1.8225")  # 0.3 M x 6 + 0.001 M x 22.5; no rate for cached ones
+
+
+def test_rates_of_long_inputs_come_with_their_limit_and_are_the_last() -> None:
+    rates = {"input_usd_per_mtok": Decimal(1), "output_usd_per_mtok": Decimal(1)}
+    with pytest.raises(InvalidPriceError, match="together"):
+        Price(**rates, long_context=LONG)
+    with pytest.raises(InvalidPriceError, match="of its own"):
+        Price(**rates, long_context=SURCHARGED, long_context_above_tokens=100)
+    with pytest.raises(InvalidPriceError, match="positive"):
+        Price(**rates, long_context=LONG, long_context_above_tokens=0)

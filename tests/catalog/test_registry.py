@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def test_what_is_packed_comes_back_the_same(tmp_path: Path) -> None:
     rates = Price(
         input_usd_per_mtok=Decimal("0.15"), output_usd_per_mtok=Decimal(60), reasoning_usd_per_mtok=Decimal("0.000001")
     )
+    rates = replace(rates, long_context=replace(rates, output_usd_per_mtok=Decimal(90)), long_context_above_tokens=9)
     profile = ModelProfile(id="a/b", name="B", aliases=("c",), price=rates, provenance={"price": source})
     offer = Offer(profile_id="a/b", provider="p", model_name="bee", price=rates, source="its card")
     path = tmp_path / "catalog.json"
@@ -118,6 +120,12 @@ def test_the_shipped_catalog_knows_the_models_of_today(name: str) -> None:
     assert profile.released is not None
     for stated in ("price", "context_tokens", "released"):
         assert profile.provenance[stated].source
+
+
+def test_the_shipped_catalog_knows_who_charges_long_inputs_more() -> None:
+    price = Catalog.load().resolve("gemini-2.5-pro").price
+    assert price is not None
+    assert price.at(300_000).input_usd_per_mtok > price.at(200_000).input_usd_per_mtok
 
 
 def test_the_shipped_catalog_knows_the_embedded_model_and_that_it_is_free() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -50,3 +51,14 @@ def test_without_a_price_there_is_no_forecast_of_cost() -> None:
     cost, sd = cost_of(entry(price=None), entry())
     assert np.isnan([cost[0], sd[0]]).all()
     assert np.isfinite([cost[1], sd[1]]).all()
+
+
+def test_a_long_input_is_forecast_at_its_own_rates_in_the_models_own_tokens() -> None:
+    dear = Price(input_usd_per_mtok=Decimal(6), output_usd_per_mtok=Decimal(30))
+    price = replace(PRICE, long_context=dear, long_context_above_tokens=1_200)
+    cost, sd = cost_of(entry(price=price), entry(price=price, ratio=1.5), entry())
+    assert cost[0] == pytest.approx(0.006)  # 1,000 tokens are within the limit
+    assert cost[1] == pytest.approx(1_500 * 6e-6 + 200 * 30e-6)  # 1,500 are not
+    assert cost[2] == pytest.approx(0.006)
+    assert sd[1] == pytest.approx(100 * 30e-6)
+    assert cost_of(entry(price=price, ratio=1.5), cached=400)[0][0] == pytest.approx(cost[1])  # no rate for cached ones

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog import ImportFailedError
+from catalog import ImportFailedError, Price
 from catalog.importers.litellm_prices import read_price_map
 
 ENTRY = {
@@ -49,6 +49,23 @@ def test_an_entry_becomes_an_offer_in_dollars_per_million(tmp_path: Path) -> Non
     assert offer.batch_price.output_usd_per_mtok == Decimal("7.5")
     assert offer.capabilities == {"streaming", "vision", "tools"}
     assert (offer.context_tokens, offer.retires) == (200_000, date(2026, 11, 30))
+
+
+def test_the_rates_of_long_inputs_are_read_with_the_first_limit_from_which_they_hold(tmp_path: Path) -> None:
+    long = {
+        "input_cost_per_token_above_200k_tokens": 6e-06,
+        "output_cost_per_token_above_200k_tokens": 2.25e-05,
+        "cache_read_input_token_cost_above_200k_tokens": 6e-07,
+        "input_cost_per_token_above_512k_tokens": 9e-06,
+        "output_cost_per_token_above_512k_tokens": 3e-05,
+    }
+    told = read_price_map(written(tmp_path, {"claude-sonnet-4-5": {**ENTRY, **long}}))
+    (offer,) = told.offers["claude-sonnet-4.5"]
+    assert offer.price is not None
+    assert offer.price.long_context_above_tokens == 200_000
+    assert offer.price.long_context == Price(
+        input_usd_per_mtok=Decimal(6), output_usd_per_mtok=Decimal("22.5"), cached_input_usd_per_mtok=Decimal("0.6")
+    )
 
 
 def test_the_same_weights_elsewhere_are_offers_of_one_model(tmp_path: Path) -> None:

@@ -42,6 +42,19 @@ def test_an_overlay_in_either_language_states_a_profile(tmp_path: Path, text: st
     assert profile.provenance["price"].trust is Trust.OPERATOR
 
 
+def test_the_rates_of_long_inputs_can_be_stated(tmp_path: Path) -> None:
+    text = """
+[models."acme/our-tune".price]
+input_usd_per_mtok = 1
+output_usd_per_mtok = 4
+long_context_above_tokens = 200000
+long_context = {input_usd_per_mtok = 2, output_usd_per_mtok = 6}
+"""
+    (profile,) = read_overlay(written(tmp_path, text))
+    assert profile.price is not None
+    assert profile.price.at(200_001).output_usd_per_mtok == Decimal(6)
+
+
 def test_what_an_operator_states_stands_above_the_shipped_catalog(tmp_path: Path) -> None:
     path = written(tmp_path, '[models."openai/gpt-4o-mini"]\ncontext_tokens = 1000\n')
     profile = Catalog.load().with_profiles(read_overlay(path))["openai/gpt-4o-mini"]
@@ -60,6 +73,14 @@ def test_what_an_operator_states_stands_above_the_shipped_catalog(tmp_path: Path
         ('[models."a/b"]\nreleased = "soon"\n', "models.a/b.released"),
         ('[models."a/b"]\nprice = {input_usd_per_mtok = 1}\n', "models.a/b.price"),
         ('[models."a/b"]\nprice = {input_usd_per_mtok = -1, output_usd_per_mtok = 1}\n', "models.a/b.price"),
+        (
+            '[models."a/b".price]\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 1\nlong_context_above_tokens = 9\n',
+            "models.a/b.price",
+        ),
+        (
+            '[models."a/b".price]\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 1\nlong_context_above_tokens = "x"\n',
+            "models.a/b.price",
+        ),
         ('[models."a/b"]\ncapabilities = ["telepathy"]\n', "models.a/b"),
         ("[models.nobody]\nparams_total_b = 1\n", "models.nobody"),
         ("models = 3\n", "models"),
