@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalog import ModelProfile, ParetoGateError, UnknownModelError
+from catalog import InvalidMeasurementError, ModelProfile, ParetoGateError, UnknownModelError
 
 if TYPE_CHECKING:
     from .asking import Asking, Budget
@@ -73,6 +73,8 @@ def probe(
 def _probe(  # noqa: PLR0917  # private, and named at its one call
     names: list[str], subject: "Subject", url: str, model: str, budget: "Budget", folder: Path, key: str | None
 ) -> dict[str, Any]:
+    from catalog.capability.canary_file import Fingerprint, write_fingerprint  # noqa: PLC0415
+
     from .overlay_file import write_overlay  # noqa: PLC0415
     from .procedures import run_procedure, shares  # noqa: PLC0415
 
@@ -87,13 +89,13 @@ def _probe(  # noqa: PLR0917  # private, and named at its one call
         spent = {"calls": asking.calls, "tokens": asking.tokens, "usd": asking.usd}
     for one in found:
         if one.canaries:
-            kept = {
-                "model": subject.profile.id,
-                "recorded": today.isoformat(),
-                "self_mismatch": one.self_mismatch,
-                "canaries": [asdict(canary) for canary in one.canaries],
-            }
-            (folder / "canaries.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
+            kept = Fingerprint(
+                model=subject.profile.id,
+                recorded=today.isoformat(),
+                self_mismatch=one.self_mismatch if one.self_mismatch is not None else 1.0,
+                canaries=one.canaries,
+            )
+            write_fingerprint(folder / "canaries.json", kept)
     return {
         "model": subject.profile.id,
         "spent": spent,
@@ -105,20 +107,20 @@ def _probe(  # noqa: PLR0917  # private, and named at its one call
 def _verify(  # noqa: PLR0917  # private, and named at its one call
     path: Path, url: str, model: str, profile: ModelProfile, budget: "Budget", key: str | None, *, as_json: bool
 ) -> None:
-    from catalog.capability.canary import Canary  # noqa: PLC0415
+    from catalog.capability.canary_file import read_fingerprint  # noqa: PLC0415
 
     from .habits import verify_canaries  # noqa: PLC0415
 
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        recorded = [Canary(**one) for one in told["canaries"]]
-        mismatch = float(told["self_mismatch"])
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise typer.BadParameter(f"{path} holds no canaries: {exc!r}", param_hint="--canaries") from exc
+        recorded = read_fingerprint(path)
+    except InvalidMeasurementError as exc:
+        raise typer.BadParameter(str(exc), param_hint="--canaries") from exc
     stamp = datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%SZ")
     ledger = path.with_name(f"verified-{stamp}.jsonl")  # asked anew each time
     with _asking(url, model, profile, budget, ledger, key) as asking:
-        verdict = verify_canaries(recorded, asking, self_mismatch=mismatch)
+        verdict = verify_canaries(
+            recorded.canaries, asking, self_mismatch=recorded.self_mismatch, max_tokens=recorded.max_tokens
+        )
     if as_json:
         sys.stdout.write(json.dumps(asdict(verdict)) + "\n")
     else:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from catalog.capability.answer_bias import position_bias, yes_bias
 from catalog.capability.canary import Canary, CanaryVerdict, check_canaries, select_canaries
+from catalog.capability.canary_file import CANARY_TOKENS
 from catalog.errors import InvalidMeasurementError
 
 from .asking import Asking, BudgetSpentError
@@ -13,7 +14,6 @@ from .quality import ANSWER_TOKENS
 
 __all__ = ["CANARY_PROMPTS", "probe_bias", "probe_canaries", "verify_canaries"]
 
-_CANARY_TOKENS = 4  # short: past one near tie everything differs, and 16 tokens made a model disown itself
 _LEAST_MISMATCH = 0.05  # of a model with itself, however alike two askings on one day were
 # Open beginnings: what follows is the model's own, short, and unlike from one model to the next.
 CANARY_PROMPTS = tuple(
@@ -94,9 +94,9 @@ def probe_canaries(subject: Subject, asking: Asking, *, calls: int) -> Found:
     """Answers by which the model is known again, and how often it differs from itself when asked twice."""
     prompts = CANARY_PROMPTS[: max(1, calls // 2)]
     try:
-        first = [asking.chat(prompt, max_tokens=_CANARY_TOKENS).text for prompt in prompts]
+        first = [asking.chat(prompt, max_tokens=CANARY_TOKENS).text for prompt in prompts]
         # backwards: after other neighbours, so that a server's prompt cache does not answer for the model
-        second = [asking.chat(prompt, max_tokens=_CANARY_TOKENS, again=1).text for prompt in reversed(prompts)][::-1]
+        second = [asking.chat(prompt, max_tokens=CANARY_TOKENS, again=1).text for prompt in reversed(prompts)][::-1]
     except BudgetSpentError:
         return Found(procedure="canary", complete=False, note="the budget ended before every canary was asked twice")
     pairs = list(zip(prompts, first, second, strict=True))
@@ -126,7 +126,9 @@ def _by_prompt(subject: Subject, prompts: Sequence[str]) -> list[dict[str, str]]
     return [dict(zip(prompts, answers, strict=False)) for answers in subject.siblings.values()]
 
 
-def verify_canaries(canaries: Sequence[Canary], asking: Asking, *, self_mismatch: float) -> CanaryVerdict:
+def verify_canaries(
+    canaries: Sequence[Canary], asking: Asking, *, self_mismatch: float, max_tokens: int = CANARY_TOKENS
+) -> CanaryVerdict:
     """Ask every canary again, and hold the answers against the recorded ones.
 
     Raises:
@@ -135,7 +137,7 @@ def verify_canaries(canaries: Sequence[Canary], asking: Asking, *, self_mismatch
     answers: list[str | None] = []
     for canary in canaries:
         try:
-            answers.append(asking.chat(canary.prompt, max_tokens=_CANARY_TOKENS).text)
+            answers.append(asking.chat(canary.prompt, max_tokens=max_tokens).text)
         except BudgetSpentError:
             answers.append(None)
     return check_canaries(canaries, answers, self_mismatch=self_mismatch)
