@@ -23,9 +23,11 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from catalog import Backend, Catalog, ParetoGateError
+from catalog.capability.canary_file import Fingerprint
 from predictors import Forecaster
 from router import PRESETS, Router
 
+from .canaries import CanaryBudget, CanaryWatch, read_fingerprints, watched_backends
 from .dispatch import Clocks, Dispatcher
 from .errors import ErrorReply, anthropic_error, openai_error, reply_to
 from .exposure import check_exposure, keys_required
@@ -154,6 +156,7 @@ def create_app(parts: Parts) -> Asgi:
     settings = parts.settings
     backends, serving, embedding = split_embedders(parts.make_serving, parts.backends)
     parts = replace(parts, backends=backends)
+    fingerprints = read_fingerprints(settings.canaries, workers=settings.server.workers)
     telemetry = Telemetry(shared=parts.metrics_dir)
     health = Health(clock=parts.clocks.monotonic, stale_after_s=settings.scraping.stale_after_s)
     dispatcher = Dispatcher(
@@ -174,7 +177,7 @@ def create_app(parts: Parts) -> Asgi:
         settings.tools, store=RegistryStore(settings.tools_dir / "registries"), telemetry=telemetry, clocks=parts.clocks
     )
     endpoint = McpEndpoint(desk, governor, host=settings.server.host) if McpEndpoint.is_available() else None
-    framework = _framework(parts, dispatcher, governor, desk=desk, endpoint=endpoint)
+    framework = _framework(parts, dispatcher, governor, desk=desk, endpoint=endpoint, fingerprints=fingerprints)
     framework.include_router(dashboard_routes(lambda: dispatcher.serving, catalog=parts.catalog))
     framework.include_router(models_routes(lambda: dispatcher.serving, embedding=embedding))
     framework.include_router(feedback_routes(parts.journal, telemetry, parts.clocks))
@@ -337,7 +340,13 @@ def _advice(reply: ErrorReply) -> Headers:
 
 
 def _framework(
-    parts: Parts, dispatcher: Dispatcher, governor: Governor, *, desk: ToolDesk, endpoint: McpEndpoint | None
+    parts: Parts,
+    dispatcher: Dispatcher,
+    governor: Governor,
+    *,
+    desk: ToolDesk,
+    endpoint: McpEndpoint | None,
+    fingerprints: tuple[Fingerprint, ...],
 ) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -353,6 +362,7 @@ def _framework(
                 asyncio.create_task(_follow_measurements(parts, dispatcher)),
                 asyncio.create_task(_follow_tool_usage(parts, desk)),
                 asyncio.create_task(_follow_loads(parts, dispatcher.health)),
+                asyncio.create_task(_watch_canaries(parts, dispatcher, fingerprints)),
                 asyncio.create_task(_keep_gauges_fresh(parts, dispatcher.telemetry)),
             ]
             settle()
@@ -421,6 +431,24 @@ async def _follow_loads(parts: Parts, health: Health) -> None:
         jitter=parts.rng.random,
         every_s=scraping.every_s,
         timeout_s=scraping.timeout_s,
+    ).run()
+
+
+async def _watch_canaries(parts: Parts, dispatcher: Dispatcher, fingerprints: tuple[Fingerprint, ...]) -> None:
+    """Every worker asks for itself, since each has its own view of who is well; they share the budget."""
+    settings = parts.settings.canaries
+    share = max(1, settings.calls_per_day // parts.settings.server.workers)
+    watched = watched_backends(parts.backends, fingerprints)
+    for model in sorted({f.model for f in fingerprints} - {w.fingerprint.model for w in watched}):
+        log.warning("canaries_of_no_backend", model=model)
+    await CanaryWatch(
+        watched,
+        dispatcher.upstreams,
+        settings,
+        budget=CanaryBudget(share, clock=parts.clocks.monotonic),
+        health=dispatcher.health,
+        telemetry=dispatcher.telemetry,
+        jitter=parts.rng.random,
     ).run()
 
 

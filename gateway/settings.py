@@ -24,6 +24,7 @@ from .journal.prompts import PromptKeeping
 __all__ = [
     "AuthSettings",
     "BackendSettings",
+    "CanarySettings",
     "CatalogSettings",
     "DiscoverySettings",
     "EmbeddedSettings",
@@ -207,6 +208,16 @@ class ScrapingSettings(_Section):
     stale_after_s: Positive = 10.0  # after which a reading is forgotten
 
 
+class CanarySettings(_Section):
+    """Whether each backend is still the model it claims to be, asked on a schedule."""
+
+    files: tuple[Path, ...] = ()  # what `paretogate probe --what canary` wrote, or folders of it
+    every_s: Positive | None = None  # never where left out
+    calls_per_day: Count = 1_000  # of all backends and workers together
+    significance: Annotated[float, Field(gt=0, lt=1)] = 1e-4  # of false alarms, per check of one backend
+    on_mismatch: Literal["warn", "rest"] = "warn"  # rest: ask it for nothing until its answers fit again
+
+
 class PredictorSettings(_Section):
     """Which predictor decides."""
 
@@ -334,6 +345,7 @@ class Settings(BaseSettings):
     discovery: DiscoverySettings = DiscoverySettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     scraping: ScrapingSettings = ScrapingSettings()
+    canaries: CanarySettings = CanarySettings()
     predictor: PredictorSettings = PredictorSettings()
     policies: dict[str, PolicySettings] = Field(default_factory=dict)
     journal: JournalSettings = JournalSettings()
@@ -453,6 +465,7 @@ def _relative_to(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
         ("state", "dir"),
         ("embedded", "gguf"),
         ("catalog", "overlays"),
+        ("canaries", "files"),
         ("auth", "keys"),
     ):
         table = values.get(section)

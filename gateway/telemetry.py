@@ -62,6 +62,7 @@ class Telemetry:
         self._explored = self._counter("explore", "Choices made in order to learn")
         self._feedback = self._counter("feedback", "Pieces of feedback", "kind")
         self._drift = self._counter("model_drift", "Answers by another model than the one asked", "backend")
+        self._canary_checks = self._counter("canary_checks", "Times canaries were due", "backend", "outcome")
         self._quota_refusals = self._counter("quota_refusals", "Requests that a key's limit refused", "limit")
         self._state_failures = self._counter("state_failures", "Times the shared state could not be asked")
         self._state_degraded = self._gauge("state_degraded", "1 while limits hold per replica only", mode="livemax")
@@ -71,6 +72,12 @@ class Telemetry:
         self._ttft = self._histogram("ttft_seconds", "Until a backend's first token", _CALL_BUCKETS_S, "model")
         self._error = self._histogram("prediction_error", "Cost: true over predicted", _ERROR_RATIOS, "model")
         self._in_flight = self._gauge("inflight", "Requests being answered")
+        self._canary_share = self._gauge(
+            "canary_mismatch_ratio", "Canaries answered unlike the claimed model", "backend", mode="livemax"
+        )
+        self._canary_differs = self._gauge(
+            "canary_differs", "1 while a backend is not the model it claims to be", "backend", mode="livemax"
+        )
         self._breaker = self._gauge("breaker_state", "0 closed, 1 half open, 2 open", "backend", mode="livemax")
         self._backend_in_flight = self._gauge("backend_inflight", "Requests at a backend", "backend")
         self._server = self._gauge(
@@ -155,6 +162,15 @@ class Telemetry:
     def model_drifted(self, backend: str) -> None:
         """A backend answered in another model's name."""
         self._child(self._drift, backend).inc()
+
+    def canaries_checked(self, backend: str, outcome: Literal["fits", "differs", "unanswered", "over_budget"]) -> None:
+        """A backend's canaries were due."""
+        self._child(self._canary_checks, backend, outcome).inc()
+
+    def canaries_judged(self, backend: str, *, mismatch_share: float, differs: bool) -> None:
+        """A backend answered its canaries."""
+        self._child(self._canary_share, backend).set(mismatch_share)
+        self._child(self._canary_differs, backend).set(differs)
 
     def feedback_came(self, kind: Literal["feedback", "outcome"]) -> None:
         """Somebody said how good an answer was."""

@@ -21,6 +21,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from catalog import Backend, Catalog, ParetoGateError
+from gateway.canaries import read_fingerprints
 from gateway.journal import JournalReader
 from gateway.refinement import read_measured
 from gateway.settings import Settings, load_settings
@@ -90,6 +91,7 @@ def examine(*, config: Path | None, environ: Mapping[str, str], offline: bool) -
     yield _state_dir(settings)
     yield _journal(settings)
     yield _measured(settings)
+    yield from _canaries(settings)
     yield _port(settings)
     catalog = _attempt("catalog", lambda: open_catalog(settings))
     if isinstance(catalog, Check):
@@ -184,6 +186,21 @@ def _measured(settings: Settings) -> Check:
     if isinstance(measured, Check):
         return measured
     return Check(subject="measured facts", verdict="ok", detail=f"{len(measured)} backends measured")
+
+
+def _canaries(settings: Settings) -> Iterator[Check]:
+    if not settings.canaries.files and settings.canaries.every_s is None:
+        return
+    found = _attempt("canaries", lambda: read_fingerprints(settings.canaries, workers=settings.server.workers))
+    if isinstance(found, Check):
+        yield found
+        return
+    detail = f"{sum(len(f.canaries) for f in found)} that know {', '.join(sorted({f.model for f in found}))}"
+    if settings.canaries.every_s is None:
+        remedy = "set canaries.every_s to the seconds between two checks"
+        yield Check(subject="canaries", verdict="note", detail=f"{detail}; never asked", remedy=remedy)
+    else:
+        yield Check(subject="canaries", verdict="ok", detail=detail)
 
 
 def _port(settings: Settings) -> Check:

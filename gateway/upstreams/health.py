@@ -48,6 +48,7 @@ class Health:
         self._backends: dict[str, BackendHealth] = {}
         self._troubled: set[str] = set()  # those with a breaker that is not closed
         self._limited: set[str] = set()  # those that reached their concurrency
+        self._set_aside: set[str] = set()  # those that are not the model they claim to be
 
     def of(self, backend_id: str) -> BackendHealth:
         """One backend's health."""
@@ -57,6 +58,8 @@ class Health:
         """Take a place at a backend, or learn that there is none."""
         health = self.of(backend.id)
         limit = backend.limits.max_concurrency
+        if backend.id in self._set_aside:
+            return False
         if (limit is not None and health.in_flight >= limit) or self._is_overfull(backend.id):
             return False
         if not health.breaker.begin(self._clock()):
@@ -89,15 +92,17 @@ class Health:
         """Whether a place could be had."""
         health = self.of(backend.id)
         limit = backend.limits.max_concurrency
+        if backend.id in self._set_aside:
+            return False
         if (limit is not None and health.in_flight >= limit) or self._is_overfull(backend.id):
             return False
         return health.breaker.admits(self._clock())
 
     def available(self, pool: Pool) -> Bools | None:
         """(n_candidates,) False where a backend must be left alone; None where all may be asked."""
-        if not self._troubled and not self._limited and not self._overfull:
+        unwell = self._troubled | self._limited | self._overfull | self._set_aside
+        if not unwell:
             return None
-        unwell = self._troubled | self._limited | self._overfull
         return np.array(
             [
                 entry.backend is None or entry.backend.id not in unwell or self.admits(entry.backend)
@@ -105,6 +110,16 @@ class Health:
             ],
             dtype=np.bool_,
         )  # (n_candidates,)
+
+    def set_aside(self, backend: Backend) -> None:
+        """Leave a backend alone, whatever else is known of it, until it is taken back."""
+        self._set_aside.add(backend.id)
+
+    def take_back(self, backend: Backend) -> bool:
+        """Ask it again; whether it had been set aside."""
+        was_aside = backend.id in self._set_aside
+        self._set_aside.discard(backend.id)
+        return was_aside
 
     def heard(self, backends: tuple[Backend, ...], load: ServerLoad) -> None:
         """A server said how busy it is; these backends are all that we know of it."""
