@@ -65,6 +65,9 @@ def read_fingerprints(settings: CanarySettings, *, workers: int = 1) -> tuple[Fi
         if not inside:
             raise InvalidSettingsError(f"canaries.files: {path} holds no canaries.json; `paretogate probe` writes them")
         found += [_read(file, settings, calls_per_day=settings.calls_per_day // workers) for file in inside]
+    names = [fingerprint.model for fingerprint in found]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InvalidSettingsError(f"canaries.files: two files know {twice[0]}; keep the one that holds")
     if settings.every_s is not None and not found:
         raise InvalidSettingsError("canaries.files: nothing to ask; name what `paretogate probe --what canary` wrote")
     return tuple(found)

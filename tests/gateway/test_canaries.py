@@ -187,6 +187,12 @@ def test_a_folder_stands_for_every_fingerprint_below_it(tmp_path: Path) -> None:
     assert read_fingerprints(CanarySettings(files=(tmp_path,), every_s=60)) == (STRONG,)
 
 
+def test_of_two_fingerprints_of_one_model_nobody_knows_which_holds(tmp_path: Path) -> None:
+    path = recorded(tmp_path)
+    with pytest.raises(InvalidSettingsError, match="two files know maker/strong"):
+        read_fingerprints(CanarySettings(files=(path, path), every_s=60))
+
+
 def test_a_file_that_cannot_be_read_is_named_before_anything_starts(tmp_path: Path) -> None:
     settings = Settings(state={"dir": tmp_path}, canaries={"files": (tmp_path / "away.json",), "every_s": 60})
     parts = Parts(settings=settings, backends=(), make_serving=serve_fixed, journal=ListJournal())
