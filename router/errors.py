@@ -40,4 +40,6 @@ def _change(closest: Mapping[str, object]) -> str:
     has = "unknown" if closest["relax_to"] is None else closest["relax_to"]
     also = closest.get("also")
     more = f" (and {len(also)} more)" if isinstance(also, list) and also else ""
+    if isinstance(has, list):  # whatever the request needs beyond these
+        return f"which can only do {', '.join(map(str, has))}{more}"
     return f"its {closest['constraint']} is {has}{more}"

@@ -168,6 +168,12 @@ def test_when_nobody_qualifies_the_error_counts_the_rejections_and_names_who_com
     assert "hill/middle comes closest, its min_quality is 0.8" in str(caught.value)
 
 
+def test_when_nobody_can_do_what_a_request_needs_the_error_says_what_the_closest_can() -> None:
+    with pytest.raises(NoEligibleModelError) as caught:
+        decide(RoutingOptions(require=Constraints(capabilities=frozenset({"audio"}))))
+    assert "comes closest, which can only do streaming" in str(caught.value)
+
+
 def test_an_empty_pool_has_nobody_to_offer() -> None:
     pool = Pool([])
     router = Router(FixedForecasts(pool=pool, fixed=forecast_of(pool)))
