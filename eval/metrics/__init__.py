@@ -10,10 +10,8 @@ from .curves import (
     peak_quality,
     quality_neutral_cost,
 )
-from .flips import backward_trust, negative_flips, negative_flips_multiple_choice
 from .identification import optimal_model_identification
 from .pairs import PairCurve, call_percentage_threshold, pair_curve, strong_weights
-from .tail import combined_log_risk, conditional_value_at_risk
 
 __all__ = [
     "PairCurve",
@@ -23,15 +21,10 @@ __all__ = [
     "arena_cost_score",
     "arena_latency_score",
     "arena_score",
-    "backward_trust",
     "call_percentage_threshold",
-    "combined_log_risk",
-    "conditional_value_at_risk",
     "expected_calibration_error",
     "hypervolume",
     "interval_coverage",
-    "negative_flips",
-    "negative_flips_multiple_choice",
     "optimal_model_identification",
     "optimal_selection",
     "pair_curve",
