@@ -12,14 +12,18 @@ import typer
 from catalog import ParetoGateError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from router import Policy
+
     from .report import Outputs
     from .study import Study
 
-__all__ = ["replay"]
+__all__ = ["DATA_VARIABLE", "DEFAULT_DATA", "PAGE_WIDTH", "replay"]
 
-_DATA_VARIABLE = "PARETOGATE_DATA"
-_DEFAULT_DATA = "../shared/data"
-_PAGE_WIDTH = 160  # of tables that go to a file or a pipe
+DATA_VARIABLE = "PARETOGATE_DATA"
+DEFAULT_DATA = "../shared/data"
+PAGE_WIDTH = 160  # of tables that go to a file or a pipe
 
 
 def replay(
@@ -30,13 +34,14 @@ def replay(
     *,
     data: Annotated[
         Path | None,
-        typer.Option(help=f"Folder of the public datasets [default: ${_DATA_VARIABLE}, else {_DEFAULT_DATA}]."),
+        typer.Option(help=f"Folder of the public datasets [default: ${DATA_VARIABLE}, else {DEFAULT_DATA}]."),
     ] = None,
     predictor: Annotated[
         Path | None,
         typer.Option(help="A saved predictor, or `default`; then ours learns nothing from the replayed file."),
     ] = None,
     policy: Annotated[list[str] | None, typer.Option(help="A policy to show beside the sweep; repeatable.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A paretogate.toml whose [policies.NAME] may be shown.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation, split by question.")] = 5,
     leave_out: Annotated[
         str | None,
@@ -55,22 +60,30 @@ def replay(
     """Replay outcomes through the real router, beside random, best single model, kNN and oracle."""
     # the imports below are heavy: `paretogate --help` must not pay for them
     from .journal_outcomes import is_journal  # noqa: PLC0415
+    from .policies import known_policy, read_policies  # noqa: PLC0415
     from .report import Outputs  # noqa: PLC0415
     from .study import Study  # noqa: PLC0415
 
-    folder = data or Path(os.environ.get(_DATA_VARIABLE, _DEFAULT_DATA))
+    folder = data or Path(os.environ.get(DATA_VARIABLE, DEFAULT_DATA))
     journals = [Path(name) for name in outcomes if Path(name).is_file() and is_journal(Path(name))]
     if journals and len(journals) < len(outcomes):
         raise typer.BadParameter("a journal is replayed by itself; name it alone")
     try:
+        configured = read_policies(config)
+        named = tuple(known_policy(name, configured) for name in policy or ())
         if journals:
-            found = _valued_journals(journals, tuple(policy or ("balanced", "best", "cheap")))
+            found = _valued_journals(journals, named or ("balanced", "best", "cheap"), configured)
             if report is not None:
                 report.write_text(json.dumps(found, indent=1), encoding="utf-8")
             sys.stdout.write(json.dumps(found, indent=1) + "\n")
             return
         study = Study(
-            policies=tuple(policy or ("balanced",)), n_folds=folds, leave_out=leave_out, seed=seed, noise=noise
+            policies=named or ("balanced",),
+            configured=configured,
+            n_folds=folds,
+            leave_out=leave_out,
+            seed=seed,
+            noise=noise,
         )
         outputs = Outputs(decisions=decisions, html=html, svg=svg, report=report)
         _replay_tables(outcomes, folder, predictor, study, outputs, as_json=as_json)
@@ -109,12 +122,14 @@ def _replay_tables(
     if as_json:
         sys.stdout.write(json.dumps([json_report(s) for s in summaries], indent=1) + "\n")
     else:
-        console = Console(width=None if sys.stdout.isatty() else _PAGE_WIDTH)
+        console = Console(width=None if sys.stdout.isatty() else PAGE_WIDTH)
         for summary in summaries:
             console.print(terminal_report(summary))
 
 
-def _valued_journals(journals: list[Path], policies: tuple[str, ...]) -> list[dict[str, object]]:
+def _valued_journals(
+    journals: list[Path], policies: tuple[str, ...], configured: "Mapping[str, Policy]"
+) -> list[dict[str, object]]:
     from router import RoutingOptions  # noqa: PLC0415
 
     from .errors import NoOverlapError  # noqa: PLC0415
@@ -124,9 +139,10 @@ def _valued_journals(journals: list[Path], policies: tuple[str, ...]) -> list[di
     for path in journals:
         log = read_journal(path)
         for policy in policies:
+            options = RoutingOptions(policy=policy, explore=False)
             row: dict[str, object] = {"journal": path.name, "decisions": len(log), "policy": policy}
             try:
-                found.append(row | asdict(evaluate_policy(log, RoutingOptions(policy=policy, explore=False))))
+                found.append(row | asdict(evaluate_policy(log, options, policies=configured)))
             except NoOverlapError as exc:
                 found.append(row | {"refused": str(exc)})
     return found

@@ -14,14 +14,21 @@ from catalog import Floats, ModelProfile, Pool, PoolEntry
 from predictors import InvalidOutcomesError, Query
 from predictors.outcomes import Outcomes
 from predictors.quality.protocol import QualityEstimate
-from router import NoEligibleModelError, Router, RoutingOptions
+from router import NoEligibleModelError, Policy, Router, RoutingOptions
 
 from .errors import InvalidReplayError
 from .forecasts import BatchForecasts
 from .off_policy import LoggedChoices, OffPolicyEstimate, evaluate_off_policy
 from .table import Bools
 
-__all__ = ["LoggedDecision", "evaluate_policy", "is_journal", "journal_outcomes", "read_journal"]
+__all__ = [
+    "LoggedDecision",
+    "evaluate_policy",
+    "is_journal",
+    "journal_outcomes",
+    "read_journal",
+    "router_again",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +120,11 @@ def journal_outcomes(log: Sequence[LoggedDecision]) -> Outcomes:
 
 
 def evaluate_policy(
-    log: Sequence[LoggedDecision], options: RoutingOptions, *, clip: float | None = 50.0
+    log: Sequence[LoggedDecision],
+    options: RoutingOptions,
+    *,
+    policies: Mapping[str, Policy] | None = None,
+    clip: float | None = 50.0,
 ) -> OffPolicyEstimate:
     """Mean reward that another policy would have earned on the journalled requests, had it never explored.
 
@@ -123,13 +134,14 @@ def evaluate_policy(
     Args:
         log: the journal.
         options: the policy to be valued.
+        policies: what `options` may name beside the presets.
         clip: the largest importance weight allowed.
 
     Raises:
         InvalidReplayError: no decision has a reward, or nobody was eligible in any.
         NoOverlapError: the policy would make none of the logged choices.
     """
-    made = [(d, choice) for d in log if d.reward is not None and (choice := _choice(d, options)) is not None]
+    made = [(d, choice) for d in log if d.reward is not None and (choice := _choice(d, options, policies)) is not None]
     if not made:
         raise InvalidReplayError("no decision of the journal has both feedback and an eligible candidate")
     return evaluate_off_policy(
@@ -144,7 +156,8 @@ def evaluate_policy(
     )
 
 
-def _choice(decision: LoggedDecision, options: RoutingOptions) -> int | None:
+def router_again(decision: LoggedDecision, policies: Mapping[str, Policy] | None = None) -> tuple[Router, Query]:
+    """What makes a journalled decision once more: its candidates as they were forecast, and its query."""
     pool = Pool(PoolEntry(profile=_bare_profile(name)) for name in decision.candidates)
     query = Query(text=decision.prompt, input_tokens=decision.input_tokens)
     source = BatchForecasts(
@@ -157,9 +170,14 @@ def _choice(decision: LoggedDecision, options: RoutingOptions) -> int | None:
         cost_usd=decision.cost_usd[None],
         cost_usd_sd=np.full(len(pool), np.nan),
     )
+    return Router(source, policies=policies, explore=0.0), query
+
+
+def _choice(decision: LoggedDecision, options: RoutingOptions, policies: Mapping[str, Policy] | None) -> int | None:
+    router, query = router_again(decision, policies)
     rng = np.random.default_rng(0)  # never drawn from: nothing explores
     try:
-        return Router(source, explore=0.0).decide(query, options, rng=rng, available=decision.eligible).ranking[0]
+        return router.decide(query, options, rng=rng, available=decision.eligible).ranking[0]
     except NoEligibleModelError:
         return None
 

@@ -1,6 +1,6 @@
 """Replay a table of outcomes through the real router, beside the rules it has to beat."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from catalog import Floats
 from predictors import Forecast, Query
-from router import Decision, Router, RoutingOptions
+from router import Decision, Policy, Router, RoutingOptions
 
 from . import references
 from .contenders import Contender
@@ -118,6 +118,7 @@ def replay(
     *,
     points: Sequence[OperatingPoint],
     split: str,
+    policies: Mapping[str, Policy] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Replay:
@@ -129,11 +130,14 @@ def replay(
         folds: which prompts may be learned from before which are judged.
         points: how the router is asked.
         split: how the folds were made, for the report.
+        policies: what points may name beside the presets.
         seed: of the random reference rule.
         progress: called with what is being done, how much of it is done, and of how much.
     """
     runs = tuple(
-        run_contender(c, table, folds, points=points if rank == 0 else coarser(points), progress=progress)
+        run_contender(
+            c, table, folds, points=points if rank == 0 else coarser(points), policies=policies, progress=progress
+        )
         for rank, c in enumerate(contenders)
     )
     return Replay(
@@ -150,6 +154,7 @@ def run_contender(
     folds: Folds,
     *,
     points: Sequence[OperatingPoint],
+    policies: Mapping[str, Policy] | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Route every judged prompt through the router at every operating point, one decision at a time.
@@ -161,7 +166,7 @@ def run_contender(
     decided_s, tried, done, of = 0.0, table.tried, 0, int(folds.judged.sum())
     for train, test in folds:
         source = contender.source(table.take(train), table.take(test))
-        router = Router(source, explore=0.0)
+        router = Router(source, policies=policies, explore=0.0)
         for row in test:
             query = Query.from_prompt(table.prompt[row])
             ledger.expect(row, source.forecast(query))

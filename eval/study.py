@@ -1,14 +1,14 @@
 """What to replay, from a name to a summary: the public entry that the command line and other programs call."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from catalog.registry import Catalog
 from predictors.outcomes import Outcomes
-from router import RoutingOptions
+from router import Policy, RoutingOptions
 
 from .benchmarks import DATASETS
 from .contenders import Contender, FittedContender
@@ -28,6 +28,7 @@ class Study:
     """How a table is replayed."""
 
     policies: tuple[str, ...] = ()
+    configured: Mapping[str, Policy] = field(default_factory=dict)  # the operator's own, which `policies` may name
     n_folds: int = 5
     leave_out: str | None = None  # a benchmark, or `each`
     seed: int = 0
@@ -81,6 +82,7 @@ def run_study(
         folds,
         points=operating_points(study.policies, call_usd=_dear_call_usd(table)),
         split=split,
+        policies=study.configured,
         seed=study.seed,
         progress=progress,
     )

@@ -35,6 +35,8 @@ _KNOWN = {
     "catalog": "List, show, compare and import models.",
     "train": "Fit a predictor to outcomes.",
     "replay": "Replay outcomes through the router and measure it.",
+    "diff-policy": "Show what a change of policy changes, and which right answers it loses.",
+    "probe": "Measure a model by a few questions, within a budget.",
     "tools": "Search, import and measure tools.",
 }
 

@@ -12,7 +12,7 @@ from .journal_outcomes import JOURNAL_SUFFIXES, is_journal, read_journal_table
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["OPTIONAL_COLUMNS", "REQUIRED_COLUMNS", "Outcomes", "outcome_files"]
+__all__ = ["OPTIONAL_COLUMNS", "REQUIRED_COLUMNS", "Outcomes", "outcome_files", "read_table_file"]
 
 REQUIRED_COLUMNS = ("prompt", "model", "score")
 OPTIONAL_COLUMNS = (
@@ -54,7 +54,7 @@ class Outcomes:
         """
         import polars as pl  # noqa: PLC0415  # heavy, and needed only by those who train or replay
 
-        tables = [cls.from_table(_read_file(path), source=str(path)).table for path in outcome_files(paths)]
+        tables = [cls.from_table(read_table_file(path), source=str(path)).table for path in outcome_files(paths)]
         return cls(table=pl.concat(tables, how="diagonal_relaxed"))
 
     @classmethod
@@ -127,7 +127,12 @@ def outcome_files(paths: Iterable[Path | str]) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _read_file(path: Path) -> "pl.DataFrame":
+def read_table_file(path: Path) -> "pl.DataFrame":
+    """One CSV, JSONL or Parquet file, or a journal, as it stands.
+
+    Raises:
+        InvalidOutcomesError: it cannot be read as what its suffix says.
+    """
     import polars as pl  # noqa: PLC0415
 
     try:

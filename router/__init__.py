@@ -1,5 +1,6 @@
 """Which model should answer. Pure: no clock, no environment, no socket, no global random state."""
 
+from .configured import configured_policies
 from .constraints import Constraints
 from .decision import Bools, Decision, Screening
 from .errors import InvalidRoutingError, NoEligibleModelError, RoutingError
@@ -32,6 +33,7 @@ __all__ = [
     "RoutingOptions",
     "Screening",
     "SessionState",
+    "configured_policies",
     "decision_record",
     "explain",
     "forecast_of",
