@@ -274,7 +274,7 @@ def _governor(parts: Parts, telemetry: Telemetry) -> Governor:
         _need("phonenumbers", "stdnum", key="privacy.mode")
     if not url.startswith("memory://"):
         _need("redis", key="state.url")
-        shared = RedisState.at(url, timeout_s=settings.state.timeout_ms / 1e3)
+        shared = RedisState.at(url, timeout_s=settings.state.timeout_ms / 1e3, cluster=settings.state.cluster)
         store = GuardedState(shared, store, clock=clocks.monotonic, watcher=telemetry)
     return Governor(
         keys=keys,

@@ -11,6 +11,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -254,6 +255,7 @@ class StateSettings(_Section):
     """Where limits, breakers and sessions live, and where files of ours go."""
 
     url: SecretStr = SecretStr("memory://")  # redis://HOST, rediss://HOST or unix://PATH where replicas share it
+    cluster: bool = False  # the address is that of any node of a Redis Cluster
     timeout_ms: Positive = 100.0  # after which Redis counts as away, and each replica keeps its own state
     session_keep_s: Positive = 600.0  # a conversation's model is remembered for so long after its last answer
     dir: Path | None = None  # the user's state directory where left out
@@ -264,6 +266,15 @@ class StateSettings(_Section):
         if not value.get_secret_value().startswith(("memory://", "redis://", "rediss://", "unix://")):
             raise ValueError("state is kept in memory://, or in Redis: redis://HOST:PORT/DB, rediss:// or unix://PATH")
         return value
+
+    @model_validator(mode="after")
+    def _is_a_clusters_address(self) -> Self:
+        url = urlsplit(self.url.get_secret_value())
+        if self.cluster and (url.scheme not in {"redis", "rediss"} or url.path not in {"", "/", "/0"}):
+            raise ValueError(
+                "of a cluster, url names any node: redis://HOST:PORT or rediss://HOST:PORT, and no database"
+            )
+        return self
 
 
 class AuthSettings(_Section):

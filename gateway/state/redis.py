@@ -1,8 +1,13 @@
-"""Shared state of many replicas, in Redis: one script, hence one round trip and one atomic step, per call."""
+"""Shared state of many replicas, in Redis or a Redis Cluster: per call one script, hence one atomic round trip.
+
+In a cluster everything of one holder lies on one shard, since a script sees no other: its keys carry the holder's name
+as their hash tag. Shards are found, and followed when they move, by the client.
+"""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self, get_args
 
 import orjson
@@ -21,21 +26,21 @@ from .protocol import (
 )
 from .scripts import RESERVE, SETTLE
 
-__all__ = ["RedisState"]
+__all__ = ["RedisState", "redis_client"]
 
 _KEEP_SPENT_S = 40 * 86_400  # longer than any month
 _LIMITS: dict[bytes, LimitName] = {name.encode(): name for name in get_args(LimitName)}
 
 
 class RedisState:
-    """A `StateStore` in one Redis 6 or later, over TLS (`rediss://`) or not; it follows no cluster's redirects.
+    """A `StateStore` in Redis 6 or later, over TLS (`rediss://`) or not.
 
     Every failure, and every answer that takes longer than `timeout_s`, is a `StateUnavailableError`.
     """
 
     def __init__(
         self,
-        client: Any,  # noqa: ANN401 - redis.asyncio.Redis, imported only where one is configured
+        client: Any,  # noqa: ANN401 - redis.asyncio.Redis or RedisCluster, imported only where one is configured
         *,
         timeout_s: float = 0.1,
         prefix: str = "paretogate",
@@ -43,22 +48,12 @@ class RedisState:
     ) -> None:
         """`clock` replaces Redis's own, in seconds; for tests."""
         self._client, self._timeout_s, self._prefix, self._clock = client, timeout_s, prefix, clock
-        self._reserve, self._settle = client.register_script(RESERVE), client.register_script(SETTLE)
+        self._reserve, self._settle = _Script(text=RESERVE), _Script(text=SETTLE)
 
     @classmethod
-    def at(cls, url: str, *, timeout_s: float = 0.1) -> Self:
-        """The server at this address (`redis://`, `rediss://` or `unix://`); connects when it is first asked."""
-        from redis.asyncio import Redis  # noqa: PLC0415 - only where it is configured
-        from redis.asyncio.retry import Retry  # noqa: PLC0415
-        from redis.backoff import NoBackoff  # noqa: PLC0415
-
-        client = Redis.from_url(
-            url,
-            socket_connect_timeout=timeout_s,
-            socket_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),  # what may have happened already must not happen twice
-        )
-        return cls(client, timeout_s=timeout_s)
+    def at(cls, url: str, *, timeout_s: float = 0.1, cluster: bool = False) -> Self:
+        """At `redis://`, `rediss://` or `unix://`, or at any node of a cluster; connects when it is first asked."""
+        return cls(redis_client(url, timeout_s=timeout_s, cluster=cluster), timeout_s=timeout_s)
 
     async def reserve(self, claim: Claim) -> Grant:
         """Take everything that is claimed, or nothing."""
@@ -120,19 +115,51 @@ class RedisState:
     def _now(self) -> str:
         return "" if self._clock is None else repr(self._clock())
 
-    async def _run(self, script: Any, keys: list[str], arguments: list[Any]) -> Any:  # noqa: ANN401 - redis's own types
-        from redis.exceptions import MovedError, RedisError  # noqa: PLC0415 - loaded with the client
+    async def _run(self, script: "_Script", keys: list[str], arguments: list[Any]) -> Any:  # noqa: ANN401 - redis's own
+        from redis.exceptions import MovedError, NoScriptError, RedisError  # noqa: PLC0415 - loaded with the client
 
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await script(keys=keys, args=arguments)
+                await self._client.initialize()  # at once, where it has been: a cluster's client asks anybody before
+                try:
+                    return await self._client.evalsha(script.digest, len(keys), *keys, *arguments)
+                except NoScriptError:  # the text goes to this shard alone, so that another's failure is not ours
+                    return await self._client.eval(script.text, len(keys), *keys, *arguments)
         except MovedError as exc:
             raise StateUnavailableError(
-                "state.url is one node of a Redis Cluster, and the keys live on another; name a single Redis, a proxy"
-                " in front of the cluster, or the primary of one shard"
+                "state.url is one node of a Redis Cluster, and the keys live on another; set state.cluster = true"
             ) from exc
-        except (TimeoutError, OSError, RedisError) as exc:
+        except (TimeoutError, OSError, RedisError, AttributeError) as exc:
+            # AttributeError: where a cluster is down, its client closes connections that others are using
             raise StateUnavailableError(f"{type(exc).__name__}: {exc}") from exc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Script:
+    """Its text, and the name under which Redis knows it once it has seen it."""
+
+    text: str
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest())
+
+
+def redis_client(url: str, *, timeout_s: float, cluster: bool) -> Any:  # noqa: ANN401 - redis's own types
+    """A client that waits no longer than this and repeats nothing by itself: it may have happened already."""
+    from redis.asyncio import Redis, RedisCluster  # noqa: PLC0415 - only where it is configured
+    from redis.asyncio.retry import Retry  # noqa: PLC0415
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+
+    waiting: dict[str, Any] = {
+        "socket_connect_timeout": timeout_s,
+        "socket_timeout": timeout_s,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    if not cluster:
+        return Redis.from_url(url, **waiting)
+    # With steps, every fifth redirect would close all connections, and with them what others are asking.
+    return RedisCluster.from_url(url, reinitialize_steps=0, **waiting)
 
 
 def _grant(reply: list[bytes]) -> Grant:

