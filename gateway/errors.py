@@ -171,15 +171,14 @@ class UpstreamUnreachableError(UpstreamError):
 
 
 class UpstreamTimeoutError(UpstreamError):
-    """Too slow to connect, to start or to go on."""
+    """Too slow to connect, to start or to go on; `was_hurried`: its own limits would have let it go on."""
 
     reason = "timeout"
 
-    def __init__(self, *, backend_id: str, phase: str, after_s: float) -> None:
-        super().__init__(
-            f"gave no {phase} within {after_s:g} s; raise its limit or route around it", backend_id=backend_id
-        )
-        self.phase, self.after_s = phase, after_s
+    def __init__(self, *, backend_id: str, phase: str, after_s: float, was_hurried: bool = False) -> None:
+        remedy = "ask with a later deadline" if was_hurried else "raise its limit or route around it"
+        super().__init__(f"gave no {phase} within {after_s:g} s; {remedy}", backend_id=backend_id)
+        self.phase, self.after_s, self.was_hurried = phase, after_s, was_hurried
 
 
 class UpstreamStatusError(UpstreamError):

@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+_SHORTEST_S = 0.001  # a deadline that has passed already still lets a call end as late, and nothing else
+
 
 class Asker:
     """Holds what all requests share: places at backends and the budget of retries."""
@@ -111,7 +113,9 @@ def upstream_call(call: Call, entry: PoolEntry, backend: Backend, *, now_s: floa
         ),
         path=call.request.path(entry),
         headers=headers,
-        deadline_s=max(0.001, min(call.deadline_s - now_s, backend.limits.timeout_s)),
+        deadline_s=max(_SHORTEST_S, min(call.deadline_s - now_s, backend.limits.timeout_s)),
+        silence_s=call.silence_s,
+        waited_s=now_s - call.started_s,
     )
 
 

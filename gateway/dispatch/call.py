@@ -40,6 +40,7 @@ class Call:
     serving: Serving
     started_s: float  # monotonic, when the request came in
     deadline_s: float  # monotonic, when the client has waited long enough
+    silence_s: float | None = None  # how long it waits for a stream's first byte, and for the next; None says nothing
     entry: PoolEntry | None = None  # who answered
     failures: list[UpstreamError] = field(default_factory=list)
     waited_s: float = 0.0  # spent waiting for backends: not our overhead

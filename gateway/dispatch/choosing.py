@@ -23,13 +23,36 @@ class Chooser:
         self._health, self._telemetry, self._rng = health, telemetry, rng
 
     def choose(
-        self, reading: Reading, query: Query, serving: Serving, *, standing: Standing, dry_run: bool = False
-    ) -> Decision:
-        """Who should answer; a dry run explores nothing and minds nobody's health.
+        self,
+        reading: Reading,
+        query: Query,
+        serving: Serving,
+        *,
+        standing: Standing,
+        dry_run: bool = False,
+        otherwise: Reading | None = None,
+    ) -> tuple[Reading, Decision]:
+        """Who should answer, and by which wishes; a dry run explores nothing and minds nobody's health.
+
+        `otherwise` are the wishes that count where nobody meets the first ones.
 
         Raises:
             NoEligibleModelError, UnknownModelError.
         """
+        if otherwise is not None and otherwise is not reading:
+            try:
+                return reading, self._decide(reading, query, serving, standing=standing, dry_run=dry_run)
+            except NoEligibleModelError:
+                reading = otherwise
+        try:
+            return reading, self._decide(reading, query, serving, standing=standing, dry_run=dry_run)
+        except NoEligibleModelError as exc:
+            self._telemetry.rejected(exc.rejections)
+            raise
+
+    def _decide(
+        self, reading: Reading, query: Query, serving: Serving, *, standing: Standing, dry_run: bool
+    ) -> Decision:
         options = replace(reading.options, explore=False) if dry_run else reading.options
         if reading.target is not None:
             positions = serving.positions(reading.target)
@@ -38,18 +61,14 @@ class Chooser:
             options = replace(options, allow=(serving.pool.ids[positions[0]],), explore=False)
         elif options.allow or options.deny or options.order:
             options = _by_id(options, serving)
-        try:
-            return serving.router.decide(
-                query,
-                options,
-                rng=self._rng,
-                session=self._session(standing, serving),
-                load=self._health.load(),
-                available=None if dry_run else self._health.available(serving.pool),
-            )
-        except NoEligibleModelError as exc:
-            self._telemetry.rejected(exc.rejections)
-            raise
+        return serving.router.decide(
+            query,
+            options,
+            rng=self._rng,
+            session=self._session(standing, serving),
+            load=self._health.load(),
+            available=None if dry_run else self._health.available(serving.pool),
+        )
 
     def _session(self, standing: Standing, serving: Serving) -> SessionState | None:
         """The conversation so far; free to move on when the backend it is bound to is gone or unwell.

@@ -11,6 +11,7 @@ import structlog
 from catalog import Backend, PoolEntry, Usage
 from gateway.errors import InvalidRequestError, UpstreamError, UpstreamProtocolError
 from gateway.journal.protocol import Journal
+from gateway.patience import read_patience
 from gateway.serving import Serving
 from gateway.standing import ANONYMOUS, Standing
 from gateway.telemetry import Telemetry
@@ -96,13 +97,17 @@ class Dispatcher:
         """Read the wishes, decide, and keep the decision before anybody is asked. A dry run leaves no trace.
 
         Raises:
-            InvalidRoutingError, NoEligibleModelError, UnknownModelError, JournalFullError.
+            InvalidRequestError, InvalidRoutingError, NoEligibleModelError, UnknownModelError, JournalFullError.
         """
         serving = serving or self.serving
         reading = reading or self.read_wishes(request, headers, serving)
+        patience = read_patience(headers)
         query = read_query(request.body)
         before_s = self.clocks.monotonic()
-        decision = self._chooser.choose(reading, query, serving, standing=standing, dry_run=dry_run)
+        hurried = patience.hurried(reading, stream=request.stream, most_s=self.request_timeout_s)
+        reading, decision = self._chooser.choose(
+            hurried, query, serving, standing=standing, dry_run=dry_run, otherwise=reading
+        )
         call = Call(
             decision_id=f"{self._id_prefix}{next(self._id_count):06x}",
             request=request,
@@ -111,7 +116,8 @@ class Dispatcher:
             decision=decision,
             serving=serving,
             started_s=started_s,
-            deadline_s=started_s + self.request_timeout_s,
+            deadline_s=started_s + min(self.request_timeout_s, patience.deadline_s(stream=request.stream)),
+            silence_s=patience.silence_s,
             standing=standing,
             carried=carried_headers(headers),
         )

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from catalog import Backend, Pool
-from gateway.errors import UpstreamError, UpstreamStatusError
+from gateway.errors import UpstreamError, UpstreamStatusError, UpstreamTimeoutError
 from predictors import Load
 from router import Bools
 
@@ -70,12 +70,14 @@ class Health:
         return True
 
     def end(self, backend: Backend, outcome: UpstreamError | Literal["answered", "abandoned"]) -> None:
-        """Give the place back; a request that was abandoned tells nothing about the backend."""
+        """Give the place back; a request that was abandoned, or had no time, tells nothing about the backend."""
         health = self.of(backend.id)
         health.in_flight -= 1
         self._limited.discard(backend.id)
         if isinstance(outcome, UpstreamStatusError) and outcome.is_about_the_request:
             outcome = "answered"
+        if isinstance(outcome, UpstreamTimeoutError) and outcome.was_hurried:
+            outcome = "abandoned"
         if outcome == "answered":
             health.breaker.succeed()
             self._troubled.discard(backend.id)

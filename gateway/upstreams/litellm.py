@@ -18,7 +18,6 @@ from gateway.errors import (
     UpstreamError,
     UpstreamProtocolError,
     UpstreamStatusError,
-    UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
 
@@ -51,12 +50,10 @@ class LiteLLMUpstream:
 
     async def stream(self, call: UpstreamCall) -> AsyncGenerator[bytes, None]:
         """See `Upstream.stream`."""
-        limits = call.backend.limits
         loop = asyncio.get_running_loop()
         start = loop.time()
-        first_by = start + min(limits.first_token_timeout_s, call.deadline_s)
-        chunks = await self._call(call, stream=True, within_s=first_by - start)
-        deadline, phase = first_by, "first byte"
+        deadline, phase = start + call.first_byte_s, "first byte"
+        chunks = await self._call(call, stream=True, within_s=call.first_byte_s)
         iterator = aiter(chunks)
         while True:
             try:
@@ -65,12 +62,11 @@ class LiteLLMUpstream:
             except StopAsyncIteration:
                 break
             except TimeoutError as exc:
-                waited = round(loop.time() - start, 3)
-                raise UpstreamTimeoutError(backend_id=call.backend.id, phase=phase, after_s=waited) from exc
+                raise call.timed_out(phase, after_s=loop.time() - start) from exc
             except Exception as exc:
-                raise self._translated(exc, call.backend) from exc
+                raise self._translated(exc, call, phase=phase, within_s=deadline - start) from exc
             yield b"data: " + str(chunk.model_dump_json(exclude_none=True)).encode() + b"\n\n"
-            deadline, phase = min(loop.time() + limits.stall_timeout_s, start + call.deadline_s), "next byte"
+            deadline, phase = min(loop.time() + call.next_byte_s, start + call.deadline_s), "next byte"
         yield b"data: [DONE]\n\n"
 
     async def close(self) -> None:
@@ -78,7 +74,7 @@ class LiteLLMUpstream:
 
     async def _call(self, call: UpstreamCall, *, stream: bool, within_s: float) -> Any:  # noqa: ANN401 - litellm ships no usable types
         library = await self._litellm()
-        backend = call.backend
+        backend, phase = call.backend, "first byte" if stream else "answer"
         wanted = orjson.loads(call.body)
         wanted.update(model=_model(backend), stream=stream, num_retries=0, max_retries=0, timeout=within_s)
         if key := self._api_keys.get(backend.id):
@@ -91,9 +87,9 @@ class LiteLLMUpstream:
             async with asyncio.timeout(within_s):
                 return await library.acompletion(**wanted)
         except TimeoutError as exc:
-            raise UpstreamTimeoutError(backend_id=backend.id, phase="answer", after_s=within_s) from exc
+            raise call.timed_out(phase, after_s=within_s) from exc
         except Exception as exc:
-            raise self._translated(exc, backend) from exc
+            raise self._translated(exc, call, phase=phase, within_s=within_s) from exc
 
     async def _litellm(self) -> Any:  # noqa: ANN401 - as above
         async with self._importing:
@@ -101,13 +97,12 @@ class LiteLLMUpstream:
                 self._library = await asyncio.to_thread(_import_litellm)
         return self._library
 
-    def _translated(self, exc: Exception, backend: Backend) -> UpstreamError:
+    def _translated(self, exc: Exception, call: UpstreamCall, *, phase: str, within_s: float) -> UpstreamError:
         """Every provider's failure is one of OpenAI's exceptions here; their names are litellm's contract."""
         names = {kind.__name__ for kind in type(exc).__mro__}
-        status = getattr(exc, "status_code", None)
+        backend, status = call.backend, getattr(exc, "status_code", None)
         if "Timeout" in names or "APITimeoutError" in names:
-            waited = backend.limits.timeout_s
-            return UpstreamTimeoutError(backend_id=backend.id, phase="answer", after_s=waited)
+            return call.timed_out(phase, after_s=within_s)  # the time that it was given
         if "APIConnectionError" in names:
             return UpstreamUnreachableError("cannot be reached", backend_id=backend.id)
         if isinstance(status, int):

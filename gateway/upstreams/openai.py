@@ -53,6 +53,8 @@ class OpenAIUpstream:
 
     async def complete(self, call: UpstreamCall) -> bytes:
         """See `Upstream.complete`."""
+        loop = asyncio.get_running_loop()
+        start = loop.time()
         try:
             async with asyncio.timeout(call.deadline_s):
                 response = await self._ask(call)
@@ -60,14 +62,14 @@ class OpenAIUpstream:
                     await _expect(response, "json", call.backend)
                     return await _read(response, call.backend)
         except (TimeoutError, OSError, aiohttp.ClientError) as exc:
-            raise _translated(exc, call.backend, phase="answer", after_s=call.deadline_s) from exc
+            raise _translated(exc, call, phase="answer", after_s=loop.time() - start) from exc
 
     async def stream(self, call: UpstreamCall) -> AsyncGenerator[bytes, None]:
         """See `Upstream.stream`."""
-        limits = call.backend.limits
         loop = asyncio.get_running_loop()
         start = loop.time()
-        deadline, phase = start + min(limits.first_token_timeout_s, call.deadline_s), "first byte"
+        deadline, phase = start + call.first_byte_s, "first byte"
+        silence_s = call.next_byte_s
         response: aiohttp.ClientResponse | None = None
         try:
             async with asyncio.timeout_at(deadline):
@@ -79,9 +81,9 @@ class OpenAIUpstream:
                 if not data:
                     return
                 yield data
-                deadline, phase = min(loop.time() + limits.stall_timeout_s, start + call.deadline_s), "next byte"
+                deadline, phase = min(loop.time() + silence_s, start + call.deadline_s), "next byte"
         except (TimeoutError, OSError, aiohttp.ClientError) as exc:
-            raise _translated(exc, call.backend, phase=phase, after_s=round(loop.time() - start, 3)) from exc
+            raise _translated(exc, call, phase=phase, after_s=loop.time() - start) from exc
         finally:
             if response is not None:
                 response.close()  # at its end, the connection is back in the pool already
@@ -133,10 +135,13 @@ async def _expect(response: aiohttp.ClientResponse, word: str, backend: Backend)
         raise UpstreamProtocolError(f"answered with {response.content_type}, not {word}", backend_id=backend.id)
 
 
-def _translated(exc: Exception, backend: Backend, *, phase: str, after_s: float) -> UpstreamError:
+def _translated(exc: Exception, call: UpstreamCall, *, phase: str, after_s: float) -> UpstreamError:
     """Aiohttp's failures and the operating system's, in our words."""
+    backend = call.backend
+    if isinstance(exc, aiohttp.ServerTimeoutError):
+        return UpstreamTimeoutError(backend_id=backend.id, phase="connection", after_s=round(after_s, 3))
     if isinstance(exc, TimeoutError):
-        return UpstreamTimeoutError(backend_id=backend.id, phase=phase, after_s=after_s)
+        return call.timed_out(phase, after_s=after_s)
     if isinstance(exc, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError):
         return UpstreamUnreachableError("closed the connection too early", backend_id=backend.id)
     if isinstance(exc, aiohttp.ClientConnectionError | OSError):
