@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shlex
-import signal
 import socket
 import tempfile
 import threading
@@ -11,7 +10,6 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +20,7 @@ import typer
 from catalog import Backend, Catalog, ParetoGateError
 from gateway.exposure import check_exposure
 from gateway.keys import KeyFile, KeyRing
+from gateway.listening import open_socket, run_until_told, server_config, watched_often
 from gateway.refinement import watch
 from gateway.settings import Settings, load_settings
 from gateway.startup import Finding, Found, find_backends, open_catalog, start_embedded
@@ -31,22 +30,9 @@ from gateway.upstreams.embedded import EmbeddedModel, EmbeddedUnavailableError
 from .options import AsJson, ConfigFile
 from .refine import refinement_pass
 
-__all__ = ["AddressTakenError", "gathered", "open_socket", "serve"]
+__all__ = ["gathered", "serve"]
 
 log = structlog.get_logger(__name__)
-
-_BACKLOG = 2048
-_GRACE_S = 10  # for requests in flight when the gateway is told to stop
-
-
-class AddressTakenError(ParetoGateError):
-    """The address cannot be listened on."""
-
-    def __init__(self, *, host: str, port: int, problem: str) -> None:
-        super().__init__(
-            f"cannot listen on {host}:{port}: {problem}; stop what runs there, or choose another by --port"
-        )
-        self.host, self.port = host, port
 
 
 def serve(
@@ -68,25 +54,6 @@ def serve(
     with gathered(settings, catalog, os.environ) as found, _refining(settings, found.catalog):
         _announce(found, door, settings, as_json=as_json)
         _run(settings, found, door)
-
-
-def open_socket(host: str, port: int) -> socket.socket:
-    """A listening socket, so that a taken port is known before anything else is started.
-
-    Raises:
-        AddressTakenError: somebody else listens there, or the address is not this machine's.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    door = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind((host, port))
-        door.listen(_BACKLOG)
-    except OSError as exc:
-        door.close()
-        raise AddressTakenError(host=host, port=port, problem=exc.strerror or str(exc)) from exc
-    door.set_inheritable(True)
-    return door
 
 
 @contextlib.contextmanager
@@ -165,42 +132,16 @@ def _example(url: str) -> str:
 
 
 def _run(settings: Settings, found: Found, door: socket.socket) -> None:
-    import uvicorn  # noqa: PLC0415 - a taken port or a wrong key is told before the server is loaded
-    from uvicorn.supervisors import Multiprocess  # noqa: PLC0415
-
-    several = settings.server.workers > 1
-    config = uvicorn.Config(
-        partial(_worker, settings, _embedded(found)) if several else partial(_app, settings, found),
-        factory=True,
-        workers=settings.server.workers,
-        loop="auto",  # uvloop and httptools where they are installed
-        http=_http_protocol(),
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE_S,
-        timeout_worker_healthcheck=_GRACE_S,  # a worker that starts on a busy machine is not a hung one
-    )
-    if several:
-        with tempfile.TemporaryDirectory(prefix="paretogate-metrics-") as shared:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # read by the metrics library when a worker imports it
-            Multiprocess(config, sockets=[door]).run()
+    workers, doors = settings.server.workers, watched_often(door)
+    if workers == 1:
+        run_until_told(server_config(partial(_app, settings, found), factory=True), doors)
         return
-    # The server finishes its requests when told to stop, and then raises the signal again: by then there is nothing
-    # left that it should end abruptly, and what we started is still to be stopped.
-    for told_to_stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(told_to_stop, lambda *_: None)
-    uvicorn.Server(config).run(sockets=[door])
+    from uvicorn.supervisors import Multiprocess  # noqa: PLC0415 - a taken port is told before the server is loaded
 
-
-def _http_protocol() -> Any:  # noqa: ANN401 - uvicorn takes a name or a class
-    """The fast parser, with our limits on what a client may send; where it is not installed, the server's own."""
-    if find_spec("httptools") is None:
-        return "auto"
-    from gateway.connection import GuardedHttp  # noqa: PLC0415 - loads the server
-
-    return GuardedHttp
+    config = server_config(partial(_worker, settings, _embedded(found)), factory=True, workers=workers)
+    with tempfile.TemporaryDirectory(prefix="paretogate-metrics-") as shared:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # read by the metrics library when a worker imports it
+        Multiprocess(config, sockets=doors).run()
 
 
 def _app(settings: Settings, found: Found) -> Any:  # noqa: ANN401 - an ASGI application, which uvicorn types so

@@ -4,10 +4,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import uvicorn
-
 from catalog import Backend, Catalog
 from gateway.app import build
+from gateway.listening import open_socket, run_until_told, server_config, watched_often
 from gateway.settings import Settings
 
 N_BACKENDS = 20
@@ -25,7 +24,7 @@ def main(port: int, upstream: int) -> None:
     with tempfile.TemporaryDirectory() as state:
         settings = Settings(state={"dir": Path(state)})
         app = build(settings, catalog=catalog, backends=backends, environ={})
-        uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", loop="uvloop", http="httptools")
+        run_until_told(server_config(app), watched_often(open_socket("127.0.0.1", port)))
 
 
 if __name__ == "__main__":
