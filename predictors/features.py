@@ -77,33 +77,45 @@ class Features:
         features = np.empty((len(texts), self.dim))  # (n_texts, dim)
         features[:, : self.encoding_dim] = self.encoder.encode(texts)
         if texts:
-            surface = np.stack([surface_of(text) for text in texts])  # (n_texts, n_surface)
+            surface = _surfaces([text[:_MAX_CHARS] for text in texts])  # (n_texts, n_surface)
             standard = np.minimum(np.maximum((surface - _MEAN) / _SD, -_CLIP), _CLIP)
             features[:, self.encoding_dim :] = standard / math.sqrt(self.encoding_dim)
         return features
 
 
 def surface_of(text: str) -> Floats:
-    """The raw surface features of a text, shape (n_surface,), in the order of `SURFACE_FEATURES`.
+    """The raw surface features of a text, shape (n_surface,), in the order of `SURFACE_FEATURES`."""
+    surface: Floats = _surfaces([text[:_MAX_CHARS]])[0]
+    return surface
 
-    Counts are taken over the UTF-8 bytes in one pass; a share is per character, the rest are log(1 + count).
-    """
-    text = text[:_MAX_CHARS]
-    as_bytes = np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
-    counts = np.bincount(as_bytes, minlength=256) @ _CLASSES  # (n_classes,)
-    spaces, newlines, *shares = counts.tolist()
-    length = max(len(text), 1)
-    return np.array(
-        [
-            math.log1p(len(text)),
-            math.log1p(spaces + newlines),
-            math.log1p(newlines),
-            *(share / length for share in shares),
-            math.log1p(len(_OPTION.findall(text)) if newlines else 0),
-            math.log1p(sum(map(text.count, _CODE_WORDS))),
-            float("json" in text or "JSON" in text),
-        ]
-    )
+
+def _surfaces(texts: Sequence[str]) -> _Matrix:
+    """A share is per character, the rest are log(1 + count); (n_texts, n_surface)."""
+    rows = []
+    for text, (spaces, newlines, *shares) in zip(texts, _class_counts(texts), strict=True):
+        length = max(len(text), 1)
+        rows.append(
+            (
+                math.log1p(len(text)),
+                math.log1p(spaces + newlines),
+                math.log1p(newlines),
+                *[share / length for share in shares],
+                math.log1p(len(_OPTION.findall(text)) if newlines else 0),
+                math.log1p(sum(map(text.count, _CODE_WORDS))),
+                float("json" in text or "JSON" in text),
+            )
+        )
+    return np.array(rows)
+
+
+def _class_counts(texts: Sequence[str]) -> list[list[float]]:
+    """How many bytes of each class each text has in UTF-8, (n_texts, n_classes)."""
+    counts = np.empty((len(texts), 256))  # (n_texts, 256)
+    for row, text in enumerate(texts):
+        as_bytes = np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
+        counts[row] = np.bincount(as_bytes, minlength=256)
+    found: list[list[float]] = (counts @ _CLASSES).tolist()
+    return found
 
 
 def _byte_classes() -> _Matrix:

@@ -1,6 +1,5 @@
 import json
 import shutil
-from collections import Counter
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,21 +18,6 @@ def test_a_text_is_the_weighted_sum_of_its_tokens_rows_brought_to_length_one() -
     cat, dog = encoder.table[ids[0]] * encoder.scale[ids[0]], encoder.table[ids[2]] * encoder.scale[ids[2]]
     expected = np.sqrt(2.0) * cat + dog  # "cat" twice counts as the root of two
     np.testing.assert_allclose(encoder.encode(["cat cat dog"])[0], expected / np.linalg.norm(expected), atol=1e-6)
-
-
-def test_looking_words_up_gives_the_tokenizers_own_tokens() -> None:
-    encoder = StaticEncoder.load()
-    texts = [
-        "Solve x_1^2 + 3.14*y = ##ing [unused1]; don't e-mail foo@bar.com!",
-        "antidisestablishmentarianism\tpneumonoultramicroscopic\n\nqwertyuiop",
-        "a" * 150 + " b",
-        'def f(x):\n    return {"k": [1, 2, 3]}',
-        "a \x08oldface word, a\x0cform feed, a bell\x07ringer \x1c and \x7f",
-        "caf\u00e9 \u6cd5\u56fd",
-    ]
-    for text in texts:
-        exact = encoder.tokenizer.encode(text, add_special_tokens=False).ids
-        assert encoder._token_counts(text) == Counter(exact), text
 
 
 def test_case_and_outer_spaces_do_not_matter() -> None:
@@ -69,13 +53,15 @@ def test_files_of_another_format_or_damaged_ones_are_refused(tmp_path: Path) -> 
         StaticEncoder.load(tmp_path)
 
 
-def test_only_plain_words_are_remembered() -> None:
-    encoder = StaticEncoder.load()
-    encoder.encode(["antidisestablishment sk4f9a77b1c0ffee " + "q" * 21])
-    assert set(encoder._pieces) == {"antidisestablishment"}  # no digits, at most 20 letters
-
-
 def test_a_word_that_was_seen_before_is_read_the_same() -> None:
     encoder = StaticEncoder.load()
     first, second = encoder.encode(["Rhombicuboctahedral prisms, rhombicuboctahedral prisms"] * 2)
     np.testing.assert_array_equal(first, second)
+
+
+def test_company_changes_no_bit_of_a_vector() -> None:
+    encoder = StaticEncoder.load()
+    texts = ["What is a prime?", "", "caf\u00e9", "word " * 20_000, "Explain entropy to a child, briefly.", "x" * 30]
+    alone = np.concatenate([encoder.encode([text]) for text in texts])
+    np.testing.assert_array_equal(encoder.encode(texts), alone)
+    np.testing.assert_array_equal(encoder.encode(texts * 40), np.tile(alone, (40, 1)))

@@ -1,0 +1,146 @@
+"""How often each token is in each of many texts, without asking the tokenizer about words that are known."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .word_table import LONGEST_WORD, PADDING, Integers, WordTable
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+__all__ = ["TokenCounter", "TokenCounts"]
+
+_MAX_LEARNED: Final = 20_000  # words; about 2 MB
+_MAX_ASIDE: Final = 5_000  # words that found no place in the table
+_BLANK, _LETTER, _SIGN, _CONTROL = 0, 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenCounts:
+    """Text after text, the distinct tokens of each in rising order."""
+
+    tokens: Integers  # (n,)
+    counts: npt.NDArray[np.float32]  # (n,)
+    ends: tuple[int, ...]  # (n_texts,), where each text's tokens end
+
+
+class TokenCounter:
+    """Counts for one tokenizer that folds case and splits words as BERT's does.
+
+    In ASCII its words are runs of letters and digits, and single other signs. All but a few words of a text are known,
+    so that a text is cut, looked up and counted by array operations; only new words go to the tokenizer, and those of
+    letters alone are remembered. What might be a key or a number is not.
+    """
+
+    def __init__(self, tokenizer: "Tokenizer") -> None:
+        self.tokenizer = tokenizer  # a tokenizers.Tokenizer without truncation and padding
+        whole = {
+            token.encode(): number
+            for token, number in tokenizer.get_vocab().items()
+            if token.isascii() and (token.isalnum() or len(token) == 1)
+        }
+        self.table = WordTable(whole, room=_MAX_LEARNED)
+        self._aside: dict[bytes, tuple[int, ...]] = {
+            word: (whole[word],) for word in self.table.left_out
+        }  # words that found no place in the table
+        self._row_size = 1 << (tokenizer.get_vocab_size() - 1).bit_length()
+
+    def count(self, texts: Sequence[str]) -> TokenCounts:
+        """Count the tokens of every text."""
+        plain = [_fold(text) for text in texts]
+        folded = b"\0".join([b"", *(text for text, _ in plain), PADDING])
+        starts, lengths = _words(b"\0".join([b"", *(kinds or b"" for _, kinds in plain), PADDING]))
+        rows = self._rows([len(text) for text, _ in plain], starts)
+        entries = self.table.find(folded, starts, lengths)
+        new = (entries == 0).nonzero()[0]
+        found = [self._new_words(folded, rows[new], starts[new], lengths[new])] if len(new) else []
+        known = entries.nonzero()[0] if len(new) else slice(None)
+        found.append(self.table.tokens(entries[known], rows[known]))
+        for row, (_, kinds) in enumerate(plain):
+            if kinds is None:
+                found.append(np.array(self.ask(texts[row]), dtype=np.int64) + row * self._row_size)
+        return self._counts(np.concatenate(found), len(texts))
+
+    def _rows(self, sizes: Sequence[int], starts: Integers) -> Integers:
+        """What to add to a word's tokens to tell whose they are, (n_words,)."""
+        if len(sizes) == 1:
+            return np.zeros(len(starts), dtype=np.int64)
+        ends = np.array(sizes).cumsum() + np.arange(1, len(sizes) + 1)  # a blank goes before each text
+        return ends.searchsorted(starts, side="right") * self._row_size
+
+    def ask(self, text: str) -> list[int]:
+        """The tokenizer's own tokens."""
+        try:
+            encoding = self.tokenizer.encode_batch_fast([text], add_special_tokens=False)[0]
+        except (UnicodeEncodeError, TypeError):  # a lone surrogate is no character; read it as "?"
+            readable = text.encode("utf-8", "replace").decode("utf-8")
+            encoding = self.tokenizer.encode_batch_fast([readable], add_special_tokens=False)[0]
+        ids: list[int] = encoding.ids
+        return ids
+
+    def _counts(self, tokens: Integers, n_texts: int) -> TokenCounts:
+        """From tokens plus their text's row, in any order."""
+        tokens = tokens.astype(np.int32 if n_texts * self._row_size < 1 << 31 else np.int64)
+        tokens.sort()
+        is_first = np.ones(len(tokens) + 1, dtype=np.bool_)  # and one past the last
+        np.not_equal(tokens[1:], tokens[:-1], out=is_first[1:-1])
+        first = is_first.nonzero()[0]
+        distinct = tokens.take(first[:-1])
+        row_ends = np.arange(1, n_texts + 1) * self._row_size
+        return TokenCounts(
+            tokens=distinct & (self._row_size - 1),
+            counts=(first[1:] - first[:-1]).astype(np.float32),
+            ends=tuple(distinct.searchsorted(row_ends).tolist()),
+        )
+
+    def _new_words(self, folded: bytes, rows: Integers, starts: Integers, lengths: Integers) -> Integers:
+        """Tokens plus rows of words that are not in the table."""
+        words = (folded[at : at + n] for at, n in zip(starts.tolist(), lengths.tolist(), strict=True))
+        found: list[int] = []
+        for (row, word), times in Counter(zip(rows.tolist(), words, strict=True)).items():
+            found += [row + token for token in self._cut(word)] * times
+        return np.array(found, dtype=np.int64)
+
+    def _cut(self, word: bytes) -> tuple[int, ...]:
+        """The tokens of a word; common words are remembered, what might be a secret or a number is not."""
+        tokens = self._aside.get(word)
+        if tokens is None:
+            tokens = tuple(self.ask(word.decode()))
+            plain = len(word) <= LONGEST_WORD and word.isalpha()
+            if plain and not self.table.learn(word, tokens) and len(self._aside) < _MAX_ASIDE:
+                self._aside[word] = tokens
+        return tokens
+
+
+def _fold(text: str) -> tuple[bytes, bytes | None]:
+    """The text in lower case with the kind of each of its bytes; no kinds where only the tokenizer can read it."""
+    if not text.isascii():
+        return b"", None
+    folded = text.lower().encode()
+    kinds = folded.translate(_KINDS)
+    return (b"", None) if _CONTROL in kinds else (folded, kinds)  # it drops those from within words
+
+
+def _words(kinds: bytes) -> tuple[Integers, Integers]:
+    """Where words start, and how long they are, of bytes of these kinds, of which the first and last are blank."""
+    flags = np.frombuffer(kinds, dtype=np.uint8)
+    before, here = flags[:-1], flags[1:]
+    edge = before != here
+    edge |= here == _SIGN  # two signs in a row are two words
+    starts = (edge & here.astype(np.bool_)).nonzero()[0]
+    ends = (edge & before.astype(np.bool_)).nonzero()[0]
+    return starts + 1, ends - starts
+
+
+_KINDS: Final = bytes(
+    _BLANK if byte in b" \t\n\r"
+    else _CONTROL if byte < 32 or byte == 127
+    else _LETTER if chr(byte).isalnum() and byte < 128
+    else _SIGN
+    for byte in range(256)
+)  # fmt: skip

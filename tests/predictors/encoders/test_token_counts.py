@@ -1,0 +1,60 @@
+from collections import Counter
+
+import pytest
+from tokenizers import Tokenizer
+
+from predictors.encoders import StaticEncoder
+from predictors.encoders.token_counts import TokenCounter
+
+TEXTS = [
+    "Solve x_1^2 + 3.14*y = ##ing [unused1]; don't e-mail foo@bar.com!",
+    "antidisestablishmentarianism\tpneumonoultramicroscopic\n\nqwertyuiop",
+    "",
+    "a" * 150 + " b",
+    'def f(x):\n    return {"k": [1, 2, 3]}',
+    "a \x08oldface word, a\x0cform feed, a bell\x07ringer \x1c and \x7f",
+    " \n",
+    "caf\u00e9 \u6cd5\u56fd",
+    "the end",
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return StaticEncoder.load().tokenizer
+
+
+def counted(counter: TokenCounter, texts: list[str]) -> list[dict[int, int]]:
+    found, begin, by_text = counter.count(texts), 0, []
+    for end in found.ends:
+        tokens = found.tokens[begin:end].tolist()
+        assert tokens == sorted(tokens)
+        by_text.append(dict(zip(tokens, found.counts[begin:end].tolist(), strict=True)))
+        begin = end
+    return by_text
+
+
+def exact(tokenizer: Tokenizer, text: str) -> dict[int, int]:
+    return Counter(tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_looking_words_up_gives_the_tokenizers_own_tokens(tokenizer: Tokenizer, text: str) -> None:
+    assert counted(TokenCounter(tokenizer), [text]) == [exact(tokenizer, text)]
+
+
+def test_a_text_has_the_same_tokens_among_others(tokenizer: Tokenizer) -> None:
+    counter = TokenCounter(tokenizer)
+    expected = [exact(tokenizer, text) for text in TEXTS]
+    assert counted(counter, TEXTS) == expected
+    assert counted(counter, TEXTS[::-1]) == expected[::-1]  # and again, with words remembered
+
+
+def test_only_plain_words_are_remembered(tokenizer: Tokenizer) -> None:
+    counter = TokenCounter(tokenizer)
+    asked: list[str] = []
+    ask = counter.ask
+    counter.ask = lambda text: asked.append(text) or ask(text)  # type: ignore[method-assign, func-returns-value]
+    for _ in range(2):
+        counter.count(["rhombicuboctas sk4f9a77b1c0ffee " + "q" * 17])
+    assert asked == ["rhombicuboctas", "sk4f9a77b1c0ffee", "q" * 17, "sk4f9a77b1c0ffee", "q" * 17]

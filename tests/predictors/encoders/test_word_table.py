@@ -1,0 +1,52 @@
+import numpy as np
+
+from predictors.encoders.word_table import LONGEST_WORD, PADDING, WordTable
+
+
+def found(table: WordTable, *words: bytes) -> list[int]:
+    starts = np.cumsum([0, *(len(word) + 1 for word in words[:-1])])
+    return table.find(b" ".join(words) + PADDING, starts, np.array([len(word) for word in words])).tolist()
+
+
+def tokens(table: WordTable, *words: bytes) -> list[list[int]]:
+    entries = np.array(found(table, *words))
+    by_word = table.tokens(entries, 1_000 * np.arange(len(words))).tolist()
+    return [sorted(token % 1_000 for token in by_word if token // 1_000 == k) for k in range(len(words))]
+
+
+def test_a_word_is_found_only_whole() -> None:
+    table = WordTable({b"cat": 7, b"c": 1, b"sixteen-letters!": 2}, room=0)
+    assert tokens(table, b"cat", b"sixteen-letters!", b"c") == [[7], [2], [1]]
+    assert found(table, b"cats", b"ca", b"at", b"sixteen-letters?") == [0, 0, 0, 0]
+
+
+def test_a_word_that_is_too_long_is_left_out() -> None:
+    long = b"l" * (LONGEST_WORD + 1)
+    table = WordTable({long: 3, b"short": 4}, room=1)
+    assert table.left_out == {long}
+    assert found(table, long, long[:-1]) == [0, 0]
+    assert not table.learn(long, [3])
+
+
+def test_a_learned_word_has_all_its_tokens() -> None:
+    table = WordTable({b"known": 1}, room=2)
+    assert table.learn(b"embedding", [4, 5, 6])
+    assert table.learn(b"pareto", [8])
+    assert tokens(table, b"embedding", b"known", b"pareto", b"embedding") == [[4, 5, 6], [1], [8], [4, 5, 6]]
+
+
+def test_nothing_is_learned_beyond_the_room() -> None:
+    table = WordTable({b"known": 1}, room=1)
+    assert table.learn(b"one", [2])
+    assert not table.learn(b"two", [3])
+    assert found(table, b"two") == [0]
+
+
+def test_all_of_many_words_are_found_but_for_those_left_out() -> None:
+    words = {f"w{i}".encode(): i for i in range(20_000)}
+    table = WordTable(words, room=0)
+    assert len(table.left_out) < 200  # both of their places were taken
+    placed = [word for word in words if word not in table.left_out]
+    entries = np.array(found(table, *placed))
+    assert table.tokens(entries, np.zeros(len(entries), dtype=np.int64)).tolist() == [words[word] for word in placed]
+    assert not any(found(table, *table.left_out))
