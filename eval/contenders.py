@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from catalog import Pool
-from predictors import Forecast, ForecastSource, Load, Query
+from predictors import Forecast, ForecastSource, Load, OneByOne, Query
 
 from .costs import CostModel
 from .forecasts import BatchForecasts
@@ -66,7 +66,7 @@ class FittedContender:
         return _Remembering(self.bind(test.pool))
 
 
-class _Remembering:
+class _Remembering(OneByOne):
     """Every operating point of a prompt shares one forecast; a forecast is pure, so nothing else changes."""
 
     def __init__(self, source: ForecastSource) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from catalog import Floats, Pool
-from predictors import Forecast, Load, Query
+from predictors import Forecast, Load, OneByOne, Query
 from predictors.quality.protocol import QualityEstimate
 
 __all__ = ["BatchForecasts"]
 
 
-class BatchForecasts:
+class BatchForecasts(OneByOne):
     """A ForecastSource over known prompts. What the tables do not tell (latency, lengths) is NaN: unknown.
 
     Args:

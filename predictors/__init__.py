@@ -1,8 +1,9 @@
 """What a model would do with a prompt, before asking it."""
 
 from .errors import BadArtefactError, EncoderUnavailableError, InvalidOutcomesError, NotFittedError, PredictorError
-from .forecast import Forecast, ForecastSource, Load
+from .forecast import Forecast, Load
 from .forecaster import Forecaster
+from .forecasts import Forecasts, ForecastSource, OneByOne
 from .query import Query
 from .reading import read_query
 from .reliability import Reliability, reliability_of
@@ -13,9 +14,11 @@ __all__ = [
     "Forecast",
     "ForecastSource",
     "Forecaster",
+    "Forecasts",
     "InvalidOutcomesError",
     "Load",
     "NotFittedError",
+    "OneByOne",
     "PredictorError",
     "Query",
     "Reliability",

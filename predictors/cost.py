@@ -20,17 +20,23 @@ class BoundCost:
         self._long = _LongInputs.of(pool)
 
     def estimate(
-        self, *, input_tokens: float, cached_tokens: float, output_tokens: Floats, output_tokens_sd: Floats
+        self,
+        *,
+        input_tokens: Floats | float,
+        cached_tokens: Floats | float,
+        output_tokens: Floats,
+        output_tokens_sd: Floats,
     ) -> tuple[Floats, Floats]:
-        """Dollars and their standard deviation, each (n_candidates,).
+        """Dollars and their standard deviation, each (n_queries, n_candidates).
 
-        Input counts are in reference tokens and are turned into each model's own; output counts (n_candidates,) are
-        the models' own already. Of the input, `cached_tokens` are charged at the rate of the prompt cache.
+        Input counts, (n_queries, 1), are in reference tokens and are turned into each model's own; output counts,
+        (n_queries, n_candidates), are the models' own already. Of the input, `cached_tokens` are charged at the rate
+        of the prompt cache. For one query, input counts are numbers and all else is (n_candidates,).
         """
-        cached = min(cached_tokens, input_tokens)
+        cached = np.minimum(cached_tokens, input_tokens)
         plain, cheap, answer = self._plain, self._cached, self._output
-        if self._long is not None and input_tokens > self._long.shortest:
-            above = self._ratio * input_tokens > self._long.limit  # (n_candidates,)
+        if self._long is not None and np.max(input_tokens) > self._long.shortest:
+            above = self._ratio * input_tokens > self._long.limit  # (n_queries, n_candidates)
             plain = np.where(above, self._long.plain, plain)
             cheap = np.where(above, self._long.cached, cheap)
             answer = np.where(above, self._long.output, answer)

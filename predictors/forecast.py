@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
 
-from catalog import Floats, Pool
+from catalog import Floats
 
-from .query import Query
-
-__all__ = ["Forecast", "ForecastSource", "Load"]
+__all__ = ["Forecast", "Load"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,21 +36,3 @@ class Load:
 
     waiting: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # backend id -> queued requests
     running: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-
-
-class ForecastSource(Protocol):
-    """Forecasts for one pool. Pure: the same query and load give the same forecast."""
-
-    @property
-    def pool(self) -> Pool:
-        """The candidates, in the order of every array of the forecasts."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """Names the predictor and its fit, for the record of every decision."""
-        ...
-
-    def forecast(self, query: Query, *, load: Load | None = None) -> Forecast:
-        """What each candidate of the pool would do with this query."""
-        ...

@@ -6,13 +6,14 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from catalog import ModelProfile, Pool
+from catalog import Floats, ModelProfile, Pool
 
 from .cost import BoundCost
 from .encoders import StaticEncoder
 from .errors import BadArtefactError
 from .features import Features
 from .forecast import Forecast, Load
+from .forecasts import Forecasts
 from .latency import BoundLatency
 from .length import LENGTH_FILE, LengthPredictor
 from .quality.protocol import BoundQuality
@@ -91,26 +92,31 @@ class BoundForecaster:
         self._latency = BoundLatency(pool)
 
     def forecast(self, query: Query, *, load: Load | None = None) -> Forecast:
-        """What each candidate of the pool would do with this query.
+        """What each candidate of the pool would do with this query; see `forecasts`."""
+        return self.forecasts((query,), load=load)[0]
+
+    def forecasts(self, queries: Sequence[Query], *, load: Load | None = None) -> Forecasts:
+        """What each candidate of the pool would do with each query, were the others not there.
 
         `query.cached_tokens` is priced at every candidate's cache rate, as if each held the session's prompt: what a
         change of model would lose is the router's to add (`router.session`).
         """
-        features = self._features.extract((query.text,))[0]  # (dim,)
+        features = self._features.extract([query.text for query in queries])  # (n_queries, dim)
         quality, quality_se, familiarity = self._quality.estimate(features)
         tokens, tokens_sd = self._length.estimate(
-            features, max_output_tokens=query.max_output_tokens, offers_tools=bool(query.tool_names)
+            features,
+            max_output_tokens=[query.max_output_tokens for query in queries],
+            offers_tools=[bool(query.tool_names) for query in queries],
         )
+        read = np.array([[query.input_tokens] for query in queries], dtype=np.float64)  # (n_queries, 1)
+        cached = np.array([[query.cached_tokens] for query in queries], dtype=np.float64)  # (n_queries, 1)
         cost, cost_sd = self._cost.estimate(
-            input_tokens=query.input_tokens,
-            cached_tokens=query.cached_tokens,
-            output_tokens=tokens,
-            output_tokens_sd=tokens_sd,
+            input_tokens=read, cached_tokens=cached, output_tokens=tokens, output_tokens_sd=tokens_sd
         )
         ttft, ttft_sd, latency, latency_sd = self._latency.estimate(
-            input_tokens=query.input_tokens, output_tokens=tokens, output_tokens_sd=tokens_sd, load=load
+            input_tokens=read, output_tokens=tokens, output_tokens_sd=tokens_sd, load=load
         )
-        return Forecast(
+        return Forecasts(
             quality=np.minimum(np.maximum(quality, 0.0), 1.0),
             quality_se=quality_se,
             output_tokens=tokens,
@@ -123,3 +129,7 @@ class BoundForecaster:
             latency_s_sd=latency_sd,
             familiarity=familiarity,
         )
+
+    def slack(self, load: Load) -> Floats:
+        """See `ForecastSource.slack`."""
+        return self._latency.slack(load)

@@ -4,6 +4,7 @@ Each of the two speeds of a candidate comes from the best source there is: what 
 profile states, else the idealized runtime of a model of its size, else what is usual for its kind of backend.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +33,7 @@ _HOSTED_PREFILL_S_PER_TOKEN: Final = 5e-5
 _SHORT_PROMPT_TOKENS: Final = 1_000  # a stated or measured time to first token is for a prompt of about this length
 _HOSTED_CONCURRENCY: Final = 32.0
 _LOCAL_CONCURRENCY: Final = 1.0
+_BEARABLE: Final = 1.1  # times as long: what a call may last longer before that is worth another look
 
 
 def idealized_seconds_per_token(active_params_b: float) -> float:
@@ -70,31 +72,50 @@ class BoundLatency:
         self._prefill = np.array([s.prefill_s_per_token for s in speeds])
         self._concurrency = np.array([_concurrency(entry) for entry in pool.entries])
         self._position = {name: i for i, name in enumerate(pool.backend_ids) if name is not None}
+        here = np.array([entry.backend is not None for entry in pool.entries], dtype=np.bool_)
+        self._idle_slack = np.where(here, _BEARABLE * self._concurrency - 1.0, np.inf)
         self._ttft_variance = self._ttft_sd**2
         self._per_token_variance = self._per_token_sd**2
 
     def estimate(
-        self, *, input_tokens: float, output_tokens: Floats, output_tokens_sd: Floats, load: Load | None = None
+        self, *, input_tokens: Floats | float, output_tokens: Floats, output_tokens_sd: Floats, load: Load | None = None
     ) -> tuple[Floats, Floats, Floats, Floats]:
-        """Time to first token, its sd, time of the whole call, its sd: each (n_candidates,).
+        """Time to first token, its sd, time of the whole call, its sd: each (n_queries, n_candidates).
 
         The whole is the first token plus the others at the model's pace. With `load`, a call first waits for those
-        ahead of it: their number over the places served at once, times the time of one call.
+        ahead of it: their number over the places served at once, times the time of one call. Input counts are
+        (n_queries, 1), output counts (n_queries, n_candidates); of one query a number and (n_candidates,).
         """
-        beyond = input_tokens - _SHORT_PROMPT_TOKENS
-        ttft = self._ttft + self._prefill * beyond if beyond > 0.0 else self._ttft
+        ttft = self._ttft + self._prefill * np.maximum(input_tokens - _SHORT_PROMPT_TOKENS, 0.0)
         rest = np.maximum(output_tokens - 1.0, 0.0)
         writing = rest * self._per_token
-        tokens_variance = output_tokens_sd * output_tokens_sd
         own = self._per_token * output_tokens_sd
-        spread = own * own + (rest * rest + tokens_variance) * self._per_token_variance
-        ttft_variance = self._ttft_variance
+        spread = own * own + (rest * rest + output_tokens_sd * output_tokens_sd) * self._per_token_variance
+        ttft_variance = np.broadcast_to(self._ttft_variance, spread.shape)
         rounds = self._rounds(load) if load is not None else None
         if rounds is not None:
             wait = rounds * (ttft + writing)
             ttft = ttft + wait
             ttft_variance = ttft_variance + wait**2  # the wait for a queue of calls is as uncertain as it is long
         return ttft, np.sqrt(ttft_variance), ttft + writing, np.sqrt(ttft_variance + spread)
+
+    def slack(self, load: Load) -> Floats:
+        """How many more calls each candidate takes before a call to it lasts over a tenth longer, (n_candidates,).
+
+        Up to there, what is decided about the one call need not wait for the other. Infinite where no load is minded:
+        without a backend, and at servers that tell that nobody waits.
+        """
+        slack = self._idle_slack.copy()
+        rounds = self._rounds(load)
+        for backend_id in load.running.keys() | load.waiting.keys():
+            position = self._position.get(backend_id)
+            if position is None:
+                continue
+            running, waiting = load.running.get(backend_id, 0.0), load.waiting.get(backend_id)
+            places = float(self._concurrency[position]) if waiting is None else max(1.0, running)
+            longest = _BEARABLE * (1.0 if rounds is None else 1.0 + float(rounds[position]))  # in times of one call
+            slack[position] = math.inf if waiting == 0.0 else longest * places - running - (waiting or 0.0) - 1.0
+        return slack
 
     def _rounds(self, load: Load) -> Floats | None:
         """How many calls must end one after another before ours can start, (n_candidates,); None where none must.

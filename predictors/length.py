@@ -7,7 +7,7 @@ the assumptions at the head of this file.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Self
@@ -123,19 +123,25 @@ class BoundLength:
         self._caps = _Caps(self._cap, self._sd)
 
     def estimate(
-        self, features: Floats, *, max_output_tokens: int | None = None, offers_tools: bool = False
+        self,
+        features: Floats,
+        *,
+        max_output_tokens: Sequence[int | None] = (),
+        offers_tools: Sequence[bool] = (),
     ) -> tuple[Floats, Floats]:
-        """Expected tokens and their standard deviation, each (n_candidates,), for features (dim,).
+        """Expected tokens and their standard deviation, each (n_queries, n_candidates), for features (n_queries, dim).
 
-        A model stops at its own limit and at the caller's, so both are of the length cut off there.
+        A model stops at its own limit and at the caller's, so both are of the length cut off there. What callers allow
+        and whether they offer tools is per query; left out, none does.
         """
-        prompt = self._level + float(features @ self._weight)
-        if offers_tools:
-            prompt = 0.5 * (prompt + math.log(_CALL_TOKENS))
+        prompt = self._level + features @ self._weight  # (n_queries,)
+        if any(offers_tools):
+            prompt = np.where(offers_tools, 0.5 * (prompt + math.log(_CALL_TOKENS)), prompt)
         caps = self._caps
-        if max_output_tokens is not None:
-            caps = _Caps(np.minimum(self._cap, float(max_output_tokens)), self._sd)
-        return caps.moments(prompt + self._shift, self._variance)
+        if any(limit is not None for limit in max_output_tokens):
+            limits = np.array([math.inf if limit is None else float(limit) for limit in max_output_tokens])
+            caps = _Caps(np.minimum(self._cap, limits[:, None]), self._sd)
+        return caps.moments(prompt[..., None] + self._shift, self._variance)
 
 
 def capped_moments(mean: Floats, variance: Floats, sd: Floats, cap: Floats) -> tuple[Floats, Floats]:
@@ -144,21 +150,21 @@ def capped_moments(mean: Floats, variance: Floats, sd: Floats, cap: Floats) -> t
 
 
 class _Caps:
-    """Where lengths are cut off, with what follows from that alone; all arrays are (n,)."""
+    """Where lengths are cut off, with what follows from that alone; caps are (n,) or (n_queries, n), the rest (n,)."""
 
     def __init__(self, cap: Floats, sd: Floats) -> None:
         endless = np.isinf(cap)
         self._none = bool(endless.all())
         self._held = np.where(endless, 0.0, cap)
-        self._spreads = sd * np.array([[0.0], [1.0], [2.0]])  # (3, n)
-        self._sd, self._log = sd, np.log(cap)
+        self._sd, self._twice_sd, self._log = sd, 2.0 * sd, np.log(cap)
 
     def moments(self, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
         """See `capped_moments`."""
         first, second = np.exp(mean + variance / 2), np.exp(2 * (mean + variance))
         if not self._none:
             reach = (self._log - mean) / self._sd  # the cap, in standard deviations
-            below, below_first, below_second = _normal_cdf(reach - self._spreads)
+            spread = np.stack([reach, reach - self._sd, reach - self._twice_sd])
+            below, below_first, below_second = _normal_cdf(spread)
             cut = self._held * (1.0 - below)
             first = first * below_first + cut
             second = second * below_second + self._held * cut

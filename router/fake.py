@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from catalog import Pool
-from predictors import Forecast, Load, Query
+from predictors import Forecast, Load, OneByOne, Query
 
 __all__ = ["FixedForecasts", "forecast_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FixedForecasts:
+class FixedForecasts(OneByOne):
     """A ForecastSource that says the same of every query."""
 
     pool: Pool

@@ -1,6 +1,5 @@
 """How much a prompt resembles the training data: 1 inside it, falling to 0 far outside and on strange tasks."""
 
-import math
 from typing import Self
 
 import numpy as np
@@ -10,9 +9,9 @@ from catalog import Floats
 from predictors.errors import NotFittedError
 
 from .protocol import Matrix
-from .recognition import TaskRecognition, TrustInOne
+from .recognition import BoundTrust, TaskRecognition
 
-__all__ = ["Familiarity", "FamiliarityOfOne", "Unquestioned", "spread_over_domains"]
+__all__ = ["BoundFamiliarity", "Familiarity", "Unquestioned", "spread_over_domains"]
 
 _STRANGER = 0.4  # familiarity below which nothing learned is acted on (docs/quality.md)
 
@@ -96,14 +95,14 @@ class Familiarity:
         return distance
 
 
-class FamiliarityOfOne:
-    """`Familiarity.predict` for one query at a time, from its products with `directions`.
+class BoundFamiliarity:
+    """`Familiarity.predict` from the queries' products with `directions`.
 
     The caller multiplies by the directions, along with whatever else it multiplies by, and adds the offset.
     """
 
     def __init__(self, fitted: Familiarity) -> None:
-        self._trust = None if fitted.recognition_ is None else TrustInOne(fitted.recognition_)
+        self._trust = None if fitted.recognition_ is None else BoundTrust(fitted.recognition_)
         self._n_landmarks = len(fitted.landmarks_)
         half_squares = 0.5 * np.einsum("ld,ld->l", fitted.landmarks_, fitted.landmarks_)  # (n_landmarks,)
         directions, offset = [fitted.landmarks_.T], [-half_squares]
@@ -114,11 +113,12 @@ class FamiliarityOfOne:
         self.offset: Floats = np.concatenate(offset)  # (n_products,)
         self._edge, self._width = fitted.edge_, fitted.width_
 
-    def __call__(self, products: Floats, *, square: float) -> float:
-        """Familiarity in [0, 1], from the query's products (n_products,) and its squared length."""
-        distance = math.sqrt(max(square - 2.0 * float(products[: self._n_landmarks].max()), 0.0))
-        near = 1.0 if distance <= self._edge else math.exp2((self._edge - distance) / self._width)
-        return near if self._trust is None else near * self._trust(products[self._n_landmarks :])
+    def __call__(self, products: Matrix, *, squares: Floats) -> Floats:
+        """Familiarity in [0, 1], (n_queries,), from products (n_queries, n_products) and squared lengths."""
+        nearest = products[..., : self._n_landmarks].max(axis=-1)
+        distance = np.sqrt(np.maximum(squares - 2.0 * nearest, 0.0))
+        near: Floats = np.exp2(np.minimum(self._edge - distance, 0.0) / self._width)
+        return near if self._trust is None else near * self._trust(products[..., self._n_landmarks :])
 
 
 class Unquestioned(Familiarity):

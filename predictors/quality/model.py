@@ -13,7 +13,7 @@ from predictors.persistence import load_artefact, save_artefact
 
 from .cold_start import AbilityPrior, profile_features
 from .factorization import LogisticFactorization, sigmoid
-from .familiarity import Familiarity, FamiliarityOfOne
+from .familiarity import BoundFamiliarity, Familiarity
 from .protocol import BoundQuality, Matrix
 from .recognition import TaskRecognition
 
@@ -246,7 +246,7 @@ def _recognition(arrays: Mapping[str, Matrix]) -> TaskRecognition | None:
 
 
 class _Bound:
-    """One pool's candidates; `estimate` costs a few small matrix products."""
+    """One pool's candidates; `estimate` costs a few small matrix products, however many queries it is asked about."""
 
     def __init__(
         self,
@@ -257,8 +257,8 @@ class _Bound:
         *,
         prompt_sd: float,
     ) -> None:
-        # one product for the prompt's side, the heads of the candidates, the topics' logits and the familiarity
-        self._familiarity = FamiliarityOfOne(familiarity)
+        # one product for the prompts' side, the heads of the candidates, the topics' logits and the familiarity
+        self._familiarity = BoundFamiliarity(familiarity)
         self._k = vectors.shape[1]
         self._n_linear = self._k + len(vectors)
         self._n_logits = self._n_linear + len(arrays["topic_constant"])
@@ -285,30 +285,31 @@ class _Bound:
             logit_sd**2 * 0.25
         )
 
-    def estimate(self, features: Floats) -> tuple[Floats, Floats, float]:
+    def estimate(self, features: Matrix) -> tuple[Matrix, Matrix, Floats]:
         """See `BoundQuality.estimate`."""
         products = features @ self._weights
         products += self._constant
-        logits = products[self._n_linear : self._n_logits]
-        topics = np.exp(logits - logits.max())  # (n_topics,)
-        linear = products[: self._n_linear] + (topics @ self._on_topics) / topics.sum()
-        near = self._near(linear[: self._k], linear[self._k :])
-        share = self._familiarity(products[self._n_logits :], square=float(features @ features))
+        logits = products[..., self._n_linear : self._n_logits]
+        topics = np.exp(logits - logits.max(axis=-1, keepdims=True))  # (n_queries, n_topics)
+        linear = topics @ self._on_topics
+        linear /= topics.sum(axis=-1, keepdims=True)
+        linear += products[..., : self._n_linear]
+        near = self._near(linear[..., : self._k], linear[..., self._k :])
+        share = self._familiarity(products[..., self._n_logits :], squares=(features * features).sum(axis=-1))
         slope = near * (1.0 - near)
         variance = slope * slope * self._variance
-        if share == 1.0:
-            return near, np.sqrt(variance), share
-        mean = share * near + (1.0 - share) * self._global_mean
-        variance = share * variance + (1.0 - share) * self._global_variance
+        part = share[..., None]
+        mean = part * near + (1.0 - part) * self._global_mean
+        variance = part * variance + (1.0 - part) * self._global_variance
         return mean, np.sqrt(variance), share
 
-    def _near(self, side: Floats, heads: Floats) -> Floats:
-        """Expected scores on a familiar prompt, (n_models,), from the prompt's side (k,) and the heads (n_models,)."""
-        logit = side[1:] @ self._traits
+    def _near(self, side: Matrix, heads: Matrix) -> Matrix:
+        """Expected scores on familiar prompts, (n_queries, n_models), from their side (n_queries, k) and the heads."""
+        logit = side[..., 1:] @ self._traits
         logit += self._strength
-        logit += side[0]
+        logit += side[..., :1]
         np.minimum(np.maximum(logit, -40.0, out=logit), 40.0, out=logit)
-        near: Floats = 1.0 / (1.0 + np.exp(-logit)) + heads
+        near: Matrix = 1.0 / (1.0 + np.exp(-logit)) + heads
         return np.minimum(np.maximum(near, _LEAST, out=near), 1.0 - _LEAST, out=near)
 
 

@@ -57,16 +57,16 @@ class QualityPredictor(Protocol):
 
 
 class BoundQuality(Protocol):
-    """A quality model bound to one pool of candidates: what the hot path calls once per request."""
+    """A quality model bound to one pool of candidates: what the hot path calls for the queries of one turn."""
 
-    def estimate(self, features: Floats) -> tuple[Floats, Floats, float]:
-        """Expected scores of every bound candidate on one query.
+    def estimate(self, features: Matrix) -> tuple[Matrix, Matrix, Floats]:
+        """Expected scores of every bound candidate on every query.
 
         Args:
-            features: (dim,) one row of predictors.features.
+            features: (n_queries, dim) rows of predictors.features; of one query (dim,), then no result has that axis.
 
         Returns:
-            mean (n_candidates,) in [0, 1], its standard error (n_candidates,), and the familiarity of the query in
-            [0, 1]; the candidates are in the order they were bound.
+            mean (n_queries, n_candidates) in [0, 1], its standard error (n_queries, n_candidates), and the familiarity
+            of the queries (n_queries,) in [0, 1]; the candidates are in the order they were bound.
         """
         ...

@@ -1,6 +1,5 @@
 """Is a prompt of a task that was learned from, or of a strange one? Told by tasks that were hidden in turn."""
 
-import math
 from typing import Self
 
 import numpy as np
@@ -13,7 +12,7 @@ from .calibration import PlattScaling
 from .protocol import Matrix
 from .topics import merged_domains
 
-__all__ = ["TaskRecognition", "TrustInOne", "task_folds", "tasks_of"]
+__all__ = ["BoundTrust", "TaskRecognition", "task_folds", "tasks_of"]
 
 _MIN_PROMPTS = 20  # a domain with fewer is merged into its parent
 _ROUNDING = 1e-6  # directions in which domains differ less than this share of the most are noise
@@ -139,8 +138,8 @@ class TaskRecognition:
         return novelty
 
 
-class TrustInOne:
-    """`TaskRecognition.trust` for one query at a time, from its products with the directions: a third of the cost."""
+class BoundTrust:
+    """`TaskRecognition.trust` from the queries' products with the directions: a third of the cost."""
 
     def __init__(self, fitted: TaskRecognition) -> None:
         self.directions = fitted.directions_  # (dim, n_directions), by which the caller multiplies
@@ -150,13 +149,14 @@ class TrustInOne:
         self._within = fitted.ratio_ / (1.0 + fitted.ratio_)  # (n_directions,)
         self._centre, self._spread, self._slope, self._shift, self._edge = fitted.scale_
 
-    def __call__(self, at: Floats) -> float:
-        """Trust in [0, 1] in a query that lies there, (n_directions,)."""
-        nearest = float((at @ self._places + self._place_squares).min())
-        novelty = float((at * at) @ self._within) + nearest
-        standard = -min(max((novelty - self._centre) / self._spread, -_STRANGE), _STRANGE)
-        logit = min(max(self._slope * standard + self._shift, -40.0), 40.0)
-        return min(1.0 / (1.0 + math.exp(-logit)) / self._edge, 1.0)
+    def __call__(self, at: Matrix) -> Floats:
+        """Trust in [0, 1] in queries that lie there: (n_queries, n_directions) to (n_queries,)."""
+        nearest = (at @ self._places + self._place_squares).min(axis=-1)
+        novelty = (at * at) @ self._within + nearest
+        standard = -np.minimum(np.maximum((novelty - self._centre) / self._spread, -_STRANGE), _STRANGE)
+        logit = np.minimum(np.maximum(self._slope * standard + self._shift, -40.0), 40.0)
+        trust: Floats = np.minimum(1.0 / (1.0 + np.exp(-logit)) / self._edge, 1.0)
+        return trust
 
 
 def tasks_of(domain: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:

@@ -25,8 +25,9 @@ class LongPromptsAreHard:
         n = len(profiles)
 
         class Bound:
-            def estimate(self, features: Floats) -> tuple[Floats, Floats, float]:
-                return np.full(n, 0.9 - features[256]), np.full(n, 0.05), 0.5
+            def estimate(self, features: Floats) -> tuple[Floats, Floats, Floats]:
+                shape = (len(features), n)
+                return np.broadcast_to(0.9 - features[:, 256:257], shape), np.full(shape, 0.05), np.full(shape[0], 0.5)
 
         return Bound()
 
@@ -69,6 +70,26 @@ def test_the_same_query_and_load_give_the_same_forecast(forecaster: Forecaster) 
     first, again = bound.forecast(query, load=Load()), bound.forecast(query, load=Load())
     for field in fields(Forecast):
         np.testing.assert_array_equal(getattr(first, field.name), getattr(again, field.name))
+
+
+def test_a_query_has_the_same_forecast_alone_and_among_others() -> None:
+    bound = Forecaster.load().bind(POOL)
+    load = Load(running={"a": 40.0})
+    queries = [
+        Query.from_prompt("What is 2 + 2?"),
+        Query.from_prompt("Write an essay on the sea.", max_output_tokens=10),
+        Query(text="Which tool?", input_tokens=300_000, tool_names=("search",), cached_tokens=200),
+        Query.from_prompt(""),
+        Query.from_prompt("caf\u00e9 " * 3_000),
+    ]
+    together = bound.forecasts(queries, load=load)
+    assert len(together) == len(queries)
+    for row, query in enumerate(queries):
+        alone, among = bound.forecast(query, load=load), together[row]
+        for field in fields(Forecast):
+            expected = getattr(alone, field.name)
+            np.testing.assert_allclose(getattr(among, field.name), expected, rtol=1e-12, err_msg=field.name)
+    np.testing.assert_array_equal(together.take([3, 1]).quality, together.quality[[3, 1]])
 
 
 def test_the_callers_limit_makes_answers_shorter_cheaper_and_faster(forecaster: Forecaster) -> None:

@@ -67,16 +67,17 @@ def test_five_measured_calls_move_half_the_way() -> None:
 
 def test_nobody_writes_beyond_a_limit() -> None:
     pool = Pool([entry(), entry("short", max_output_tokens=20)])
-    tokens, sd = flat_predictor().bind(pool).estimate(FLAT, max_output_tokens=50)
-    assert tokens[0] < 50
-    assert tokens[1] == pytest.approx(20, abs=0.2)
-    assert sd[1] < 1.0
+    both, sds = flat_predictor().bind(pool).estimate(np.stack([FLAT, FLAT]), max_output_tokens=[50, None])
+    (held, short), (free, as_short) = both
+    assert held < 50 < free
+    assert short == pytest.approx(20, abs=0.2)
+    assert as_short == pytest.approx(20, abs=0.2)
+    assert (sds[:, 1] < 1.0).all()
 
 
 def test_a_request_with_tools_lies_half_way_to_a_function_call() -> None:
     bound = flat_predictor(level=960.0).bind(Pool([entry()]))
-    plain, _ = bound.estimate(FLAT)
-    called, _ = bound.estimate(FLAT, offers_tools=True)
+    (plain, called), _ = bound.estimate(np.stack([FLAT, FLAT]), offers_tools=[False, True])
     assert called[0] / plain[0] == pytest.approx(0.25)  # sqrt(960 x 60) = 240
 
 

@@ -1,0 +1,103 @@
+"""Forecasts for the queries of one turn, made at once: one pass over the arrays instead of one per query."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+import numpy as np
+
+from catalog import Floats, Pool
+
+from .forecast import Forecast, Load
+from .query import Query
+
+__all__ = ["ForecastSource", "Forecasts", "OneByOne"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecasts:
+    """Query after query, what `Forecast` says of each; every array has shape (n_queries, n_candidates)."""
+
+    quality: Floats
+    quality_se: Floats
+    output_tokens: Floats
+    output_tokens_sd: Floats
+    cost_usd: Floats
+    cost_usd_sd: Floats
+    ttft_s: Floats
+    ttft_s_sd: Floats
+    latency_s: Floats
+    latency_s_sd: Floats
+    familiarity: Floats  # (n_queries,)
+
+    @classmethod
+    def of(cls, forecasts: Sequence[Forecast]) -> "Forecasts":
+        """Those that were made one by one; at least one."""
+        return cls(**{name: np.stack([getattr(f, name) for f in forecasts]) for name in _COLUMNS})
+
+    def __len__(self) -> int:
+        return len(self.quality)
+
+    def __getitem__(self, query: int) -> Forecast:
+        """The forecast of one query; its arrays are views."""
+        return Forecast(
+            quality=self.quality[query],
+            quality_se=self.quality_se[query],
+            output_tokens=self.output_tokens[query],
+            output_tokens_sd=self.output_tokens_sd[query],
+            cost_usd=self.cost_usd[query],
+            cost_usd_sd=self.cost_usd_sd[query],
+            ttft_s=self.ttft_s[query],
+            ttft_s_sd=self.ttft_s_sd[query],
+            latency_s=self.latency_s[query],
+            latency_s_sd=self.latency_s_sd[query],
+            familiarity=float(self.familiarity[query]),
+        )
+
+    def take(self, queries: Sequence[int]) -> "Forecasts":
+        """Those of some queries."""
+        return Forecasts(**{name: getattr(self, name)[queries] for name in _COLUMNS})
+
+
+_COLUMNS = tuple(f.name for f in fields(Forecasts))
+
+
+class ForecastSource(Protocol):
+    """Forecasts for one pool. Pure: the same query and load give the same forecast, alone and among others."""
+
+    @property
+    def pool(self) -> Pool:
+        """The candidates, in the order of every array of the forecasts."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Names the predictor and its fit, for the record of every decision."""
+        ...
+
+    def forecast(self, query: Query, *, load: Load | None = None) -> Forecast:
+        """What each candidate of the pool would do with this query."""
+        ...
+
+    def forecasts(self, queries: Sequence[Query], *, load: Load | None = None) -> Forecasts:
+        """The same of several queries, at least one; none of them counts as load to the others."""
+        ...
+
+    def slack(self, load: Load) -> Floats:
+        """How many more calls each candidate takes before its forecast changes noticeably, (n_candidates,)."""
+        ...
+
+
+class OneByOne:
+    """The parts of a `ForecastSource` that are about many queries, for one that only knows about one."""
+
+    __slots__ = ()
+
+    def forecasts(self: ForecastSource, queries: Sequence[Query], *, load: Load | None = None) -> Forecasts:
+        """What each candidate of the pool would do with each query."""
+        return Forecasts.of([self.forecast(query, load=load) for query in queries])
+
+    def slack(self: ForecastSource, load: Load) -> Floats:
+        """No load changes these forecasts: (n_candidates,) of infinity."""
+        del load
+        return np.full(len(self.pool), np.inf)
