@@ -3,7 +3,8 @@
 OpenAI, Anthropic and the gateways that follow them let the model call the search tool and then load what it found.
 Here the search is made beforehand, by what the conversation asks for: the search tool and the deferred tools stay out
 of the prompt, and what is found stands behind the tools that are loaded, so that a prompt cache keeps its beginning.
-Nothing is asked twice, and streams work alike. What a client's own search has found (`tool_reference`) is loaded too.
+Nothing is asked twice, and streams work alike. What a client's own search has found (`tool_reference`) is loaded too;
+where the client says that it searches (`execution: "client"`), nothing else is.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Any
 
 from .offer import Offer
 
-__all__ = ["HeldBack", "held_back", "referenced"]
+__all__ = ["HeldBack", "held_back", "is_clients_search", "referenced"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class HeldBack:
 
     loaded: Offer
     deferred: Offer
+    by_client: bool = False  # the client makes the search: what it has found is loaded, and nothing else is looked for
 
     @property
     def everything(self) -> Offer:
@@ -36,14 +38,15 @@ def held_back(offer: Offer) -> HeldBack | None:
     """The parts of an offer that defers tools or brings a search tool; None where it does neither."""
     searches = {tool_id for tool_id, entry in offer.declared.items() if _is_search(entry)}
     deferred = {tool_id for tool_id, entry in offer.declared.items() if _is_deferred(entry)} - searches
-    if not searches and not deferred:
+    by_client = any(is_clients_search(entry) for entry in offer.declared.values())
+    if not searches and not deferred and not by_client:
         return None
     loaded = offer.declared.keys() - searches - deferred
-    return HeldBack(loaded=_unmarked(offer.only(loaded)), deferred=_unmarked(offer.only(deferred)))
+    return HeldBack(loaded=_unmarked(offer.only(loaded)), deferred=_unmarked(offer.only(deferred)), by_client=by_client)
 
 
 def referenced(told: Mapping[str, Any] | None) -> frozenset[str]:
-    """Names that a Messages conversation refers to as found by the client's own search."""
+    """Names that a Messages conversation refers to as found, by the client's own search or by Anthropic's."""
     found: set[str] = set()
     todo: list[object] = [(told or {}).get("messages")]
     while todo:
@@ -53,8 +56,15 @@ def referenced(told: Mapping[str, Any] | None) -> frozenset[str]:
         elif isinstance(value, Mapping):
             if value.get("type") == "tool_reference" and isinstance(value.get("tool_name"), str):
                 found.add(value["tool_name"])
-            todo.append(value.get("content"))
+            todo += [value.get("content"), value.get("tool_references")]
     return frozenset(found)
+
+
+def is_clients_search(entry: Mapping[str, Any]) -> bool:
+    """Whether this is a search tool that the client answers itself; calling it uses no tool."""
+    function = entry.get("function")
+    named = isinstance(function, Mapping) and function.get("name") == "tool_search"
+    return named and entry.get("execution") == "client"
 
 
 def _is_search(entry: Mapping[str, Any]) -> bool:
@@ -70,7 +80,7 @@ def _is_deferred(entry: Mapping[str, Any]) -> bool:
 
 def _unmarked(offer: Offer) -> Offer:
     def plain(entry: Mapping[str, Any]) -> dict[str, Any]:
-        kept = {key: value for key, value in entry.items() if key != "defer_loading"}
+        kept = {key: value for key, value in entry.items() if key not in ("defer_loading", "execution")}
         if isinstance(kept.get("function"), Mapping):
             kept["function"] = {key: value for key, value in kept["function"].items() if key != "defer_loading"}
         return kept

@@ -1,7 +1,7 @@
 """What happens to a request's tools before anybody decides about it: permissions, then the choice of the few."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from router import Reading, SessionState
 
 from .checking import check_installed
 from .cutting import choose_tools
-from .deferral import HeldBack, held_back, referenced
+from .deferral import HeldBack, held_back, is_clients_search, referenced
 from .errors import InvalidRegistryError, UnknownRegistryError
 from .mending import AskAgain, mended
 from .metrics import ToolMetrics
@@ -81,7 +81,7 @@ class ToolDesk:
         messages = reading.messages if reading.messages is not None else request.body.get("messages")
         held = held_back(offer)
         if held is not None:
-            if reading.target in self.settings.native_search:
+            if reading.target in self.settings.native_search and not held.by_client:
                 return Prepared(request=request, reading=reading, wishes=wishes)
             return await self._found(request, reading, held, stored, wishes, n_offered=len(offered))
         trail = await self._choose(offer, stored, events_of(messages), wishes, session=session, body=request.body)
@@ -104,10 +104,13 @@ class ToolDesk:
         """What is loaded, and behind it what a search among the deferred tools finds."""
         messages = reading.messages if reading.messages is not None else request.body.get("messages")
         wanted = wishes.always | referenced(getattr(request, "told", None))
-        searching = replace(wishes, select="auto", above=0, top_k=self.settings.search_limit, always=wanted)
-        found = await self._choose(
-            held.deferred, stored, events_of(messages), searching, session=None, body={"tool_choice": None}
-        )
+        if held.by_client:
+            found = _loaded_by_client(held.deferred, events_of(messages), wanted)
+        else:
+            searching = replace(wishes, select="auto", above=0, top_k=self.settings.search_limit, always=wanted)
+            found = await self._choose(
+                held.deferred, stored, events_of(messages), searching, session=None, body={"tool_choice": None}
+            )
         how = "deferred" if found.how == "cut" else found.how
         trail = replace(found, n_offered=n_offered, sent=(*held.loaded.declared, *found.sent), how=how)
         reading = self._trusting(reading, wishes, held.everything, trail, stored)
@@ -252,6 +255,13 @@ class ToolDesk:
         self.shelf.forget(f"{stored.label}/")
 
 
+def _loaded_by_client(deferred: Offer, events: Sequence[Event], wanted: Collection[str]) -> ToolTrail:
+    """Of the deferred tools, those that the conversation names: what else is needed, the client will find."""
+    named = {*wanted, *deferred.forced, *(event.called for event in events)}
+    sent = tuple(tool_id for tool_id in deferred.declared if tool_id in named)
+    return ToolTrail(n_offered=len(deferred), sent=sent, how="deferred")
+
+
 def _offered(request: ChatRequest, stored: StoredRegistry | None) -> Offer:
     """The request's own tools; a request without any means those of the registry that it names."""
     offer = read_offer(request.body)
@@ -274,7 +284,12 @@ def _permitted(offer: Offer, wishes: ToolWishes) -> Offer:
     """Permissions come first: what a key may not use is neither ranked nor sent."""
     if not wishes.allow and not wishes.deny:
         return offer
-    kept = {tool_id for tool_id in offer.declared if tool_id in offer.readable and wishes.may_use(tool_id)}
+    kept = {
+        tool_id
+        for tool_id, entry in offer.declared.items()
+        if tool_id in offer.readable
+        and (wishes.may_use(tool_id) or (is_clients_search(entry) and wishes.may_search(tool_id)))
+    }
     if denied := sorted(offer.forced & offer.readable.keys() - kept):
         raise ForbiddenError(f"this key may not use the tool {denied[0]!r:.80}; choose another", param="tool_choice")
     return offer.only(kept)

@@ -35,6 +35,10 @@ class ToolWishes:
         allowed = not self.allow or any(fnmatchcase(name, glob) for glob in self.allow)
         return allowed and not any(fnmatchcase(name, glob) for glob in self.deny)
 
+    def may_search(self, name: str) -> bool:
+        """Whether the key may bring this search tool: a list of allowed tools need not name it, one of denied can."""
+        return not any(fnmatchcase(name, glob) for glob in self.deny)
+
 
 def wishes_of(settings: ToolSettings, key: ApiKey | None, said: Mapping[str, Any] | None) -> ToolWishes:
     """Join them.

@@ -98,6 +98,8 @@ def _assistant(blocks: _Blocks) -> list[dict[str, Any]]:
                 calls.append(_call(block, where))
             case "thinking" | "redacted_thinking":
                 thoughts.append(block)
+            case _ if _is_search(block):
+                pass  # what it found is declared: see gateway.tools.deferral
             case kind:
                 refuse(f"{where}.type", f"{kind} happened at Anthropic and means nothing to others; leave it out")
     message: dict[str, Any] = {"role": "assistant", "content": _content(parts) if parts else None}
@@ -108,6 +110,13 @@ def _assistant(blocks: _Blocks) -> list[dict[str, Any]]:
     elif not parts and not thoughts:
         message["content"] = ""
     return [message]
+
+
+def _is_search(block: Mapping[str, Any]) -> bool:
+    """Whether a block tells of a search for tools that Anthropic's server made."""
+    if block.get("type") == "server_tool_use":
+        return str(block.get("name")).startswith("tool_search_tool")
+    return block.get("type") == "tool_search_tool_result"
 
 
 def _call(block: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import orjson
 from .body import read_chat, read_object
 from .bound import sealed_blocks
 from .fields import list_at, nothing_else, object_at, refuse, text_at
+from .responses_tools import SEARCH, chat_name, chat_tools, found_names, made_by_client
 from .translated import TranslatedRequest
 
 __all__ = ["read_responses"]
@@ -61,7 +62,7 @@ def read_responses(raw: bytes) -> TranslatedRequest:
     known = {key: value for key, value in told.items() if key not in _TRANSLATED and value is not None}
     body: dict[str, Any] = {key: value for key, value in known.items() if key not in _REMOTE}
     body["messages"] = _instructions(told.get("instructions")) + _messages(told.get("input"))
-    body |= _limits(told) | _form(told) | _tools(told) | _included(told)
+    body |= _limits(told) | _form(told) | chat_tools(told) | _included(told)
     if body.get("stream"):
         body["stream_options"] = {"include_usage": True}
     checked = read_chat(orjson.dumps(body))
@@ -120,48 +121,6 @@ def _included(told: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _tools(told: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if tools := list_at(told.get("tools"), "tools"):
-        found["tools"] = [_tool(object_at(tool, f"tools[{i}]"), f"tools[{i}]") for i, tool in enumerate(tools)]
-    choice = told.get("tool_choice")
-    if isinstance(choice, str):
-        found["tool_choice"] = choice
-    elif choice is not None:
-        found["tool_choice"] = _tool_choice(object_at(choice, "tool_choice"))
-    return found
-
-
-def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
-    if tool.get("type") == "tool_search" and tool.get("execution") != "client":
-        return {"type": "tool_search"}  # the gateway searches; see gateway.tools.deferral
-    if tool.get("type") != "function":
-        refuse(f"{where}.type", f"{tool.get('type')} runs at its provider only; declare a tool of type function")
-    known = {"type", "name", "description", "parameters", "strict", "defer_loading"}
-    nothing_else(tool, where, known, remedy="leave it out")
-    function = {"name": text_at(tool.get("name"), f"{where}.name")}
-    function |= {k: tool[k] for k in ("description", "parameters", "strict") if tool.get(k) is not None}
-    declared: dict[str, Any] = {"type": "function", "function": function}
-    return {**declared, "defer_loading": True} if tool.get("defer_loading") is True else declared
-
-
-def _tool_choice(choice: Mapping[str, Any]) -> dict[str, Any]:
-    match choice.get("type"):
-        case "function":
-            name = text_at(choice.get("name"), "tool_choice.name")
-            return {"type": "function", "function": {"name": name}}
-        case "allowed_tools":
-            tools = [object_at(t, "tool_choice.tools") for t in list_at(choice.get("tools"), "tool_choice.tools")]
-            named = [
-                {"type": "function", "function": {"name": text_at(t.get("name"), "tool_choice.tools.name")}}
-                for t in tools
-            ]
-            allowed = {"mode": choice.get("mode", "auto"), "tools": named}
-            return {"type": "allowed_tools", "allowed_tools": allowed}
-        case kind:
-            return refuse("tool_choice.type", f"{kind} cannot be translated; choose auto, none, required or a function")
-
-
 def _instructions(instructions: object) -> list[dict[str, Any]]:
     if instructions is None or instructions == "":
         return []
@@ -199,6 +158,10 @@ class _Turns:
                 if pictures:
                     shown = {"type": "text", "text": f"Shown by the tool call {call_id}:"}
                     self.messages.append({"role": "user", "content": [shown, *pictures]})
+            case "tool_search_call" | "tool_search_output" if made_by_client(item):
+                self._client_search(item, where)
+            case "tool_search_call" | "tool_search_output" | "additional_tools":
+                pass  # tools that these bring are declared with the others; a search of the server's needs no words
             case "reasoning":
                 if blocks := sealed_blocks(item.get("encrypted_content")):
                     self._assistant(fresh=True).setdefault("thinking_blocks", []).extend(blocks)
@@ -206,6 +169,13 @@ class _Turns:
                 refuse(where, "nothing is stored here; send the item itself")
             case kind:
                 refuse(f"{where}.type", f"{kind} cannot be translated; send messages, function calls and their outputs")
+
+    def _client_search(self, item: Mapping[str, Any], where: str) -> None:
+        if item["type"] == "tool_search_call":
+            self._assistant().setdefault("tool_calls", []).append(_search_call(item, where))
+            return
+        call_id = text_at(item.get("call_id"), f"{where}.call_id")
+        self.messages.append({"role": "tool", "tool_call_id": call_id, "content": found_names(item, where)})
 
     def _message(self, item: Mapping[str, Any], where: str) -> None:
         role = item.get("role")
@@ -238,10 +208,17 @@ class _Turns:
 
 def _call(item: Mapping[str, Any], where: str) -> dict[str, Any]:
     function = {
-        "name": text_at(item.get("name"), f"{where}.name"),
+        "name": chat_name(item, where),
         "arguments": text_at(item.get("arguments"), f"{where}.arguments"),
     }
     return {"id": text_at(item.get("call_id"), f"{where}.call_id"), "type": "function", "function": function}
+
+
+def _search_call(item: Mapping[str, Any], where: str) -> dict[str, Any]:
+    arguments = item.get("arguments")
+    told = arguments if isinstance(arguments, str) else orjson.dumps(arguments or {}).decode()
+    call_id = text_at(item.get("call_id"), f"{where}.call_id")
+    return {"id": call_id, "type": "function", "function": {"name": SEARCH, "arguments": told}}
 
 
 def _output(output: object, where: str) -> tuple[str, list[dict[str, Any]]]:

@@ -9,6 +9,7 @@ from .answer import ChatAnswer
 from .bound import seal
 from .dialect import Answering
 from .pieces import Piece, pieces_of
+from .responses_tools import called_item, is_search_call, search_arguments
 
 __all__ = ["content_part", "frame_of", "item_of", "outcome_of", "response_of", "usage_of"]
 
@@ -81,14 +82,7 @@ def item_of(piece: Piece, response_id: str, answering: Answering, *, status: str
     begun = status == "in_progress"
     match piece.kind:
         case "tool":
-            return {
-                "id": f"fc_{place}",
-                "type": "function_call",
-                "status": status,
-                "call_id": piece.call_id,
-                "name": piece.name,
-                "arguments": "" if begun else piece.text or "{}",
-            }
+            return _call(piece, place, getattr(answering.request, "told", {}), status=status)
         case "reasoning":
             return {
                 "id": f"rs_{place}",
@@ -105,6 +99,28 @@ def item_of(piece: Piece, response_id: str, answering: Answering, *, status: str
                 "role": "assistant",
                 "content": [] if begun else [content_part(piece)],
             }
+
+
+def _call(piece: Piece, place: str, told: Mapping[str, Any], *, status: str) -> dict[str, Any]:
+    begun = status == "in_progress"
+    call = {"status": status, "call_id": piece.call_id}
+    if is_search_call(piece.name, told):
+        arguments = {} if begun else search_arguments(piece.text)
+        return {
+            "id": f"tsc_{place}",
+            "type": "tool_search_call",
+            "execution": "client",
+            **call,
+            "arguments": arguments,
+        }
+    arguments = "" if begun else piece.text or "{}"
+    return {
+        "id": f"fc_{place}",
+        "type": "function_call",
+        **call,
+        **called_item(piece.name, told),
+        "arguments": arguments,
+    }
 
 
 def content_part(piece: Piece, *, empty: bool = False) -> dict[str, Any]:

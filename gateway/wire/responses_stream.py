@@ -95,6 +95,8 @@ class ResponsesStream:
                 if _has_part(piece):
                     out += self._event("response.content_part.added", **at, part=content_part(piece, empty=True))
                 return out
+            case "add" if item["type"] == "tool_search_call":
+                return b""  # its arguments are an object: they come when it is whole
             case "add":
                 more = {"logprobs": list(step.logprobs)} if piece.kind == "text" else {}
                 return self._event(f"response.{_DELTAS[piece.kind]}.delta", **at, delta=step.text, **more)
@@ -104,9 +106,9 @@ class ResponsesStream:
     def _close(self, piece: Piece, item: dict[str, Any], at: dict[str, Any]) -> bytes:
         out = b""
         match piece.kind:
-            case "tool":
+            case "tool" if item["type"] == "function_call":
                 out += self._event(
-                    "response.function_call_arguments.done", **at, name=piece.name, arguments=item["arguments"]
+                    "response.function_call_arguments.done", **at, name=item["name"], arguments=item["arguments"]
                 )
             case "text":
                 out += self._event("response.output_text.done", **at, text=piece.text, logprobs=piece.logprobs)

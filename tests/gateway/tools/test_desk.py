@@ -152,6 +152,14 @@ async def test_a_key_that_forces_a_tool_it_may_not_use_is_refused(tmp_path: Path
         )
 
 
+async def test_a_key_may_bring_the_search_that_its_client_makes_and_no_other_tool_by_that_mark(tmp_path: Path) -> None:
+    marked = [{**function(name), "execution": "client"} for name in ("tool_search", "weather_tool")]
+    prepared = await prepare(desk(tmp_path), key=a_key(tools_allow=("tax_*",)), tools=[*marked, function("tax_tool")])
+    assert names(prepared) == ["tool_search", "tax_tool"]
+    denied = await prepare(desk(tmp_path), key=a_key(tools_deny=("tool_*",)), tools=[*marked, function("tax_tool")])
+    assert names(denied) == ["weather_tool", "tax_tool"]
+
+
 async def test_a_key_has_defaults_of_its_own(tmp_path: Path) -> None:
     assert len(names(await prepare(desk(tmp_path), key=a_key(tools_top_k=5)))) == 5
     assert len(names(await prepare(desk(tmp_path), key=a_key(tools_select="off")))) == 40
