@@ -4,8 +4,9 @@ A request allocates some hundred containers and drops them by reference count. T
 everything ever loaded, catalog and all, every few dozen requests: a sixth of a request's CPU in a profile. So what
 is there once the gateway stands is set aside, and cycles are looked for rarely.
 
-Beside the event loop runs the thread that moves the journal into its store. By default it may hold the interpreter for
-5 ms while a request waits: as long as ten requests take. Here it is half a millisecond.
+Beside the event loop run threads, such as those that learn from the journal, encode tools or count for `/metrics`. By
+default one may hold the interpreter for 5 ms while a request waits: as long as ten requests take. Here it is half a
+millisecond.
 """
 
 import gc

@@ -1,11 +1,11 @@
 """Where every decision, outcome and piece of feedback is kept."""
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Protocol
+
+from gateway.journal_store import RecordKind
 
 __all__ = ["Journal", "JournalHealth", "RecordKind"]
-
-RecordKind = Literal["decision", "outcome", "feedback"]
 
 
 class JournalHealth(Protocol):

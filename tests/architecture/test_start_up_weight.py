@@ -42,3 +42,8 @@ def test_deciding_loads_no_web_framework() -> None:
     assert (
         modules_after("import catalog, predictors, router") & {"fastapi", "starlette", "aiohttp", "pydantic"} == set()
     )
+
+
+def test_the_journals_own_process_loads_next_to_nothing() -> None:
+    heavy = {"numpy", "pydantic", "structlog", "asyncio", "aiohttp", "catalog", "router", "gateway.errors"}
+    assert modules_after("import gateway.journal_store.__main__") & heavy == set()

@@ -3,25 +3,40 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from gateway.journal import JournalFullError, JournalReader, SqliteJournal
 
 WRITER = """
-import sys
+import sys, time
 from pathlib import Path
 from gateway.journal import SqliteJournal
 
 journal = SqliteJournal(Path(sys.argv[1]), segment_bytes=20_000, drain_every_s=0.01)
+while journal.keeper.pid is None:
+    time.sleep(0.01)
+print(journal.keeper.pid, flush=True)
 for number in range(1_000_000):
     journal.write("decision", {"decision_id": f"d{number}", "padding": "x" * 300})
     sys.stdout.write(f"{number}\\n")  # the acknowledgement
     sys.stdout.flush()
 """
+
+
+class Writer(subprocess.Popen[str]):
+    stdout: IO[str]
+
+
+def start_writing(path: Path) -> tuple[Writer, int]:
+    """A process that says what it wrote, and the process that moves that into the store."""
+    writer = Writer([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
+    return writer, int(writer.stdout.readline())
 
 
 def stored_ids(path: Path) -> list[str]:
@@ -56,8 +71,7 @@ def test_what_is_written_is_in_the_store_after_closing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("acknowledged", [1, 150, 2_000])
 def test_every_acknowledged_record_survives_kill_minus_nine_once(tmp_path: Path, acknowledged: int) -> None:
     path = tmp_path / "journal.sqlite3"
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
-    assert writer.stdout is not None
+    writer, _ = start_writing(path)
     seen = [int(writer.stdout.readline()) for _ in range(acknowledged)]
     os.kill(writer.pid, signal.SIGKILL)
     seen += [int(line) for line in writer.stdout.read().split("\n")[:-1]]  # what it still said before it died
@@ -146,18 +160,6 @@ def test_many_segments_are_moved_and_deleted_in_order(tmp_path: Path) -> None:
     assert stored_ids(tmp_path / "journal.sqlite3") == [f"d{number}" for number in range(200)]
 
 
-def test_what_is_older_than_the_retention_is_forgotten(tmp_path: Path) -> None:
-    path = tmp_path / "journal.sqlite3"
-    now = 1_000_000.0
-    journal = SqliteJournal(path, clock=lambda: now)
-    journal.write("decision", {"decision_id": "old", "time": now - 3 * 86_400})
-    journal.write("decision", {"decision_id": "new", "time": now - 86_400})
-    journal.close_now()
-    journal = SqliteJournal(path, clock=lambda: now, keep_days=2, drain_every_s=0.01)
-    eventually(lambda: stored_ids(path) == ["new"])
-    journal.close_now()
-
-
 def test_bytes_that_are_no_record_are_kept_apart_and_the_rest_is_not_lost(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     left_behind = tmp_path / "spool" / "a-dead-writer"
@@ -190,3 +192,84 @@ def test_two_gateways_share_one_store(tmp_path: Path) -> None:
     first.close_now()
     second.close_now()
     assert set(stored_ids(path)) == {f"d{number}" for number in range(50)}
+
+
+def test_a_keeper_that_is_killed_is_started_again_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    journal = SqliteJournal(path, segment_bytes=20_000, drain_every_s=0.0)
+    for number in range(3_000):
+        journal.write("decision", {"decision_id": f"d{number}", "padding": "x" * 300})
+        if number % 1_000 == 500:
+            kill_the_keeper(journal)
+    eventually(lambda: journal.health.pending_bytes == 0)
+    assert journal.keeper.restarts == 3
+    journal.close_now()
+    assert stored_ids(path) == [f"d{number}" for number in range(3_000)]
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_a_keeper_that_is_killed_while_closing_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    journal = SqliteJournal(path, drain_every_s=3_600)
+    for number in range(2_000):
+        journal.write("decision", {"decision_id": f"d{number}", "padding": "x" * 300})
+    eventually(lambda: journal.keeper.pid is not None)
+    killer = threading.Thread(target=lambda: os.kill(journal.keeper.pid or 0, signal.SIGKILL))
+    killer.start()
+    journal.close_now()
+    killer.join()
+    SqliteJournal(path, drain_every_s=0.0).close_now()  # finds nothing to do where it was started again in time
+    restarted = SqliteJournal(path, drain_every_s=0.0)
+    eventually(lambda: len(list((tmp_path / "spool").iterdir())) == 1)
+    restarted.close_now()
+    assert stored_ids(path) == [f"d{number}" for number in range(2_000)]
+
+
+def test_the_keeper_finishes_the_work_of_a_worker_that_was_killed(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    writer, _ = start_writing(path)
+    seen = [int(writer.stdout.readline()) for _ in range(500)]
+    writer.kill()
+    seen += [int(line) for line in writer.stdout.read().split("\n")[:-1]]
+    writer.wait()
+    eventually(lambda: not list((tmp_path / "spool").iterdir()))  # nobody else was started
+    ids = stored_ids(path)
+    assert ids == [f"d{number}" for number in range(len(ids))]
+    assert len(ids) - len(seen) in (0, 1)
+
+
+@pytest.mark.parametrize("first", ["worker", "keeper"])
+def test_when_both_are_killed_the_next_to_start_takes_over(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "journal.sqlite3"
+    writer, keeper_pid = start_writing(path)
+    seen = [int(writer.stdout.readline()) for _ in range(500)]
+    for pid in (writer.pid, keeper_pid) if first == "worker" else (keeper_pid, writer.pid):
+        os.kill(pid, signal.SIGKILL)
+    seen += [int(line) for line in writer.stdout.read().split("\n")[:-1]]
+    writer.wait()
+    restarted = SqliteJournal(path, drain_every_s=0.0)
+    eventually(lambda: len(list((tmp_path / "spool").iterdir())) == 1)
+    restarted.close_now()
+    ids = stored_ids(path)
+    assert ids == [f"d{number}" for number in range(len(ids))]
+    assert len(ids) - len(seen) in (0, 1)
+
+
+def test_the_spool_is_bounded_by_what_is_not_deleted_yet(tmp_path: Path) -> None:
+    journal = SqliteJournal(
+        tmp_path / "journal.sqlite3", segment_bytes=2_000, spool_max_bytes=10_000, drain_every_s=0.01
+    )
+    for number in range(200):  # 80,000 bytes in all: there is room again once the store has taken some
+        journal.write("decision", {"decision_id": f"d{number}", "padding": "x" * 300})
+        eventually(lambda: journal.health.pending_bytes < 5_000)
+    journal.close_now()
+    assert journal.health.lost == 0
+    assert len(stored_ids(tmp_path / "journal.sqlite3")) == 200
+
+
+def kill_the_keeper(journal: SqliteJournal) -> None:
+    eventually(lambda: journal.keeper.pid is not None)
+    pid = journal.keeper.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: journal.keeper.pid != pid)

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import orjson
 
-from .errors import JournalUnreadableError
-from .protocol import RecordKind
+__all__ = ["COLUMNS", "RECORD_KEY", "SCHEMA_VERSION", "RecordKind", "Store"]
 
-__all__ = ["COLUMNS", "RECORD_KEY", "SCHEMA_VERSION", "Store"]
+RecordKind = Literal["decision", "outcome", "feedback"]
 
 SCHEMA_VERSION = 1
 
@@ -125,8 +125,9 @@ class Store:
     def _prepare(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
-            problem = f"it has schema {version}, this program knows up to {SCHEMA_VERSION}; use a newer paretogate"
-            raise JournalUnreadableError(path=str(self.path), problem=problem)
+            raise sqlite3.DatabaseError(
+                f"{self.path} has schema {version}, this program knows up to {SCHEMA_VERSION}; use a newer paretogate"
+            )
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         with self._transaction():

@@ -1,0 +1,75 @@
+"""Where the spool's lines lie, and whose they are.
+
+Every writer has a folder of its own. Its lock is held for as long as somebody answers for what is in it: the writer,
+or the process that moves its lines into the store, whichever lives longer. What nobody holds was left behind.
+
+    spool/<writer>/lock
+    spool/<writer>/00000001.jsonl     finished segments, oldest first
+    spool/<writer>/00000002.jsonl     the one being appended to
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+__all__ = ["LeftOver", "adopt_left_overs", "lock_folder", "remove_folder", "segment_path", "segments_in"]
+
+_LOCK = "lock"
+
+
+class LeftOver:
+    """What a writer that no longer lives has left behind; ours while this object is open."""
+
+    def __init__(self, folder: Path, held: int) -> None:
+        self.folder, self._held = folder, held
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._held)
+
+
+def segment_path(folder: Path, number: int) -> Path:
+    """The file of a segment; numbers start at 1."""
+    return folder / f"{number:08d}.jsonl"
+
+
+def segments_in(folder: Path) -> tuple[Path, ...]:
+    """All segments, oldest first; while the writer lives, the last one may still grow."""
+    return tuple(sorted(folder.glob("*.jsonl")))
+
+
+def adopt_left_overs(root: Path) -> Iterator[LeftOver]:
+    """Folders under `root` that nobody answers for, each locked by us while it is being used."""
+    for folder in sorted(path for path in root.glob("*") if path.is_dir()):
+        try:
+            held = lock_folder(folder)
+        except (BlockingIOError, FileNotFoundError):
+            continue  # somebody does, or has just finished with it
+        with LeftOver(folder, held) as left_over:
+            yield left_over
+
+
+def lock_folder(folder: Path) -> int:
+    """A descriptor that holds the folder's lock until every copy of it is closed, in whatever process.
+
+    Raises:
+        BlockingIOError: somebody else holds it.
+    """
+    fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete everything; its lines are safe elsewhere."""
+    for path in (*folder.glob("*.jsonl"), folder / _LOCK):
+        path.unlink(missing_ok=True)
+    folder.rmdir()

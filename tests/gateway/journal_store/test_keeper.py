@@ -1,0 +1,101 @@
+"""What the process beside a worker does, step by step."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.journal import JournalReader
+from gateway.journal_store import Keeper, Progress, lock_folder, segment_path
+
+LINE = b'{"kind":"decision","at":1.0,"columns":[%s,"%s",null,null,null],"record":{"decision_id":"%s"}}\n'
+NOW_S = 1_000_000.0
+HELD: list[int] = []
+
+
+def line(decision_id: bytes, *, time: bytes = b"null") -> bytes:
+    return LINE % (time, decision_id, decision_id)
+
+
+def keeper(root: Path, **more: object) -> Keeper:
+    return Keeper(root / "journal.sqlite3", root / "spool" / "me", clock=lambda: NOW_S, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def locks_are_given_back() -> Iterator[None]:
+    yield
+    while HELD:
+        os.close(HELD.pop())
+
+
+def spooled(root: Path, *segments: bytes, writer: str = "me") -> Path:
+    folder = root / "spool" / writer
+    folder.mkdir(parents=True)
+    if writer != "dead":
+        HELD.append(lock_folder(folder))
+    for number, content in enumerate(segments, start=1):
+        segment_path(folder, number).write_bytes(content)
+    return folder
+
+
+def stored_ids(root: Path) -> list[str]:
+    with JournalReader(root / "journal.sqlite3") as reader:
+        return [str(call.decision["decision_id"]) for call in reader.calls()]
+
+
+def test_finished_segments_are_deleted_and_the_current_one_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    folder = spooled(tmp_path, line(b"d1") + line(b"d2"), line(b"d3") + b'{"kind":"deci')
+    assert keeper(tmp_path).work() == Progress(segment=2, offset=len(line(b"d3")))
+    assert stored_ids(tmp_path) == ["d1", "d2", "d3"]
+    assert [path.name for path in folder.glob("*.jsonl")] == ["00000002.jsonl"]
+
+
+def test_what_a_dead_writer_left_is_taken_over_but_not_what_a_living_one_has(tmp_path: Path) -> None:
+    spooled(tmp_path, line(b"mine"))
+    dead = spooled(tmp_path, line(b"left behind"), writer="dead")
+    living = spooled(tmp_path, line(b"another's"), writer="living")
+    keeper(tmp_path).work()
+    assert stored_ids(tmp_path) == ["left behind", "mine"]
+    assert (dead.exists(), living.exists()) == (False, True)
+
+
+def test_a_torn_line_at_the_end_is_kept_apart_and_told(tmp_path: Path) -> None:
+    folder = spooled(tmp_path, line(b"d1") + b'{"kind":"deci')
+    noted: list[tuple[str, object]] = []
+    keeper(tmp_path, note=lambda event, **facts: noted.append((event, facts["bytes"]))).finish()
+    assert noted == [("journal_line_torn", 13)]
+    assert stored_ids(tmp_path) == ["d1"]
+    assert not folder.exists()
+    with JournalReader(tmp_path / "journal.sqlite3") as reader:
+        assert reader.counts()["damaged"] == 1
+
+
+def test_what_is_older_than_the_retention_is_forgotten(tmp_path: Path) -> None:
+    three_days_ago, yesterday = (str(NOW_S - days * 86_400).encode() for days in (3, 1))
+    spooled(tmp_path, line(b"old", time=three_days_ago) + line(b"new", time=yesterday))
+    keeper(tmp_path, keep_days=2).work()
+    assert stored_ids(tmp_path) == ["new"]
+
+
+def test_a_locked_store_changes_nothing_and_is_tried_again(tmp_path: Path) -> None:
+    spooled(tmp_path, line(b"d1"))
+    tried = keeper(tmp_path, busy_timeout_s=0.01)
+    tried.work()
+    with segment_path(tmp_path / "spool" / "me", 1).open("ab") as segment:
+        segment.write(line(b"d2"))
+    other = sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        tried.work()
+    other.execute("ROLLBACK")
+    other.close()
+    tried.drop()
+    tried.work()
+    assert stored_ids(tmp_path) == ["d1", "d2"]
+
+
+def test_a_spool_that_somebody_deleted_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="deleted the spool"):
+        keeper(tmp_path).work()
