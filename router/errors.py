@@ -40,6 +40,8 @@ def _change(closest: Mapping[str, object]) -> str:
     has = "unknown" if closest["relax_to"] is None else closest["relax_to"]
     also = closest.get("also")
     more = f" (and {len(also)} more)" if isinstance(also, list) and also else ""
-    if isinstance(has, list):  # whatever the request needs beyond these
-        return f"which can only do {', '.join(map(str, has))}{more}"
+    if isinstance(has, list):
+        lacks = closest.get("lacks")
+        missing = f", not {', '.join(lacks)}" if isinstance(lacks, list) else ""
+        return f"which can only do {', '.join(map(str, has))}{missing}{more}"
     return f"its {closest['constraint']} is {has}{more}"

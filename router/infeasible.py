@@ -77,10 +77,17 @@ def _closest(pool: Pool, screening: Screening) -> dict[str, object] | None:
         return None
     off = shortfall(screening)
     nearest = min(range(len(pool)), key=lambda i: (not off.relaxable[i], len(off.broken[i]), off.distance[i], i))
-    changes = [
-        {"constraint": screening.constraints[k], "relax_to": fact(screening, k, nearest)} for k in off.broken[nearest]
-    ]
+    changes = [_change(screening, k, nearest) for k in off.broken[nearest]]
     return {"id": pool.ids[nearest], **changes[0], "also": changes[1:]}
+
+
+def _change(screening: Screening, constraint: int, candidate: int) -> dict[str, object]:
+    """What would have to give way; of abilities also which are lacking."""
+    change = {"constraint": screening.constraints[constraint], "relax_to": fact(screening, constraint, candidate)}
+    limit, has = screening.limits[constraint], screening.values[constraint][candidate]
+    if isinstance(limit, frozenset) and isinstance(has, frozenset) and not limit <= has:
+        change["lacks"] = sorted(limit - has)
+    return change
 
 
 def _relative_excess(limit: object, values: Floats) -> Sequence[float] | Floats:

@@ -42,9 +42,9 @@ class MessagesDialect:
         told = message_of(answer, answering, routing)
         return orjson.dumps(told, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
 
-    def stream(self, answering: Answering, reader: ChatStream) -> MessagesStream:  # noqa: ARG002 - the protocol's
+    def stream(self, answering: Answering, reader: ChatStream) -> MessagesStream:
         """See `Dialect.stream`."""
-        return MessagesStream(answering)
+        return MessagesStream(answering, reader)
 
     def error(self, reply: ErrorReply, *, request_id: str) -> Mapping[str, object]:
         """See `Dialect.error`."""

@@ -15,7 +15,7 @@ from .answer import ChatAnswer
 from .dialect import Answering
 from .pieces import Piece, pieces_of
 
-__all__ = ["check_arguments", "content_block", "message_of", "stop_of", "usage_of"]
+__all__ = ["check_arguments", "content_block", "is_input", "message_of", "stop_of", "usage_of"]
 
 _STOPS = {
     "stop": "end_turn",
@@ -54,8 +54,13 @@ def check_arguments(answer: ChatAnswer, *, backend_id: str) -> None:
     if choice.get("finish_reason") == "length":
         return
     for piece in pieces_of(choice.get("message"), author=""):
-        if piece.kind == "tool" and _input(piece) is None:
+        if piece.kind == "tool" and not is_input(piece):
             raise UpstreamProtocolError(f"called the tool {piece.name} with malformed arguments", backend_id=backend_id)
+
+
+def is_input(piece: Piece) -> bool:
+    """Whether a call's arguments are what a tool takes here."""
+    return _input(piece) is not None
 
 
 def content_block(piece: Piece) -> dict[str, Any]:

@@ -16,18 +16,23 @@ from catalog import Usage
 from gateway.errors import ErrorReply, anthropic_error
 
 from .dialect import Answering
-from .messages_answer import stop_of, usage_of
+from .messages_answer import is_input, stop_of, usage_of
 from .pieces import ChunkReader, Piece, PieceSequence, Step
+from .stream import ChatStream
 from .usage import read_usage
 
 __all__ = ["MessagesStream"]
 
 
 class MessagesStream:
-    """Chat events in, Anthropic's events out."""
+    """Chat events in, Anthropic's events out.
 
-    def __init__(self, answering: Answering) -> None:
-        self._answering = answering
+    A tool's input is an object here. A backend that calls one with anything else is at fault, which the stream's reader
+    is told; the client gets no more of it, since its own reader would break.
+    """
+
+    def __init__(self, answering: Answering, reader: ChatStream) -> None:
+        self._answering, self._backends = answering, reader
         self._reader, self._sequence = ChunkReader(), PieceSequence(author=answering.maker)
         self._begun = False
         self._stop: tuple[str, str | None] = ("end_turn", None)
@@ -38,10 +43,13 @@ class MessagesStream:
         """See `StreamTranslation.take`."""
         events: list[dict[str, Any]] = []
         for chunk in self._reader.take(data):
+            if self._backends.fault is not None:
+                break
             if chunk == "comment":
                 events.append({"type": "ping"})
             elif chunk == "done":
-                events += self._begin({}) + self._told(self._sequence.finish()) + self._end()
+                events += self._begin({}) + self._told(self._sequence.finish())
+                events += self._end() if self._backends.fault is None else []
             else:
                 events += self._begin(chunk) + self._chunk(chunk)
         return b"".join(_event(event) for event in events)
@@ -80,6 +88,9 @@ class MessagesStream:
     def _told(self, steps: list[Step]) -> list[dict[str, Any]]:
         events: list[dict[str, Any]] = []
         for step in steps:
+            if self._is_malformed(step):
+                self._backends.fault = f"called the tool {step.piece.name} with malformed arguments"
+                break
             at = {"index": step.piece.index}
             if step.act == "open":
                 events.append({"type": "content_block_start", **at, "content_block": _opening(step.piece)})
@@ -91,6 +102,15 @@ class MessagesStream:
                     events.append({"type": "content_block_delta", **at, "delta": signed})
                 events.append({"type": "content_block_stop", **at})
         return events
+
+    def _is_malformed(self, step: Step) -> bool:
+        """A call that begins as no object, or is complete and none; one that was cut short has a stop reason."""
+        if step.piece.kind != "tool" or step.act == "open":
+            return False
+        if step.act == "add":
+            begun = next((part for part in step.piece.parts if part.strip()), "")
+            return begun.lstrip()[:1] not in {"", "{"}
+        return self._stop[0] != "max_tokens" and not is_input(step.piece)
 
     def _end(self) -> list[dict[str, Any]]:
         reason, sequence = self._stop

@@ -124,3 +124,18 @@ async def test_a_call_with_malformed_arguments_is_made_by_another_backend(tmp_pa
         answer = await gateway.client.post("/v1/messages", json=body)
     assert answer.json()["content"][0]["text"] == "cheap"
     assert gateway.journal.of("outcome")[0]["attempts"] == [{"backend": "strong", "error": "protocol"}]
+
+
+async def test_a_streamed_call_with_malformed_arguments_ends_with_an_error(tmp_path: Path) -> None:
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '"rain"'}}  # as a small model on vLLM
+    async with (
+        FakeProvider() as strong,
+        running(backend("strong", strong.url), tmp_path=tmp_path) as gateway,
+    ):
+        strong.answer_with({"tool_calls": [call]}, finish_reason="tool_calls")
+        body = {"model": "auto:best", "stream": True, **_ASKS["/v1/messages"]}
+        answer = await gateway.client.post("/v1/messages", json=body)
+    assert answer.text.count("event: error\n") == 1
+    assert "malformed arguments" in answer.text
+    assert "message_stop" not in answer.text
+    assert gateway.journal.of("outcome")[0]["status"] == "failed"

@@ -24,7 +24,7 @@ from gateway.wire.responses_stream import ResponsesStream
 from gateway.wire.stream import ChatStream
 from tests.gateway.running import CHAT, HI, RunningGateway, backend, running
 from tests.gateway.test_governor import ask, make_key
-from tests.gateway.wire.chats import asked_by_messages, asked_by_responses, events_in
+from tests.gateway.wire.chats import a_reader, asked_by_messages, asked_by_responses, events_in
 
 PRICE = Price(
     input_usd_per_mtok=Decimal(3),
@@ -114,7 +114,7 @@ def test_every_protocol_tells_the_counts_that_were_charged(usage: dict[str, Any]
     charged = answer.usage
     assert charged is not None
     message = message_of(answer, asked_by_messages())["usage"]
-    last = events_in(MessagesStream(asked_by_messages()).take(passed))[-2]["usage"]
+    last = events_in(MessagesStream(asked_by_messages(), a_reader()).take(passed))[-2]["usage"]
     assert message == last
     inputs = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
     assert sum(message[name] for name in inputs) == charged.input_tokens

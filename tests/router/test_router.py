@@ -171,7 +171,9 @@ def test_when_nobody_qualifies_the_error_counts_the_rejections_and_names_who_com
 def test_when_nobody_can_do_what_a_request_needs_the_error_says_what_the_closest_can() -> None:
     with pytest.raises(NoEligibleModelError) as caught:
         decide(RoutingOptions(require=Constraints(capabilities=frozenset({"audio"}))))
-    assert "comes closest, which can only do streaming" in str(caught.value)
+    assert "comes closest, which can only do streaming, not audio" in str(caught.value)
+    assert caught.value.closest is not None
+    assert caught.value.closest["lacks"] == ["audio"]
 
 
 def test_an_empty_pool_has_nobody_to_offer() -> None:

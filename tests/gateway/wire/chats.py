@@ -8,6 +8,7 @@ from gateway.wire.answer import ChatAnswer, read_answer
 from gateway.wire.dialect import Answering
 from gateway.wire.messages import read_messages
 from gateway.wire.responses import read_responses
+from gateway.wire.stream import ChatStream
 
 USAGE = {
     "prompt_tokens": 10,
@@ -48,6 +49,11 @@ def streamed(*deltas: Any, finish: str | None = "stop", **last: Any) -> bytes:
         chunks.append({**head, "choices": [], "usage": USAGE, "routing": {"attempts": 1}})
     events = b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks)
     return events + b"data: [DONE]\n\n" if finish is not None else events
+
+
+def a_reader() -> ChatStream:
+    """What has read a backend's stream so far: nothing wrong."""
+    return ChatStream(model_id="maker/model", wants_usage=True)
 
 
 def events_in(stream: bytes) -> list[dict[str, Any]]:

@@ -8,11 +8,15 @@ import pytest
 from gateway.errors import ErrorReply
 from gateway.wire.bound import seal
 from gateway.wire.messages_stream import MessagesStream
-from tests.gateway.wire.chats import asked_by_messages, events_in, more_arguments, streamed, tool_call
+from tests.gateway.wire.chats import a_reader, asked_by_messages, events_in, more_arguments, streamed, tool_call
 
 
 def told(stream: bytes, **request: Any) -> list[dict[str, Any]]:
-    return [e for e in events_in(MessagesStream(asked_by_messages(**request)).take(stream)) if e["type"] != "ping"]
+    return [
+        e
+        for e in events_in(MessagesStream(asked_by_messages(**request), a_reader()).take(stream))
+        if e["type"] != "ping"
+    ]
 
 
 def test_a_text_has_a_beginning_deltas_and_an_end() -> None:
@@ -56,7 +60,7 @@ def test_a_text_has_a_beginning_deltas_and_an_end() -> None:
 def test_events_do_not_depend_on_how_the_bytes_were_cut() -> None:
     stream = streamed({"content": "a"}, {"content": "b"}, {"tool_calls": [tool_call("f", "{}", index=0)]})
     events = stream.split(b"\n\n")
-    one, many = MessagesStream(asked_by_messages()), MessagesStream(asked_by_messages())
+    one, many = MessagesStream(asked_by_messages(), a_reader()), MessagesStream(asked_by_messages(), a_reader())
     assert one.take(stream) == b"".join(many.take(event + b"\n\n") for event in events if event)
 
 
@@ -135,11 +139,11 @@ def test_a_stop_sequence_is_named_where_the_server_names_it() -> None:
 
 
 def test_a_comment_is_a_ping() -> None:
-    assert events_in(MessagesStream(asked_by_messages()).take(b": waiting\n\n")) == [{"type": "ping"}]
+    assert events_in(MessagesStream(asked_by_messages(), a_reader()).take(b": waiting\n\n")) == [{"type": "ping"}]
 
 
 def test_a_failure_is_an_error_event_and_no_end() -> None:
-    stream = MessagesStream(asked_by_messages())
+    stream = MessagesStream(asked_by_messages(), a_reader())
     out = stream.take(streamed({"content": "x"}, finish=None))
     reply = ErrorReply(status=502, kind="api_error", code="upstream_failed", message="no")
     last = events_in(out + stream.error(reply, request_id="req_1"))[-1]
@@ -150,3 +154,26 @@ def test_a_failure_is_an_error_event_and_no_end() -> None:
 def test_arguments_that_arrive_parsed_are_told_as_text() -> None:
     call = {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": {"x": 1}}}]}
     assert orjson.loads(told(streamed(call))[2]["delta"]["partial_json"]) == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [('"weather"',), ("[", "1]"), (" ", "null"), ('{"city":',), ('{"city":1} and more',)],
+    ids=["a string", "a list", "null after a blank", "cut short", "more than an object"],
+)
+def test_a_call_with_arguments_that_are_no_object_is_the_backends_fault_and_never_a_clean_end(
+    arguments: tuple[str, ...],
+) -> None:
+    reader = a_reader()
+    call = {"tool_calls": [tool_call("f", "", index=0)]}
+    more = [more_arguments(0, part) for part in arguments]
+    out = MessagesStream(asked_by_messages(), reader).take(streamed(call, *more, finish="tool_calls"))
+    assert reader.fault == "called the tool f with malformed arguments"
+    assert b"message_stop" not in out
+    assert b"weather" not in out
+
+
+def test_a_call_that_was_cut_short_for_want_of_room_ends_with_that_reason() -> None:
+    call = {"tool_calls": [tool_call("f", "", index=0)]}
+    events = told(streamed(call, more_arguments(0, '{"city":'), finish="length"))
+    assert events[-2]["delta"]["stop_reason"] == "max_tokens"

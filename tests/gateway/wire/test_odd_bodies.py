@@ -20,7 +20,7 @@ from gateway.wire.responses import read_responses
 from gateway.wire.responses_stream import ResponsesStream
 from gateway.wire.stream import ChatStream
 from predictors import read_query
-from tests.gateway.wire.chats import asked_by_messages, asked_by_responses, streamed
+from tests.gateway.wire.chats import a_reader, asked_by_messages, asked_by_responses, streamed
 
 # Words of the protocols, so that what is drawn often comes close to a request.
 NAMES = st.sampled_from(
@@ -99,5 +99,5 @@ def test_an_odd_stream_is_told_somehow(deltas: list[Any]) -> None:
     reader = ChatStream(model_id="maker/model", wants_usage=True)
     passed = reader.take(streamed(*deltas))
     if reader.fault is None:
-        assert b"message_stop" in MessagesStream(asked_by_messages()).take(passed)
+        assert b"message_stop" in MessagesStream(asked_by_messages(), a_reader()).take(passed)
         assert b"response.completed" in ResponsesStream(asked_by_responses()).take(passed)
