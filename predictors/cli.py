@@ -50,11 +50,13 @@ def train(
         typer.echo(json.dumps(model.manifest, indent=2, ensure_ascii=False))
         return
     held_out = model.manifest["held_out"]
+    choice, single = held_out.get("score_of_choice"), held_out.get("score_of_best_single")
+    routed = "" if choice is None else f"; choosing by it scores {choice}, the best single model {single}"
     typer.echo(
         f"{model.version}: {model.manifest['n_outcomes']:,} outcomes of {len(model.models)} models "
         f"on {model.manifest['n_prompts']:,} prompts, written to {out}\n"
         f"on held-out questions: Brier score {held_out['brier']} (model means {held_out['brier_of_model_means']}), "
-        f"calibration error {held_out['calibration_error']}"
+        f"calibration error {held_out['calibration_error']}{routed}"
     )
 
 

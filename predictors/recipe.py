@@ -19,9 +19,11 @@ from .folds import group_folds
 from .outcomes import Outcomes
 from .quality.calibration import PlattScaling, excess_logit_sd, expected_calibration_error
 from .quality.cold_start import AbilityPrior, profile_features
+from .quality.ensemble import StackedEnsemble
 from .quality.factorization import LogisticFactorization, sigmoid
 from .quality.familiarity import Familiarity, spread_over_domains
 from .quality.heads import residual_heads
+from .quality.imputation import best_single
 from .quality.model import QualityModel
 from .quality.protocol import TrainingSet
 from .training import FeatureExtractor, training_set
@@ -54,6 +56,10 @@ UNFIT_BENCHMARKS: Final = ("commongen", "natural_qa", "trivia_qa")
 _N_FOLDS: Final = 5
 _N_SAMPLE: Final = 512
 _MIN_LOGIT_SD: Final = 0.1
+# An ensemble fills in what was not tried. Where most cells are filled in (many tables pooled, a journal) it would learn
+# from its own guesses, and the factorization, which needs none, is the better one.
+_DENSE: Final = 0.5
+_MIN_ENSEMBLE_PROMPTS: Final = 100
 # Several sets ask the same kinds of question: a kind that is hidden is still known from its siblings, so that novelty
 # tells less here than within one set and a smaller share of the known prompts may fall under suspicion.
 _TRUSTED: Final = 0.05
@@ -127,6 +133,7 @@ def fit_quality_model(
     fitted = _factorization(training, seed).fit(training)
     _rescale(fitted, judged.platt)
     heads = _heads(fitted, training)
+    ensemble = StackedEnsemble().fit(training) if _is_dense(training) else None
     tell("fitting on all prompts", 2, 2)
     sample = spread_over_domains(training.domain, min(_N_SAMPLE, len(training.features)), np.random.default_rng(seed))
     return QualityModel.from_fit(
@@ -151,6 +158,7 @@ def fit_quality_model(
             "releases": releases_of([profiles[m] for m in training.models]),
             **(provenance or {}),
         },
+        ensemble=ensemble,
     )
 
 
@@ -225,6 +233,8 @@ def _judge(training: TrainingSet, seed: int) -> _Judgement:
     expected = np.clip(expected, 0.0, 1.0)
     constant = np.broadcast_to(fitted.global_mean_, score.shape)
     per_model = [excess_logit_sd(expected[tried[:, m], m], score[tried[:, m], m]) for m in np.flatnonzero(tried.any(0))]
+    if _is_dense(training):
+        expected = StackedEnsemble().fit(inside).predict(training.features[held_out]).mean
     report = {
         "n_outcomes": int(tried.sum()),
         "brier": _rounded(np.mean((expected - score)[tried] ** 2)),
@@ -232,8 +242,16 @@ def _judge(training: TrainingSet, seed: int) -> _Judgement:
         "calibration_error": _rounded(expected_calibration_error(expected[tried], score[tried])),
         "platt_slope": _rounded(platt.slope),
     }
+    if tried.all():
+        choice = expected.argmax(axis=1)
+        report["score_of_choice"] = _rounded(score[np.arange(len(score)), choice].mean())
+        report["score_of_best_single"] = _rounded(score[:, best_single(inside.score)].mean())
     known_sd = max(float(np.sqrt(np.mean(np.square(per_model)))), _MIN_LOGIT_SD)
     return _Judgement(platt=platt, known_sd=known_sd, report=report)
+
+
+def _is_dense(training: TrainingSet) -> bool:
+    return len(training.score) >= _MIN_ENSEMBLE_PROMPTS and float(np.isfinite(training.score).mean()) >= _DENSE
 
 
 def _factorization(training: TrainingSet, seed: int) -> LogisticFactorization:

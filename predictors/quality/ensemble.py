@@ -69,8 +69,6 @@ class StackedEnsemble:
         self.familiarity.fit(training.features, training.domain)
         doubted = self._doubted(training.features)  # (n_prompts,)
         self.margin_ = _margin(stacked, training.score, score, self.best_, doubted, self.caution)
-        believed = act_only_when_sure(stacked, self.best_, np.maximum(doubted, self.margin_))
-        self.out_of_fold_: Matrix = np.clip(believed, 0.0, 1.0)
         for member in self.members:
             member.fit(training)
         return self

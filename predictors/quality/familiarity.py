@@ -1,6 +1,7 @@
 """How much a prompt resembles the training data: 1 inside it, falling to 0 far outside and on strange tasks."""
 
-from typing import Self
+from types import MappingProxyType
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ class Familiarity:
     tell tasks apart: then distance alone decides.
     """
 
+    learned_parts: ClassVar = MappingProxyType({"recognition_": TaskRecognition})
+
     def __init__(
         self, *, n_landmarks: int = 256, inside: float = 0.9, halving: float = 0.75, trusted: float = 0.1, seed: int = 0
     ) -> None:
@@ -33,6 +36,7 @@ class Familiarity:
         self.halving = halving
         self.trusted = trusted
         self.seed = seed
+        self._half_squares: Floats | None = None  # of the landmarks, (n_landmarks,)
 
     def fit(self, features: Matrix, domain: npt.NDArray[np.str_]) -> Self:
         """Choose landmarks among (n_prompts, dim) features, evenly over the domains (n_prompts,)."""
@@ -40,7 +44,7 @@ class Familiarity:
         chosen = spread_over_domains(domain, min(self.n_landmarks, len(features)), rng)
         held_out = np.setdiff1d(np.arange(len(features)), chosen)
         self.landmarks_: Matrix = features[chosen]  # (n_landmarks, dim)
-        self._square_landmarks()
+        self._half_squares = None
         judged = features[held_out] if len(held_out) else features
         distance = self._distance(judged)
         low, middle, high = np.quantile(distance, [0.25, self.inside, 0.75])
@@ -76,11 +80,8 @@ class Familiarity:
     ) -> Self:
         """Take back what `fit` learned, as saved."""
         self.landmarks_, self.edge_, self.width_, self.recognition_ = landmarks, edge, width, recognition
-        self._square_landmarks()
+        self._half_squares = None
         return self
-
-    def _square_landmarks(self) -> None:
-        self._half_squares = 0.5 * np.einsum("ld,ld->l", self.landmarks_, self.landmarks_)  # (n_landmarks,)
 
     def _nearness(self, features: Matrix) -> Floats:
         if not hasattr(self, "landmarks_"):
@@ -89,6 +90,8 @@ class Familiarity:
         return near
 
     def _distance(self, features: Matrix) -> Floats:
+        if self._half_squares is None:
+            self._half_squares = 0.5 * np.einsum("ld,ld->l", self.landmarks_, self.landmarks_)  # (n_landmarks,)
         nearness = features @ self.landmarks_.T - self._half_squares  # (n_queries, n_landmarks)
         squares = np.einsum("qd,qd->q", features, features) - 2.0 * nearness.max(axis=1)
         distance: Floats = np.sqrt(np.maximum(squares, 0.0))

@@ -12,14 +12,17 @@ from predictors.errors import BadArtefactError
 from predictors.persistence import load_artefact, save_artefact
 
 from .cold_start import AbilityPrior, profile_features
+from .ensemble import StackedEnsemble
 from .factorization import LogisticFactorization, sigmoid
 from .familiarity import BoundFamiliarity, Familiarity
+from .own import PreferringOwn, load_ensemble, save_ensemble
 from .protocol import BoundQuality, Matrix
 from .recognition import TaskRecognition
 
 __all__ = ["QualityModel"]
 
 _KIND = "quality"
+_ENSEMBLE = "ensemble_sha256"  # in the manifest of a model that has an ensemble
 _ARRAYS = (
     "deviation",
     "fact_mean",
@@ -54,10 +57,16 @@ class QualityModel:
 
     A model with outcomes uses its own vector. Any other gets one from its profile, with the error that models left
     out of training showed. Far from the training prompts every model falls back to its mean over them.
+
+    Fitted to a table in which most models answered most prompts, it has an `ensemble` too, which knows these models
+    better (docs/quality.md) and speaks for them.
     """
 
-    def __init__(self, *, arrays: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
+    def __init__(
+        self, *, arrays: Mapping[str, Any], manifest: Mapping[str, Any], ensemble: StackedEnsemble | None = None
+    ) -> None:
         self.manifest = dict(manifest)
+        self.ensemble = ensemble
         self.models: tuple[str, ...] = tuple(manifest["models"])
         self.arrays = {name: np.asarray(arrays[name], dtype=np.float64) for name in _ARRAYS}
         self.scalars = {name: float(manifest["scalars"][name]) for name in _SCALARS}
@@ -88,6 +97,7 @@ class QualityModel:
         profile_scale: Floats,
         errors: Mapping[str, float],
         manifest: Mapping[str, Any],
+        ensemble: StackedEnsemble | None = None,
     ) -> Self:
         """Fold a fit into the few arrays that serving needs.
 
@@ -101,6 +111,7 @@ class QualityModel:
             profile_scale: (n_profile,), how profile features were standardised.
             errors: `known_sd`, `unseen_sd` and `prompt_sd`, standard errors on the logit scale.
             manifest: provenance: `features` (name), `trained_on` and whatever else should be on record.
+            ensemble: fitted to the same outcomes, in the same order of models.
         """
         basis = fitted.basis
         on_features, on_constant, on_topics = basis.fold_in(fitted.weights_)
@@ -141,7 +152,7 @@ class QualityModel:
             "models": list(models),
             "scalars": {name: float(np.float32(scalars[name])) for name in _SCALARS},
         }
-        return cls(arrays=stored, manifest=described)
+        return cls(arrays=stored, manifest=described, ensemble=ensemble)
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
@@ -154,13 +165,17 @@ class QualityModel:
         arrays, manifest = load_artefact(folder, kind=_KIND)
         if missing := sorted(set(_ARRAYS) - set(arrays)):
             raise BadArtefactError(path=str(folder), problem=f"arrays are missing: {', '.join(missing)}")
+        digest = manifest.get(_ENSEMBLE)
+        ensemble = load_ensemble(folder, digest=str(digest)) if digest else None
         try:
-            return cls(arrays=arrays, manifest=manifest)
+            return cls(arrays=arrays, manifest=manifest, ensemble=ensemble)
         except (KeyError, TypeError, ValueError) as exc:
             raise BadArtefactError(path=str(folder), problem=f"the manifest lacks or garbles {exc}") from exc
 
     def save(self, folder: Path) -> None:
         """Write the arrays and the manifest; `load` gives back an equal model."""
+        if self.ensemble is not None:
+            self.manifest[_ENSEMBLE] = save_ensemble(folder, self.ensemble)
         arrays = {name: value.astype(np.float32) for name, value in self.arrays.items()}
         reserved = ("format_version", "arrays_sha256")
         manifest = {k: v for k, v in self.manifest.items() if k not in reserved}
@@ -169,8 +184,9 @@ class QualityModel:
 
     @property
     def version(self) -> str:
-        """Names this fit: the start of the digest of its arrays."""
-        return f"quality-{str(self.manifest.get('arrays_sha256', 'unsaved'))[:12]}"
+        """Names this fit: the start of the digest of its arrays, and of its ensemble's if it has one."""
+        general = f"quality-{str(self.manifest.get('arrays_sha256', 'unsaved'))[:12]}"
+        return general if self.ensemble is None else f"{general}-{str(self.manifest.get(_ENSEMBLE, 'unsaved'))[:12]}"
 
     @property
     def features_name(self) -> str:
@@ -181,9 +197,11 @@ class QualityModel:
         """Everything that depends on the candidates alone, computed once."""
         vectors, logit_sd = self.vectors(profiles)
         rows = [self._find(profile) for profile in profiles]
-        return _Bound(
+        bound = _Bound(
             _with_heads_of(self.arrays, rows), self._familiarity, vectors, logit_sd, prompt_sd=self.scalars["prompt_sd"]
         )
+        own = {at: row for at, row in enumerate(rows) if row is not None and self._is(profiles[at], row)}
+        return bound if self.ensemble is None or not own else PreferringOwn(bound, self.ensemble, own)
 
     def vectors(self, profiles: Sequence[ModelProfile]) -> tuple[Matrix, Floats]:
         """(Strength, traits) of each model, (n_models, 1 + n_traits), and the error of its strength, (n_models,)."""
@@ -198,13 +216,16 @@ class QualityModel:
             if row is not None:
                 vectors[i] += a["deviation"][row]
                 # another release of the same name behaves alike, yet not the same
-                same = self.models[row] in {profile.id, *profile.aliases}
-                logit_sd[i] = s["known_sd"] if same else np.hypot(s["known_sd"], 0.5 * s["unseen_sd"])
+                logit_sd[i] = s["known_sd"] if self._is(profile, row) else np.hypot(s["known_sd"], 0.5 * s["unseen_sd"])
         return vectors, logit_sd
 
     def ability(self, profile: ModelProfile) -> Ability:
         """General ability as this model takes it: measured, guessed from facts, or both weighed."""
         return self._prior.estimate(profile)
+
+    def _is(self, profile: ModelProfile, row: int) -> bool:
+        """Whether that model of the fit is this one, and not another release of its name."""
+        return self.models[row] in {profile.id, *profile.aliases}
 
     def _find(self, profile: ModelProfile) -> int | None:
         release = self._releases.get(profile.snapshot_of or profile.id)

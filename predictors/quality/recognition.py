@@ -1,6 +1,7 @@
 """Is a prompt of a task that was learned from, or of a strange one? Told by tasks that were hidden in turn."""
 
-from typing import Self
+from types import MappingProxyType
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,8 @@ class TaskRecognition:
 
     Source: Ren et al., A Simple Fix to Mahalanobis Distance for Improving Near-OOD Detection, 2021.
     """
+
+    learned_parts: ClassVar = MappingProxyType({"scaling_": PlattScaling})
 
     def __init__(self, *, trusted: float = 0.1, shrinkage: float = 0.1, n_folds: int = 6, seed: int = 0) -> None:
         self.trusted = trusted  # quantile of the known prompts' probability from which on trust is whole

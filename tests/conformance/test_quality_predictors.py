@@ -1,6 +1,7 @@
 """What every quality predictor promises, whatever is inside."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from predictors.quality import (
     StackedEnsemble,
     TopicMeans,
     TrainingSet,
+    state,
 )
 
 MAKERS: tuple[Callable[[], QualityPredictor], ...] = (
@@ -109,3 +111,17 @@ def test_the_better_model_for_a_kind_of_prompt_is_found(make: Callable[[], Quali
     choice = make().fit(training).predict(fresh.features).mean.argmax(axis=1)
     right = np.where(np.arange(len(choice)) % 2 == 0, 0, 1)  # sums on maths, verse on poetry
     assert np.mean(choice == right) > 0.95
+
+
+@pytest.mark.parametrize("make", MAKERS, ids=NAMES)
+@pytest.mark.parametrize("n_domains", [1, 2])
+def test_what_was_learned_can_be_given_to_another(make: Callable[[], QualityPredictor], n_domains: int) -> None:
+    training = two_kinds_of_prompts(missing=0.1)
+    if n_domains == 1:
+        training = replace(training, domain=np.full(len(training.score), "made"))
+    fitted, other = make().fit(training), make()
+    state.restore(other, state.learned(fitted))
+    told, expected = other.predict(training.features[:9]), fitted.predict(training.features[:9])
+    np.testing.assert_allclose(told.mean, expected.mean, atol=1e-5)
+    np.testing.assert_allclose(told.se, expected.se, atol=1e-5)
+    np.testing.assert_allclose(told.familiarity, expected.familiarity, atol=1e-4)

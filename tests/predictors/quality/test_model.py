@@ -136,3 +136,51 @@ def test_what_was_held_out_is_on_record(model: QualityModel) -> None:
     held_out = model.manifest["held_out"]
     assert held_out["brier"] < held_out["brier_of_model_means"]
     assert held_out["calibration_error"] < 0.1
+
+
+def test_models_of_a_dense_table_are_told_by_its_ensemble_and_others_by_their_profile(model: QualityModel) -> None:
+    assert model.ensemble is not None
+    bound = model.bind([LADDER["m2"], profile("stranger", 1.0), LADDER["m7"]])
+    rows = Words().extract(["easy 3", "hard 4"])
+    mean, se, familiarity = bound.estimate(rows)
+    told = model.ensemble.predict(rows)
+    np.testing.assert_allclose(mean[:, [0, 2]], told.mean[:, [2, 7]])
+    np.testing.assert_allclose(se[:, [0, 2]], told.se[:, [2, 7]])
+    np.testing.assert_allclose(familiarity, told.familiarity)
+    one, _, share = bound.estimate(rows[0])
+    np.testing.assert_allclose(one, mean[0])
+    assert share == familiarity[0]
+
+
+def test_a_saved_ensemble_speaks_as_before_and_is_part_of_the_version(model: QualityModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    again = QualityModel.load(tmp_path)
+    pool, rows = [LADDER["m2"], LADDER["m7"]], Words().extract(["easy 3", "hard 4"])
+    for told, expected in zip(again.bind(pool).estimate(rows), model.bind(pool).estimate(rows), strict=True):
+        np.testing.assert_allclose(told, expected, atol=1e-5)
+    assert again.version == model.version
+    assert again.version.endswith(model.manifest["ensemble_sha256"][:12])
+
+
+def test_an_ensemble_of_another_fit_is_refused(model: QualityModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(model.manifest["ensemble_sha256"], "0" * 64))
+    with pytest.raises(BadArtefactError, match="belongs to another predictor"):
+        QualityModel.load(tmp_path)
+
+
+def test_a_sparse_table_gets_no_ensemble() -> None:
+    rng = np.random.default_rng(1)
+    rows = [
+        {"prompt": f"{KINDS[n % 2]} {n}", "benchmark": KINDS[n % 2], "model": f"m{rng.integers(9)}", "score": n % 2}
+        for n in range(300)
+    ]
+    fitted = fit_quality_model(
+        Outcomes.from_table(pl.DataFrame(rows)),
+        Words(),
+        profile_of=lambda _dataset, name: LADDER[name],
+        prior=AbilityPrior().fit(list(LADDER.values())),
+    )
+    assert fitted.ensemble is None
+    assert "score_of_choice" not in fitted.manifest["held_out"]
