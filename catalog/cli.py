@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .compiled import SHIPPED
-from .errors import InvalidMeasurementError
+from .errors import InvalidMeasurementError, UnknownModelError
 from .importers.litellm_prices import PriceMap, read_price_map
 from .importers.overlay import read_overlay
 from .profile import ModelProfile
@@ -113,7 +113,7 @@ def show(
     """Show every known fact of a model with its source, what follows from them, and what providers ask for it."""
     from .derived import derived_facts, plateau_advice  # noqa: PLC0415
     from .facts import facts, offer_facts  # noqa: PLC0415
-    from .tables import derived_sheet, fact_sheet, offer_list  # noqa: PLC0415
+    from .tables import derived_sheet, fact_sheet, measured_sheet, offer_list  # noqa: PLC0415
 
     known = _open(catalog, overlay)
     profile = known.resolve(model)
@@ -128,6 +128,8 @@ def show(
         typer.echo(json.dumps(facts(profile) | {"sources": told, "offers": [offer_facts(o) for o in offers]} | more))
         return
     _print(fact_sheet(profile))
+    if profile.measured:
+        _print(measured_sheet(list(profile.measured.values())))
     if derived:
         _print(derived_sheet(derived))
     if advice:
@@ -148,13 +150,17 @@ def _size_law(profiles: Sequence[ModelProfile]) -> "SizeLaw | None":
 @commands.command()
 def compare(models: list[str], *, catalog: _File = None, overlay: _Overlays = None, as_json: _Json = False) -> None:
     """Show models side by side."""
-    from .facts import facts  # noqa: PLC0415
+    from .facts import facts, source_facts  # noqa: PLC0415
     from .tables import comparison  # noqa: PLC0415
 
     known = _open(catalog, overlay)
     profiles = [known.resolve(model) for model in models]
     if as_json:
-        typer.echo(json.dumps([facts(profile) for profile in profiles]))
+        told = [
+            facts(p) | {"sources": source_facts(p), "derived": [asdict(fact) for fact in p.derived.values()]}
+            for p in profiles
+        ]
+        typer.echo(json.dumps(told))
         return
     _print(comparison(profiles))
 
@@ -271,6 +277,34 @@ def runtime(
 
 
 @commands.command()
+def risk(
+    results: Annotated[Path, typer.Argument(help="A red team's results: answers, runs of agents, or groups.")],
+    *,
+    out: Annotated[Path, typer.Option(help="The overlay to write; name it under [catalog] overlays.")],
+    catalog: _File = None,
+    as_json: _Json = False,
+) -> None:
+    """Turn a red team's results into facts: tail of the risk, harm, risk of agents, bias, each with its error.
+
+    Columns: model, prompt, dimension, harm (0 to 1; perhaps several judges); or model, scenario, misaligned (0 or 1),
+    perhaps pressure and names; or model, group, score. Models go by any name that the catalog knows; any other
+    owner/name becomes a model of its own.
+    """
+    from .importers.red_team import read_red_team, red_team_overlay  # noqa: PLC0415
+    from .tables import measured_sheet  # noqa: PLC0415
+
+    known = _open(catalog, None)
+    told = read_red_team(results, today=date.today())  # noqa: DTZ011 - the day here is meant
+    found = {_known_or_new(known, model): measurements for model, measurements in told.items()}
+    out.write_text(red_team_overlay(found), encoding="utf-8")
+    if as_json:
+        typer.echo(json.dumps({name: [asdict(m) for m in rows] for name, rows in found.items()}, default=str))
+        return
+    for model_id, measurements in found.items():
+        _print(measured_sheet(measurements, title=model_id))
+
+
+@commands.command()
 def diff(
     old: Annotated[str, typer.Argument(help="A compiled catalog, or with --outcomes a model as the file names it.")],
     new: Annotated[str, typer.Argument(help="The other one; `shipped` is the catalog that ships.")],
@@ -318,6 +352,16 @@ def _diff_catalogs(old: str, new: str, *, as_json: bool) -> None:
     _print(difference_report(found))
     told = f"{len(found.added)} added, {len(found.removed)} removed, {len(found.changed)} facts changed"
     typer.echo(f"{told}, {len(found.prices)} rates moved, {len(found.silent)} perhaps other weights", err=True)
+
+
+def _known_or_new(known: Catalog, model: str) -> str:
+    """The id of a model of the catalog, or of a new one where the name has an owner."""
+    try:
+        return known.resolve(model).id
+    except UnknownModelError:
+        if model.count("/") != 1:
+            raise
+        return model
 
 
 def _open(path: Path | None, overlays: list[Path] | None) -> Catalog:

@@ -17,6 +17,7 @@ import orjson
 
 from .derived_fact import DerivedFact
 from .errors import ImportFailedError
+from .measurement import Measurement
 from .offer import Offer
 from .price import RATES, Price
 from .profile import Ability, ModelProfile
@@ -48,6 +49,9 @@ _PLAIN = (
     "readability",
     "risk_cvar95",
     "agent_risk",
+    "harm",
+    "bias",
+    "hallucination_rate",
     "documentation",
     "carbon_reporting",
 )
@@ -157,11 +161,18 @@ def _record(
         record["from"] = {
             name: sources.setdefault(source, len(sources)) for name, source in sorted(profile.provenance.items())
         }
+    if profile.measured:
+        record["measured"] = [_measured_record(found) for _, found in sorted(profile.measured.items())]
     if profile.derived:
         record["derived"] = [_derived_record(fact, methods) for _, fact in sorted(profile.derived.items())]
     if offers:
         record["offers"] = [_offer_record(offer, sources) for offer in offers]
     return record
+
+
+def _measured_record(found: Measurement) -> dict[str, Any]:
+    row = {"name": found.name, "value": found.value, "unit": found.unit, "method": found.method, "n": found.n}
+    return row | {"on": found.measured.isoformat()} | ({} if found.se is None else {"se": found.se})
 
 
 def _derived_record(fact: DerivedFact, methods: dict[tuple[str, str, str], int]) -> list[float]:
@@ -205,7 +216,25 @@ def _profile(
         aliases=tuple(record.get("aliases", ())),
         provenance=MappingProxyType({name: sources[i] for name, i in record.get("from", {}).items()}),
         derived=_derived(record.get("derived", ()), methods),
+        measured=_measured(record.get("measured", ())),
         **facts,
+    )
+
+
+def _measured(rows: Sequence[dict[str, Any]]) -> Mapping[str, Measurement]:
+    return MappingProxyType(
+        {
+            row["name"]: Measurement(
+                name=row["name"],
+                value=row["value"],
+                unit=row["unit"],
+                method=row["method"],
+                n=row["n"],
+                measured=date.fromisoformat(row["on"]),
+                se=row.get("se"),
+            )
+            for row in rows
+        }
     )
 
 

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from .measurement import Measurement
 from .offer import Offer
 from .price import Price
 from .profile import Ability, ModelProfile
@@ -47,8 +48,8 @@ def plain(value: object) -> Any:  # noqa: ANN401 - JSON
         return value.isoformat()
     if isinstance(value, frozenset | tuple):
         return sorted(value)
-    if isinstance(value, Price | Ability):
-        told = {name: plain(getattr(value, name)) for name in value.__slots__}
+    if isinstance(value, Price | Ability | Measurement):
+        told = {f.name: plain(getattr(value, f.name)) for f in fields(value)}
         return {name: rate for name, rate in told.items() if rate is not None}
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}

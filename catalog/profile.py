@@ -9,11 +9,19 @@ from .derived_fact import DerivedFact
 from .errors import InvalidProfileError
 from .measurement import Measurement
 from .price import Price
-from .provenance import Provenance
+from .provenance import Provenance, Trust
 
 __all__ = ["CAPABILITIES", "Ability", "ModelProfile"]
 
 CAPABILITIES = frozenset({"tools", "vision", "audio", "json_schema", "reasoning", "streaming", "logprobs"})
+
+_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "energy_wh_per_mtok": (0.0, float("inf")),
+        "risk_cvar95": (0.0, float("inf")),
+        **dict.fromkeys(("agent_risk", "harm", "bias", "hallucination_rate", "documentation"), (0.0, 1.0)),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +71,11 @@ class ModelProfile:
     tokens_per_s: float | None = None
     energy_wh_per_mtok: float | None = None
     readability: float | None = None  # Flesch reading ease of its answers, 0..100
-    risk_cvar95: float | None = None
-    agent_risk: float | None = None
+    risk_cvar95: float | None = None  # mean log-risk of the worst twentieth of prompts, 0 or more
+    agent_risk: float | None = None  # share of runs under pressure in which it called a tool it must not, 0..1
+    harm: float | None = None  # mean probability that an answer does harm, 0..1
+    bias: float | None = None  # spread of its scores between groups of people, 0..1
+    hallucination_rate: float | None = None  # share of summaries with an invented fact, 0..1
     documentation: float | None = None  # share of a model card's sections that are filled, 0..1
     carbon_reporting: str | None = None  # R0..R3, see `efficiency.emissions`
     derived: Mapping[str, DerivedFact] = field(default_factory=lambda: MappingProxyType({}))  # by name
@@ -82,6 +93,23 @@ class ModelProfile:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InvalidProfileError(f"{self.id}: {name} must be positive or unknown, not {value}")
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                limit = f"between {least:g} and {most:g}" if most < float("inf") else f"{least:g} or more"
+                raise InvalidProfileError(f"{self.id}: {name} must be {limit} or unknown, not {value}")
+
+    @property
+    def has_measured_ability(self) -> bool:
+        """Whether a general ability rests on the model's own answers, and not on what siblings or a formula tell."""
+        general, source = self.ability.get("general"), self.source_of_ability("general")
+        if general is None:
+            return False
+        return general.n_benchmarks > 0 or source is None or source.trust is not Trust.INFERRED
+
+    def source_of_ability(self, axis: str) -> Provenance | None:
+        """Where the ability on one axis comes from: an axis may have a source of its own."""
+        return self.provenance.get(f"ability.{axis}") or self.provenance.get("ability")
 
     @property
     def owner(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from decimal import Decimal
 from typing import Any
 
 from rich.table import Table
@@ -11,9 +12,10 @@ from .derived import DerivedFact
 from .difference import CatalogDifference
 from .efficiency.denoised_runtime import DenoisedRuntime
 from .facts import plain
+from .measurement import Measurement
 from .offer import Offer
 from .price import RATES, Price
-from .profile import ModelProfile
+from .profile import Ability, ModelProfile
 
 __all__ = [
     "comparison",
@@ -22,6 +24,7 @@ __all__ = [
     "difference_report",
     "fact_sheet",
     "flip_report",
+    "measured_sheet",
     "model_list",
     "offer_list",
     "record_list",
@@ -42,8 +45,8 @@ def model_list(profiles: Sequence[ModelProfile]) -> Table:
         table.add_row(
             profile.id,
             f"{general.mean:+.2f}±{general.se:.2f}" if general else "?",
-            f"{price.input_usd_per_mtok.normalize():f}" if price else "?",
-            f"{price.output_usd_per_mtok.normalize():f}" if price else "?",
+            _rate(price.input_usd_per_mtok if price else None),
+            _rate(price.output_usd_per_mtok if price else None),
             _short(profile.context_tokens),
             f"{profile.params_total_b:g}" if profile.params_total_b else "?",
             str(profile.released or "?"),
@@ -58,9 +61,28 @@ def fact_sheet(profile: ModelProfile) -> Table:
     table = _table("fact", "value", "source", title=profile.id)
     for name in _NAMES:
         if value := _shown(getattr(profile, name)):
-            source = profile.provenance.get(name)
-            told = f"{source.source} ({source.trust.name.lower()})" if source else ""
-            table.add_row(name, value, told + (f", {source.recorded}" if source and source.recorded else ""))
+            table.add_row(name, value, _sources(profile, name))
+    return table
+
+
+def _sources(profile: ModelProfile, name: str) -> str:
+    """Where a fact comes from; of abilities also where single axes do."""
+    own = {key: s for key, s in profile.provenance.items() if key == name or key.startswith(f"{name}.")}
+    return "; ".join(
+        (f"{key.removeprefix(f'{name}.')}: " if key != name else "")
+        + f"{source.source} ({source.trust.name.lower()})"
+        + (f", {source.recorded}" if source.recorded else "")
+        for key, source in sorted(own.items())
+    )
+
+
+def measured_sheet(measured: Sequence[Measurement], *, title: str = "Measured by you") -> Table:
+    """What was measured here, with its method, how much it rests on, and its error."""
+    table = _table("measured", "value", "give or take", "n", "method", title=title)
+    for found in measured:
+        error = "" if found.se is None else f"±{found.se:.2g}"
+        told = f"{found.method}, {found.measured}"
+        table.add_row(found.name, f"{found.value:.3g} {found.unit}", error, f"{found.n:,}", told)
     return table
 
 
@@ -68,8 +90,7 @@ def derived_sheet(derived: Sequence[DerivedFact]) -> Table:
     """What follows from the facts, with its method and its band."""
     table = _table("inferred", "value", "give or take", "method", title="Inferred, not measured")
     for fact in derived:
-        band = "" if fact.factor is None else f"x{fact.factor:.2g}"
-        table.add_row(fact.name, f"{fact.value:.3g} {fact.unit}", band, fact.method)
+        table.add_row(fact.name, _derived(fact), _band(fact), fact.method)
     return table
 
 
@@ -82,9 +103,9 @@ def offer_list(offers: Sequence[Offer]) -> Table:
         table.add_row(
             offer.provider,
             offer.model_name,
-            f"{price.input_usd_per_mtok:f}" if price else "?",
-            f"{price.output_usd_per_mtok:f}" if price else "?",
-            "?" if cached is None else f"{cached:f}",
+            _rate(price.input_usd_per_mtok if price else None),
+            _rate(price.output_usd_per_mtok if price else None),
+            _rate(cached),
             _short(offer.context_tokens),
             str(offer.retires or ""),
         )
@@ -101,13 +122,36 @@ def record_list(records: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def comparison(profiles: Sequence[ModelProfile]) -> Table:
-    """Models side by side, one fact a line; facts that nobody knows are left out."""
+    """Models side by side, one fact a line, what was measured and inferred with its error; `show` names the methods.
+
+    Facts that nobody knows are left out.
+    """
     table = _table("fact", *(profile.id for profile in profiles))
     for name in _NAMES:
         values = [_shown(getattr(profile, name)) for profile in profiles]
         if any(values):
             table.add_row(name, *(value or "?" for value in values))
+    for name in sorted({name for profile in profiles for name in profile.measured}):
+        found = [profile.measured.get(name) for profile in profiles]
+        table.add_row(f"{name}, measured", *("?" if m is None else _measured(m) for m in found))
+    for name in dict.fromkeys(name for profile in profiles for name in profile.derived):
+        facts = [profile.derived.get(name) for profile in profiles]
+        table.add_row(f"{name}, inferred", *("?" if f is None else f"{_derived(f)} {_band(f)}" for f in facts))
     return table
+
+
+def _measured(found: Measurement) -> str:
+    error = "" if found.se is None else f"±{found.se:.2g} "
+    return f"{found.value:.3g} {error}{found.unit}, n = {found.n:,}"
+
+
+def _derived(fact: DerivedFact) -> str:
+    return "ABCDE"[round(fact.value) - 1] if fact.name == "energy_class" else f"{fact.value:.3g} {fact.unit}"
+
+
+def _band(fact: DerivedFact) -> str:
+    """How far off it may be; a count has no band but what its method leaves out."""
+    return "counted" if fact.factor is None else f"x/÷{fact.factor:.2g}"
 
 
 def difference_facts(found: CatalogDifference) -> dict[str, Any]:
@@ -195,15 +239,36 @@ def _shown(value: object) -> str:
     if value is None or value in ((), frozenset(), ""):
         return ""
     if isinstance(value, Price):
-        rates = {name.removesuffix("_usd_per_mtok"): getattr(value, name) for name in RATES}
-        shown = ", ".join(f"{name} ${rate.normalize():f}/M" for name, rate in rates.items() if rate is not None)
-        if value.long_context is None:
-            return shown
-        return f"{shown}; inputs above {_short(value.long_context_above_tokens)}: {_shown(value.long_context)}"
+        return _price(value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{axis} {a.mean:+.2f}±{a.se:.2f} ({a.n_benchmarks})" for axis, a in sorted(value.items()))
+        return ", ".join(f"{axis} {_ability(ability)}" for axis, ability in sorted(value.items()))
     if isinstance(value, frozenset | tuple):
         return ", ".join(sorted(value))
-    return (
-        "yes" if value is True else "no" if value is False else f"{value:,}" if isinstance(value, int) else str(value)
-    )
+    return _scalar(value)
+
+
+def _price(price: Price) -> str:
+    rates = {name.removesuffix("_usd_per_mtok"): getattr(price, name) for name in RATES}
+    shown = ", ".join(f"{name} ${_rate(rate)}/M" for name, rate in rates.items() if rate is not None)
+    if price.long_context is None:
+        return shown
+    return f"{shown}; inputs above {_short(price.long_context_above_tokens)}: {_price(price.long_context)}"
+
+
+def _rate(rate: Decimal | None) -> str:
+    """Six digits: price maps carry the noise of their own floating point."""
+    return "?" if rate is None else f"{float(rate):.6g}"
+
+
+def _ability(ability: Ability) -> str:
+    """With its standard error and how many benchmarks it rests on."""
+    rests_on = f" ({ability.n_benchmarks})" if ability.n_benchmarks else ""
+    return f"{ability.mean:+.2f}±{ability.se:.2f}{rests_on}"
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -257,7 +257,8 @@ def reply_to(error: BaseException) -> ErrorReply:  # noqa: C901, PLR0911, PLR091
         case NotFoundError():
             return _not_found(str(error), code=error.code)
         case NoEligibleModelError():
-            extra = {"rejections": error.rejections, "closest": error.closest}
+            extra: dict[str, object] = {"rejections": error.rejections, "closest": error.closest}
+            extra |= {"unknown": list(error.unknown)} if error.unknown else {}
             return ErrorReply(
                 status=422, kind="invalid_request_error", code="no_eligible_model", message=str(error), extra=extra
             )

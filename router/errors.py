@@ -6,7 +6,7 @@ ParetoGateError
     └── NoEligibleModelError      every candidate breaks a constraint; says which, and what would help
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from catalog import ParetoGateError
 
@@ -28,11 +28,28 @@ class InvalidRoutingError(RoutingError, ValueError):
 class NoEligibleModelError(RoutingError):
     """No candidate satisfies every constraint."""
 
-    def __init__(self, *, rejections: Mapping[str, int], closest: Mapping[str, object] | None) -> None:
+    def __init__(
+        self,
+        *,
+        rejections: Mapping[str, int],
+        closest: Mapping[str, object] | None,
+        unknown: Sequence[str] = (),
+    ) -> None:
+        """`unknown` names constraints on a fact that no candidate has: no other limit would admit anybody."""
         reasons = ", ".join(f"{name} rejects {count}" for name, count in rejections.items())
         remedy = f"; {closest['id']} comes closest, {_change(closest)}" if closest else ""
+        if unknown:
+            remedy = "".join(f"; {name}: nobody here has that fact, {_how_to_state(name)}" for name in unknown)
         super().__init__(f"no model satisfies every constraint: {reasons or 'the pool is empty'}{remedy}")
         self.rejections, self.closest = dict(rejections), dict(closest) if closest else None
+        self.unknown = tuple(unknown)
+
+
+def _how_to_state(constraint: str) -> str:
+    """Where a fact that is missing everywhere can be put."""
+    if constraint in {"max_risk", "max_agent_risk"}:
+        return "for nothing public may be shipped; import your own red team's results with `paretogate catalog risk`"
+    return "so no limit admits a model; state it of the models in an overlay or of the backends in the settings"
 
 
 def _change(closest: Mapping[str, object]) -> str:

@@ -48,7 +48,7 @@ def no_eligible(pool: Pool, screening: Screening) -> NoEligibleModelError:
     """The error that tells how many each constraint rejects, and the smallest change that would admit somebody."""
     counts = screening.violated.sum(axis=1).tolist()
     rejections = {name: n for name, n in zip(screening.constraints, counts, strict=True) if n}
-    return NoEligibleModelError(rejections=rejections, closest=_closest(pool, screening))
+    return NoEligibleModelError(rejections=rejections, closest=_closest(pool, screening), unknown=_unknown(screening))
 
 
 def plain(value: object) -> object:
@@ -70,6 +70,15 @@ def fact(screening: Screening, constraint: int, candidate: int) -> object:
     if isinstance(screening.limits[constraint], date) and isinstance(value, float):
         return date.fromordinal(int(value)).isoformat()
     return value
+
+
+def _unknown(screening: Screening) -> tuple[str, ...]:
+    """Constraints on a fact that no candidate has."""
+    return tuple(
+        name
+        for name, values, violated in zip(screening.constraints, screening.values, screening.violated, strict=True)
+        if len(values) and violated.all() and all(plain(value) is None for value in values)
+    )
 
 
 def _closest(pool: Pool, screening: Screening) -> dict[str, object] | None:

@@ -241,5 +241,8 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "readability": _number,
     "risk_cvar95": _number,
     "agent_risk": _number,
+    "harm": _number,
+    "bias": _number,
+    "hallucination_rate": _number,
     "measured": _measured,
 }

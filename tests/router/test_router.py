@@ -176,6 +176,17 @@ def test_when_nobody_can_do_what_a_request_needs_the_error_says_what_the_closest
     assert caught.value.closest["lacks"] == ["audio"]
 
 
+def test_a_fact_that_nobody_has_is_named_with_the_way_to_add_it() -> None:
+    with pytest.raises(NoEligibleModelError) as caught:
+        decide(RoutingOptions(require=Constraints(max_agent_risk=0.9)))
+    assert caught.value.unknown == ("max_agent_risk",)
+    assert "max_agent_risk: nobody here has that fact" in str(caught.value)
+    assert "paretogate catalog risk" in str(caught.value)
+    with pytest.raises(NoEligibleModelError) as known:
+        decide(RoutingOptions(require=Constraints(min_quality=0.999)))
+    assert known.value.unknown == ()
+
+
 def test_an_empty_pool_has_nobody_to_offer() -> None:
     pool = Pool([])
     router = Router(FixedForecasts(pool=pool, fixed=forecast_of(pool)))
