@@ -5,12 +5,12 @@ from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from .profile import ModelProfile
+from .profile import Ability, ModelProfile
 from .provenance import Provenance, Trust
 
 __all__ = ["merge_profiles"]
 
-_IDENTITY = frozenset({"id", "name", "aliases", "provenance", "derived", "measured"})
+_IDENTITY = frozenset({"id", "name", "aliases", "ability", "provenance", "derived", "measured"})
 _RESTED_ON = frozenset(
     {"params_total_b", "params_active_b", "architecture", "released", "ability", "price", "tokenizer"}
 )  # facts that derived ones are computed from
@@ -33,7 +33,8 @@ def merge_profiles(known: ModelProfile, told: ModelProfile) -> ModelProfile:
         if name in told.provenance:
             provenance[name] = told.provenance[name]
     if told.ability:
-        changes["ability"] = MappingProxyType({**known.ability, **told.ability})
+        changes["ability"], sources = _abilities(known, told)
+        provenance = {n: s for n, s in provenance.items() if n.partition(".")[0] != "ability"} | sources
     if told.measured:
         changes["measured"] = MappingProxyType({**known.measured, **told.measured})
     if told.name != told.id.partition("/")[2]:
@@ -47,6 +48,22 @@ def merge_profiles(known: ModelProfile, told: ModelProfile) -> ModelProfile:
     elif told.derived:
         changes["derived"] = told.derived
     return replace(known, **changes, provenance=MappingProxyType(provenance))
+
+
+def _abilities(known: ModelProfile, told: ModelProfile) -> tuple[Mapping[str, Ability], dict[str, Provenance]]:
+    """Abilities axis by axis, and their sources: `ability` names that of the general one, `ability.maths` another's."""
+    holder = dict.fromkeys(known.ability, known)
+    for axis in told.ability:
+        source, before = told.source_of_ability(axis), known.source_of_ability(axis)
+        if axis not in holder or (source.trust if source else Trust.SELF_REPORTED) >= (
+            before.trust if before else Trust.SELF_REPORTED
+        ):
+            holder[axis] = told
+    sources = {axis: source for axis, who in holder.items() if (source := who.source_of_ability(axis)) is not None}
+    common = sources.get("general") or next(iter(sources.values()), None)
+    named = {f"ability.{axis}": source for axis, source in sources.items() if source != common}
+    abilities = MappingProxyType({axis: who.ability[axis] for axis, who in holder.items()})
+    return abilities, named if common is None else {"ability": common, **named}
 
 
 def _fields_stated(profile: ModelProfile) -> tuple[str, ...]:

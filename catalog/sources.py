@@ -71,21 +71,28 @@ def _leaderboard(path: Path, mapping: Path, known: Catalog) -> SourceFacts:
             ids[model] = known.resolve(model).id
         except UnknownModelError as exc:
             findings.append(Finding(file=path.name, entry=model, field=told.model_column, problem=str(exc)))
-    abilities = {p.id: p.ability["general"] for p in known if "general" in p.ability}
-    placed = place_models(board.facts, ids=ids, known=abilities)
+    abilities = {p.id: p.ability for p in known if p.has_measured_ability}
+    placed = place_models(board.facts, ids=ids, known=abilities, axes=told.axes)
+    findings.extend(
+        Finding(file=path.name, entry=model, field="(score)", problem=problem)
+        for model, problem in placed.strange.items()
+    )
     findings.extend(
         Finding(file=path.name, entry=benchmark, field="(benchmark)", problem=reason)
         for benchmark, reason in placed.unused.items()
     )
     source = Provenance(source=f"placed by {told.source}", trust=Trust.INFERRED, recorded=told.recorded)
-    profiles = [
-        ModelProfile(
-            id=model_id,
-            name=known[model_id].name,
-            ability=MappingProxyType({"general": ability}),
-            provenance=MappingProxyType({"ability": source}),
-        )
-        for model_id, ability in placed.abilities.items()
-        if model_id not in abilities or ability.se < abilities[model_id].se
-    ]
+    profiles = []
+    for model_id, of_model in placed.abilities.items():
+        before = abilities.get(model_id, {})
+        surer = {axis: a for axis, a in of_model.items() if axis not in before or a.se < before[axis].se}
+        if surer:
+            profiles.append(
+                ModelProfile(
+                    id=model_id,
+                    name=known[model_id].name,
+                    ability=MappingProxyType(surer),
+                    provenance=MappingProxyType({f"ability.{axis}": source for axis in surer}),
+                )
+            )
     return SourceFacts(profiles=profiles, findings=findings)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from catalog.pool import Floats
 from catalog.profile import Ability
 
-__all__ = ["AXES", "AbilityModel", "Score", "estimate_abilities"]
+__all__ = ["AXES", "AbilityModel", "Score", "axis_of", "estimate_abilities"]
 
 AXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -215,6 +215,11 @@ def estimate_abilities(
     """
     kept = [score for score in scores if not _matches(score.benchmark, exclude)]
     return AbilityModel(min_models=min_models).fit(kept).abilities(axes)
+
+
+def axis_of(benchmark: str) -> str | None:
+    """The axis that a benchmark belongs to by its name, None for a general one."""
+    return next((axis for axis, patterns in AXES.items() if _matches(benchmark, patterns)), None)
 
 
 def _matches(benchmark: str, patterns: Sequence[str]) -> bool:

@@ -1,62 +1,105 @@
-"""Models of a leaderboard on the catalog's own scale of ability.
+"""Models of a leaderboard on our scale of ability, in general and on the axis that a benchmark belongs to.
 
-The leaderboard's scores are not pooled with anybody's: each of its benchmarks is held, on the logit scale, against the
-abilities of those of its models that the catalog knows, by a straight line weighted by how well these are known; the
-line then tells the ability of the others. What the catalog knew of a model and what the leaderboard tells are joined
-by inverse variance.
+The leaderboard's scores are not pooled with anybody's, nor its editions with each other: each benchmark is held by
+itself against the abilities of those of its models that the catalog knows, by a straight line; the line then tells the
+ability of the others. Shares of right answers go by their logits, ratings (a metric that says `elo` or `rating`) as
+they are: both are logits up to a scale, and the line finds the scale. The line is robust (Huber's loss): one model
+that was mistaken for another, or trained on the test, does not bend it.
+
+A benchmark of an axis (maths, code, ...) is held against that axis where enough of its models are known there, else
+against the general ability, which is then no news of the axis. Several benchmarks of one ability are joined by inverse
+variance.
 """
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
 from catalog.benchmark_fact import BenchmarkFact
+from catalog.pool import Floats
 from catalog.profile import Ability
+
+from .ability import axis_of
 
 __all__ = ["Placement", "place_models"]
 
 _FEWEST = 8  # known models that a benchmark needs before it says anything of others
 _FLOOR = 0.005  # scores are held this far from 0 and 1, where the logit has no end
 _SMALLEST_SE = 0.15  # nothing that one leaderboard tells is surer than this
+_HUBER = 1.345  # standard deviations beyond which a model counts for less
+_ROUNDS = 20
+
+_Known = Mapping[str, Mapping[str, Ability]]  # id -> axis -> ability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Abilities by catalog id, and the benchmarks that could not be used, with the reason."""
+    """Abilities by catalog id and axis, and the benchmarks and scores that could not be used, with the reason."""
 
-    abilities: Mapping[str, Ability]
+    abilities: _Known
     unused: Mapping[str, str]
+    strange: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # model -> what is wrong with it
 
 
-def place_models(facts: Iterable[BenchmarkFact], *, ids: Mapping[str, str], known: Mapping[str, Ability]) -> Placement:
+def place_models(
+    facts: Iterable[BenchmarkFact],
+    *,
+    ids: Mapping[str, str],
+    known: _Known,
+    axes: Mapping[str, str] = MappingProxyType({}),
+) -> Placement:
     """Abilities of the models of a leaderboard.
 
     Args:
-        facts: scores in [0, 1]; of several settings of a model the best counts.
+        facts: shares in [0, 1] or ratings; of several settings of a model the best counts.
         ids: model as the leaderboard writes it -> catalog id.
-        known: general abilities in the catalog, by id.
+        known: measured abilities in the catalog.
+        axes: benchmark -> axis, where its name does not tell; `general` keeps it off every axis.
     """
-    scores: dict[str, dict[str, float]] = {}
-    for fact in facts:
-        if fact.model in ids and 0 <= fact.value <= 1:
-            of_benchmark, model = scores.setdefault(fact.benchmark, {}), ids[fact.model]
-            of_benchmark[model] = max(of_benchmark.get(model, 0.0), fact.value)
-    told: dict[str, list[tuple[float, float]]] = {}
+    scores, strange = _levels(facts, ids)
+    told: dict[str, dict[str, list[tuple[float, float]]]] = {}
     unused: dict[str, str] = {}
     for benchmark, of_benchmark in sorted(scores.items()):
-        anchors = [model for model in of_benchmark if model in known]
-        if len(anchors) < _FEWEST:
-            unused[benchmark] = f"{len(anchors)} of its models have an ability here, {_FEWEST} are needed"
+        lines = {axis: _line(of_benchmark, known, axis) for axis in _axes(benchmark, axes)}
+        if isinstance(lines["general"], str):
+            unused[benchmark] = lines["general"]
+        for axis, line in lines.items():
+            if isinstance(line, _Line):
+                for model, level in of_benchmark.items():
+                    told.setdefault(model, {}).setdefault(axis, []).append(line.ability(level))
+    abilities = {
+        model: {axis: _joined(pairs) for axis, pairs in sorted(of_model.items())}
+        for model, of_model in sorted(told.items())
+    }
+    return Placement(abilities=abilities, unused=unused, strange=strange)
+
+
+def _levels(
+    facts: Iterable[BenchmarkFact], ids: Mapping[str, str]
+) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+    """Benchmark -> model -> logit or rating; and the scores that can be neither."""
+    scores: dict[str, dict[str, float]] = {}
+    strange: dict[str, str] = {}
+    for fact in facts:
+        if fact.model not in ids:
             continue
-        line = _line([_logit(of_benchmark[m]) for m in anchors], [known[m] for m in anchors])
-        if line is None:
-            unused[benchmark] = "it does not rise with the ability of the models that are known"
+        is_rating = any(word in fact.metric.casefold() for word in ("elo", "rating"))
+        if not is_rating and not 0 <= fact.value <= 1:
+            problem = f'{fact.value:g} is no share of a full score; set `scale`, or `metric = "elo"` for ratings'
+            strange[fact.model] = f"{fact.benchmark}: {problem}"
             continue
-        for model, score in of_benchmark.items():
-            told.setdefault(model, []).append(line.ability(_logit(score)))
-    return Placement(abilities={model: _joined(pairs) for model, pairs in sorted(told.items())}, unused=unused)
+        level = fact.value if is_rating else _logit(fact.value)
+        of_benchmark, model = scores.setdefault(fact.benchmark, {}), ids[fact.model]
+        of_benchmark[model] = max(of_benchmark.get(model, -math.inf), level)
+    return scores, strange
+
+
+def _axes(benchmark: str, stated: Mapping[str, str]) -> Sequence[str]:
+    axis = stated.get(benchmark) or axis_of(benchmark)
+    return ("general",) if axis in {None, "general"} else ("general", str(axis))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,19 +108,36 @@ class _Line:
     slope: float
     residual: float
 
-    def ability(self, logit: float) -> tuple[float, float]:
+    def ability(self, level: float) -> tuple[float, float]:
         """Ability and its standard error."""
-        return (logit - self.start) / self.slope, max(self.residual / self.slope, _SMALLEST_SE)
+        return (level - self.start) / self.slope, max(self.residual / self.slope, _SMALLEST_SE)
 
 
-def _line(logits: list[float], abilities: list[Ability]) -> _Line | None:
+def _line(levels: Mapping[str, float], known: _Known, axis: str) -> _Line | str:
+    """The line from ability to score on one axis, or why there is none."""
+    anchors = [model for model in levels if axis in known.get(model, {})]
+    if len(anchors) < _FEWEST:
+        return f"{len(anchors)} of its models have an ability here, {_FEWEST} are needed"
+    abilities = [known[model][axis] for model in anchors]
     x = np.array([ability.mean for ability in abilities])  # (n_anchors,)
-    weight = 1.0 / (np.array([ability.se for ability in abilities]) ** 2 + _SMALLEST_SE**2)
-    slope, start = np.polyfit(x, np.array(logits), 1, w=np.sqrt(weight))
+    y = np.array([levels[model] for model in anchors])
+    sure = 1.0 / (np.array([ability.se for ability in abilities]) ** 2 + _SMALLEST_SE**2)
+    start, slope, residual = _robust(x, y, sure)
     if slope <= 0:
-        return None
-    residual = float(np.sqrt(np.average((np.array(logits) - start - slope * x) ** 2, weights=weight)))
-    return _Line(start=float(start), slope=float(slope), residual=residual)
+        return "it does not rise with the ability of the models that are known"
+    return _Line(start=start, slope=slope, residual=residual)
+
+
+def _robust(x: Floats, y: Floats, sure: Floats) -> tuple[float, float, float]:
+    """Start, slope and spread by iterated weighting; the spread is that of the middle, not of the strays."""
+    weight = sure
+    for _ in range(_ROUNDS):
+        slope, start = np.polyfit(x, y, 1, w=np.sqrt(weight))
+        off = np.abs(y - start - slope * x)
+        spread = max(1.4826 * float(np.median(off)), 1e-9)
+        weight = sure * np.minimum(1.0, _HUBER * spread / np.maximum(off, 1e-12))
+    kept = np.sqrt(np.average((y - start - slope * x) ** 2, weights=weight))
+    return float(start), float(slope), float(max(kept, spread))
 
 
 def _joined(pairs: list[tuple[float, float]]) -> Ability:

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from catalog.benchmark_fact import BenchmarkFact
+from catalog.capability.ability import AXES
 from catalog.errors import ImportFailedError, InvalidProfileError
 from catalog.finding import Finding
 from catalog.provenance import Provenance, Trust
@@ -35,6 +36,7 @@ class LeaderboardMapping:
     url: str | None = None
     benchmarks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # column -> benchmark
     benchmark_column: str | None = None
+    axes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # benchmark -> axis of ability
     score_column: str | None = None
     metric: str = "accuracy"
     scale: float = 1.0  # a full score
@@ -48,6 +50,10 @@ class LeaderboardMapping:
         wide, long = bool(self.benchmarks), bool(self.benchmark_column and self.score_column)
         if wide == long:
             raise InvalidProfileError("a mapping names either `benchmarks` or `benchmark_column` and `score_column`")
+        for benchmark, axis in self.axes.items():
+            if axis not in {"general", *AXES}:
+                known = ", ".join(("general", *AXES))
+                raise InvalidProfileError(f"axes.{benchmark}: there is no axis {axis!r}; known: {known}")
         if not (math.isfinite(self.scale) and self.scale > 0):
             raise InvalidProfileError(f"scale must be positive, not {self.scale}")
 
