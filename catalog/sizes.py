@@ -14,7 +14,7 @@ from .efficiency.flops import Shape
 from .efficiency.footprint import Parameters, count_parameters
 from .provenance import Provenance, Trust
 
-__all__ = ["NamedSize", "Size", "named_size", "settled_size"]
+__all__ = ["NamedSize", "Size", "named_size", "settled_size", "unsized"]
 
 _OF_SHAPE = 0.15  # norms, biases and towers for images are not counted
 _OF_NAME = 1.6  # names round, and some leave the embeddings out
@@ -65,6 +65,13 @@ def named_size(key: str) -> NamedSize:
         return NamedSize(total_b=total, active_b=active)
     sizes = [_billions(n, unit) for n, unit in _ONE.findall(key) if unit == "b" or float(n) >= _FEWEST_MILLIONS]
     return NamedSize(total_b=sizes[-1] if sizes else None)
+
+
+def unsized(key: str) -> str:
+    """The name without its sizes: what all sizes of one series are called by. Unchanged where it names none."""
+    for pattern in (_WITH_ACTIVE, _EXPERTS, _TWO, _TIMES, _EFFECTIVE, _ACTIVE):
+        key = pattern.sub("", key)
+    return _ONE.sub(lambda found: "" if found[2] == "b" or float(found[1]) >= _FEWEST_MILLIONS else found[0], key)
 
 
 def settled_size(

@@ -49,8 +49,8 @@ class AbilityPrior:
         self.penalty = penalty
 
     def fit(self, profiles: Sequence[ModelProfile]) -> Self:
-        """Learn from the profiles that carry an ability; the others are ignored."""
-        measured = [p for p in profiles if "general" in p.ability]
+        """Learn from the profiles whose ability was measured; the others, those told by siblings too, are ignored."""
+        measured = [p for p in profiles if p.has_measured_ability]
         facts = np.array([facts_of(p) for p in measured]).reshape(len(measured), len(FACTS))
         ability = np.array([p.ability["general"].mean for p in measured])  # (n_measured,)
         se = np.array([p.ability["general"].se for p in measured])  # (n_measured,)
