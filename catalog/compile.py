@@ -15,9 +15,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from .capability.ability import estimate_abilities
+from .capability.siblings import with_siblings
 from .compilation.abilities import ABILITY_LEFT_OUT, ABILITY_SOURCES, best_measured, read_scores, with_ability
+from .compilation.dating import with_dates
 from .compilation.from_name import with_lineage, with_tokenizer
-from .compilation.rows import SOURCES, Row, newest_day
+from .compilation.hallucination import hallucination_rates, with_hallucination
+from .compilation.rows import SOURCES, Row, newest_day, seen_from
 from .compilation.same_weights import joined_rows, same_weights, spellings_by_key
 from .compilation.selling import offers_of, sold_by_its_maker, stated_owner
 from .compilation.settling import settled_profile
@@ -83,15 +86,17 @@ def compile_catalog(
     profiles: dict[str, ModelProfile] = {}
     sizes, spellings = routing_sizes(data), spellings_by_key(same)
     able = _abilities(data, same=same, exclude=exclude, sources=ability_sources)
-    siblings = siblings_by_key(data)
+    siblings, invented = siblings_by_key(data), hallucination_rates(data, same=same)
     for key in sorted({*joined, *(k for k in prices.offers if sold_by_its_maker(prices.offers[k]) and k not in same)}):
-        found, aliases = joined.get(key, ()), spellings.get(key, ())
+        found, aliases = joined.get(key, []), spellings.get(key, ())
         owner = owner_of(key) or stated_owner(found)
         if owner is None and key not in wanted:
             continue
         owner = owner or "community"
+        found = seen_from(owner, found)
         sold = offers_of(key, found, prices, aliases, owner=owner)
         profile = settled_profile(key, owner, found, sold, aliases=aliases)
+        profile = with_hallucination(with_dates(profile, found, refused), invented)
         profile = with_tokenizer(with_size(profile, found, sizes.get(key), refused))
         profiles[profile.id] = with_ability(profile, able.get(best_measured(key, able, siblings), {}))
         offers[profile.id] = sold
@@ -141,14 +146,14 @@ def _finished(
     curated: Iterable[ModelProfile],
     joined: Mapping[str, Sequence[Row]],
 ) -> tuple[ModelProfile, ...]:
-    """With what was stated by hand, with lineages, and with all that follows from the facts."""
+    """With what is stated by hand, lineages, what siblings tell, and all that follows from the facts."""
     whole = dict(profiles)
     for profile in curated:
         known = whole.get(profile.id)
         whole[profile.id] = merge_profiles(known, profile) if known else profile
     bases = bases_by_key(data)
     linked = [with_lineage(profile, bases, whole.keys()) for profile in whole.values()]
-    return with_derived(linked, as_of=newest_day(joined))
+    return with_derived(with_siblings(linked), as_of=newest_day(joined))
 
 
 def _routing(keys: Mapping[tuple[str, str], str], ids: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -161,8 +166,8 @@ def _routing(keys: Mapping[tuple[str, str], str], ids: Mapping[str, str]) -> dic
 
 
 def _curated() -> tuple[ModelProfile, ...]:
-    """What is stated by hand, each value from the model's own card."""
-    card = Provenance(source="the model's own card", trust=Trust.LINKED)
+    """What is stated by hand, each value from its maker's card or announcement."""
+    card = Provenance(source="its maker's card or announcement", trust=Trust.LINKED)
     return tuple(
         replace(
             profile,

@@ -14,10 +14,11 @@ import numpy as np
 from .architectures import shape_for
 from .derived_fact import DerivedFact
 from .efficiency.density import DOUBLING_DAYS, size_needed_now
-from .efficiency.emissions import energy_wh
+from .efficiency.emissions import energy_wh, grams_per_request
 from .efficiency.flops import Shape, flops_per_token
 from .efficiency.footprint import cache_bytes_per_token
 from .efficiency.moe_leverage import efficiency_leverage, granularity
+from .efficiency.reference_runtimes import REFERENCE_RUNTIMES, gpu_time
 from .efficiency.tokenizer import price_per_megabyte
 from .errors import InvalidMeasurementError, InvalidProfileError
 from .identity import segments
@@ -34,11 +35,10 @@ _FEWEST = 20  # models that a law is fitted on
 _WELL_MEASURED = 5  # benchmarks
 _STEP = 1.3  # sizes nearer than this are one size
 _SAME_AGE_DAYS = 400  # neighbours in size should be of one generation
-# Parameters (billions), A100s, and seconds per output token with Megatron: arXiv 2305.02440, reference tables.
-_MEGATRON = (
-    (175, 8, 0.081), (7.5, 1, 0.024), (17, 1, 0.038), (178, 8, 0.064), (52, 4, 0.054), (6, 1, 0.021),
-    (20, 1, 0.033), (176, 8, 0.061), (100, 4, 0.068), (530, 24, 0.123),
-)  # fmt: skip
+_PROMPT_TOKENS, _OUTPUT_TOKENS = 1_000, 300  # of the request that energy and carbon are told for
+_GRID_G_PER_KWH = 480.0  # mean of the world's grids in 2023, Ember; they run from 30 to 800
+_GRID_FACTOR = 2.0
+_SLOWEST_HALVING_DAYS = 106.0  # 3.5 months, as the law's later edition has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +127,7 @@ def derived_facts(
         return tuple(facts)
     facts.extend(_time_and_energy(size))
     if as_of is not None and profile.released is not None and as_of > profile.released:
-        method = f"densing law, arXiv 2412.04315: halves every {DOUBLING_DAYS:.0f} days; as of {as_of}"
-        needed = size_needed_now(size, age_days=float((as_of - profile.released).days))
-        facts.append(DerivedFact(name="size_needed_now", value=needed, unit="B params", method=method))
+        facts.append(_needed_now(size, (as_of - profile.released).days, as_of))
     if law is not None and _measured(profile):
         effective = law.effective_params_b(profile.ability["general"].mean)
         if effective is not None:
@@ -195,6 +193,17 @@ def _with(profile: ModelProfile, facts: dict[str, DerivedFact]) -> ModelProfile:
     )
 
 
+def _needed_now(size: float, age_days: int, as_of: date) -> DerivedFact:
+    """Its band is what the law's two editions differ by at that age."""
+    method = (
+        f"densing law, arXiv 2412.04315: halves every {DOUBLING_DAYS:.0f} days "
+        f"(band: {_SLOWEST_HALVING_DAYS:.0f} days); as of {as_of}"
+    )
+    factor = math.pow(2.0, age_days / DOUBLING_DAYS - age_days / _SLOWEST_HALVING_DAYS)
+    needed = size_needed_now(size, age_days=float(age_days))
+    return DerivedFact(name="size_needed_now", value=needed, unit="B params", method=method, factor=factor)
+
+
 def _of_shape(shape: Shape, source: str, *, size: float | None) -> Sequence[DerivedFact]:
     """What the dimensions tell: operations, memory, and what a mixture is worth as a dense model."""
     method = f"shape by {source}; arXiv 2511.08066, mean over 1,024 tokens, routers and norms left out"
@@ -230,7 +239,8 @@ def text_facts(profile: ModelProfile) -> Sequence[DerivedFact]:
     method = (
         f"files of {tokenizer.measured_from} on our text in {len(tokenizer.bytes_per_token)} languages and notations"
     )
-    facts = [DerivedFact(name="text_per_token", value=bits, unit="bits", method=method)]
+    spread = float(np.exp(np.std(np.log(list(tokenizer.bytes_per_token.values())))))  # between kinds of text
+    facts = [DerivedFact(name="text_per_token", value=bits, unit="bits", method=method, factor=spread)]
     if profile.price is not None:
         rates = {"input": profile.price.input_usd_per_mtok, "output": profile.price.output_usd_per_mtok}
         facts.extend(
@@ -239,6 +249,7 @@ def text_facts(profile: ModelProfile) -> Sequence[DerivedFact]:
                 value=price_per_megabyte(rate, bits_per_token=bits),
                 unit="USD/MB of text",
                 method=f"list price; {method}",
+                factor=spread,
             )
             for way, rate in rates.items()
         )
@@ -264,23 +275,30 @@ def plateau_advice(profile: ModelProfile, profiles: Iterable[ModelProfile]) -> s
 
 
 def _time_and_energy(size: float) -> Sequence[DerivedFact]:
-    params, gpus, seconds = np.array(_MEGATRON).T
-    slope, start = np.polyfit(np.log(params), np.log(gpus * seconds), 1)
-    factor = float(np.exp(np.std(np.log(gpus * seconds) - start - slope * np.log(params), ddof=2)))
-    gpu_s = float(np.exp(start + slope * np.log(size)))
-    outside = "" if params.min() <= size <= params.max() else "; extrapolated"
-    method = f"fit over {len(params)} models on A100 with Megatron, arXiv 2305.02440, batch of one{outside}"
+    time = gpu_time(size)
+    outside = "; extrapolated" if time.extrapolated else ""
+    method = f"fit over {len(REFERENCE_RUNTIMES)} models on A100 with Megatron, arXiv 2305.02440, batch of one{outside}"
     power = f"{method}; 400 W and PUE 1.2; not reported by the maker (R0)"
-    return (
-        DerivedFact(name="idealized_gpu_time", value=gpu_s * 1e3, unit="A100 ms/token", method=method, factor=factor),
-        DerivedFact(
-            name="energy",
-            value=energy_wh(runtime_s=gpu_s * 1e6, power_w=_A100_W),
-            unit="Wh/M tokens",
-            method=power,
-            factor=factor,
+    request = f"{_PROMPT_TOKENS:,} tokens in and {_OUTPUT_TOKENS} out"
+    seconds = time.request_s(prompt_tokens=_PROMPT_TOKENS, output_tokens=_OUTPUT_TOKENS)
+    energy = energy_wh(runtime_s=seconds, power_w=_A100_W)
+    per_mtok = energy_wh(runtime_s=time.per_output_token_s * 1e6, power_w=_A100_W)
+    carbon = f"{request}; {_GRID_G_PER_KWH:g} g/kWh, the world's mean; {power}"
+    factor = math.exp(math.hypot(math.log(time.factor), math.log(_GRID_FACTOR)))
+    rows = (
+        ("idealized_gpu_time", time.per_output_token_s * 1e3, "A100 ms/token", method, time.factor),
+        ("idealized_prompt_time", time.per_prompt_token_s * 1e6, "A100 ms/k tokens read", method, time.factor),
+        ("energy", per_mtok, "Wh/M tokens", power, time.factor),
+        ("energy_per_request", energy, "Wh", f"{request}; {power}", time.factor),
+        (
+            "carbon_per_request",
+            grams_per_request(energy_wh=energy, grid_grams_per_kwh=_GRID_G_PER_KWH),
+            "g CO2e",
+            carbon,
+            factor,
         ),
     )
+    return tuple(DerivedFact(name=n, value=v, unit=u, method=m, factor=f) for n, v, u, m, f in rows)
 
 
 def _active(profile: ModelProfile) -> float | None:

@@ -33,6 +33,8 @@ _FAMILIES = tuple(
     (re.compile(pattern), tokenizer)
     for pattern, tokenizer in (
         (r"openai/(?:gpt-4(?!o|\.|1-)(?:-|$)|gpt-3\.5)", "cl100k"),
+        (r"openai/(?:gpt-4o|chatgpt-4o|gpt-4\.[15]|gpt-5|o[13]|o4-mini|gpt-oss)", "o200k"),  # as tiktoken's own table
+        (r"anthropic/claude-(?:1|2|instant)", "claude-2"),  # what later ones use was never published
         (r"meta-llama/llama-3|nvidia/llama-3|deepseek/deepseek-r1-distill-llama", "llama-3"),
         (r"meta-llama/llama-4", "llama-4"),
         (r"qwen/(?:qwen(?:1\.5|2|3(?!\.[5-9]))|qwq|qvq|codeqwen)", "qwen"),

@@ -9,7 +9,19 @@ from typing import Any
 from catalog.price import Price
 from catalog.provenance import Provenance, Trust
 
-__all__ = ["SOURCES", "Row", "capabilities_of", "day_of", "newest_day", "positive", "price_of", "rank", "source_of"]
+__all__ = [
+    "MAKER_PROVIDERS",
+    "SOURCES",
+    "Row",
+    "capabilities_of",
+    "day_of",
+    "newest_day",
+    "positive",
+    "price_of",
+    "rank",
+    "seen_from",
+    "source_of",
+]
 
 Row = Mapping[str, Any]
 
@@ -34,7 +46,13 @@ def rank(row: Row) -> int:
         return 2 + SOURCES.index(row["source"])
     if row["provider"].startswith("(base)/"):
         return 0
-    return 1 if row["provider"] in MAKER_PROVIDERS else 9
+    return 1 if row["provider"] in MAKER_PROVIDERS and not row.get("is_host") else 9
+
+
+def seen_from(owner: str, rows: Iterable[Row]) -> list[Row]:
+    """The rows of one model, nearest first: a maker that sells another's model is a mere host of it."""
+    told = [{**row, "is_host": True} if MAKER_PROVIDERS.get(row["provider"], owner) != owner else row for row in rows]
+    return sorted(told, key=rank)
 
 
 def source_of(row: Row) -> Provenance:

@@ -1,7 +1,9 @@
 """What a model's profile says where sources differ: the best source that states a fact has it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +16,7 @@ from catalog.profile import ModelProfile
 from catalog.provenance import Provenance, Trust
 
 from .from_name import NAMED
-from .rows import Row, capabilities_of, day_of, price_of, rank, source_of
+from .rows import Row, capabilities_of, price_of, rank, source_of
 
 __all__ = ["settled_profile"]
 
@@ -76,19 +78,29 @@ def _state_from_rows(stated: _Stated, rows: Sequence[Row]) -> None:
     for row in rows:
         source = source_of(row)
         if rank(row) < 9:
-            stated.state("released", day_of(row["release_date"]), source)
-            stated.state("knowledge_cutoff", day_of(row["knowledge_cutoff"]), source)
             stated.state("license", _LICENSES.get(row["licence"] or ""), source)
         stated.state("family", row["family"] if row["source"] == "models.dev" else None, source)
         stated.state("open_weights", row["open_weights"] or None, source)
         stated.state("list_price", price_of(row) if rank(row) < 2 else None, source)
-        stated.state("context_tokens", row["context"] or None, source)
-        stated.state("max_output_tokens", row["max_output"] or None, source)
+        if rank(row) < 9:
+            stated.state("context_tokens", row["context"] or None, source)
+            stated.state("max_output_tokens", row["max_output"] or None, source)
         for senses in ("modalities_in", "modalities_out"):
             stated.state(senses, frozenset(row[senses].split(",")) if row[senses] else None, source)
-    for row in rows:  # that weights are closed, and a host's date, count only where nobody says otherwise
+    for row in rows:  # that weights are closed counts only where nobody says otherwise
         stated.state("open_weights", row["open_weights"] if rank(row) < 9 else None, source_of(row))
-        stated.state("released", day_of(row["release_date"]), source_of(row))
+    _state_limits_of_hosts(stated, rows)
+
+
+def _state_limits_of_hosts(stated: _Stated, rows: Sequence[Row]) -> None:
+    """Hosts cut limits as they like: the one that most of them state, of equals the nearest to the middle of all."""
+    for name, column in (("context_tokens", "context"), ("max_output_tokens", "max_output")):
+        stated_by_hosts = [int(row[column]) for row in rows if rank(row) >= 9 and row[column]]
+        if stated_by_hosts:
+            counted, middle = Counter(stated_by_hosts), median(stated_by_hosts)
+            limit = min(counted, key=lambda value: (-counted[value], abs(value - middle), -value))
+            source = next(source_of(row) for row in rows if rank(row) >= 9 and row[column] == limit)
+            stated.state(name, limit, source)
 
 
 def _state_from_offers(stated: _Stated, owner: str, sold: Sequence[Offer]) -> None:
