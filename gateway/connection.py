@@ -11,8 +11,9 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from .cycle import Cycle
 from .errors import (
     GatewayError,
     HeadersTooLargeError,
@@ -48,6 +49,7 @@ class GuardedHttp(HttpToolsProtocol):
         self._problem: GatewayError | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
+        self._answering: Cycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """A client is here; it has so long to say what it wants."""
@@ -59,6 +61,8 @@ class GuardedHttp(HttpToolsProtocol):
         self._stop_timer()
         self._stop_write_timer()
         super().connection_lost(exc)
+        if self._answering is not None:
+            self._answering.client_left()
 
     def data_received(self, data: bytes) -> None:
         """Some bytes; while a head is not whole, they count against it."""
@@ -119,6 +123,10 @@ class GuardedHttp(HttpToolsProtocol):
         """What came is no HTTP, or more of it than anybody needs."""
         self._refuse(self._problem or InvalidRequestError("this is not valid HTTP/1.1", code="malformed_http"))
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - uvicorn's
+        self._answering = Cycle.of(cycle)
+        super()._start_asgi_task(cycle, app)
+
     @property
     def _is_idle(self) -> bool:
         """Nothing is being answered."""
@@ -140,6 +148,8 @@ class GuardedHttp(HttpToolsProtocol):
             self.cycle.disconnected = True  # whoever reads its body learns that there will be no more of it
             self.cycle.waiting_for_100_continue = False
             self.cycle.message_event.set()
+            if self._answering is not None:
+                self._answering.client_left()
         reply = reply_to(problem)
         url: bytes = getattr(self, "url", b"")
         body = anthropic_error(reply, request_id="") if url.startswith(b"/v1/messages") else openai_error(reply)

@@ -155,7 +155,7 @@ class AnswerDoor:
             if exchange.trace is not None:
                 call.trace = exchange.trace
                 call.trace.decided(call, duration_s=dispatcher.clocks.monotonic() - before_s)
-            async with cancelled_by_disconnect(receive):
+            async with cancelled_by_disconnect(scope, receive):
                 await self._hold(visit, call)
                 if request.stream:
                     await exchange.stream(call, await dispatcher.open_stream(call))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -13,6 +13,7 @@ __all__ = [
     "ClientGoneError",
     "Headers",
     "Message",
+    "Nearby",
     "Receive",
     "Scope",
     "Send",
@@ -32,6 +33,18 @@ Headers = list[tuple[bytes, bytes]]
 
 _BODY_TIMEOUT_S = 30.0
 _JSON = (b"content-type", b"application/json")
+
+
+class Nearby(Protocol):
+    """A connection of our own server, found in the scope: what ASGI says in messages, it says in calls."""
+
+    def body_at_hand(self) -> bytes | None:
+        """The whole body, once; None where it has not all come."""
+        ...
+
+    def call_when_gone(self, callback: Callable[[], None] | None) -> None:
+        """Call this, once, should the client leave before it has its answer; None: call nobody."""
+        ...
 
 
 class ClientGoneError(Exception):
@@ -54,6 +67,10 @@ async def read_body(scope: Scope, receive: Receive, *, limit_bytes: int) -> byte
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > limit_bytes:
             raise BodyTooLargeError(limit_bytes=limit_bytes)
+    if (nearby := _nearby(scope)) is not None and (at_hand := nearby.body_at_hand()) is not None:
+        if len(at_hand) > limit_bytes:
+            raise BodyTooLargeError(limit_bytes=limit_bytes)
+        return at_hand
     try:
         async with asyncio.timeout(_BODY_TIMEOUT_S):
             message = await receive()
@@ -96,26 +113,33 @@ def replaying(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-class cancelled_by_disconnect:  # noqa: N801 - reads as a statement: `async with cancelled_by_disconnect(receive):`
+class cancelled_by_disconnect:  # noqa: N801 - reads as a statement: `async with cancelled_by_disconnect(...):`
     """Whatever runs in here is cancelled when the client leaves. A class, since a generator costs twice as much.
 
     Raises:
         ClientGoneError: it did.
     """
 
-    __slots__ = ("_gone", "_receive", "_task", "_watcher")
+    __slots__ = ("_gone", "_nearby", "_receive", "_task", "_watcher")
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive, self._gone = receive, False
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._nearby, self._receive, self._gone = _nearby(scope), receive, False
+        self._watcher: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> None:
         self._task = asyncio.current_task()
-        self._watcher = asyncio.create_task(self._watch())
+        if self._nearby is not None:
+            self._nearby.call_when_gone(self._cancel)
+        else:
+            self._watcher = asyncio.create_task(self._watch())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._watcher.cancel()
+        if self._nearby is not None:
+            self._nearby.call_when_gone(None)
+        if self._watcher is not None:
+            self._watcher.cancel()
         cancelled = self._gone and isinstance(error, asyncio.CancelledError)
         if cancelled and self._task is not None and self._task.uncancel() == 0:
             raise ClientGoneError from None
@@ -123,9 +147,17 @@ class cancelled_by_disconnect:  # noqa: N801 - reads as a statement: `async with
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        self._cancel()
+
+    def _cancel(self) -> None:
         self._gone = True
         if self._task is not None:
             self._task.cancel()
+
+
+def _nearby(scope: Scope) -> Nearby | None:
+    found: Nearby | None = scope.get("paretogate.nearby")
+    return found
 
 
 async def send_json(

@@ -1,0 +1,104 @@
+"""One request and its answer on a connection: uvicorn's, in fewer steps, and with two short ways beside ASGI.
+
+Uvicorn looks through every header of an answer with two regular expressions and writes what it finds piece by piece:
+for the fourteen of ours a twentieth of a request's CPU. Here they are looked through together. The short ways spare a
+hot door a timer for a body that has come already, and a task that waits for a client to leave.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+__all__ = ["Cycle"]
+
+# RFC 9110, sections 5.1 and 5.5: names are tokens, and values hold no control character but the tabulator.
+_NAMES = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+,)*")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+_BODILESS = frozenset({204, 304})
+
+
+class Cycle(RequestResponseCycle):
+    """See `wire.asgi.Nearby` for what it offers beside ASGI."""
+
+    _when_gone: Callable[[], None] | None = None
+
+    @classmethod
+    def of(cls, cycle: RequestResponseCycle) -> "Cycle":
+        """The very same cycle, which is of this class from now on: uvicorn lets nobody choose the class it makes."""
+        cycle.__class__ = cls
+        ours = cast("Cycle", cycle)
+        ours.scope["paretogate.nearby"] = ours  # type: ignore[typeddict-unknown-key] # ours to add
+        return ours
+
+    def body_at_hand(self) -> bytes | None:
+        """The whole body, once; None where it has not all come, or the client waits to be told to send it."""
+        if self.more_body or self.disconnected or self.waiting_for_100_continue:
+            return None
+        body, self.body = bytes(self.body), bytearray()
+        self.message_event.clear()
+        return body
+
+    def call_when_gone(self, callback: Callable[[], None] | None) -> None:
+        """Call this, once, should the client leave before it has its answer; None: call nobody."""
+        self._when_gone = callback
+        if callback is not None and self.disconnected:
+            self.client_left()
+
+    def client_left(self) -> None:
+        """Tell whoever wanted to know."""
+        callback, self._when_gone = self._when_gone, None
+        if callback is not None and not self.response_complete:
+            callback()
+
+    async def send(self, message: Any) -> None:  # noqa: ANN401 - ASGI's
+        """What uvicorn's does, for the messages of which an answer consists."""
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        if not self.response_started and message["type"] == "http.response.start":
+            self._start(message["status"], [*self.default_headers, *message.get("headers", ())])
+        elif self.chunked_encoding and message.get("more_body") and message["type"] == "http.response.body":
+            self._chunk(message.get("body", b""))
+        else:
+            await super().send(message)
+
+    def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        names = [name.lower() for name, _ in headers]
+        _check(names, headers)
+        self.response_started, self.waiting_for_100_continue = True, False
+        lines = [STATUS_LINE[status]]
+        lines += [b"%b: %b\r\n" % (name, value) for name, (_, value) in zip(names, headers, strict=True)]
+        for name, (_, value) in zip(names, headers, strict=True):
+            if name in _FRAMING:
+                self._frame(name, value)
+        if not self.keep_alive and b"connection" not in names:
+            lines.append(b"connection: close\r\n")
+        if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in _BODILESS:
+            self.chunked_encoding = True
+            lines.append(b"transfer-encoding: chunked\r\n")
+        lines.append(b"\r\n")
+        self.transport.write(b"".join(lines))
+
+    def _frame(self, name: bytes, value: bytes) -> None:
+        """Headers that say where the answer ends, and the connection."""
+        if name == b"content-length" and self.chunked_encoding is None:
+            self.expected_content_length, self.chunked_encoding = int(value), False
+        elif name == b"transfer-encoding" and value.lower() == b"chunked":
+            self.expected_content_length, self.chunked_encoding = 0, True
+        elif name == b"connection" and b"close" in value.lower():
+            self.keep_alive = False
+
+    def _chunk(self, body: bytes) -> None:
+        if body and self.scope["method"] != "HEAD":
+            self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+
+
+def _check(names: list[bytes], headers: list[tuple[bytes, bytes]]) -> None:
+    if _NAMES.fullmatch(b",".join([*names, b""])) is None:
+        raise RuntimeError("an answer has a header with an impossible name")
+    if _CONTROL.search(b"".join([value for _, value in headers])):
+        raise RuntimeError("an answer has a header with a control character in its value")
