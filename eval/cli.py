@@ -102,11 +102,15 @@ def _replay_tables(
 
     from .lineup import lineup  # noqa: PLC0415
     from .report import json_report, terminal_report, write_outputs  # noqa: PLC0415
-    from .study import read_table, run_study  # noqa: PLC0415
+    from .sources import read_table  # noqa: PLC0415
+    from .study import run_study  # noqa: PLC0415
 
     catalog = None if predictor is None else Catalog.load()
     # all of them first: a misspelt name must not cost minutes
     tables = [read_table(name, data=data, catalog=catalog) for name in names]
+    for table in tables:
+        if table.note:
+            typer.echo(f"note: {table.name}: {table.note}", err=True)
     contenders = lineup(predictor)
     results = []
     with Progress(console=Console(stderr=True), transient=True) as bar:

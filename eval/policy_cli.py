@@ -111,7 +111,7 @@ def _routed(
         prompt_corpus,
         read_prompts,
     )
-    from .study import read_table  # noqa: PLC0415
+    from .sources import read_table  # noqa: PLC0415
 
     path = Path(corpus)
     with Progress(console=Console(stderr=True), transient=True) as bar:

@@ -1,26 +1,20 @@
-"""What to replay, from a name to a summary: the public entry that the command line and other programs call."""
+"""How a table is replayed, and summed up: the public entry that the command line and other programs call."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from catalog.registry import Catalog
-from predictors.outcomes import Outcomes
 from router import Policy, RoutingOptions
 
-from .benchmarks import DATASETS
 from .contenders import Contender, FittedContender
-from .errors import UnknownDatasetError
 from .folds import Folds
 from .noise import flip_rates
-from .profiles import catalog_profiles
 from .replay import Progress, Replay, operating_points, replay
 from .summary import Summary, summarise
 from .table import ReplayTable
 
-__all__ = ["Study", "read_table", "run_study"]
+__all__ = ["Study", "run_study"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,30 +28,6 @@ class Study:
     seed: int = 0
     n_resamples: int = 1_000
     noise: bool = False  # measure how many decisions change with the prompt's look
-
-
-def read_table(name: str, *, data: Path, catalog: Catalog | None = None) -> ReplayTable:
-    """A public dataset by its name, or a file or folder of outcomes.
-
-    Args:
-        name: of the dataset, or a path.
-        data: the folder of the public datasets.
-        catalog: says who the models are; a saved predictor knows models by their catalog ids.
-
-    Raises:
-        UnknownDatasetError: neither of the two.
-        MissingDataError: a public dataset whose files are not under `data`.
-    """
-    if name in DATASETS:
-        loaded = DATASETS[name].load(data)
-        outcomes, title, profiles = loaded.outcomes, name, dict(loaded.profiles)
-    elif Path(name).exists():
-        outcomes, title, profiles = Outcomes.read([name]), Path(name).stem, {}
-    else:
-        raise UnknownDatasetError(name, known=tuple(DATASETS))
-    if catalog is not None:
-        profiles = catalog_profiles(outcomes.models, dataset=title, catalog=catalog, listed=profiles)
-    return ReplayTable.from_outcomes(outcomes, name=title, profiles=profiles)
 
 
 def run_study(

@@ -34,20 +34,27 @@ class ReplayTable:
     domain: Strings  # (n_prompts,): "benchmark/domain", what a per-domain rule may look at
     score: Floats  # (n_prompts, n_models), in [0, 1]
     cost_usd: Floats  # (n_prompts, n_models)
+    note: str = ""  # what was assumed of it or left out
 
     @classmethod
     def from_outcomes(
-        cls, outcomes: Outcomes, *, name: str, profiles: Mapping[str, ModelProfile] | None = None
+        cls,
+        outcomes: Outcomes,
+        *,
+        name: str,
+        profiles: Mapping[str, ModelProfile] | None = None,
+        note: str = "",
     ) -> "ReplayTable":
         """Lay outcomes out as matrices.
 
-        Models whose cost is known nowhere are left out: no cost-quality trade can be judged on them. A call without a
-        cost counts at its model's mean cost.
+        Models whose cost is known nowhere are left out, and the note says so: no cost-quality trade can be judged on
+        them. A call without a cost counts at its model's mean cost.
 
         Args:
             outcomes: one row per prompt and model; repeated pairs are averaged.
             name: what the table is called in reports.
             profiles: of the models, by name; a model without one gets a bare profile.
+            note: what was assumed so far.
 
         Raises:
             InvalidReplayError: fewer than two models have a cost.
@@ -87,6 +94,7 @@ class ReplayTable:
             domain=np.char.add(np.char.add(benchmark, "/"), domain),
             score=score,
             cost_usd=_cost_of_tried(score, cost),
+            note="; ".join(filter(None, (note, _left_out(priced.filter(~pl.col("is_priced"))["model"].to_list())))),
         )
 
     def __len__(self) -> int:
@@ -135,6 +143,7 @@ class ReplayTable:
             domain=self.domain[index],
             score=self.score[index],
             cost_usd=self.cost_usd[index],
+            note=self.note,
         )
 
 
@@ -142,6 +151,13 @@ def _profile(model: str, source: str, profiles: Mapping[str, ModelProfile]) -> M
     if model in profiles:
         return profiles[model]
     return ModelProfile(id=model.strip() if "/" in model else f"{source}/{model}".strip(), name=model)
+
+
+def _left_out(unpriced: list[str]) -> str:
+    if not unpriced:
+        return ""
+    shown = ", ".join(sorted(unpriced)[:3]) + (", ..." if len(unpriced) > 3 else "")
+    return f"{len(unpriced)} models without any cost are left out: {shown}"
 
 
 def _cost_of_tried(score: Floats, cost: Floats) -> Floats:

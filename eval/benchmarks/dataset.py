@@ -57,8 +57,18 @@ class PublicDataset:
         for path in (folder / "outcomes.parquet", folder / "models.parquet"):
             if not path.exists():
                 raise MissingDataError(path=str(path))
-        models = pl.read_parquet(folder / "models.parquet")
-        table = pl.read_parquet(folder / "outcomes.parquet")
+        return self.priced(pl.read_parquet(folder / "outcomes.parquet"), folder / "models.parquet")
+
+    def priced(self, table: "pl.DataFrame", prices: Path) -> BenchmarkTable:
+        """The dataset's rows, or some of them, with what their calls cost and who the models are.
+
+        Args:
+            table: outcomes as the dataset has them.
+            prices: the dataset's `models.parquet`.
+        """
+        import polars as pl  # noqa: PLC0415
+
+        models = pl.read_parquet(prices)
         if self.benchmarks is not None:
             table = table.filter(pl.col("benchmark").is_in(list(self.benchmarks)))
         if self.stated_costs_only:
@@ -80,6 +90,10 @@ class PublicDataset:
             dict(self.assumed_output_chars), default=None, return_dtype=pl.Float64
         )
         output_chars = pl.coalesce(pl.col("output_chars").cast(pl.Float64), assumed)
+        if "prompt_chars" not in table.columns:
+            table = table.with_columns(pl.col("prompt").str.len_chars().alias("prompt_chars"))
+        if "output_chars" not in table.columns:
+            table = table.with_columns(pl.lit(None, pl.Float64).alias("output_chars"))
         estimate = (
             pl.col("prompt_chars") * pl.col("price_in_usd_per_mtok") + output_chars * pl.col("price_out_usd_per_mtok")
         ) / (_CHARS_PER_TOKEN * 1e6)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from catalog import ParetoGateError
-from eval.study import read_table
+from eval.sources import read_table
 
 from .comparison import Comparison, compare
 from .exchange import PEERS
