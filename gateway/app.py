@@ -54,6 +54,7 @@ from .routes.tools import tools_routes
 from .serving import Serving, ServingFactory
 from .settings import InvalidSettingsError, ServerSettings, Settings
 from .state import GuardedState, MemoryState, RedisState, StateStore
+from .stored import ResponseHistory, open_history
 from .telemetry import Telemetry
 from .tools import RegistryStore, ToolDesk
 from .tools.endpoint import McpEndpoint
@@ -177,11 +178,14 @@ def create_app(parts: Parts) -> Asgi:
         settings.tools, store=RegistryStore(settings.tools_dir / "registries"), telemetry=telemetry, clocks=parts.clocks
     )
     endpoint = McpEndpoint(desk, governor, host=settings.server.host) if McpEndpoint.is_available() else None
-    framework = _framework(parts, dispatcher, governor, desk=desk, endpoint=endpoint, fingerprints=fingerprints)
+    history = open_history(settings, wall=parts.clocks.wall, clock=parts.clocks.monotonic)
+    framework = _framework(
+        parts, dispatcher, governor, desk=desk, endpoint=endpoint, fingerprints=fingerprints, history=history
+    )
     framework.include_router(dashboard_routes(lambda: dispatcher.serving, catalog=parts.catalog))
     framework.include_router(models_routes(lambda: dispatcher.serving, embedding=embedding))
     framework.include_router(feedback_routes(parts.journal, telemetry, parts.clocks))
-    framework.include_router(stored_responses_routes())
+    framework.include_router(stored_responses_routes(history))
     framework.include_router(
         operations_routes(
             serving=lambda: dispatcher.serving,
@@ -192,7 +196,9 @@ def create_app(parts: Parts) -> Asgi:
         )
     )
     framework.include_router(tools_routes(desk, governor, parts.clocks))
-    doors = _doors(dispatcher, pools, Embedders(embedding), settings.server, governor=governor, desk=desk)
+    doors = _doors(
+        dispatcher, pools, Embedders(embedding), settings.server, governor=governor, desk=desk, history=history
+    )
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -231,6 +237,7 @@ def _doors(
     *,
     governor: Governor,
     desk: ToolDesk,
+    history: ResponseHistory,
 ) -> Mapping[str, Asgi]:
     """Every hot door, by its path."""
     most = limits.max_body_bytes
@@ -254,11 +261,19 @@ def _doors(
         "/v1/responses": ResponsesDialect(),
     }
     for path, dialect in dialects.items():
+        stored = history if dialect.door == "responses" else None
         doors[path] = AnswerDoor(
-            dispatcher, dialect, pools=pools, admission=admission, governor=governor, max_body_bytes=most, tools=desk
+            dispatcher,
+            dialect,
+            pools=pools,
+            admission=admission,
+            governor=governor,
+            max_body_bytes=most,
+            tools=desk,
+            history=stored,
         )
         doors[f"/routing{path}"] = DecisionDoor(
-            dispatcher, dialect, pools=pools, governor=governor, max_body_bytes=most, tools=desk
+            dispatcher, dialect, pools=pools, governor=governor, max_body_bytes=most, tools=desk, history=stored
         )
     return doors
 
@@ -347,12 +362,14 @@ def _framework(
     desk: ToolDesk,
     endpoint: McpEndpoint | None,
     fingerprints: tuple[Fingerprint, ...],
+    history: ResponseHistory,
 ) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(parts.journal.close)
             stack.push_async_callback(governor.close)
+            stack.push_async_callback(history.close)
             if parts.tracing is not None:
                 stack.push_async_callback(asyncio.to_thread, parts.tracing.close)
             if endpoint is not None:

@@ -114,6 +114,10 @@ class Governor:
         """Whether flags in prompts are obeyed; None leaves it to the deployment."""
         return key.prompt_flags if key is not None else None
 
+    def protects(self, key: ApiKey | None) -> bool:
+        """Whether personal data is looked for in this key's requests."""
+        return self._privacy != "off" or (key is not None and key.privacy not in {None, "off"})
+
     def protected(self, key: ApiKey | None, request: ChatRequest, reading: Reading) -> Protected:
         """The request without what must not leave; of deployment and key, the stricter word counts."""
         own = key.privacy if key is not None and key.privacy is not None else "off"

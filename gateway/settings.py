@@ -37,6 +37,7 @@ __all__ = [
     "PredictorSettings",
     "PriceSettings",
     "PrivacySettings",
+    "ResponseSettings",
     "ScrapingSettings",
     "ServerSettings",
     "Settings",
@@ -277,6 +278,18 @@ class StateSettings(_Section):
         return self
 
 
+class ResponseSettings(_Section):
+    """Whether Responses are stored for a while, as OpenAI's clients expect, and where."""
+
+    store: Literal["auto", "off", "memory", "sqlite", "redis"] = (
+        "auto"  # redis where `state` is, else the memory of a single worker; of several workers: off
+    )
+    keep_s: Positive = 3_600.0
+    max_per_tenant: Count = 1_000
+    max_mb: Count = 64  # of all tenants together, in memory or in SQLite
+    max_kb_each: Count = 1_024  # longer conversations are not stored
+
+
 class AuthSettings(_Section):
     """Who may come in."""
 
@@ -363,6 +376,7 @@ class Settings(BaseSettings):
     state: StateSettings = StateSettings()
     learning: LearningSettings = LearningSettings()
     privacy: PrivacySettings = PrivacySettings()
+    responses: ResponseSettings = ResponseSettings()
     auth: AuthSettings = AuthSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     tools: ToolSettings = ToolSettings()
@@ -385,6 +399,19 @@ class Settings(BaseSettings):
         if twice := sorted({name for name in ids if ids.count(name) > 1}):
             raise ValueError(f"two backends are called {twice[0]!r}; give each an id of its own")
         return self
+
+    @model_validator(mode="after")
+    def _responses_have_a_place(self) -> Self:
+        if self.responses.store == "redis" and self.state.url.get_secret_value().startswith("memory://"):
+            raise ValueError("responses.store: redis is that of state.url, which names none")
+        if self.responses.store == "memory" and self.server.workers > 1:
+            raise ValueError("responses.store: several workers share no memory; choose sqlite or redis")
+        return self
+
+    @property
+    def responses_path(self) -> Path:
+        """The file of stored Responses, where they are kept in one."""
+        return self.state_dir / "responses.sqlite3"
 
     @property
     def state_dir(self) -> Path:

@@ -53,6 +53,7 @@ class Call:
     carried: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # client's headers that some backend may get
     tools: "ToolTrail | None" = None  # what was done about the request's tools
     trace: RequestTrace | None = None  # None where nobody listens
+    stored_as: str | None = None  # the answer's id where it is stored here, in place of its backend's
 
     @property
     def options(self) -> RoutingOptions:

@@ -19,6 +19,7 @@ from gateway.errors import OverloadedError, QuotaError, reply_to
 from gateway.governor import Governor, Visit
 from gateway.keys import ApiKey
 from gateway.serving import Serving
+from gateway.stored import ResponseHistory
 from gateway.telemetry import Telemetry
 from gateway.tools import Prepared, ToolDesk
 from gateway.wire.answer import ChatAnswer
@@ -90,11 +91,15 @@ class AnswerDoor:
         max_body_bytes: int,
         serving_for: Callable[[ChatRequest], Serving] | None = None,
         tools: ToolDesk | None = None,
+        history: ResponseHistory | None = None,
     ) -> None:
-        """`serving_for` gives the candidates of a request where they are not those of the dispatcher."""
+        """`serving_for` gives the candidates of a request where they are not those of the dispatcher.
+
+        `history` is of a protocol whose answers may be stored.
+        """
         self._dispatcher, self._dialect, self._pools, self._admission = dispatcher, dialect, pools, admission
         self._max_body_bytes, self._serving_for, self._governor = max_body_bytes, serving_for, governor
-        self._tools = tools
+        self._tools, self._history = tools, history
         self._request_id = RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,7 +138,10 @@ class AnswerDoor:
     ) -> None:
         dispatcher, governor = self._dispatcher, self._governor
         key = governor.caller(headers)
-        request = self._dialect.read(await read_body(scope, receive, limit_bytes=self._max_body_bytes))
+        raw = await read_body(scope, receive, limit_bytes=self._max_body_bytes)
+        if self._history is not None:
+            raw = await self._history.continued(raw, key)
+        request = self._dialect.read(raw)
         serving = dispatcher.serving if self._serving_for is None else self._serving_for(request)
         reading = dispatcher.read_wishes(request, headers, serving, prompt_flags=governor.prompt_flags(key))
         protected = governor.protected(key, request, reading)
@@ -144,6 +152,8 @@ class AnswerDoor:
             )
             await exchange.send_json(200, told)
             return
+        if self._history is not None:
+            exchange.keeping = self._history.place_for(request, reading, key, protected=governor.protects(key))
         visit = await governor.enter(key, request, headers, reading, serving)
         exchange.told = visit.headers
         try:
@@ -152,6 +162,7 @@ class AnswerDoor:
             before_s = dispatcher.clocks.monotonic()
             call = await self._decided(visit, request, headers, serving, started_s)
             exchange.call, call.tools = call, prepared.trail
+            call.stored_as = exchange.keeping.response_id if exchange.keeping is not None else None
             if exchange.trace is not None:
                 call.trace = exchange.trace
                 call.trace.decided(call, duration_s=dispatcher.clocks.monotonic() - before_s)
@@ -223,8 +234,10 @@ class DecisionDoor:
         governor: Governor,
         max_body_bytes: int,
         tools: ToolDesk | None = None,
+        history: ResponseHistory | None = None,
     ) -> None:
         self._dispatcher, self._dialect, self._pools, self._tools = dispatcher, dialect, pools, tools
+        self._history = history
         self._max_body_bytes, self._governor = max_body_bytes, governor
         self._request_id = RequestIds()
 
@@ -235,7 +248,10 @@ class DecisionDoor:
         exchange = Exchange(send, self._dialect, self._dispatcher, request_id=self._request_id(headers))
         try:
             key = self._governor.caller(headers)
-            request = self._dialect.read(await read_body(scope, receive, limit_bytes=self._max_body_bytes))
+            raw = await read_body(scope, receive, limit_bytes=self._max_body_bytes)
+            if self._history is not None:
+                raw = await self._history.continued(raw, key)
+            request = self._dialect.read(raw)
             flags = self._governor.prompt_flags(key)
             reading = self._dispatcher.read_wishes(request, headers, self._dispatcher.serving, prompt_flags=flags)
             told = await _dry_decision(

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from gateway.dispatch import Call, Dispatcher, OpenStream
 from gateway.errors import ErrorReply
 from gateway.privacy import Redaction, StreamRestorer, restored_answer
+from gateway.stored import Keeping
 from gateway.tracing import RequestTrace
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.asgi import Headers, Send, send_bytes, send_json
@@ -23,6 +24,7 @@ class Exchange:
         self.trace: RequestTrace | None = None
         self.told: Mapping[str, str] = {}  # headers about the caller's limits
         self.redaction: Redaction | None = None  # what the answer gets back
+        self.keeping: Keeping | None = None  # where the answer is to be stored
         self.relayed_s = 0.0  # spent passing a stream on: not our overhead
         self._send, self._dialect, self._dispatcher = send, dialect, dispatcher
         self._streaming: StreamTranslation | None = None
@@ -37,6 +39,9 @@ class Exchange:
         if self.redaction is not None:
             answer = restored_answer(answer, self.redaction, backend_id=call.decision_id)
         body = self._dialect.answer(answer, self._answering(call), routing)
+        if self.keeping is not None and not await self.keeping.keep(body):
+            self.keeping = None  # the answer says that it was not
+            body = self._dialect.answer(answer, self._answering(call), routing)
         await send_bytes(self._send, 200, body, self._headers())
 
     async def stream(self, call: Call, opened: OpenStream) -> None:
@@ -50,6 +55,8 @@ class Exchange:
         async with aclosing(self._dispatcher.relay(call, opened)) as parts:
             async for part in parts:
                 if told := take(part if restore is None else restore(part)):
+                    if self.keeping is not None:
+                        await self.keeping.keep_streamed(self._streaming)
                     await self._send({"type": "http.response.body", "body": told, "more_body": True})
         self.relayed_s = clock() - began_s
         await self._send({"type": "http.response.body", "body": b""})
@@ -78,6 +85,7 @@ class Exchange:
             maker=profile.owner,
             created_s=int(self._dispatcher.clocks.wall()),
             fallback_id=call.decision_id,
+            stored_as=self.keeping.response_id if self.keeping is not None else None,
         )
 
     def _headers(self) -> Headers:

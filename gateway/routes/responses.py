@@ -1,4 +1,4 @@
-"""`/v1/responses` and `/routing/v1/responses`: OpenAI's Responses, of which nothing is stored here."""
+"""`/v1/responses` and `/routing/v1/responses`: OpenAI's Responses; `gateway.stored` says what is kept of them."""
 
 from collections.abc import Mapping
 

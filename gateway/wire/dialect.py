@@ -22,6 +22,7 @@ class Answering:
     maker: str
     created_s: int  # since the epoch
     fallback_id: str  # the answer's id where the backend gave none
+    stored_as: str | None = None  # its id where it is stored here
 
 
 class StreamTranslation(Protocol):

@@ -1,7 +1,7 @@
 """OpenAI's Responses, told as a chat request.
 
-What chat has no word for is refused, with the field and the remedy; nothing is stored here, so what refers to a stored
-response is refused too. Three things are no loss and are let go: whether to store, whether to pad a stream, and whether
+What chat has no word for is refused, with the field and the remedy. What refers to a stored Response is in `input` by
+now (`gateway.stored`). Three things are no loss and are let go: whether to store, whether to pad a stream, and whether
 to summarise reasoning; the Response says what was made of them. Encrypted reasoning of another provider means nothing
 to anybody else and stays behind (see `bound`).
 
@@ -28,6 +28,7 @@ _TRANSLATED = frozenset(
         "instructions",
         "max_output_tokens",
         "metadata",
+        "previous_response_id",
         "reasoning",
         "store",
         "stream_options",
@@ -38,12 +39,11 @@ _TRANSLATED = frozenset(
         "truncation",
     }
 )
-_REMOTE = {  # what only a server that keeps responses, or runs tools, can do
+_REMOTE = {  # what only a server that keeps conversations, or runs tools, can do
     "background": "leave it out and wait for the answer",
-    "conversation": "nothing is stored here; send the whole conversation in input",
+    "conversation": "go on by previous_response_id, or send the whole conversation in input",
     "max_tool_calls": "no tools run here; count the calls yourself",
-    "previous_response_id": "nothing is stored here; send the whole conversation in input",
-    "prompt": "nothing is stored here; send the prompt itself in input",
+    "prompt": "no prompts are stored here; send the prompt itself in input",
 }
 _INCLUDED = ("message.output_text.logprobs", "reasoning.encrypted_content")
 _TEXTS = ("input_text", "output_text", "text")

@@ -19,6 +19,7 @@ _ECHOED: dict[str, Any] = {  # what a Response repeats of its request, and what 
     "max_output_tokens": None,
     "metadata": {},
     "parallel_tool_calls": True,
+    "previous_response_id": None,
     "prompt_cache_key": None,
     "safety_identifier": None,
     "temperature": None,
@@ -30,13 +31,11 @@ _ECHOED: dict[str, Any] = {  # what a Response repeats of its request, and what 
     "truncation": "disabled",
     "user": None,
 }
-_NEVER = {  # what no Response of ours has: nothing is stored, nothing runs in the background
+_NEVER = {  # what no Response of ours has: no conversations are stored, nothing runs in the background
     "background": False,
     "conversation": None,
     "max_tool_calls": None,
-    "previous_response_id": None,
     "prompt": None,
-    "store": False,
 }
 
 
@@ -46,7 +45,7 @@ def response_of(
     """The whole Response."""
     choice = answer.choices[0]
     pieces = pieces_of(choice.get("message"), author=answering.maker, logprobs=choice.get("logprobs"))
-    frame = frame_of(answering, response_id=answer.response_id or answering.fallback_id)
+    frame = frame_of(answering, response_id=answer.response_id)
     status, details = outcome_of(choice.get("finish_reason"))
     items = [item_of(piece, frame["id"], answering, status="completed") for piece in pieces]
     if items and status == "incomplete" and "status" in items[-1]:
@@ -55,13 +54,13 @@ def response_of(
     return frame if routing is None else {**frame, "routing": routing}
 
 
-def frame_of(answering: Answering, *, response_id: str) -> dict[str, Any]:
-    """A Response without an answer yet."""
+def frame_of(answering: Answering, *, response_id: str | None) -> dict[str, Any]:
+    """A Response without an answer yet; `response_id` is what the backend calls it."""
     told = getattr(answering.request, "told", {})
     reasoning = told.get("reasoning") or {}
     echoed = {key: default if told.get(key) is None else told[key] for key, default in _ECHOED.items()}
     return {
-        "id": response_id,
+        "id": answering.stored_as or response_id or answering.fallback_id,
         "object": "response",
         "created_at": answering.created_s,
         "status": "in_progress",
@@ -72,6 +71,7 @@ def frame_of(answering: Answering, *, response_id: str) -> dict[str, Any]:
         "usage": None,
         **echoed,
         **_NEVER,
+        "store": answering.stored_as is not None,
         "reasoning": {"effort": reasoning.get("effort"), "summary": None},
     }
 
@@ -156,9 +156,9 @@ def usage_of(usage: Usage | None) -> dict[str, Any] | None:
 
 
 def _sealed(piece: Piece, answering: Answering) -> str | None:
-    """The reasoning for its author's later use, where the caller wants to carry it."""
+    """The reasoning for its author's later use, where the caller wants to carry it or the Response is stored."""
     told = getattr(answering.request, "told", {})
-    if "reasoning.encrypted_content" not in (told.get("include") or ()):
+    if answering.stored_as is None and "reasoning.encrypted_content" not in (told.get("include") or ()):
         return None
     if piece.redacted is not None:
         return seal(answering.maker, [{"type": "redacted_thinking", "data": piece.redacted}])

@@ -42,6 +42,7 @@ class ResponsesStream:
         self._usage: Usage | None = None
         self._routing: object = None
         self._items: list[dict[str, Any]] = []
+        self._whole: dict[str, Any] | None = None
 
     def take(self, data: bytes) -> bytes:
         """See `StreamTranslation.take`."""
@@ -55,10 +56,15 @@ class ResponsesStream:
                 out += self._begin(chunk) + self._chunk(chunk)
         return out
 
+    def take_whole(self) -> bytes | None:
+        """The whole Response, once it is complete, and only once."""
+        whole, self._whole = self._whole, None
+        return None if whole is None else _dump(whole)
+
     def error(self, reply: ErrorReply, *, request_id: str) -> bytes:
         """See `StreamTranslation.error`."""
         told = openai_error(reply)["error"]
-        frame = self._frame or frame_of(self._answering, response_id=self._answering.fallback_id)
+        frame = self._frame or frame_of(self._answering, response_id=None)
         error = {"code": "server_error", "message": reply.message}
         failed = {**frame, "status": "failed", "error": error, "output": self._items, "usage": usage_of(self._usage)}
         more = {"code": reply.code, "message": reply.message, "param": reply.param, "error": told}
@@ -67,7 +73,7 @@ class ResponsesStream:
     def _begin(self, chunk: Mapping[str, Any]) -> bytes:
         if self._frame is not None:
             return b""
-        self._frame = frame_of(self._answering, response_id=str(chunk.get("id") or self._answering.fallback_id))
+        self._frame = frame_of(self._answering, response_id=str(chunk["id"]) if chunk.get("id") else None)
         return self._event("response.created", response=self._frame) + self._event(
             "response.in_progress", response=self._frame
         )
@@ -134,6 +140,7 @@ class ResponsesStream:
         }
         if self._routing is not None:
             response["routing"] = self._routing
+        self._whole = response
         return self._event(f"response.{status}", response=response)
 
     @property
@@ -143,8 +150,11 @@ class ResponsesStream:
     def _event(self, kind: str, **facts: Any) -> bytes:  # noqa: ANN401 - whatever the event tells
         event = {"type": kind, "sequence_number": self._count, **facts}
         self._count += 1
-        body = orjson.dumps(event, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
-        return b"event: %s\ndata: %s\n\n" % (kind.encode(), body)
+        return b"event: %s\ndata: %s\n\n" % (kind.encode(), _dump(event))
+
+
+def _dump(value: object) -> bytes:
+    return orjson.dumps(value, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
 
 
 def _has_part(piece: Piece) -> bool:

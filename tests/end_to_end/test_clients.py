@@ -138,10 +138,17 @@ class TestOpenAI:
         with pytest.raises(openai.NotFoundError, match="modalities_out"):
             client.embeddings.create(model="auto", input="cat")
 
+    def test_goes_on_from_a_stored_response(self, served: Served, client: openai.OpenAI) -> None:
+        first = client.responses.create(model="strong", input="hi")
+        client.responses.create(model="strong", input="and now?", previous_response_id=first.id)
+        told = [message["content"] for message in served.strong.requests[-1]["messages"]]
+        assert told == ["hi", "strong words", "and now?"]
+        assert client.responses.retrieve(first.id).output_text == "strong words"
+
     def test_learns_what_is_not_kept(self, client: openai.OpenAI) -> None:
-        with pytest.raises(openai.BadRequestError, match="nothing is stored here") as refused:
+        with pytest.raises(openai.BadRequestError, match="no stored response resp_1") as refused:
             client.responses.create(model="auto", input="hi", previous_response_id="resp_1")
-        assert refused.value.param == "previous_response_id"
+        assert (refused.value.param, refused.value.code) == ("previous_response_id", "previous_response_not_found")
 
     def test_sees_an_interrupted_response_as_an_error(self, served: Served, client: openai.OpenAI) -> None:
         served.strong.misbehave(Misbehaviour(fault="truncated_stream"))

@@ -14,7 +14,7 @@ RESPONSES = "/v1/responses"
 
 async def test_a_streamed_response_ends_as_the_whole_one(tmp_path: Path) -> None:
     async with pair(tmp_path) as (gateway, strong, _):
-        body = {"model": "auto", "input": "hi", "routing": {"policy": "best"}}
+        body = {"model": "auto", "input": "hi", "store": False, "routing": {"policy": "best"}}
         whole = (await gateway.client.post(RESPONSES, json=body)).json()
         streamed = events_in((await gateway.client.post(RESPONSES, json={**body, "stream": True})).content)
     last = streamed[-1]["response"]
@@ -33,12 +33,3 @@ async def test_a_decision_alone_asks_nobody(tmp_path: Path) -> None:
         answer = await gateway.client.post(f"/routing{RESPONSES}", json={"model": "auto:best", "input": "hi"})
     assert answer.json()["models"] == ["maker/strong", "maker/cheap"]
     assert strong.requests == cheap.requests == []
-
-
-async def test_what_would_need_a_store_is_refused_by_name(tmp_path: Path) -> None:
-    async with pair(tmp_path) as (gateway, _, __):
-        body = {"model": "auto", "input": "hi", "previous_response_id": "resp_1"}
-        refused = await gateway.client.post(RESPONSES, json=body)
-        stored = await gateway.client.get(f"{RESPONSES}/resp_1")
-    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "previous_response_id")
-    assert (stored.status_code, stored.json()["error"]["code"]) == (404, "response_not_stored")

@@ -100,7 +100,6 @@ def test_tools_and_the_form_of_the_answer_keep_their_meaning() -> None:
     [
         ({"input": None}, "input"),
         ({"input": []}, "input"),
-        ({"previous_response_id": "resp_1"}, "previous_response_id"),
         ({"conversation": "conv_1"}, "conversation"),
         ({"background": True}, "background"),
         ({"prompt": {"id": "p"}}, "prompt"),

@@ -4,7 +4,7 @@ from gateway.wire.responses_answer import response_of
 from tests.gateway.wire.chats import asked_by_responses, tool_call, whole
 
 
-def test_a_response_repeats_its_request_and_owns_up_to_storing_nothing() -> None:
+def test_a_response_repeats_its_request_and_says_that_it_is_not_stored() -> None:
     asked = asked_by_responses(instructions="Be brief.", metadata={"a": "b"}, store=True, reasoning={"effort": "low"})
     told = response_of(whole({"content": "Hello"}), asked)
     assert (told["id"], told["object"], told["status"]) == ("chatcmpl-1", "response", "completed")
