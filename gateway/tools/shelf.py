@@ -28,13 +28,13 @@ class ToolIndex:
     def over(self, registry: ToolRegistry) -> "ToolIndex":
         """The same knowledge over another version of the registry, such as a part of it; nothing is fitted."""
         with self._lock:
-            retriever = deepcopy(self._retriever)
+            retriever = _copy(self._retriever)
         return ToolIndex(retriever.update(registry), registry)
 
     def having_learned(self, observed: UsageStatistics, *, now_s: float) -> "ToolIndex":
         """Another index that knows these calls as well; this one goes on serving unchanged."""
         with self._lock:
-            retriever = deepcopy(self._retriever)
+            retriever = _copy(self._retriever)
         return ToolIndex(retriever.learn(observed, now_s=now_s), self.registry)
 
     def rank(self, texts: Sequence[str], *, k: int) -> list[ToolRanking]:
@@ -53,6 +53,11 @@ class ToolIndex:
         if len(self.registry) <= _INLINE_TOOLS:
             return self.rank(texts, k=k)
         return await asyncio.to_thread(self.rank, texts, k=k)
+
+
+def _copy(retriever: StackedRetriever) -> StackedRetriever:
+    """One to change. The encoder, which is large, holds a lock and never changes what it says, is shared."""
+    return deepcopy(retriever, {id(retriever.encoder): retriever.encoder})
 
 
 class IndexShelf:
