@@ -1,11 +1,12 @@
 """Tool calls held to the schemas of their tools, by the `jsonschema` library."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Final
 
 from gateway.errors import InvalidRequestError
 from gateway.wire.answer import ChatAnswer
@@ -54,8 +55,9 @@ def canonical(calls: Sequence[Mapping[str, Any]]) -> str:
 def faults_of(calls: Sequence[Mapping[str, Any]], declared: Sequence[Mapping[str, Any]]) -> tuple[CallFault, ...]:
     """What is wrong with the calls, by the declarations that the model was sent.
 
-    A schema that is itself wrong admits everything. Regular expressions are not tried (a request could bring one that
-    never ends), and references leave the schema for nothing.
+    A schema that is itself wrong admits everything, and so does one that takes more than 10,000 steps: references can
+    double at every level. Regular expressions are not tried (a request could bring one that never ends), nor what is
+    left unevaluated, and references leave the schema for nothing. Takes up to a second: a thread's work.
     """
     functions = [entry.get("function") for entry in declared]
     schemas = {f["name"]: f.get("parameters") for f in functions if isinstance(f, Mapping) and "name" in f}
@@ -82,10 +84,12 @@ def _faults(call: Mapping[str, Any], schemas: Mapping[str, Any]) -> list[CallFau
     from referencing.exceptions import Unresolvable  # noqa: PLC0415 - likewise
 
     validator = _validator()
+    _LEFT.set([_MOST_STEPS])
     try:
-        validator.check_schema(schema)
+        if not validator(validator.META_SCHEMA).is_valid(schema):
+            return []
         errors = list(validator(schema, registry=Registry()).iter_errors(arguments))
-    except (SchemaError, Unresolvable, RecursionError):
+    except (SchemaError, Unresolvable, RecursionError, _TooLongError):
         return []
     return [
         CallFault(tool=name, keyword=str(error.validator), detail=f"{error.json_path}: {error.message}"[:_MAX_DETAIL])
@@ -96,7 +100,7 @@ def _faults(call: Mapping[str, Any], schemas: Mapping[str, Any]) -> list[CallFau
 def _read(call: Mapping[str, Any]) -> object:
     try:
         return json.loads(call.get("arguments") or "{}")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return call.get("arguments")
 
 
@@ -107,4 +111,27 @@ def _validator() -> Any:  # noqa: ANN401 - the library makes classes
     def admit(*_: object) -> tuple[()]:
         return ()
 
-    return validators.extend(Draft202012Validator, {"pattern": admit, "patternProperties": admit})  # type: ignore[no-untyped-call] # the stubs'
+    counted = {word: _counted(check) for word, check in Draft202012Validator.VALIDATORS.items()}
+    return validators.extend(Draft202012Validator, counted | dict.fromkeys(_NOT_TRIED, admit))  # type: ignore[no-untyped-call] # the stubs'
+
+
+_NOT_TRIED: Final = ("pattern", "patternProperties", "unevaluatedItems", "unevaluatedProperties")
+_MOST_STEPS: Final = 10_000
+_LEFT: ContextVar[list[int]] = ContextVar("steps_left")  # of the check that runs, one cell
+
+
+class _TooLongError(Exception):
+    """A check took too many steps."""
+
+
+def _counted(check: Callable[..., Iterable[Any] | None]) -> Callable[..., Iterator[Any]]:
+    """The same check of one keyword, every use of which is a step."""
+
+    def counted(*given: object) -> Iterator[Any]:
+        left = _LEFT.get()
+        left[0] -= 1
+        if left[0] < 0:
+            raise _TooLongError
+        yield from check(*given) or ()
+
+    return counted

@@ -4,6 +4,7 @@ Self-refinement follows ToolACE-R (Zeng et al., 2025): the model is shown its ca
 the canonical call repeats. How many rounds that takes is recorded, as a sign of how hard the request was.
 """
 
+import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -53,7 +54,7 @@ async def _valid(
 ) -> ChatAnswer:
     """One try more where calls break their schema: by the same model with the fault told, or by a stronger one."""
     tools = call.request.body.get("tools") or ()
-    faults = faults_of(calls_of(answer), tools)
+    faults = await asyncio.to_thread(faults_of, calls_of(answer), tools)
     if not faults:
         return answer
     trail.invalid = sorted({f"{fault.tool}: {fault.keyword}" for fault in faults})
@@ -64,7 +65,8 @@ async def _valid(
     backend_id = stronger or _backend_id(call)
     request = _with_note(call, None if stronger is not None else _complaint(answer, faults))
     again = await _asked(call, request, backend_id, ask)
-    if not calls_of(again[1]) or faults_of(calls_of(again[1]), tools):
+    called = calls_of(again[1])
+    if not called or len(await asyncio.to_thread(faults_of, called, tools)):
         metrics.mended("given_up")
         return answer
     trail.mended_by = wishes.repair

@@ -48,6 +48,19 @@ def test_a_regular_expression_that_never_ends_is_not_tried() -> None:
     assert faults_of([called('{"query": "' + "a" * 40 + '!"}', name="search")], [tool]) == ()
 
 
+@pytest.mark.parametrize("word", ["allOf", "anyOf"])
+def test_references_that_double_at_every_level_are_given_up(word: str) -> None:
+    defs: dict[str, Any] = {f"d{n}": {word: [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(60)}
+    schema = {"$defs": {**defs, "d60": {"type": "array"}}, "$ref": "#/$defs/d0"}  # 2 ** 60 ways to look
+    tool = {"type": "function", "function": {"name": "weather", "parameters": schema}}
+    assert faults_of([called('{"city": "Rome"}')], [tool]) == ()
+
+
+def test_arguments_nested_without_end_are_no_arguments() -> None:
+    (fault,) = faults_of([called("[" * 100_000)], [WEATHER])
+    assert fault.keyword == "arguments"
+
+
 def test_calls_that_mean_the_same_have_one_canonical_form() -> None:
     one, other = called('{"city": "Rome", "days": 2}'), called('{"days":2,"city":"Rome"}')
     assert canonical([one]) == canonical([other])
