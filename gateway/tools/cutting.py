@@ -51,7 +51,7 @@ def _with_turn(
     offer: Offer, index: ToolIndex, wishes: ToolWishes, sent: Sequence[str], ranking: ToolRanking
 ) -> tuple[str, ...]:
     return select_tools(
-        offer.tokens,
+        offer.tokens if wishes.max_tokens is not None else dict.fromkeys(offer.declared, 0),  # counting takes a while
         ranking,
         ranked_among=index.tool_ids,
         always=wishes.always,

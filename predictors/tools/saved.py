@@ -30,13 +30,14 @@ from .registry import Tool, ToolRegistry
 from .second_stage import SecondStage, StageChoice
 from .single import SingleChannelRetriever
 from .stacked import StackedRetriever
+from .tool_vectors import ToolVectors
 from .trees import TreeEnsemble
 from .usage import ToolUsage
 
 __all__ = ["KIND", "load_retriever", "save_retriever"]
 
 KIND: Final = "tool-retriever"
-VERSION: Final = 1
+VERSION: Final = 2  # 1 had no vectors of names
 Arrays = dict[str, npt.NDArray[Any]]
 
 _CHANNELS: Final[Mapping[str, Callable[..., Channel]]] = {
@@ -118,7 +119,8 @@ def load_retriever(folder: Path, encoder: Encoder) -> StackedRetriever | SingleC
     """
     arrays, manifest = load_artefact(folder, kind=KIND)
     if manifest.get("version") != VERSION:
-        raise BadArtefactError(path=str(folder), problem=f"version {manifest.get('version')!r} is not {VERSION}")
+        problem = f"version {manifest.get('version')!r} is not {VERSION}; fit it anew"
+        raise BadArtefactError(path=str(folder), problem=problem)
     if manifest.get("encoder") != encoder.name:
         problem = f"it was fitted with the encoder {manifest.get('encoder')!r}, not {encoder.name!r}; fit it anew"
         raise BadArtefactError(path=str(folder), problem=problem)
@@ -160,7 +162,8 @@ def _evidence_arrays(evidence: Evidence) -> Arrays:
             }
         ),
         "usage": _as_bytes(list(zip(evidence.usage.queries, evidence.usage.tool_ids, strict=True))),
-        "tool_vectors": evidence.tool_vectors,
+        "tool_vectors": evidence.described.whole,
+        "name_vectors": evidence.described.name,
         "clause_vectors": evidence.past.clause_vectors,
     }
     if evidence.observed_sums is not None and evidence.observed_counts is not None:
@@ -178,7 +181,7 @@ def _evidence(arrays: Arrays, encoder: Encoder) -> Evidence:
         registry=ToolRegistry(tools=tools, name=stated["name"], version=stated["version"]),
         usage=usage,
         encoder=encoder,
-        tool_vectors=arrays["tool_vectors"],
+        described=ToolVectors(whole=arrays["tool_vectors"], name=arrays["name_vectors"]),
         past=QueryBatch.restored(usage.queries, arrays["clause_vectors"]),
         observed_sums=arrays.get("observed_sums"),
         observed_counts=arrays.get("observed_counts"),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from .words import words_of
@@ -18,14 +19,21 @@ _GRAMMAR: Final = frozenset(_GRAMMAR_TEXT.split())
 
 
 def schema_words(parameters: str) -> list[str]:
-    """Words of a schema given as JSON text; text that is no JSON is read as it stands."""
+    """Words of a schema given as JSON text; text that is no JSON is read as it stands.
+
+    At most the first thousand texts count: what a megabyte of schema says beyond them tells no tools apart.
+    """
     if not parameters:
         return []
     try:
-        schema = json.loads(parameters)
-    except ValueError:
-        return words_of(parameters)
-    return [word for text in _texts(schema) for word in words_of(text)]
+        texts = list(islice(_texts(json.loads(parameters)), _MOST_TEXTS))
+    except (ValueError, RecursionError):
+        texts = [parameters]
+    return [word for text in texts for word in words_of(text[:_MOST_CHARS])]
+
+
+_MOST_TEXTS: Final = 1_000
+_MOST_CHARS: Final = 4_000
 
 
 def _texts(node: object, *, spoken: bool = False) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """Word matching: BM25 over name, description and parameters, together and apart."""
 
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from predictors.tools.evidence import Evidence, QueryBatch
 from predictors.tools.lexical import LexicalIndex
@@ -11,13 +12,26 @@ from predictors.tools.registry import Tool, ToolRegistry
 from predictors.tools.schema_words import schema_words
 from predictors.tools.words import words_of
 
+from .clause_share import clause_share
+
 __all__ = ["Bm25"]
 
 
 class Bm25:
-    """BM25 of the whole text of a tool, of each field alone, of the best clause, and how much of the name was said."""
+    """BM25 of the whole text of a tool, of each field alone, of the best clause, and how much of the name was said.
 
-    planes = ("bm25", "bm25_name", "bm25_description", "bm25_parameters", "bm25_clause", "name_coverage")
+    The last plane says which share of the clauses is a tool's, each clause's scores as shares of its best.
+    """
+
+    planes = (
+        "bm25",
+        "bm25_name",
+        "bm25_description",
+        "bm25_parameters",
+        "bm25_clause",
+        "name_coverage",
+        "bm25_clause_share",
+    )
 
     def __init__(self, *, k1: float = 1.5, b: float = 0.75) -> None:
         self.k1, self.b = k1, b
@@ -53,6 +67,7 @@ class Bm25:
             planes[:4, row] = scores[slots].T
             planes[4, row] = of_clauses[:, slots].max(axis=0) if clauses else planes[0, row]
             planes[5, row] = coverage[slots, 1]
+            planes[6, row] = _share_of_clauses(of_clauses[:, slots] if clauses else planes[0, row][None])
         return planes
 
     def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:  # noqa: ARG002
@@ -60,6 +75,21 @@ class Bm25:
         return self.score(self.past_.subset(rows), tools)
 
 
+def _share_of_clauses(scores: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """`clause_share` of one request whose clauses, (n_clauses, n_tools), do not include the whole text."""
+    relative = np.concatenate([scores[:1], scores]).astype(np.float32)  # a row in the place of the whole text
+    relative /= np.maximum(relative.max(axis=1, keepdims=True, initial=0.0), np.float32(1e-6))
+    share: npt.NDArray[np.float32] = clause_share(relative, np.array([0, len(relative)]), temperature=_TEMPERATURE)[0]
+    return share
+
+
+_TEMPERATURE: Final = 1 / 6  # of shares of the best score
+
+
 def _fields(tool: Tool) -> tuple[list[str], ...]:
-    name, description, parameters = words_of(tool.name), words_of(tool.description), schema_words(tool.parameters)
+    name, description = words_of(tool.name[:_MOST_CHARS]), words_of(tool.description[:_MOST_CHARS])
+    parameters = schema_words(tool.parameters)
     return [*name, *description, *parameters], name, description, parameters
+
+
+_MOST_CHARS: Final = 8_000  # of a field: nobody's description is longer, but anybody can send one that is

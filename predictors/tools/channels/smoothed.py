@@ -1,6 +1,6 @@
 """Tool2Vec drawn toward the description, the more so the less a tool was used."""
 
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ from predictors.tools.evidence import Evidence, QueryBatch
 from predictors.tools.protocol import Planes, Rows
 
 from .clause_best import best_clause
+from .clause_share import clause_share
 from .tool2vec import usage_sums
 
 __all__ = ["SmoothedTool2Vec"]
@@ -19,10 +20,11 @@ class SmoothedTool2Vec:
 
     `strength` is worth so many requests. A second plane takes, for each past request, the clause nearest to the
     tool's description in place of the whole text, and scores new requests by their best clause: a request for three
-    tools otherwise teaches each of them the words of the other two.
+    tools otherwise teaches each of them the words of the other two. A third says which share of the clauses is a
+    tool's.
     """
 
-    planes = ("smoothed", "smoothed_clause")
+    planes = ("smoothed", "smoothed_clause", "clause_share")
 
     def __init__(self, *, strength: float = 4.0) -> None:
         self.strength = strength
@@ -46,16 +48,22 @@ class SmoothedTool2Vec:
         return self.learn(evidence)
 
     def score(self, queries: QueryBatch, tools: Rows | None = None) -> Planes:
-        """Scores of new requests, shape (2, n_queries, n_tools)."""
-        if tools is None:
-            return _cosines(queries, self.unit_whole_, self.unit_aligned_)
-        return _cosines(queries, self.unit_whole_[tools], self.unit_aligned_[tools])
+        """Scores of new requests, shape (3, n_queries, n_tools)."""
+        whole, aligned = self.unit_whole_, self.unit_aligned_
+        if tools is not None:
+            whole, aligned = whole[tools], aligned[tools]
+        return _planes(queries.vectors @ whole.T, queries.clause_vectors @ aligned.T, queries.starts)
 
     def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:
-        """Scores with each request taken out of the sums it is in, shape (2, n_rows, n_tools)."""
+        """Scores with each request taken out of the sums it is in, shape (3, n_rows, n_tools)."""
         past, pairs = self.evidence_.past.subset(rows), self.evidence_.pairs
         scored = np.arange(len(self.whole_)) if tools is None else tools  # (n_tools,)
-        planes = self.score(past, tools) if stripped is None else _cosines(past, *self._without(stripped, scored))
+        if stripped is None:
+            whole, aligned = self.unit_whole_[scored], self.unit_aligned_[scored]
+        else:
+            whole, aligned = self._without(stripped, scored)
+        similarity = past.vectors @ whole.T  # (n_rows, n_tools)
+        by_clause = past.clause_vectors @ aligned.T  # (n_clauses, n_tools)
         place = np.full(len(self.whole_), -1, dtype=np.int64)  # of each tool among the scored
         place[scored] = np.arange(len(scored))
         at_row = np.full(len(self.evidence_.past), -1, dtype=np.int64)  # of each past request among `rows`
@@ -63,13 +71,13 @@ class SmoothedTool2Vec:
         chosen = np.flatnonzero((at_row[pairs.query] >= 0) & (place[pairs.tool] >= 0))  # (n_own,) pairs
         at, tool = at_row[pairs.query[chosen]], pairs.tool[chosen]
         own = past.vectors[at]  # (n_own, dim)
-        planes[0, at, place[tool]] = np.einsum("ij,ij->i", own, _unit(self.whole_[tool] - own))
+        similarity[at, place[tool]] = np.einsum("ij,ij->i", own, _unit(self.whole_[tool] - own))
         clause = self.evidence_.past.clause_vectors[self.clause_of_pair_[chosen]]  # (n_own, dim)
         without = _unit(self.aligned_[tool] - clause)  # (n_own, dim)
         for number, position in enumerate(at):
-            own_clauses = past.clause_vectors[past.starts[position] : past.starts[position + 1]]
-            planes[1, position, place[tool[number]]] = (own_clauses @ without[number]).max()
-        return planes
+            own_clauses = slice(past.starts[position], past.starts[position + 1])
+            by_clause[own_clauses, place[tool[number]]] = past.clause_vectors[own_clauses] @ without[number]
+        return _planes(similarity, by_clause, past.starts)
 
     def _without(self, stripped: Rows, tools: Rows) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Unit vectors of these tools less one pair each, whole and by clause, both (n_tools, dim)."""
@@ -82,9 +90,12 @@ class SmoothedTool2Vec:
         return _unit(whole), _unit(aligned)
 
 
-def _cosines(queries: QueryBatch, whole: npt.NDArray[np.float32], aligned: npt.NDArray[np.float32]) -> Planes:
-    by_clause = queries.clause_vectors @ aligned.T  # (n_clauses, n_tools)
-    return np.stack([queries.vectors @ whole.T, best_clause(by_clause, queries.starts)])
+def _planes(similarity: Planes, by_clause: Planes, starts: npt.NDArray[np.int64]) -> Planes:
+    share = clause_share(by_clause, starts, temperature=_TEMPERATURE)
+    return np.stack([similarity, best_clause(by_clause, starts), share])
+
+
+_TEMPERATURE: Final = 0.05  # of cosines
 
 
 def _nearest_clauses(evidence: Evidence) -> npt.NDArray[np.int64]:

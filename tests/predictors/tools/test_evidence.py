@@ -1,7 +1,7 @@
 import numpy as np
 
 from predictors.tools import Tool, ToolRegistry, ToolUsage
-from predictors.tools.evidence import Evidence, QueryBatch, document_of
+from predictors.tools.evidence import Evidence, QueryBatch
 
 from .toys import WEATHER_AND_MONEY, CountedWords, past_use
 
@@ -13,11 +13,6 @@ class CountingEncoder(CountedWords):
     def encode(self, texts):
         self.seen += texts
         return super().encode(texts)
-
-
-def test_a_document_is_the_name_in_words_and_the_description() -> None:
-    assert document_of(Tool(tool_id="1", name="book_a.flight", description="Now.")) == "book a flight: Now."
-    assert document_of(Tool(tool_id="1", name="x")) == "x"
 
 
 def test_the_first_clause_of_a_request_is_the_whole_of_it() -> None:
@@ -37,7 +32,7 @@ def test_a_changed_registry_encodes_only_what_is_new() -> None:
     encoder.seen.clear()
     alarm = Tool(tool_id="alarm", name="alarm", description="Wake.")
     changed = evidence.with_registry(WEATHER_AND_MONEY.with_tools([alarm]))
-    assert encoder.seen == ["alarm: Wake."]
+    assert encoder.seen == ["alarm: Wake.", "alarm"]  # the description, and the name alone
     fresh = Evidence.gather(changed.registry, past_use(), CountedWords())
     assert np.array_equal(changed.tool_vectors, fresh.tool_vectors)
 

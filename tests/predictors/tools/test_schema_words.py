@@ -16,3 +16,12 @@ def test_text_that_is_no_json_is_read_as_it_stands() -> None:
 
 def test_nothing_has_no_words() -> None:
     assert schema_words("") == []
+
+
+def test_a_megabyte_of_schema_is_read_at_its_beginning() -> None:
+    fields = ", ".join(f'"field{n}": {{}}' for n in range(50_000))
+    assert len(schema_words(f'{{"properties": {{{fields}}}}}')) == 1_000
+
+
+def test_a_schema_nested_without_end_is_read_as_it_stands() -> None:
+    assert schema_words('{"properties": ' * 100_000)[:2] == ["property", "property"]
