@@ -81,6 +81,7 @@ def _fit(paths: list[Path], data: Path, seed: int) -> "QualityModel":
             profile_of=lambda dataset, name: profile_of_outcome(catalog, dataset=dataset, name=name),
             prior=AbilityPrior().fit(list(catalog)),
             seed=seed,
+            ensembles=bool(paths),  # what ships is for models of which nobody has outcomes, and is to stay small
             provenance={"catalog": catalog.version, "libraries": library_versions(), "trained_on": trained_on},
             progress=progress,
         )

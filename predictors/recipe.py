@@ -25,6 +25,7 @@ from .quality.familiarity import Familiarity, spread_over_domains
 from .quality.heads import residual_heads
 from .quality.imputation import best_single
 from .quality.model import QualityModel
+from .quality.own import TableEnsemble
 from .quality.protocol import TrainingSet
 from .training import FeatureExtractor, training_set
 
@@ -97,6 +98,7 @@ def fit_quality_model(
     profile_of: Callable[[str | None, str], ModelProfile],
     prior: AbilityPrior,
     seed: int = 0,
+    ensembles: bool = True,
     provenance: Mapping[str, object] | None = None,
     progress: Progress | None = None,
 ) -> QualityModel:
@@ -107,6 +109,7 @@ def fit_quality_model(
         features: what prompts are read with; the model is bound to its name.
         profile_of: the profile of (dataset, model name); two names of one profile id are pooled.
         prior: general ability from a profile's facts.
+        ensembles: also one for each dense table, which speaks for the models in it.
         seed: of folds and start values; the same seed and outcomes give the same bytes.
         provenance: put into the manifest as it is.
         progress: told what is going on.
@@ -128,12 +131,12 @@ def fit_quality_model(
     side = _ModelSide.of([profiles[m] for m in training.models], prior)
     training = replace(training, profile_features=side.standard)
     tell("judging on held-out prompts", 0, 2)
-    judged = _judge(training, seed)
+    judged = _judge(training, seed, by_ensemble=ensembles and _is_dense(training))
     tell("fitting on all prompts", 1, 2)
     fitted = _factorization(training, seed).fit(training)
     _rescale(fitted, judged.platt)
     heads = _heads(fitted, training)
-    ensemble = StackedEnsemble().fit(training) if _is_dense(training) else None
+    tables = tuple(_ensemble(table) for table in _dense_tables(training)) if ensembles else ()
     tell("fitting on all prompts", 2, 2)
     sample = spread_over_domains(training.domain, min(_N_SAMPLE, len(training.features)), np.random.default_rng(seed))
     return QualityModel.from_fit(
@@ -158,7 +161,7 @@ def fit_quality_model(
             "releases": releases_of([profiles[m] for m in training.models]),
             **(provenance or {}),
         },
-        ensemble=ensemble,
+        ensembles=tables,
     )
 
 
@@ -216,7 +219,7 @@ def _heads(fitted: LogisticFactorization, training: TrainingSet) -> npt.NDArray[
     return residual_heads(coordinates, training.score, sigmoid(fitted.logits(coordinates, fitted.vectors_)))
 
 
-def _judge(training: TrainingSet, seed: int) -> _Judgement:
+def _judge(training: TrainingSet, seed: int, *, by_ensemble: bool) -> _Judgement:
     fold = group_folds(training.group, _N_FOLDS, seed)
     held_out = fold == 0
     if not held_out.any() or held_out.all():
@@ -233,7 +236,7 @@ def _judge(training: TrainingSet, seed: int) -> _Judgement:
     expected = np.clip(expected, 0.0, 1.0)
     constant = np.broadcast_to(fitted.global_mean_, score.shape)
     per_model = [excess_logit_sd(expected[tried[:, m], m], score[tried[:, m], m]) for m in np.flatnonzero(tried.any(0))]
-    if _is_dense(training):
+    if by_ensemble:
         expected = StackedEnsemble().fit(inside).predict(training.features[held_out]).mean
     report = {
         "n_outcomes": int(tried.sum()),
@@ -248,6 +251,26 @@ def _judge(training: TrainingSet, seed: int) -> _Judgement:
         report["score_of_best_single"] = _rounded(score[:, best_single(inside.score)].mean())
     known_sd = max(float(np.sqrt(np.mean(np.square(per_model)))), _MIN_LOGIT_SD)
     return _Judgement(platt=platt, known_sd=known_sd, report=report)
+
+
+def _ensemble(training: TrainingSet) -> TableEnsemble:
+    return TableEnsemble(models=training.models, ensemble=StackedEnsemble().fit(training))
+
+
+def _dense_tables(training: TrainingSet) -> Iterator[TrainingSet]:
+    """All outcomes together if most models answered most prompts, else each dataset of which that holds."""
+    if _is_dense(training):
+        yield training
+        return
+    dataset = np.array([domain.partition("/")[0] for domain in training.domain])
+    for name in np.unique(dataset):
+        rows = training.only(dataset == name)
+        tried = np.flatnonzero(np.isfinite(rows.score).any(axis=0))
+        table = replace(
+            rows, score=rows.score[:, tried], models=tuple(rows.models[i] for i in tried), profile_features=None
+        )
+        if len(tried) > 1 and _is_dense(table):
+            yield table
 
 
 def _is_dense(training: TrainingSet) -> bool:

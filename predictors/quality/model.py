@@ -12,17 +12,16 @@ from predictors.errors import BadArtefactError
 from predictors.persistence import load_artefact, save_artefact
 
 from .cold_start import AbilityPrior, profile_features
-from .ensemble import StackedEnsemble
 from .factorization import LogisticFactorization, sigmoid
 from .familiarity import BoundFamiliarity, Familiarity
-from .own import PreferringOwn, load_ensemble, save_ensemble
+from .own import PreferringOwn, TableEnsemble, load_ensembles, save_ensembles
 from .protocol import BoundQuality, Matrix
 from .recognition import TaskRecognition
 
 __all__ = ["QualityModel"]
 
 _KIND = "quality"
-_ENSEMBLE = "ensemble_sha256"  # in the manifest of a model that has an ensemble
+_ENSEMBLES = "ensembles"  # in the manifest of a model that has some
 _ARRAYS = (
     "deviation",
     "fact_mean",
@@ -58,15 +57,15 @@ class QualityModel:
     A model with outcomes uses its own vector. Any other gets one from its profile, with the error that models left
     out of training showed. Far from the training prompts every model falls back to its mean over them.
 
-    Fitted to a table in which most models answered most prompts, it has an `ensemble` too, which knows these models
-    better (docs/quality.md) and speaks for them.
+    A table in which most models answered most prompts has an ensemble too, which knows these models better
+    (docs/quality.md) and speaks for them.
     """
 
     def __init__(
-        self, *, arrays: Mapping[str, Any], manifest: Mapping[str, Any], ensemble: StackedEnsemble | None = None
+        self, *, arrays: Mapping[str, Any], manifest: Mapping[str, Any], ensembles: Sequence[TableEnsemble] = ()
     ) -> None:
         self.manifest = dict(manifest)
-        self.ensemble = ensemble
+        self.ensembles = tuple(ensembles)
         self.models: tuple[str, ...] = tuple(manifest["models"])
         self.arrays = {name: np.asarray(arrays[name], dtype=np.float64) for name in _ARRAYS}
         self.scalars = {name: float(manifest["scalars"][name]) for name in _SCALARS}
@@ -97,7 +96,7 @@ class QualityModel:
         profile_scale: Floats,
         errors: Mapping[str, float],
         manifest: Mapping[str, Any],
-        ensemble: StackedEnsemble | None = None,
+        ensembles: Sequence[TableEnsemble] = (),
     ) -> Self:
         """Fold a fit into the few arrays that serving needs.
 
@@ -111,7 +110,7 @@ class QualityModel:
             profile_scale: (n_profile,), how profile features were standardised.
             errors: `known_sd`, `unseen_sd` and `prompt_sd`, standard errors on the logit scale.
             manifest: provenance: `features` (name), `trained_on` and whatever else should be on record.
-            ensemble: fitted to the same outcomes, in the same order of models.
+            ensembles: fitted to the same outcomes, or to tables among them.
         """
         basis = fitted.basis
         on_features, on_constant, on_topics = basis.fold_in(fitted.weights_)
@@ -152,7 +151,7 @@ class QualityModel:
             "models": list(models),
             "scalars": {name: float(np.float32(scalars[name])) for name in _SCALARS},
         }
-        return cls(arrays=stored, manifest=described, ensemble=ensemble)
+        return cls(arrays=stored, manifest=described, ensembles=ensembles)
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
@@ -165,17 +164,16 @@ class QualityModel:
         arrays, manifest = load_artefact(folder, kind=_KIND)
         if missing := sorted(set(_ARRAYS) - set(arrays)):
             raise BadArtefactError(path=str(folder), problem=f"arrays are missing: {', '.join(missing)}")
-        digest = manifest.get(_ENSEMBLE)
-        ensemble = load_ensemble(folder, digest=str(digest)) if digest else None
         try:
-            return cls(arrays=arrays, manifest=manifest, ensemble=ensemble)
+            ensembles = load_ensembles(folder, manifest.get(_ENSEMBLES, ()))
+            return cls(arrays=arrays, manifest=manifest, ensembles=ensembles)
         except (KeyError, TypeError, ValueError) as exc:
             raise BadArtefactError(path=str(folder), problem=f"the manifest lacks or garbles {exc}") from exc
 
     def save(self, folder: Path) -> None:
         """Write the arrays and the manifest; `load` gives back an equal model."""
-        if self.ensemble is not None:
-            self.manifest[_ENSEMBLE] = save_ensemble(folder, self.ensemble)
+        if self.ensembles:
+            self.manifest[_ENSEMBLES] = save_ensembles(folder, self.ensembles)
         arrays = {name: value.astype(np.float32) for name, value in self.arrays.items()}
         reserved = ("format_version", "arrays_sha256")
         manifest = {k: v for k, v in self.manifest.items() if k not in reserved}
@@ -184,9 +182,10 @@ class QualityModel:
 
     @property
     def version(self) -> str:
-        """Names this fit: the start of the digest of its arrays, and of its ensemble's if it has one."""
-        general = f"quality-{str(self.manifest.get('arrays_sha256', 'unsaved'))[:12]}"
-        return general if self.ensemble is None else f"{general}-{str(self.manifest.get(_ENSEMBLE, 'unsaved'))[:12]}"
+        """Names this fit: the start of the digest of its arrays, and of each ensemble's."""
+        digests = [self.manifest.get("arrays_sha256", "unsaved")]
+        digests += [entry["sha256"] for entry in self.manifest.get(_ENSEMBLES, ())]
+        return "-".join(["quality", *(str(digest)[:12] for digest in digests)])
 
     @property
     def features_name(self) -> str:
@@ -200,8 +199,11 @@ class QualityModel:
         bound = _Bound(
             _with_heads_of(self.arrays, rows), self._familiarity, vectors, logit_sd, prompt_sd=self.scalars["prompt_sd"]
         )
-        own = {at: row for at, row in enumerate(rows) if row is not None and self._is(profiles[at], row)}
-        return bound if self.ensemble is None or not own else PreferringOwn(bound, self.ensemble, own)
+        own = [_columns(table.models, profiles) for table in self.ensembles]
+        most = max(range(len(own)), key=lambda i: len(own[i]), default=None)
+        if most is None or not own[most]:
+            return bound
+        return PreferringOwn(bound, self.ensembles[most].ensemble, own[most])
 
     def vectors(self, profiles: Sequence[ModelProfile]) -> tuple[Matrix, Floats]:
         """(Strength, traits) of each model, (n_models, 1 + n_traits), and the error of its strength, (n_models,)."""
@@ -216,16 +218,13 @@ class QualityModel:
             if row is not None:
                 vectors[i] += a["deviation"][row]
                 # another release of the same name behaves alike, yet not the same
-                logit_sd[i] = s["known_sd"] if self._is(profile, row) else np.hypot(s["known_sd"], 0.5 * s["unseen_sd"])
+                same = self.models[row] in {profile.id, *profile.aliases}
+                logit_sd[i] = s["known_sd"] if same else np.hypot(s["known_sd"], 0.5 * s["unseen_sd"])
         return vectors, logit_sd
 
     def ability(self, profile: ModelProfile) -> Ability:
         """General ability as this model takes it: measured, guessed from facts, or both weighed."""
         return self._prior.estimate(profile)
-
-    def _is(self, profile: ModelProfile, row: int) -> bool:
-        """Whether that model of the fit is this one, and not another release of its name."""
-        return self.models[row] in {profile.id, *profile.aliases}
 
     def _find(self, profile: ModelProfile) -> int | None:
         release = self._releases.get(profile.snapshot_of or profile.id)
@@ -233,6 +232,16 @@ class QualityModel:
             if name is not None and name in self._row:
                 return self._row[name]
         return None
+
+
+def _columns(models: Sequence[str], profiles: Sequence[ModelProfile]) -> dict[int, int]:
+    """The column of each profile among these models, by its position; those that are not among them are left out."""
+    column = {model: i for i, model in enumerate(models)}
+    found = (
+        (at, next((column[name] for name in (p.id, *p.aliases) if name in column), None))
+        for at, p in enumerate(profiles)
+    )
+    return {at: known for at, known in found if known is not None}
 
 
 def _recognition_arrays(recognition: TaskRecognition | None, dim: int) -> Mapping[str, Matrix | Floats]:

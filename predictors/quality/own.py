@@ -1,7 +1,9 @@
 """Models of one's own table by its ensemble, all others by the model for everybody."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +15,17 @@ from .ensemble import StackedEnsemble
 from .protocol import BoundQuality, Matrix
 from .state import learned, restore
 
-__all__ = ["PreferringOwn", "load_ensemble", "save_ensemble"]
+__all__ = ["PreferringOwn", "TableEnsemble", "load_ensembles", "save_ensembles"]
 
-_FOLDER, _KIND = "ensemble", "ensemble"
+_KIND = "ensemble"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableEnsemble:
+    """An ensemble, and the models of the table it was fitted to, in the order of its columns."""
+
+    models: tuple[str, ...]
+    ensemble: StackedEnsemble
 
 
 class PreferringOwn:
@@ -45,20 +55,29 @@ class PreferringOwn:
         return mean, se, own.familiarity.reshape(features.shape[:-1])
 
 
-def save_ensemble(folder: Path, ensemble: StackedEnsemble) -> str:
-    """Write what it has learned into a folder of its own within `folder`, and return the digest."""
-    return save_artefact(folder / _FOLDER, learned(ensemble), {"kind": _KIND})
+def save_ensembles(folder: Path, tables: Sequence[TableEnsemble]) -> list[dict[str, Any]]:
+    """Write what each has learned into a folder of its own within `folder`; returns what `load_ensembles` needs."""
+    written = []
+    for number, table in enumerate(tables):
+        name = f"ensemble-{number}"
+        digest = save_artefact(folder / name, learned(table.ensemble), {"kind": _KIND})
+        written.append({"folder": name, "sha256": digest, "models": list(table.models)})
+    return written
 
 
-def load_ensemble(folder: Path, *, digest: str) -> StackedEnsemble:
-    """Read what `save_ensemble` wrote.
+def load_ensembles(folder: Path, written: Sequence[Mapping[str, Any]]) -> tuple[TableEnsemble, ...]:
+    """Read what `save_ensembles` wrote.
 
     Raises:
-        BadArtefactError: it is missing, damaged, or not the one that belongs to this predictor.
+        BadArtefactError: one is missing, damaged, or not the one that belongs to this predictor.
     """
-    arrays, manifest = load_artefact(folder / _FOLDER, kind=_KIND)
-    if manifest["arrays_sha256"] != digest:
-        raise BadArtefactError(path=str(folder / _FOLDER), problem="it belongs to another predictor; train again")
+    return tuple(_load(folder / entry["folder"], entry) for entry in written)
+
+
+def _load(folder: Path, entry: Mapping[str, Any]) -> TableEnsemble:
+    arrays, manifest = load_artefact(folder, kind=_KIND)
+    if manifest["arrays_sha256"] != entry["sha256"]:
+        raise BadArtefactError(path=str(folder), problem="it belongs to another predictor; train again")
     ensemble = StackedEnsemble()
     restore(ensemble, arrays)
-    return ensemble
+    return TableEnsemble(models=tuple(entry["models"]), ensemble=ensemble)

@@ -139,11 +139,11 @@ def test_what_was_held_out_is_on_record(model: QualityModel) -> None:
 
 
 def test_models_of_a_dense_table_are_told_by_its_ensemble_and_others_by_their_profile(model: QualityModel) -> None:
-    assert model.ensemble is not None
+    [own] = model.ensembles
     bound = model.bind([LADDER["m2"], profile("stranger", 1.0), LADDER["m7"]])
     rows = Words().extract(["easy 3", "hard 4"])
     mean, se, familiarity = bound.estimate(rows)
-    told = model.ensemble.predict(rows)
+    told = own.ensemble.predict(rows)
     np.testing.assert_allclose(mean[:, [0, 2]], told.mean[:, [2, 7]])
     np.testing.assert_allclose(se[:, [0, 2]], told.se[:, [2, 7]])
     np.testing.assert_allclose(familiarity, told.familiarity)
@@ -159,13 +159,13 @@ def test_a_saved_ensemble_speaks_as_before_and_is_part_of_the_version(model: Qua
     for told, expected in zip(again.bind(pool).estimate(rows), model.bind(pool).estimate(rows), strict=True):
         np.testing.assert_allclose(told, expected, atol=1e-5)
     assert again.version == model.version
-    assert again.version.endswith(model.manifest["ensemble_sha256"][:12])
+    assert again.version.endswith(model.manifest["ensembles"][0]["sha256"][:12])
 
 
 def test_an_ensemble_of_another_fit_is_refused(model: QualityModel, tmp_path: Path) -> None:
     model.save(tmp_path)
     manifest = tmp_path / "manifest.json"
-    manifest.write_text(manifest.read_text().replace(model.manifest["ensemble_sha256"], "0" * 64))
+    manifest.write_text(manifest.read_text().replace(model.manifest["ensembles"][0]["sha256"], "0" * 64))
     with pytest.raises(BadArtefactError, match="belongs to another predictor"):
         QualityModel.load(tmp_path)
 
@@ -182,5 +182,36 @@ def test_a_sparse_table_gets_no_ensemble() -> None:
         profile_of=lambda _dataset, name: LADDER[name],
         prior=AbilityPrior().fit(list(LADDER.values())),
     )
-    assert fitted.ensemble is None
+    assert fitted.ensembles == ()
     assert "score_of_choice" not in fitted.manifest["held_out"]
+
+
+def test_each_dense_table_among_pooled_ones_has_an_ensemble_and_a_pool_is_told_by_that_which_knows_most_of_it() -> None:
+    rng = np.random.default_rng(2)
+    tables = {"one": ["m0", "m1", "m2"], "two": ["m2", "m3", "m4", "m5", "m6"], "three": ["m7", "m8"]}
+    rows = [
+        {
+            "prompt": f"{KINDS[n % 2]} {n} of {table}",
+            "dataset": table,
+            "benchmark": KINDS[n % 2],
+            "model": name,
+            "score": float(rng.integers(2)),
+        }
+        for table, names in tables.items()
+        for n in range(120 if table != "three" else 20)
+        for name in names
+    ]
+    fitted = fit_quality_model(
+        Outcomes.from_table(pl.DataFrame(rows)),
+        Words(),
+        profile_of=lambda _dataset, name: LADDER[name],
+        prior=AbilityPrior().fit(list(LADDER.values())),
+    )
+    assert [own.models for own in fitted.ensembles] == [
+        ("maker/m0", "maker/m1", "maker/m2"),
+        ("maker/m2", "maker/m3", "maker/m4", "maker/m5", "maker/m6"),
+    ]
+    query = features("easy 3")
+    mean, _, _ = fitted.bind([LADDER["m2"], LADDER["m0"], LADDER["m5"], LADDER["m6"]]).estimate(query)
+    told = fitted.ensembles[1].ensemble.predict(query[None]).mean[0]
+    np.testing.assert_allclose(mean[[0, 2, 3]], told[[0, 3, 4]])
