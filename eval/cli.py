@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from router import Policy
 
+    from .contenders import Contender
     from .report import Outputs
     from .study import Study
 
@@ -40,6 +41,13 @@ def replay(
         Path | None,
         typer.Option(help="A saved predictor, or `default`; then ours learns nothing from the replayed file."),
     ] = None,
+    encoder: Annotated[
+        str,
+        typer.Option(help="What reads prompts: static, minilm, a sentence-transformers model, or MODEL@URL."),
+    ] = "static",
+    encoder_key: Annotated[
+        str | None, typer.Option(envvar="PARETOGATE_ENCODER_KEY", help="Of an endpoint; better by the variable.")
+    ] = None,
     policy: Annotated[list[str] | None, typer.Option(help="A policy to show beside the sweep; repeatable.")] = None,
     config: Annotated[Path | None, typer.Option(help="A paretogate.toml whose [policies.NAME] may be shown.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation, split by question.")] = 5,
@@ -59,7 +67,10 @@ def replay(
 ) -> None:
     """Replay outcomes through the real router, beside random, best single model, kNN and oracle."""
     # the imports below are heavy: `paretogate --help` must not pay for them
+    from predictors.encoders import open_encoder  # noqa: PLC0415
+
     from .journal_outcomes import is_journal  # noqa: PLC0415
+    from .lineup import lineup  # noqa: PLC0415
     from .policies import known_policy, read_policies  # noqa: PLC0415
     from .report import Outputs  # noqa: PLC0415
     from .study import Study  # noqa: PLC0415
@@ -86,32 +97,39 @@ def replay(
             noise=noise,
         )
         outputs = Outputs(decisions=decisions, html=html, svg=svg, report=report)
-        _replay_tables(outcomes, folder, predictor, study, outputs, as_json=as_json)
+        reader = None if encoder == "static" else open_encoder(encoder, api_key=encoder_key)
+        contenders = lineup(predictor, encoder=reader, encoder_key=encoder_key)
+        _replay_tables(outcomes, folder, contenders, study, outputs, as_json=as_json)
     except ParetoGateError as exc:
         typer.echo(f"error: {exc}", err=True)
         raise typer.Exit(1) from exc
 
 
 def _replay_tables(
-    names: list[str], data: Path, predictor: Path | None, study: "Study", outputs: "Outputs", *, as_json: bool
+    names: list[str],
+    data: Path,
+    contenders: "tuple[Contender, ...]",
+    study: "Study",
+    outputs: "Outputs",
+    *,
+    as_json: bool,
 ) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress, TaskID  # noqa: PLC0415
 
     from catalog.registry import Catalog  # noqa: PLC0415
 
-    from .lineup import lineup  # noqa: PLC0415
+    from .contenders import FittedContender  # noqa: PLC0415
     from .report import json_report, terminal_report, write_outputs  # noqa: PLC0415
     from .sources import read_table  # noqa: PLC0415
     from .study import run_study  # noqa: PLC0415
 
-    catalog = None if predictor is None else Catalog.load()
+    catalog = Catalog.load() if isinstance(contenders[0], FittedContender) else None
     # all of them first: a misspelt name must not cost minutes
     tables = [read_table(name, data=data, catalog=catalog) for name in names]
     for table in tables:
         if table.note:
             typer.echo(f"note: {table.name}: {table.note}", err=True)
-    contenders = lineup(predictor)
     results = []
     with Progress(console=Console(stderr=True), transient=True) as bar:
         for table in tables:

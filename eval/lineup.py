@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from predictors.encoders.static import StaticEncoder
+from predictors.encoders import Encoder, open_encoder
 from predictors.features import Features
 from predictors.forecaster import Forecaster
 from predictors.quality import LogisticFactorization, NearestNeighbours, QualityPredictor, StackedEnsemble
@@ -23,14 +23,18 @@ _LEARNED: dict[str, Callable[[], QualityPredictor]] = {
 }
 
 
-def lineup(saved: Path | None = None) -> tuple[Contender, ...]:
+def lineup(
+    saved: Path | None = None, *, encoder: Encoder | None = None, encoder_key: str | None = None
+) -> tuple[Contender, ...]:
     """Ours and its rivals; rivals always learn anew on every fold.
 
     Args:
         saved: a predictor as `paretogate train` writes it, or `SHIPPED`, which then learns nothing from the replayed
             table; None fits the project's predictor on every fold.
+        encoder: what all that learn here read prompts with; None is the static one.
+        encoder_key: of the endpoint that the saved predictor's own encoder may be behind.
     """
-    features = FeatureMemory(Features(StaticEncoder.load()))
+    features = FeatureMemory(Features(encoder or open_encoder("static")))
     learners: list[Learner] = [
         PredictorLearner(name=name, make=make, features=features) for name, make in _LEARNED.items()
     ]
@@ -39,4 +43,5 @@ def lineup(saved: Path | None = None) -> tuple[Contender, ...]:
     )
     if saved is None:
         return learned
-    return (FittedContender(name=OURS, bind=Forecaster.load(None if saved == SHIPPED else saved).bind), *learned[1:])
+    forecaster = Forecaster.load(None if saved == SHIPPED else saved, encoder_key=encoder_key)
+    return (FittedContender(name=OURS, bind=forecaster.bind), *learned[1:])

@@ -1,7 +1,7 @@
 """Changes to a prompt that do not change its meaning: what a steady router should not notice.
 
-Letter case, white space, a typing slip, the separators of its format. Source of the last kind: the format grammar of
-Sclar et al., FormatSpread, arXiv 2310.11324.
+Letter case, white space, typing slips of four kinds, and the layout of its fields and options. Source of the last: the
+format grammar of Sclar et al., FormatSpread, arXiv 2310.11324.
 """
 
 import re
@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from catalog.capability.format_spread import draw_formats
 from predictors import Query
 from router import Router, RoutingOptions
 
@@ -27,18 +28,32 @@ def _first_letter(text: str, _rng: np.random.Generator) -> str:
     return text[:1].lower() + text[1:] if text[:1].isupper() else text[:1].upper() + text[1:]
 
 
+def _small_letters(text: str, _rng: np.random.Generator) -> str:
+    return text.lower()
+
+
 def _white_space(text: str, _rng: np.random.Generator) -> str:
     return "  " + text.replace("\n", "\n\n") + " \n"
 
 
-def _typing_slip(text: str, rng: np.random.Generator) -> str:
-    """Two neighbouring letters of one longer word change places."""
-    words = list(re.finditer(r"[A-Za-z]{5,}", text))
-    if not words:
-        return text
-    word = words[int(rng.integers(len(words)))]
-    at = word.start() + 1 + int(rng.integers(len(word.group()) - 3))
-    return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
+def _slip(change: Callable[[str, int], str]) -> Perturbation:
+    """A slip inside one word of five letters or more, after its first letter and before its last two."""
+
+    def slipped(text: str, rng: np.random.Generator) -> str:
+        words = list(re.finditer(r"[A-Za-z]{5,}", text))
+        if not words:
+            return text
+        word = words[int(rng.integers(len(words)))]
+        at = word.start() + 1 + int(rng.integers(len(word.group()) - 3))
+        return text[:at] + change(text, at) + text[at + 2 :]
+
+    return slipped
+
+
+def _wrong_key(text: str, at: int) -> str:
+    row = next(row for row in _KEYS if text[at].lower() in row)
+    beside = row[row.index(text[at].lower()) + 1]
+    return (beside.upper() if text[at].isupper() else beside) + text[at + 1]
 
 
 def _separators(text: str, _rng: np.random.Generator) -> str:
@@ -47,12 +62,35 @@ def _separators(text: str, _rng: np.random.Generator) -> str:
     return re.sub(r"(?m)^([A-Z][a-z]+):\s", r"\1 - ", text)
 
 
+def _layout(text: str, rng: np.random.Generator) -> str:
+    """Options and fields laid out by a format drawn from FormatSpread's grammar."""
+    drawn = draw_formats(2, rng=rng)[1]
+
+    def options(found: re.Match[str]) -> str:
+        block = found.group()
+        texts = _OPTION.findall(block)
+        return drawn.options(texts) + "\n" * block.endswith("\n") if len(texts) <= _MOST_OPTIONS else block
+
+    return _FIELD.sub(lambda found: drawn.fields([found.groups()]), _OPTIONS.sub(options, text))  # type: ignore[list-item]
+
+
+_KEYS = ("qwertyuiopo", "asdfghjklk", "zxcvbnmn")  # of an English keyboard, the last of each row's neighbour repeated
+_OPTION = re.compile(r"(?m)^[ \t]*\(?[A-J][.):][ \t]+(.*)$")
+_OPTIONS = re.compile(r"(?m)(?:^[ \t]*\(?[A-J][.):][ \t]+.*(?:\n|$)){2,}")
+_MOST_OPTIONS = 12  # that the grammar has marks for
+_FIELD = re.compile(r"(?m)^([A-Z][a-z]+): ?(.*)$")
+
 PERTURBATIONS: Mapping[str, Perturbation] = MappingProxyType(
     {
         "first letter's case": _first_letter,
+        "small letters": _small_letters,
         "white space": _white_space,
-        "typing slip": _typing_slip,
+        "typing slip": _slip(lambda text, at: text[at + 1] + text[at]),
+        "missing letter": _slip(lambda text, at: text[at + 1]),
+        "doubled letter": _slip(lambda text, at: 2 * text[at] + text[at + 1]),
+        "wrong key": _slip(_wrong_key),
         "separators": _separators,
+        "layout": _layout,
     }
 )
 

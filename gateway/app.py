@@ -136,7 +136,8 @@ def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...]
 
 def serving_factory(settings: Settings, catalog: Catalog) -> ServingFactory:
     """Binds one catalog and one predictor to whatever backends there are."""
-    forecaster = Forecaster.load(settings.predictor.path)
+    key = settings.predictor.encoder_key
+    forecaster = Forecaster.load(settings.predictor.path, encoder_key=key.get_secret_value() if key else None)
     policies = configured_policies(settings.policies)
 
     def make(backends: tuple[Backend, ...], *, also: tuple[str, ...] = ()) -> Serving:

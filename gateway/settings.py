@@ -224,6 +224,7 @@ class PredictorSettings(_Section):
     """Which predictor decides."""
 
     path: Path | None = None  # a folder written by `paretogate train`; the shipped one where left out
+    encoder_key: SecretStr | None = None  # of the endpoint that its encoder is behind, if it was trained with one
 
 
 class PolicySettings(_Section):

@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -35,13 +35,20 @@ def train(
         Path | None,
         typer.Option(help=f"Folder of the public datasets [default: ${_DATA_VARIABLE}, else {_DEFAULT_DATA}]."),
     ] = None,
+    encoder: Annotated[
+        str,
+        typer.Option(help="What reads prompts: static, minilm, a sentence-transformers model, or MODEL@URL."),
+    ] = "static",
+    encoder_key: Annotated[
+        str | None, typer.Option(envvar="PARETOGATE_ENCODER_KEY", help="Of an endpoint; better by the variable.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the folds and of the start values.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
     """Fit a quality predictor to outcomes and write it as arrays and a manifest."""
     folder = data or Path(os.environ.get(_DATA_VARIABLE, _DEFAULT_DATA))
     try:
-        model = _fit(outcomes or [], folder, seed)
+        model = _fit(outcomes or [], folder, seed, _Reader(encoder, encoder_key))
         model.save(out)
     except (ParetoGateError, OSError) as exc:
         typer.echo(f"error: {exc}", err=True)
@@ -60,11 +67,16 @@ def train(
     )
 
 
-def _fit(paths: list[Path], data: Path, seed: int) -> "QualityModel":
+class _Reader(NamedTuple):
+    name: str
+    key: str | None
+
+
+def _fit(paths: list[Path], data: Path, seed: int, reader: _Reader) -> "QualityModel":
     # the imports below are heavy: `paretogate --help` must not pay for them
     from catalog.registry import Catalog  # noqa: PLC0415
 
-    from .encoders.static import StaticEncoder  # noqa: PLC0415
+    from .encoders import open_encoder  # noqa: PLC0415
     from .features import Features  # noqa: PLC0415
     from .outcomes import Outcomes  # noqa: PLC0415
     from .profiles import profile_of_outcome  # noqa: PLC0415
@@ -77,12 +89,17 @@ def _fit(paths: list[Path], data: Path, seed: int) -> "QualityModel":
     with single_threaded(), _Bar() as progress:
         return fit_quality_model(
             table,
-            Features(StaticEncoder.load()),
+            Features(open_encoder(reader.name, api_key=reader.key)),
             profile_of=lambda dataset, name: profile_of_outcome(catalog, dataset=dataset, name=name),
             prior=AbilityPrior().fit(list(catalog)),
             seed=seed,
             ensembles=bool(paths),  # what ships is for models of which nobody has outcomes, and is to stay small
-            provenance={"catalog": catalog.version, "libraries": library_versions(), "trained_on": trained_on},
+            provenance={
+                "catalog": catalog.version,
+                "encoder": reader.name,
+                "libraries": library_versions(),
+                "trained_on": trained_on,
+            },
             progress=progress,
         )
 

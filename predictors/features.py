@@ -19,20 +19,19 @@ _Matrix = npt.NDArray[np.float64]
 # Every feature with its mean and standard deviation over the prompts of the permissively licensed routing sets
 # (23,391 distinct prompts of routellm, mmlu_pro, zeroeval, llmrouter and arena_bench_v1).
 _STANDARD: Final = {
-    "log_characters": (5.6870, 0.8753),
-    "log_words": (3.9582, 0.8552),
-    "log_lines": (1.6382, 0.9163),
-    "digits": (0.0371, 0.0629),
-    "capitals": (0.0428, 0.0332),
-    "non_ascii": (0.0015, 0.0073),
+    "log_characters": (5.6353, 0.8853),
+    "log_words": (3.8525, 0.8671),
+    "log_lines": (1.6220, 0.9018),
+    "digits": (0.0410, 0.0719),
+    "non_ascii": (0.0017, 0.0086),
     "cjk": (0.0, 0.05),  # all but absent there; a whole Chinese prompt should stand out, not explode
-    "latex": (0.0060, 0.0182),
-    "operators": (0.0059, 0.0135),
-    "code_marks": (0.0072, 0.0217),
-    "question_marks": (0.0029, 0.0043),
-    "quotes": (0.0021, 0.0072),
-    "blanks": (0.0017, 0.0080),
-    "log_options": (1.4484, 0.9130),
+    "latex": (0.0065, 0.0195),
+    "operators": (0.0063, 0.0147),
+    "code_marks": (0.0077, 0.0232),
+    "question_marks": (0.0030, 0.0045),
+    "quotes": (0.0022, 0.0075),
+    "blanks": (0.0019, 0.0086),
+    "log_options": (1.4503, 0.9132),
     "code_words": (0.0694, 0.2541),
     "asks_for_json": (0.0230, 0.1499),
 }
@@ -43,7 +42,10 @@ _SD: Final = np.array([sd for _, sd in _STANDARD.values()])  # (n_surface,)
 _CLIP: Final = 4.0  # standard deviations: one strange prompt must not be carried far outside what was seen
 _MAX_CHARS: Final = 50_000
 
-_OPTION: Final = re.compile(r"\n\s*\(?[A-J][.):]\s")
+# The mark of an option or of an item of a list, at the beginning of a line: "A. ", "(b) ", "[3] ", "iv) ".
+_MARK: Final = re.compile(
+    r"\n[ \t]*(?:\(?(?:[A-La-l]|\d{1,2}|[ivxIVX]{1,4}) ?[.):]|[\[<](?:[A-La-l]|\d{1,2}|[ivxIVX]{1,4})[\]>])[ \t]"
+)
 _CODE_WORDS: Final = ("```", "def ", "class ", "import ", "return ", "function ", "#include", "SELECT ", "</")
 
 
@@ -52,6 +54,9 @@ class Features:
 
     A surface feature is standardised and divided by the square root of the encoding's dimension, so that all columns
     have about the same spread and one ridge penalty, or one distance, fits them all.
+
+    What does not change a question does not change its features: letter case, white space, how options are marked,
+    and, as far as the encoder forgives them, typing slips (docs/quality.md has the measurements).
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -60,7 +65,7 @@ class Features:
     @property
     def name(self) -> str:
         """Names the encoder and this list of surface features; a fitted predictor insists on it."""
-        return f"{self.encoder.name}+surface{len(SURFACE_FEATURES)}.1"
+        return f"{self.encoder.name}+surface{len(SURFACE_FEATURES)}.2"
 
     @property
     def encoding_dim(self) -> int:
@@ -74,35 +79,41 @@ class Features:
 
     def extract(self, texts: Sequence[str]) -> _Matrix:
         """Features of every text, shape (n_texts, dim)."""
+        read = [_MARK.subn("\n", text[:_MAX_CHARS]) for text in texts]
         features = np.empty((len(texts), self.dim))  # (n_texts, dim)
-        features[:, : self.encoding_dim] = self.encoder.encode(texts)
+        features[:, : self.encoding_dim] = self.encoder.encode([text for text, _ in read])
         if texts:
-            surface = _surfaces([text[:_MAX_CHARS] for text in texts])  # (n_texts, n_surface)
-            standard = np.minimum(np.maximum((surface - _MEAN) / _SD, -_CLIP), _CLIP)
+            standard = np.minimum(np.maximum((_surfaces(read) - _MEAN) / _SD, -_CLIP), _CLIP)  # (n_texts, n_surface)
             features[:, self.encoding_dim :] = standard / math.sqrt(self.encoding_dim)
         return features
 
 
 def surface_of(text: str) -> Floats:
     """The raw surface features of a text, shape (n_surface,), in the order of `SURFACE_FEATURES`."""
-    surface: Floats = _surfaces([text[:_MAX_CHARS]])[0]
+    surface: Floats = _surfaces([_MARK.subn("\n", text[:_MAX_CHARS])])[0]
     return surface
 
 
-def _surfaces(texts: Sequence[str]) -> _Matrix:
-    """A share is per character, the rest are log(1 + count); (n_texts, n_surface)."""
+def _surfaces(read: Sequence[tuple[str, int]]) -> _Matrix:
+    """Of texts without their options' marks, and how many these were, (n_texts, n_surface).
+
+    A share is per character, the rest are log(1 + count). Any run of white space counts as one blank, and lines
+    without a word do not count.
+    """
     rows = []
-    for text, (spaces, newlines, *shares) in zip(texts, _class_counts(texts), strict=True):
-        length = max(len(text), 1)
+    for (text, n_marks), shares in zip(read, _class_counts([text for text, _ in read]), strict=True):
+        words = text.split()
+        length = max(len(" ".join(words)), 1)
+        n_lines = sum(map(bool, map(str.strip, text.split("\n")))) if "\n" in text else 1
         rows.append(
             (
-                math.log1p(len(text)),
-                math.log1p(spaces + newlines),
-                math.log1p(newlines),
+                math.log1p(length),
+                math.log1p(max(len(words) - 1, 0)),
+                math.log1p(max(n_lines - 1, 0)),
                 *[share / length for share in shares],
-                math.log1p(len(_OPTION.findall(text)) if newlines else 0),
+                math.log1p(n_marks),
                 math.log1p(sum(map(text.count, _CODE_WORDS))),
-                float("json" in text or "JSON" in text),
+                float("json" in text.lower()),
             )
         )
     return np.array(rows)
@@ -121,10 +132,7 @@ def _class_counts(texts: Sequence[str]) -> list[list[float]]:
 def _byte_classes() -> _Matrix:
     """Which byte counts for which class, shape (256, n_classes)."""
     members = [
-        b" \t",
-        b"\n",
         b"0123456789",
-        bytes(range(ord("A"), ord("Z") + 1)),
         bytes(range(0xC2, 0xF5)),  # the first byte of every character beyond ASCII
         bytes(range(0xE3, 0xEE)),  # ... of one from the kana to the hangul syllables
         b"\\$^",

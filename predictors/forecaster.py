@@ -9,7 +9,7 @@ import numpy as np
 from catalog import Floats, ModelProfile, Pool
 
 from .cost import BoundCost
-from .encoders import StaticEncoder
+from .encoders import open_encoder
 from .errors import BadArtefactError
 from .features import Features
 from .forecast import Forecast, Load
@@ -47,26 +47,39 @@ class Forecaster:
         BadArtefactError: quality or length was fitted on other features than these.
     """
 
-    def __init__(self, *, features: Features, quality: QualitySource, length: LengthPredictor) -> None:
-        for part, name in (("quality", quality.features_name), ("length", length.feature_name_)):
-            if name != features.name:
-                raise BadArtefactError(
-                    path=part, problem=f"fitted on {name}, but the encoder here gives {features.name}"
-                )
+    def __init__(
+        self,
+        *,
+        features: Features,
+        quality: QualitySource,
+        length: LengthPredictor,
+        length_features: Features | None = None,
+    ) -> None:
+        """`length_features` is what lengths are read from, where that is not what quality is read from."""
+        read = length_features or features
+        _insist("quality", quality.features_name, features)
+        _insist("length", length.feature_name_, read)
         self.features = features
+        self.length_features = read
         self.quality = quality
         self.length = length
 
     @classmethod
-    def load(cls, path: Path | None = None) -> Self:
-        """Read a trained predictor's folder; None, or what the folder lacks, is the default in the package."""
+    def load(cls, path: Path | None = None, *, encoder_key: str | None = None) -> Self:
+        """Read a trained predictor's folder; None, or what the folder lacks, is the default in the package.
+
+        The predictor says which encoder it reads prompts with; `encoder_key` is for one behind an endpoint.
+        """
         from .quality.model import QualityModel  # noqa: PLC0415 - not needed by those who bring their own
 
         own_length = path if path is not None and (path / LENGTH_FILE).exists() else None
+        quality, length = QualityModel.load(path), LengthPredictor.load(own_length)
+        features = Features(open_encoder(quality.encoder, api_key=encoder_key))
         return cls(
-            features=Features(StaticEncoder.load()),
-            quality=QualityModel.load(path),
-            length=LengthPredictor.load(own_length),
+            features=features,
+            quality=quality,
+            length=length,
+            length_features=None if length.feature_name_ == features.name else Features(open_encoder("static")),
         )
 
     @property
@@ -86,6 +99,7 @@ class BoundForecaster:
         self.pool = pool
         self.version = forecaster.version
         self._features = forecaster.features
+        self._length_features = forecaster.length_features
         self._quality = forecaster.quality.bind([entry.profile for entry in pool.entries])
         self._length = forecaster.length.bind(pool)
         self._cost = BoundCost(pool)
@@ -101,10 +115,12 @@ class BoundForecaster:
         `query.cached_tokens` is priced at every candidate's cache rate, as if each held the session's prompt: what a
         change of model would lose is the router's to add (`router.session`).
         """
-        features = self._features.extract([query.text for query in queries])  # (n_queries, dim)
+        texts = [query.text for query in queries]
+        features = self._features.extract(texts)  # (n_queries, dim)
+        same = self._length_features is self._features
         quality, quality_se, familiarity = self._quality.estimate(features)
         tokens, tokens_sd = self._length.estimate(
-            features,
+            features if same else self._length_features.extract(texts),
             max_output_tokens=[query.max_output_tokens for query in queries],
             offers_tools=[bool(query.tool_names) for query in queries],
         )
@@ -133,3 +149,8 @@ class BoundForecaster:
     def slack(self, load: Load) -> Floats:
         """See `ForecastSource.slack`."""
         return self._latency.slack(load)
+
+
+def _insist(part: str, fitted_on: str, features: Features) -> None:
+    if fitted_on != features.name:
+        raise BadArtefactError(path=part, problem=f"fitted on {fitted_on}, but the encoder here gives {features.name}")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from catalog import Floats
 
-from .encoders import StaticEncoder
+from .encoders import open_encoder
 from .features import Features
 from .length import LengthPredictor
 
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if missing := [name for name in _SETS if not (args.data / name / "outcomes.parquet").exists()]:
         print(f"error: {args.data} lacks {', '.join(missing)}", file=sys.stderr)  # noqa: T201 - a command prints
         return 1
-    predictor, report = fit_lengths(args.data, Features(StaticEncoder.load()))
+    predictor, report = fit_lengths(args.data, Features(open_encoder("static")))
     predictor.save(args.out)
     print(json.dumps(report, indent=2))  # noqa: T201
     return 0

@@ -11,7 +11,7 @@ from catalog import Floats, ModelProfile
 from catalog.compile import ABILITY_SOURCES, compile_catalog
 from catalog.importers.litellm_prices import PriceMap
 from eval.errors import MissingDataError, UnknownDatasetError
-from predictors.encoders import StaticEncoder
+from predictors.encoders import open_encoder
 from predictors.features import Features
 from predictors.outcomes import Outcomes
 from predictors.quality.cold_start import AbilityPrior, profile_features
@@ -105,7 +105,7 @@ def read_benchmark(
         found[profile.id] = profile
         return profile.id
 
-    training = training_set(Outcomes.read([path]), Features(StaticEncoder.load()), model_id=model_id)
+    training = training_set(Outcomes.read([path]), Features(open_encoder("static")), model_id=model_id)
     return _benchmark(name, training, found, AbilityPrior().fit(built.profiles))
 
 

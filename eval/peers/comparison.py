@@ -13,7 +13,7 @@ from eval.intervals import GroupBootstrap, Interval
 from eval.learners import FeatureMemory, PredictorLearner
 from eval.references import best_single, oracle, random_choice
 from eval.table import Ints, ReplayTable
-from predictors.encoders.static import StaticEncoder
+from predictors.encoders import open_encoder
 from predictors.features import Features
 from predictors.quality import StackedEnsemble
 
@@ -57,7 +57,7 @@ def compare(
     Raises:
         PeerFailedError: a peer did not run.
     """
-    features = FeatureMemory(Features(StaticEncoder.load()))
+    features = FeatureMemory(Features(open_encoder("static")))
     chosen: dict[str, Ints] = {}
     judged = np.zeros(len(table), dtype=np.bool_)
     version = "unknown"

@@ -192,7 +192,7 @@ def _profile(model: str) -> ModelProfile:
 
 
 def _subject(profile: ModelProfile, questions: Path | None, siblings: list[Path]) -> "Subject":
-    from predictors.encoders.static import StaticEncoder  # noqa: PLC0415
+    from predictors.encoders import open_encoder  # noqa: PLC0415
     from predictors.features import Features  # noqa: PLC0415
     from predictors.quality import QualityModel  # noqa: PLC0415
 
@@ -210,7 +210,7 @@ def _subject(profile: ModelProfile, questions: Path | None, siblings: list[Path]
         profile=replace(profile),
         questions=read_questions(questions) if questions else make_questions(400),
         quality=QualityModel.load(),
-        features=Features(StaticEncoder.load()),
+        features=Features(open_encoder("static")),
         texts=TEXTS,
         siblings=told,
     )

@@ -2,12 +2,14 @@
 
 from .cached import CachedEncoder
 from .joint import JointEncoder
+from .opening import ENCODER_NAMES, open_encoder
 from .protocol import Encoder, Vectors
 from .remote import RemoteEncoder
 from .sentence_transformers import SentenceTransformersEncoder
 from .static import StaticEncoder
 
 __all__ = [
+    "ENCODER_NAMES",
     "CachedEncoder",
     "Encoder",
     "JointEncoder",
@@ -15,4 +17,5 @@ __all__ = [
     "SentenceTransformersEncoder",
     "StaticEncoder",
     "Vectors",
+    "open_encoder",
 ]

@@ -47,18 +47,21 @@ class StaticEncoder:
         table: npt.NDArray[np.int8],
         scale: npt.NDArray[np.float32],
         empty: Vectors,
+        forgiving: bool = False,
     ) -> None:
-        self.name = name
+        self.name = f"{name}+slips" if forgiving else name
         self.tokenizer = tokenizer  # a tokenizers.Tokenizer without truncation and padding
         self.table = table  # (n_tokens, dim)
         self.scale = scale  # (n_tokens,): a row's vector is scale * table
         self.empty = empty  # (dim,), a unit vector
         self.dim = int(table.shape[1])
-        self._counter = TokenCounter(tokenizer)
+        self._counter = TokenCounter(tokenizer, forgiving=forgiving)
 
     @classmethod
-    def load(cls, path: Path | None = None) -> Self:
+    def load(cls, path: Path | None = None, *, forgiving: bool = False) -> Self:
         """Read the three files of a folder that `distill` wrote; None reads the ones in the package.
+
+        A forgiving one reads over typing slips (`TokenCounter`), and has a name of its own.
 
         Raises:
             EncoderUnavailableError: a file is missing, damaged or of another format.
@@ -83,7 +86,9 @@ class StaticEncoder:
             )
         tokenizer.no_truncation()
         tokenizer.no_padding()
-        return cls(name=manifest["name"], tokenizer=tokenizer, table=table, scale=scale, empty=empty)
+        return cls(
+            name=manifest["name"], tokenizer=tokenizer, table=table, scale=scale, empty=empty, forgiving=forgiving
+        )
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit rows, shape (n_texts, dim)."""

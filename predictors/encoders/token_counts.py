@@ -1,13 +1,15 @@
 """How often each token is in each of many texts, without asking the tokenizer about words that are known."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from .spelling import Spelling
 from .word_table import LONGEST_WORD, PADDING, Integers, WordTable
 
 if TYPE_CHECKING:
@@ -35,9 +37,12 @@ class TokenCounter:
     In ASCII its words are runs of letters and digits, and single other signs. All but a few words of a text are known,
     so that a text is cut, looked up and counted by array operations; only new words go to the tokenizer, and those of
     letters alone are remembered. What might be a key or a number is not.
+
+    A forgiving one reads a word that it does not know as the known one that is a typing slip away, if there is one: the
+    tokens that the tokenizer would cut such a word into have nothing to do with what was meant.
     """
 
-    def __init__(self, tokenizer: "Tokenizer") -> None:
+    def __init__(self, tokenizer: "Tokenizer", *, forgiving: bool = False) -> None:
         self.tokenizer = tokenizer  # a tokenizers.Tokenizer without truncation and padding
         whole = {
             token.encode(): number
@@ -48,6 +53,7 @@ class TokenCounter:
         self._aside: dict[bytes, tuple[int, ...]] = {
             word: (whole[word],) for word in self.table.left_out
         }  # words that found no place in the table
+        self._spelling = Spelling({word.decode(): token for word, token in whole.items()}) if forgiving else None
         self._row_size = 1 << (tokenizer.get_vocab_size() - 1).bit_length()
 
     def count(self, texts: Sequence[str]) -> TokenCounts:
@@ -63,7 +69,7 @@ class TokenCounter:
         found.append(self.table.tokens(entries[known], rows[known]))
         for row, (_, kinds) in enumerate(plain):
             if kinds is None:
-                found.append(np.array(self.ask(texts[row]), dtype=np.int64) + row * self._row_size)
+                found.append(np.array(self.ask(self._put_right(texts[row])), dtype=np.int64) + row * self._row_size)
         return self._counts(np.concatenate(found), len(texts))
 
     def _rows(self, sizes: Sequence[int], starts: Integers) -> Integers:
@@ -100,21 +106,39 @@ class TokenCounter:
 
     def _new_words(self, folded: bytes, rows: Integers, starts: Integers, lengths: Integers) -> Integers:
         """Tokens plus rows of words that are not in the table."""
-        words = (folded[at : at + n] for at, n in zip(starts.tolist(), lengths.tolist(), strict=True))
+        words = [folded[at : at + n] for at, n in zip(starts.tolist(), lengths.tolist(), strict=True)]
+        cut = self._cut(dict.fromkeys(words))
         found: list[int] = []
         for (row, word), times in Counter(zip(rows.tolist(), words, strict=True)).items():
-            found += [row + token for token in self._cut(word)] * times
+            found += [row + token for token in cut[word]] * times
         return np.array(found, dtype=np.int64)
 
-    def _cut(self, word: bytes) -> tuple[int, ...]:
-        """The tokens of a word; common words are remembered, what might be a secret or a number is not."""
-        tokens = self._aside.get(word)
-        if tokens is None:
-            tokens = tuple(self.ask(word.decode()))
+    def _cut(self, words: Iterable[bytes]) -> Mapping[bytes, tuple[int, ...]]:
+        """The tokens of each word; common words are remembered, what might be a secret or a number is not."""
+        cut = {word: self._aside[word] for word in words if word in self._aside}
+        new = [word for word in words if word not in cut]
+        for word, meant in zip(new, self._meant(new), strict=True):
+            cut[word] = tuple(self.ask(word.decode())) if meant is None else (meant,)
             plain = len(word) <= LONGEST_WORD and word.isalpha()
-            if plain and not self.table.learn(word, tokens) and len(self._aside) < _MAX_ASIDE:
-                self._aside[word] = tokens
-        return tokens
+            if plain and not self.table.learn(word, cut[word]) and len(self._aside) < _MAX_ASIDE:
+                self._aside[word] = cut[word]
+        return cut
+
+    def _meant(self, words: Sequence[bytes]) -> Sequence[int | None]:
+        return [None] * len(words) if self._spelling is None else self._spelling.tokens(words)
+
+    def _put_right(self, text: str) -> str:
+        """The text with its slips put right, for the tokenizer."""
+        if self._spelling is None:
+            return text
+        words = {word.lower() for word in _WORD.findall(text)}
+        new = [word for word in sorted(words) if self.tokenizer.token_to_id(word) is None]
+        meant = self._meant([word.encode() for word in new])
+        right = {word: str(self.tokenizer.id_to_token(n)) for word, n in zip(new, meant, strict=True) if n is not None}
+        return _WORD.sub(lambda found: right.get(found.group().lower(), found.group()), text) if right else text
+
+
+_WORD: Final = re.compile(r"\b[A-Za-z]{4,20}\b")
 
 
 def _fold(text: str) -> tuple[bytes, bytes | None]:

@@ -188,6 +188,11 @@ class QualityModel:
         return "-".join(["quality", *(str(digest)[:12] for digest in digests)])
 
     @property
+    def encoder(self) -> str:
+        """The name under which `predictors.encoders.open_encoder` opens what it reads prompts with."""
+        return str(self.manifest.get("encoder", "static"))
+
+    @property
     def features_name(self) -> str:
         """The name of the features it was fitted on; it predicts from no others."""
         return str(self.manifest["features"])

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,6 +20,7 @@ from .test_replay import Lengths
     [
         ("first letter's case", "What is it?", "what is it?"),
         ("white space", "a\nb", "  a\n\nb \n"),
+        ("small letters", "What is IT?", "what is it?"),
         ("separators", "Question: x\nA. one\n(B) two", "Question - x\n(A) one\n(B) two"),
     ],
 )
@@ -30,6 +33,27 @@ def test_a_typing_slip_swaps_two_neighbouring_letters_inside_a_longer_word() -> 
     assert slipped != "a theorem b"
     assert sorted(slipped) == sorted("a theorem b")
     assert (slipped[2], slipped[-3]) == ("t", "m")
+
+
+@pytest.mark.parametrize(
+    ("kind", "slips"),
+    [
+        ("missing letter", {"a teorem b", "a thorem b", "a therem b", "a theoem b"}),
+        ("doubled letter", {"a thheorem b", "a theeorem b", "a theoorem b", "a theorrem b"}),
+        ("wrong key", {"a tjeorem b", "a throrem b", "a theprem b", "a theotem b"}),
+    ],
+)
+def test_each_slip_is_made_at_one_letter_inside_a_longer_word(kind: str, slips: set[str]) -> None:
+    assert {PERTURBATIONS[kind]("a theorem b", np.random.default_rng(seed)) for seed in range(60)} == slips
+
+
+def test_a_layout_changes_marks_and_separators_and_no_words() -> None:
+    prompt = "Question: which gas?\nA. argon\nB. neon\nC. radon"
+    laid_out = {PERTURBATIONS["layout"](prompt, np.random.default_rng(seed)) for seed in range(20)}
+    assert len(laid_out) > 10
+    for text in laid_out:
+        words = [word for word in re.findall(r"[A-Za-z]+", text.lower()) if len(word) > 3 and word != "viii"]
+        assert [word for word in words if word != "sep"] == ["question", "which", "argon", "neon", "radon"]
 
 
 @given(st.text(max_size=200), st.integers(0, 99))

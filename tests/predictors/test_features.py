@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from predictors.encoders import StaticEncoder
+from predictors.encoders import open_encoder
 from predictors.features import SURFACE_FEATURES, Features, surface_of
 
 
 @pytest.fixture(scope="module")
 def features() -> Features:
-    return Features(StaticEncoder.load())
+    return Features(open_encoder("static"))
 
 
 def surface(text: str) -> dict[str, float]:
@@ -17,10 +17,9 @@ def surface(text: str) -> dict[str, float]:
 def test_the_surface_is_counted_by_hand() -> None:
     found = surface("Is 12 > 9?\n$x$")  # 14 characters
     assert found["log_characters"] == pytest.approx(np.log(15))
-    assert found["log_words"] == pytest.approx(np.log(5))  # three blanks and a line break
+    assert found["log_words"] == pytest.approx(np.log(5))  # four gaps between five words
     assert found["log_lines"] == pytest.approx(np.log(2))
     assert found["digits"] == pytest.approx(3 / 14)
-    assert found["capitals"] == pytest.approx(1 / 14)
     assert found["latex"] == pytest.approx(2 / 14)
     assert found["operators"] == pytest.approx(1 / 14)
     assert found["question_marks"] == pytest.approx(1 / 14)
@@ -30,6 +29,29 @@ def test_options_code_and_json_are_seen() -> None:
     assert surface("Which?\nA. one\nB. two\n(C) three")["log_options"] == pytest.approx(np.log(4))
     assert surface("```\ndef f(): return 1\n```")["code_words"] == pytest.approx(np.log(5))
     assert surface("Answer in JSON")["asks_for_json"] == 1.0
+    assert surface("answer in json")["asks_for_json"] == 1.0
+
+
+def test_what_does_not_change_a_question_does_not_change_its_features(features: Features) -> None:
+    question = "Which gas do plants take in?\nA. Oxygen\nB. Carbon dioxide\nC. Argon"
+    same = [
+        question.lower(),
+        f"  {question}  \n",
+        question.replace("\n", "\n\n").replace(" ", "  "),
+        "Which gas do plants take in?\n(a) Oxygen\n[2] Carbon dioxide\n iii) Argon",
+        question.replace("plants", "palnts"),
+        question.replace("plants", "plantss"),
+        question.replace("Carbon", "Carboh"),
+    ]
+    rows = features.extract([question, *same])
+    np.testing.assert_allclose(rows[1:6], np.tile(rows[0], (5, 1)), atol=1e-12)
+    np.testing.assert_allclose(rows[6:], np.tile(rows[0], (2, 1)), atol=0.01)  # one letter more, or another, counts
+
+
+def test_a_mark_of_an_option_is_no_word_of_the_question() -> None:
+    assert surface("Which?\nA. one\nB. two")["log_words"] == surface("Which? one two")["log_words"]
+    assert surface("x\nI. e. nothing at all")["log_options"] > 0  # what looks like a mark is taken for one
+    assert surface("x = f(a) + [b]")["log_options"] == 0  # a mark stands at the beginning of a line
 
 
 def test_chinese_is_beyond_ascii_and_cjk_while_german_is_only_beyond_ascii() -> None:
@@ -41,7 +63,7 @@ def test_chinese_is_beyond_ascii_and_cjk_while_german_is_only_beyond_ascii() -> 
 def test_a_row_is_the_encoding_then_the_surface(features: Features) -> None:
     text = "What is the capital of France?"
     row = features.extract([text])[0]
-    assert row.shape == (features.dim,) == (256 + 16,)
+    assert row.shape == (features.dim,) == (256 + 15,)
     assert row.dtype == np.float64
     np.testing.assert_allclose(row[: features.encoding_dim], features.encoder.encode([text])[0])
 

@@ -7,7 +7,7 @@ import pytest
 
 from catalog import Floats, ModelProfile, Pool, PoolEntry, Price
 from predictors import BadArtefactError, Forecast, Forecaster, ForecastSource, Load, Query
-from predictors.encoders import StaticEncoder
+from predictors.encoders import open_encoder
 from predictors.features import Features
 from predictors.length import LengthPredictor
 from predictors.quality.protocol import BoundQuality
@@ -42,7 +42,7 @@ POOL = Pool([entry("a"), entry("b", usd=20, params_total_b=400.0), entry("unpric
 
 @pytest.fixture(scope="module")
 def forecaster() -> Forecaster:
-    features = Features(StaticEncoder.load())
+    features = Features(open_encoder("static"))
     return Forecaster(features=features, quality=LongPromptsAreHard(features.name), length=LengthPredictor.load())
 
 
@@ -109,7 +109,7 @@ def test_quality_stays_between_nothing_and_all(forecaster: Forecaster) -> None:
 
 
 def test_parts_fitted_on_other_features_are_refused() -> None:
-    features = Features(StaticEncoder.load())
+    features = Features(open_encoder("static"))
     with pytest.raises(BadArtefactError, match="some-other-encoder"):
         Forecaster(features=features, quality=LongPromptsAreHard("some-other-encoder"), length=LengthPredictor.load())
 

@@ -59,9 +59,34 @@ def test_a_word_that_was_seen_before_is_read_the_same() -> None:
     np.testing.assert_array_equal(first, second)
 
 
+def test_a_forgiving_one_reads_over_a_slip_and_has_a_name_of_its_own() -> None:
+    strict, forgiving = StaticEncoder.load(), StaticEncoder.load(forgiving=True)
+    right, slipped = "Prove the theorem of Gauss", "Prove the thoerem of Gauss"
+    np.testing.assert_array_equal(forgiving.encode([slipped]), forgiving.encode([right]))
+    np.testing.assert_array_equal(forgiving.encode([right]), strict.encode([right]))
+    assert strict.encode([slipped])[0] @ strict.encode([right])[0] < 0.9
+    assert forgiving.name != strict.name
+
+
+def test_slips_are_forgiven_beside_letters_that_are_not_ascii_too() -> None:
+    forgiving = StaticEncoder.load(forgiving=True)
+    right, slipped = forgiving.encode(["Prove the theorem \u2013 briefly", "Prove the thoerem \u2013 briefly"])
+    np.testing.assert_array_equal(right, slipped)
+    whole, cut = forgiving.encode(["an Universit\u00e4t", "an universit\u00e4t"])  # no plain word is cut out of another
+    np.testing.assert_array_equal(whole, cut)
+    assert forgiving.encode(["an Universit\u00e4t"])[0] @ forgiving.encode(["an university\u00e4t"])[0] < 0.99
+
+
 def test_company_changes_no_bit_of_a_vector() -> None:
-    encoder = StaticEncoder.load()
-    texts = ["What is a prime?", "", "caf\u00e9", "word " * 20_000, "Explain entropy to a child, briefly.", "x" * 30]
+    encoder = StaticEncoder.load(forgiving=True)
+    texts = [
+        "What is a prime, onec more?",
+        "",
+        "caf\u00e9",
+        "word " * 20_000,
+        "Explain entropy to a child, briefly.",
+        "x" * 30,
+    ]
     alone = np.concatenate([encoder.encode([text]) for text in texts])
     np.testing.assert_array_equal(encoder.encode(texts), alone)
     np.testing.assert_array_equal(encoder.encode(texts * 40), np.tile(alone, (40, 1)))

@@ -8,7 +8,7 @@ import pytest
 
 import predictors
 from catalog.registry import Catalog
-from predictors.encoders.static import StaticEncoder
+from predictors.encoders import open_encoder
 from predictors.features import Features
 from predictors.quality import QualityModel
 
@@ -28,7 +28,7 @@ STRONG, SMALL_CLOUD, OLD_7B, TINY = (
 
 @functools.cache
 def shipped() -> tuple[QualityModel, Features, Catalog]:
-    return QualityModel.load(), Features(StaticEncoder.load()), Catalog.load()
+    return QualityModel.load(), Features(open_encoder("static")), Catalog.load()
 
 
 def estimate(text: str, *names: str) -> tuple[np.ndarray, np.ndarray, float]:

@@ -1,0 +1,115 @@
+"""Which known word an unknown one was probably meant to be: those one typing slip away, in a few array operations.
+
+A slip is two neighbours that changed places, a letter too many, a letter missing, or a wrong one: the distance of
+Damerau, A Technique for Computer Detection and Correction of Spelling Errors, 1964. Words are found by hashes of what
+a slip leaves of them, as in SymSpell: a known word stands in the table whole, and once for each letter blotted out.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Spelling"]
+
+_SHORTEST: Final = 4  # letters: of a shorter word too many others are one slip away
+_LONGEST: Final = 20
+_BLOT: Final = 27  # stands for any letter; 1 to 26 are the letters, 0 is none
+_NO_LETTER: Final = b"`"  # the sign before "a"
+_NOBODY: Final = 1 << 40  # beyond every token
+_AT_ONCE: Final = 256  # words; more would outgrow the caches
+_PLAIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyz")
+
+_Hashes = npt.NDArray[np.uint64]
+_Codes = npt.NDArray[np.intp]
+
+# Zobrist's hashing: a word's hash is the sum of one random number per place and letter, so that what a slip changes
+# is a sum and a difference. Two of 200,000 entries share one of 2^64 hashes with a chance of one in a billion.
+_NUMBER: Final = np.random.default_rng(0).integers(2**64, size=(_LONGEST + 2, _BLOT + 1), dtype=np.uint64)
+_NUMBER[:, 0] = 0
+
+
+class Spelling:
+    """Known words of 4 to 20 small letters a to z, each with a token; the lesser token is the commoner word."""
+
+    def __init__(self, words: Mapping[str, int]) -> None:
+        plain = (word.encode() for word in sorted(words, key=words.__getitem__) if word.isascii())
+        known = [word for word in plain if _is_plain(word)]  # the commonest first
+        codes = _codes(b"".join(word.ljust(_LONGEST, _NO_LETTER) for word in known)).reshape(-1, _LONGEST)
+        tokens = np.array([words[word.decode()] for word in known], dtype=np.int64)  # (n_words,)
+        at = _NUMBER[np.arange(_LONGEST), codes]  # (n_words, longest)
+        whole = at.sum(axis=1, dtype=np.uint64)
+        row, place = np.nonzero(codes)
+        blotted = whole[row] - at[row, place] + _NUMBER[place, _BLOT]
+        hashes = np.concatenate([whole, blotted])
+        order = np.argsort(hashes, kind="stable")
+        hashes, tokens = hashes[order], np.concatenate([tokens, tokens[row]])[order]
+        first = np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]  # the commonest of those that share one
+        self._hashes, self._tokens = hashes[first], tokens[first]
+
+    @property
+    def n_bytes(self) -> int:
+        """Of memory, for the arrays."""
+        return self._hashes.nbytes + self._tokens.nbytes
+
+    def tokens(self, words: Sequence[bytes]) -> list[int | None]:
+        """For each word that is not known, the token of the known one that is one slip away, or None.
+
+        Likelier slips go first: neighbours swapped, a letter too many, one missing, a wrong one. Of several words that
+        are as near the commonest is taken. A word that is no plain one has none.
+        """
+        found: list[int | None] = [None] * len(words)
+        plain = [i for i, word in enumerate(words) if _is_plain(word)] if len(self._hashes) else []
+        for start in range(0, len(plain), _AT_ONCE):
+            asked = plain[start : start + _AT_ONCE]
+            for i, token in zip(asked, self._nearest([words[i] for i in asked]).tolist(), strict=True):
+                found[i] = token if token < _NOBODY else None
+        return found
+
+    def _nearest(self, words: Sequence[bytes]) -> npt.NDArray[np.int64]:
+        """The token found for each, `_NOBODY` where there is none, (n_words,)."""
+        width = max(map(len, words))
+        codes = _codes(b"".join(word.ljust(width, _NO_LETTER) for word in words)).reshape(-1, width)
+        kinds = _one_slip_away(codes)
+        slipped = np.concatenate(kinds, axis=1)  # (n_words, n_slips)
+        at = np.minimum(self._hashes.searchsorted(slipped), len(self._hashes) - 1)
+        tokens = np.where(self._hashes[at] == slipped, self._tokens[at], _NOBODY)
+        found = np.full(len(words), _NOBODY)
+        for kind in np.split(tokens, np.cumsum([kind.shape[1] for kind in kinds[:-1]]), axis=1):
+            found = np.where(found < _NOBODY, found, kind.min(axis=1))
+        return found
+
+
+def _is_plain(word: bytes) -> bool:
+    return _SHORTEST <= len(word) <= _LONGEST and _PLAIN.issuperset(word)
+
+
+def _codes(word: bytes) -> _Codes:
+    return np.frombuffer(word, dtype=np.uint8).astype(np.intp) - (ord("a") - 1)
+
+
+def _one_slip_away(codes: _Codes) -> tuple[_Hashes, _Hashes, _Hashes, _Hashes]:
+    """Hashes of what each word (n_words, width) may have been: swapped back, with one letter less, one more, another.
+
+    The last two hold a blot where the letter would be. Behind the end of a shorter word they are of no word at all.
+    """
+    width = codes.shape[1]
+    place = np.arange(width)
+    at = _NUMBER[place, codes]  # (n_words, width)
+    whole = at.sum(axis=1, keepdims=True, dtype=np.uint64)
+    before = _sums(at)  # (n_words, width + 1), of earlier letters
+    left, right = _NUMBER[place - 1, codes], _NUMBER[place + 1, codes]  # every letter one place to either side
+    earlier, later = (_sums(moved[:, ::-1])[:, ::-1] for moved in (left, right))  # of the letters from here on
+    swapped = whole - at[:, :-1] - at[:, 1:] + _NUMBER[place[:-1], codes[:, 1:]] + _NUMBER[place[1:], codes[:, :-1]]
+    shorter = before[:, :-1] + earlier[:, 1:]
+    longer = before + _NUMBER[: width + 1, _BLOT] + later
+    replaced = whole - at + _NUMBER[:width, _BLOT]
+    return swapped, shorter, longer, replaced
+
+
+def _sums(numbers: _Hashes) -> _Hashes:
+    """Of the first 0, 1, ... numbers of each row, (n_rows, n_numbers + 1)."""
+    sums = np.zeros((len(numbers), numbers.shape[1] + 1), dtype=np.uint64)
+    np.cumsum(numbers, axis=1, out=sums[:, 1:])
+    return sums
