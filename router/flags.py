@@ -12,7 +12,7 @@ from .dialects import BODY_KEYS, foreign_wish
 from .errors import InvalidRoutingError
 from .options import RoutingOptions
 from .policies import PRESETS
-from .prompt_flags import read_prompt_flags
+from .prompt_flags import PromptFlags, read_prompt_flags
 from .wish import Wish, combined, options_of, read_routing, require_from_text
 
 __all__ = ["Reading", "read_options"]
@@ -32,6 +32,13 @@ class Reading:
     target: str | None  # the one model that is named, None when the router shall choose
     consumed: frozenset[str] = frozenset()  # top-level keys of the body to take out before it is forwarded
     messages: Sequence[object] | None = None  # the messages without their flags, None when they had none
+    prompt: str | Sequence[object] | None = None  # the same of a completion's prompt
+
+    @property
+    def replaced(self) -> dict[str, object]:
+        """Top-level keys of the body whose values differ from what the client sent."""
+        values = {"messages": self.messages, "prompt": self.prompt}
+        return {key: value for key, value in values.items() if value is not None}
 
 
 def read_options(
@@ -57,11 +64,11 @@ def read_options(
     target, alias = _read_alias(model, policies)
     foreign = foreign_wish(body) if not _FOREIGN.isdisjoint(body) else ()
     said = _read_headers(headers)
-    flags, messages = read_prompt_flags(body.get("messages")) if allow_prompt_flags else ({}, None)
-    if not (foreign or alias or said or flags) and body.get("routing") is None:
+    flags = read_prompt_flags(body) if allow_prompt_flags else PromptFlags({})
+    if not (foreign or alias or said or flags.wish) and body.get("routing") is None:
         return Reading(options=_DEFAULT, target=target, consumed=_consumed(body, ()))
     ours = read_routing(body["routing"]) if body.get("routing") is not None else {}
-    wish = _by_precedence(flags, alias, said, combined(("routing", ours), *foreign))
+    wish = _by_precedence(flags.wish, alias, said, combined(("routing", ours), *foreign))
     options = options_of(wish)
     _check_policy(options.policy, policies)
     if target is not None and "models" in body and options.order:  # OpenRouter: the model, then the fallback list
@@ -70,7 +77,8 @@ def read_options(
         options=options,
         target=target,
         consumed=_consumed(body, foreign),
-        messages=messages,
+        messages=flags.messages,
+        prompt=flags.prompt,
     )
 
 

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from .errors import InvalidRoutingError
 from .values import text
 from .wish import Wish, combined, require_from_text
 
-__all__ = ["FLAG_GOALS", "read_prompt_flags"]
+__all__ = ["FLAG_GOALS", "PromptFlags", "read_prompt_flags"]
 
 # A flag is a superlative, so its goal weighs as much as quality itself.
 FLAG_GOALS = {
@@ -19,21 +20,35 @@ FLAG_GOALS = {
     "cheapest": "cost",
     "fastest": "latency",
 }
-_FLAG = re.compile(r"[ \t]*\[flag:\s*([^\[\]]{1,200}?)\s*\]", re.IGNORECASE)
+_FLAG = re.compile(r"\[flag:([^\[\]]*)\]", re.IGNORECASE)
+_LONGEST = 200  # characters
 
 
-def read_prompt_flags(messages: object) -> tuple[Wish, list[object] | None]:
-    """What the flags wish, and the messages without them; None where there are no flags.
+class PromptFlags(NamedTuple):
+    """What the flags of a request wish, and what held them without them; None where nothing did."""
 
-    Flags are read in every message, in plain content and in text parts; what holds none is passed on as it is.
+    wish: Wish
+    messages: list[object] | None = None
+    prompt: str | list[object] | None = None
+
+
+def read_prompt_flags(body: Mapping[str, object]) -> PromptFlags:
+    """The flags of every message, in plain content and in text parts, and of a completion's `prompt` or prompts.
+
+    What holds none is passed on as it is.
     """
-    if not isinstance(messages, list):
-        return {}, None
     found: list[str] = []
-    stripped = [_stripped_message(message, found) for message in messages]
+    messages, prompt = body.get("messages"), body.get("prompt")
+    bare = [_stripped_message(message, found) for message in messages] if isinstance(messages, list) else None
     if not found:
-        return {}, None
-    return _wish(found), stripped
+        bare = None
+    before = len(found)
+    left: str | list[object] | None = None
+    if isinstance(prompt, str):
+        left = _stripped_text(prompt, found)
+    elif isinstance(prompt, list):
+        left = [_stripped_text(part, found) if isinstance(part, str) else part for part in prompt]
+    return PromptFlags(_wish(found) if found else {}, bare, None if len(found) == before else left)
 
 
 def _stripped_message(message: object, found: list[str]) -> object:
@@ -60,8 +75,8 @@ def _stripped_text(content: str, found: list[str]) -> str:
     flags = _FLAG.findall(content)
     if not flags:
         return content
-    found.extend(flags)
-    return _FLAG.sub("", content).strip()
+    found.extend(flag.strip() for flag in flags)
+    return "".join(part.rstrip(" \t") for part in _FLAG.split(content)[::2]).strip()
 
 
 def _wish(flags: Sequence[str]) -> Wish:
@@ -69,6 +84,10 @@ def _wish(flags: Sequence[str]) -> Wish:
     rest: list[tuple[str, Wish]] = []
     for flag in flags:
         name = " ".join(flag.casefold().split())
+        if len(flag) > _LONGEST:
+            raise InvalidRoutingError(
+                field="flag", problem=f"longer than {_LONGEST} characters; use the body's routing"
+            )
         if name in FLAG_GOALS:
             goals[FLAG_GOALS[name]] = 1.0
         elif name.startswith("policy="):

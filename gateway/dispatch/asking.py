@@ -102,14 +102,13 @@ class Asker:
 def upstream_call(call: Call, entry: PoolEntry, backend: Backend, *, now_s: float) -> UpstreamCall:
     """What this backend is sent; `now_s` is monotonic."""
     reading = call.reading
-    replacing = {"messages": reading.messages} if reading.messages is not None else None
     headers = passed_on(call.carried, backend)
     if call.trace is not None:
         headers = {**headers, **call.trace.propagated()}
     return UpstreamCall(
         backend=backend,
         body=call.request.for_backend(
-            backend.model_name, without=reading.consumed, replacing=replacing, recipient=entry
+            backend.model_name, without=reading.consumed, replacing=reading.replaced or None, recipient=entry
         ),
         path=call.request.path(entry),
         headers=headers,

@@ -102,7 +102,7 @@ class Dispatcher:
         serving = serving or self.serving
         reading = reading or self.read_wishes(request, headers, serving)
         patience = read_patience(headers)
-        query = read_query(request.body)
+        query = read_query({**request.body, **reading.replaced} if reading.replaced else request.body)
         before_s = self.clocks.monotonic()
         hurried = patience.hurried(reading, stream=request.stream, most_s=self.request_timeout_s)
         reading, decision = self._chooser.choose(

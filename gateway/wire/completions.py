@@ -46,7 +46,8 @@ class CompletionRequest(ChatRequest):
         if recipient is not None and _speaks(recipient):
             return ChatRequest.for_backend(self, model_name, without=without, replacing=replacing)
         kept = {key: value for key, value in self.body.items() if key not in without and value is not None}
-        body = {**kept, **(replacing or {}), "model": model_name, "messages": _as_chat(kept["prompt"])}
+        bare = {**kept, **(replacing or {})}
+        body = {**bare, "model": model_name, "messages": _as_chat(bare["prompt"])}
         del body["prompt"]
         for name in _ONLY_WHERE_SPOKEN:
             if body.pop(name, None) not in (None, False, 1):

@@ -51,7 +51,7 @@ class Spelling:
     @property
     def n_bytes(self) -> int:
         """Of memory, for the arrays."""
-        return self._hashes.nbytes + self._tokens.nbytes
+        return int(self._hashes.nbytes + self._tokens.nbytes)
 
     def tokens(self, words: Sequence[bytes]) -> list[int | None]:
         """For each word that is not known, the token of the known one that is one slip away, or None.
