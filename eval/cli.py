@@ -94,6 +94,7 @@ def replay(
             n_folds=folds,
             leave_out=leave_out,
             seed=seed,
+            encoder=encoder,
             noise=noise,
         )
         outputs = Outputs(decisions=decisions, html=html, svg=svg, report=report)

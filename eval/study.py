@@ -27,6 +27,7 @@ class Study:
     leave_out: str | None = None  # a benchmark, or `each`
     seed: int = 0
     n_resamples: int = 1_000
+    encoder: str = "static"  # what the contenders that learn read prompts with, for the report
     noise: bool = False  # measure how many decisions change with the prompt's look
 
 
@@ -46,6 +47,8 @@ def run_study(
         split = f"benchmark left out: {study.leave_out}"
     if isinstance(contenders[0], FittedContender):
         split = f"{contenders[0].name} as it was saved, its rivals {split}"
+    if study.encoder != "static":
+        split = f"{split}, prompts read by {study.encoder}"
     replayed = replay(
         table,
         contenders,

@@ -57,6 +57,15 @@ def test_a_saved_predictor_is_replayed_as_it_is(tmp_path: Path) -> None:
     assert found["split"] == "paretogate as it was saved, its rivals 2-fold by question"
 
 
+def test_the_encoder_is_named_and_shown(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    code, out, err = run(str(outcomes_file(tmp_path)), "--folds", "2", "--encoder", "minilm", "--json")
+    if code == 1 and "not installed" in err:
+        pytest.skip(err)
+    assert code == 0, err
+    assert json.loads(out)[0]["split"] == "2-fold by question, prompts read by minilm"
+
+
 def test_a_predictor_that_is_not_there_is_named(tmp_path: Path) -> None:
     code, _, err = run(str(outcomes_file(tmp_path)), "--predictor", str(tmp_path / "none"))
     assert code == 1

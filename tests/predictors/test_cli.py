@@ -1,13 +1,18 @@
 """`paretogate train`: one command from a file of outcomes to a predictor."""
 
 import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import polars as pl
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from catalog import ModelProfile, Pool, PoolEntry
+from predictors import EncoderUnavailableError, Forecaster, Query
 from predictors.cli import train
 from predictors.quality import QualityModel
 
@@ -34,6 +39,53 @@ def test_ones_own_outcomes_become_a_predictor_that_loads(outcomes: Path, tmp_pat
     model = QualityModel.load(tmp_path / "mine")
     assert model.models == ("unlisted/in-house-sums", "unlisted/in-house-verse")
     assert model.features_name == json.loads(done.stdout)["features"]
+
+
+class Letters(BaseHTTPRequestHandler):
+    """An embeddings endpoint that counts letters."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        found = [[1.0 + text.count(letter) for letter in "aeiou"] for text in asked["input"]]
+        answer = json.dumps({"data": [{"index": i, "embedding": vector} for i, vector in enumerate(found)]}).encode()
+        self.send_response(200 if self.headers["authorization"] == "Bearer let-me-in" else 401)
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Letters) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"vowels@http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+
+
+@pytest.mark.loopback
+def test_prompts_are_read_by_the_encoder_that_was_named_in_training_and_in_serving(
+    outcomes: Path, tmp_path: Path, endpoint: str
+) -> None:
+    said = [str(outcomes), "--out", str(tmp_path / "mine"), "--encoder", endpoint, "--json"]
+    done = CliRunner().invoke(app, said, env={"PARETOGATE_ENCODER_KEY": "let-me-in"})
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["encoder"] == endpoint
+    forecaster = Forecaster.load(tmp_path / "mine", encoder_key="let-me-in")
+    assert forecaster.features.encoding_dim == 5
+    pool = Pool([PoolEntry(profile=ModelProfile(id="unlisted/in-house-sums", name="in house/sums"))])
+    forecast = forecaster.bind(pool).forecast(Query.from_prompt("What is 7 + 7?"))
+    assert forecast.quality.shape == forecast.output_tokens.shape == (1,)  # lengths are read by the static one
+    with pytest.raises(EncoderUnavailableError, match="401"):
+        Forecaster.load(tmp_path / "mine")
+
+
+def test_an_encoder_that_is_not_there_is_exit_code_1_and_a_sentence(outcomes: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, [str(outcomes), "--out", str(tmp_path / "x"), "--encoder", " "])
+    assert done.exit_code == 1
+    assert "an encoder needs a name: static" in done.stderr
 
 
 def test_a_bad_table_is_exit_code_1_and_a_sentence(tmp_path: Path) -> None:
