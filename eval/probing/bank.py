@@ -6,6 +6,7 @@ Being made by rule they say less of knowledge than of reckoning: give your own q
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -77,8 +78,13 @@ class Question:
             rest = said[len(marks[at]) :]
             if said.startswith(marks[at]) and not rest[:1].isalnum():
                 return at
-        named = [at for at, option in enumerate(self.options) if option.casefold() in answer.casefold()]
+        named = [at for at, option in enumerate(self.options) if _says(answer.casefold(), option.casefold())]
         return named[0] if len(named) == 1 else None
+
+
+def _says(answer: str, option: str) -> bool:
+    """Whether the option stands in the answer as words of its own: `n` is not in "none"."""
+    return re.search(rf"(?<!\w){re.escape(option)}(?!\w)", answer) is not None
 
 
 def make_questions(n: int, *, seed: int = 0) -> tuple[Question, ...]:

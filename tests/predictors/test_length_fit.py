@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from predictors.encoders import StaticEncoder
+from predictors.encoders import open_encoder
 from predictors.features import Features
 from predictors.length import LengthPredictor
 from predictors.length_fit import fit_lengths, main
@@ -21,7 +21,7 @@ def test_the_shipped_fit_is_what_the_command_makes_and_beats_the_mean() -> None:
     if not DATA.exists():
         pytest.skip(f"{DATA} is absent; set PARETOGATE_DATA")
     pytest.importorskip("polars")
-    fitted, report = fit_lengths(DATA, Features(StaticEncoder.load()))
+    fitted, report = fit_lengths(DATA, Features(open_encoder("static")))
     shipped = LengthPredictor.load()
     assert shipped.feature_name_ == fitted.feature_name_
     assert shipped.level_ == pytest.approx(fitted.level_, abs=1e-6)

@@ -56,3 +56,9 @@ def test_own_questions_are_read_and_a_bad_line_is_named(tmp_path: Path) -> None:
 
 def test_every_statement_has_its_negation() -> None:
     assert all("not" in negation and "not" not in statement for statement, negation in STATEMENTS)
+
+
+def test_a_single_letter_is_not_named_by_a_word_that_holds_it() -> None:
+    question = Question(domain="letters", text="Which letter comes first?", options=("n", "q", "x", "z"), right=0)
+    assert question.chosen("none of them") is None
+    assert question.chosen("It is n.") == 0

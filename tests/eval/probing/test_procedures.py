@@ -15,7 +15,7 @@ from eval.probing.endpoint import TokenScore
 from eval.probing.habits import verify_canaries
 from eval.probing.overlay_file import write_overlay
 from eval.probing.procedures import shares
-from predictors.encoders.static import StaticEncoder
+from predictors.encoders import open_encoder
 from predictors.features import Features
 from predictors.quality import QualityModel
 
@@ -31,7 +31,7 @@ def subject() -> Subject:
         profile=ModelProfile(id="huggingfacetb/smollm2-135m-instruct", name="x", params_total_b=0.135),
         questions=QUESTIONS,
         quality=QualityModel.load(),
-        features=Features(StaticEncoder.load()),
+        features=Features(open_encoder("static")),
         texts=("a text",),
     )
 
