@@ -33,7 +33,7 @@ class Forecasts:
     @classmethod
     def of(cls, forecasts: Sequence[Forecast]) -> "Forecasts":
         """Those that were made one by one; at least one."""
-        return cls(**{name: np.stack([getattr(f, name) for f in forecasts]) for name in _COLUMNS})
+        return cls(**{name: np.array([getattr(f, name) for f in forecasts]) for name in _COLUMNS})
 
     def __len__(self) -> int:
         return len(self.quality)

@@ -1,5 +1,6 @@
 """Which model should answer. Pure: no clock, no environment, no socket, no global random state."""
 
+from .asked import Asked
 from .configured import configured_policies
 from .constraints import Constraints
 from .decision import Bools, Decision, Screening
@@ -18,6 +19,7 @@ from .session import SessionState
 __all__ = [
     "GOALS",
     "PRESETS",
+    "Asked",
     "Bools",
     "Constraints",
     "Decider",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -9,26 +10,48 @@ import numpy.typing as npt
 from catalog import Floats, Pool, PoolEntry
 from predictors import Forecast
 
-__all__ = ["Bools", "Column", "Decision", "Screening"]
+__all__ = ["Bools", "Check", "Column", "Decision", "Screening"]
 
 Bools = npt.NDArray[np.bool_]
 Column = Sequence[object] | Floats  # one fact per candidate; None or NaN where it is unknown
+
+
+class Check(NamedTuple):
+    """One constraint in force."""
+
+    constraint: str
+    limit: object  # what was demanded
+    broken: Bools  # (n_candidates,)
+    values: Column  # what each candidate has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screening:
     """Which candidate breaks which constraint."""
 
-    constraints: tuple[str, ...]  # only those in force
-    violated: Bools  # (n_constraints, n_candidates)
-    limits: tuple[object, ...] = ()  # per constraint, what was demanded
-    values: tuple[Column, ...] = ()  # per constraint, what each candidate has
+    checks: tuple[Check, ...]
+    eligible: Bools  # (n_candidates,), those that break none
 
     @property
-    def eligible(self) -> Bools:
-        """Candidates that break none, shape (n_candidates,)."""
-        eligible: Bools = np.logical_not(self.violated.any(axis=0))
-        return eligible
+    def constraints(self) -> tuple[str, ...]:
+        """The names of those in force."""
+        return tuple(check.constraint for check in self.checks)
+
+    @property
+    def violated(self) -> Bools:
+        """Who breaks what, (n_constraints, n_candidates)."""
+        broken = np.array([check.broken for check in self.checks], dtype=np.bool_)
+        return broken.reshape(len(self.checks), len(self.eligible))
+
+    @property
+    def limits(self) -> tuple[object, ...]:
+        """Per constraint, what was demanded."""
+        return tuple(check.limit for check in self.checks)
+
+    @property
+    def values(self) -> tuple[Column, ...]:
+        """Per constraint, what each candidate has."""
+        return tuple(check.values for check in self.checks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from catalog import Floats
 
 from .decision import Bools
+
+Positions = npt.NDArray[np.int64]
 
 __all__ = ["Exploration"]
 
@@ -22,20 +25,17 @@ class Exploration:
     rate: float = 0.02
     reach: float = 0.1
 
-    def probabilities(self, utility: Floats, admitted: Bools, *, best: int) -> Floats:
-        """With which probability each candidate is chosen, shape (n_candidates,); they sum to 1."""
-        near = admitted & (utility >= utility[best] - self.reach)
-        near[best] = True
-        probability: Floats = near * (self.rate / np.count_nonzero(near))
-        probability[best] += 1.0 - self.rate
-        return probability
+    def near_best(self, utility: Floats, admitted: Bools, best: Positions) -> Bools:
+        """Who may be drawn, (n_queries, n_candidates); utility and admission are of that shape, `best` (n_queries,)."""
+        reached = utility >= np.take_along_axis(utility, best[:, None], axis=1) - self.reach
+        near: Bools = admitted & reached
+        np.put_along_axis(near, best[:, None], values=True, axis=1)
+        return near
 
-    def choose(self, utility: Floats, admitted: Bools, *, best: int, rng: np.random.Generator) -> tuple[int, float]:
-        """The choice, and the exact probability with which it was made."""
+    def choose(self, near: Bools, *, best: int, rng: np.random.Generator) -> tuple[int, float]:
+        """The choice for one query among `near`, (n_candidates,), and the exact probability with which it was made."""
         if self.rate <= 0.0:
             return best, 1.0
-        probability = self.probabilities(utility, admitted, best=best)
-        chosen = best
-        if rng.random() < self.rate:
-            chosen = int(rng.choice(np.flatnonzero(admitted & (probability > 0.0))))
-        return chosen, float(probability[chosen])
+        chosen = int(rng.choice(np.flatnonzero(near))) if rng.random() < self.rate else best
+        drawn = self.rate / np.count_nonzero(near)
+        return chosen, drawn + (1.0 - self.rate if chosen == best else 0.0)

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from catalog import Floats, Pool
-from predictors import Forecast
+from predictors import Forecast, Forecasts
 
 __all__ = ["GOALS", "Goals"]
 
@@ -40,15 +40,18 @@ class Goals:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self._of_query: dict[str, Callable[[Forecast], Floats]] = {
+        self._of_query: dict[str, Callable[[Forecast | Forecasts], Floats]] = {
             "cost": lambda f: _scale(f.cost_usd, 1e-5, 10.0),  # dollars
             "latency": lambda f: _scale(f.latency_s, 0.1, 100.0),  # seconds
             "verbosity": lambda f: _scale(f.output_tokens, 10.0, 10_000.0),  # tokens
             "energy": lambda f: _scale(self.pool.energy_wh_per_mtok * f.output_tokens / 1e6, 1e-3, 10.0),  # Wh
         }
 
-    def column(self, goal: str, forecast: Forecast) -> Floats:
-        """The cost C of every candidate, shape (n_candidates,); an unknown fact is as bad as the worst known, or 1."""
+    def column(self, goal: str, forecast: Forecast | Forecasts) -> Floats:
+        """The cost C of every candidate; an unknown fact is as bad as the worst known, or 1.
+
+        Shape (n_queries, n_candidates) or, of one query and of goals that no query changes, (n_candidates,).
+        """
         of_query = self._of_query.get(goal)
         return _known(of_query(forecast)) if of_query else self._of_pool[goal]
 
@@ -77,4 +80,6 @@ def _scale(amount: Floats, floor: float, ceiling: float) -> Floats:
 
 def _known(column: Floats) -> Floats:
     unknown = np.isnan(column)
-    return np.where(unknown, np.fmax.reduce(column, initial=1.0), column) if unknown.any() else column
+    if not unknown.any():
+        return column
+    return np.where(unknown, np.fmax.reduce(column, axis=-1, keepdims=True, initial=1.0), column)

@@ -19,12 +19,15 @@ class Order:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def ranking(
-        self, utility: Floats, eligible: Bools, admitted: Bools, options: RoutingOptions, *, first: int
-    ) -> list[int]:
-        """All eligible candidates: those the caller names in the caller's order, then `first`, then by utility."""
-        positions = np.lexsort((-utility, ~admitted)).tolist()
-        ranked = [first, *(i for i in positions if eligible[i] and i != first)]
+    def by_utility(self, utility: Floats, eligible: Bools, admitted: Bools) -> list[list[int]]:
+        """Of every query all eligible candidates, the admitted first; arrays are (n_queries, n_candidates)."""
+        turn = np.where(admitted, 0, np.where(eligible, 1, 2)).astype(np.int8)
+        positions = np.lexsort((-utility, turn)).tolist()
+        return [row[:n] for row, n in zip(positions, eligible.sum(axis=1).tolist(), strict=True)]
+
+    def ranking(self, by_utility: Sequence[int], options: RoutingOptions, *, first: int) -> list[int]:
+        """Those the caller names in the caller's order, then `first`, then by utility."""
+        ranked = [first, *(i for i in by_utility if i != first)]
         if not options.order:
             return ranked
         turn = {i: self._turn(i, options.order) for i in ranked}

@@ -8,7 +8,7 @@ from catalog import Floats
 
 from .decision import Bools
 
-__all__ = ["hypervolume", "non_dominated"]
+__all__ = ["fronts", "hypervolume", "non_dominated"]
 
 _ALL_PAIRS_BELOW = 128  # candidates; beyond, comparing all pairs costs more than eliminating them in turn
 
@@ -38,6 +38,30 @@ def non_dominated(objectives: Floats, *, maximise: Sequence[bool] | None = None)
     if n_objectives == 2:
         return _two(points)
     return _all_pairs(points) if n_points < _ALL_PAIRS_BELOW else _elimination(points)
+
+
+def fronts(objectives: Floats, among: Bools) -> Bools:
+    """The front of each of several problems: `non_dominated` of those that take part, all in one pass.
+
+    Args:
+        objectives: (n_objectives, n_problems, n_points), all minimised.
+        among: (n_problems, n_points), False for a point that takes no part.
+
+    Returns:
+        (n_problems, n_points) True on the front.
+    """
+    if among.shape[1] >= _ALL_PAIRS_BELOW:
+        front = np.zeros(among.shape, dtype=np.bool_)
+        for row, part in enumerate(among):
+            front[row, part] = non_dominated(objectives[:, row, part])
+        return front
+    points = np.where(among & ~np.isnan(objectives), objectives, np.inf)  # who takes no part beats nobody
+    not_worse = points[0][:, :, None] <= points[0][:, None, :]  # (problem, i, j): i is nowhere worse than j
+    for objective in points[1:]:
+        not_worse &= objective[:, :, None] <= objective[:, None, :]
+    dominated = (not_worse & ~not_worse.transpose(0, 2, 1)).any(axis=1)
+    on_front: Bools = among & ~dominated
+    return on_front
 
 
 def hypervolume(cost: Floats, quality: Floats, *, reference: tuple[float, float]) -> float:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from catalog import Floats, Pool
-from predictors import Forecast
+from predictors import Forecast, Forecasts
 
 from .constraints import Constraints
 from .decision import Bools
@@ -41,17 +41,18 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Valuation:
-    """How good each candidate is; arrays in the pool's order."""
+    """How good each candidate is for each query, in the pool's order; of one query, without that axis."""
 
-    quality: Floats  # (n_candidates,) the cautious one
-    objectives: Floats  # (n_objectives, n_candidates), all minimised: loss, cost, then the goals that weigh
-    utility: Floats  # (n_candidates,), higher is better
+    quality: Floats  # (n_queries, n_candidates) the cautious one
+    objectives: Floats  # (n_objectives, n_queries, n_candidates), all minimised: loss, cost, then the goals that weigh
+    utility: Floats  # (n_queries, n_candidates), higher is better
 
     def admitted(self, eligible: Bools, *, within: float | None) -> Bools:
-        """The eligible whose quality comes within that distance of the best eligible one's."""
+        """The eligible whose quality comes within that distance of the best eligible one's, in the shape of both."""
         if within is None:
             return eligible
-        good_enough: Bools = self.quality >= self.quality[eligible].max() - within
+        best = np.max(self.quality, axis=-1, keepdims=True, where=eligible, initial=-np.inf)
+        good_enough: Bools = self.quality >= best - within
         return eligible & good_enough
 
 
@@ -86,8 +87,8 @@ def resolve(options: RoutingOptions, policies: Mapping[str, Policy]) -> Preferen
 
 
 def weighted_loss(loss: Floats, costs: Floats, lambdas: Floats) -> Floats:
-    """`loss + sum_j lambda_j C_j`; loss (n_candidates,), costs (n_goals, n_candidates), lambdas (n_goals,)."""
-    return loss + lambdas @ costs
+    """`loss + sum_j lambda_j C_j`; loss (..., n_candidates), costs (n_goals, ..., n_candidates), lambdas (n_goals,)."""
+    return loss + np.tensordot(lambdas, costs, axes=1)
 
 
 class Valuer:
@@ -96,14 +97,14 @@ class Valuer:
     def __init__(self, pool: Pool) -> None:
         self._goals = Goals(pool)
 
-    def value(self, forecast: Forecast, preferences: Preferences) -> Valuation:
-        """Loss, costs and utility of every candidate, feasible or not."""
+    def value(self, forecast: Forecast | Forecasts, preferences: Preferences) -> Valuation:
+        """Loss, costs and utility of every candidate for every query, feasible or not."""
         quality = forecast.quality - preferences.caution * forecast.quality_se
         loss = 1.0 - quality
         lambdas = preferences.lambdas
         # Money is always an objective: among equally good candidates the dearer one is never on the front.
         goals = ("cost", *(goal for goal in lambdas if goal != "cost"))
-        objectives = np.empty((1 + len(goals), len(loss)))  # (n_objectives, n_candidates)
+        objectives = np.empty((1 + len(goals), *loss.shape))  # (n_objectives, n_queries, n_candidates)
         objectives[0] = loss
         for row, goal in enumerate(goals, start=1):
             objectives[row] = self._goals.column(goal, forecast)
@@ -122,4 +123,4 @@ def _turned(knob: float) -> tuple[float, float]:
 
 
 def _known_usd(cost_usd: Floats) -> Floats:
-    return np.where(np.isnan(cost_usd), np.fmax.reduce(cost_usd, initial=0.0), cost_usd)
+    return np.where(np.isnan(cost_usd), np.fmax.reduce(cost_usd, axis=-1, keepdims=True, initial=0.0), cost_usd)

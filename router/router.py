@@ -1,21 +1,23 @@
 """The decision, from a query to a ranking. Read this file first."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from predictors import Forecast, ForecastSource, Load, Query
+from predictors import Forecasts, ForecastSource, Load, Query
 
+from .asked import Asked
 from .decision import Bools, Decision, Screening
+from .errors import InvalidRoutingError, NoEligibleModelError, RoutingError
 from .exploration import Exploration
 from .infeasible import no_eligible, shortfall
+from .judging import Judge, Judged, Wishes
 from .options import RoutingOptions
 from .order import Order
-from .pareto import non_dominated
 from .policies import Policy
-from .preferences import Valuation, Valuer, resolve
-from .screening import Screener
+from .preferences import resolve
+from .remembered import Remembered
 from .session import SessionState, Stay
 
 __all__ = ["Decider", "Router"]
@@ -50,6 +52,21 @@ class Decider(Protocol):
         """
         ...
 
+    def decide_all(
+        self,
+        asked: Sequence[Asked],
+        *,
+        rng: np.random.Generator,
+        load: Load | None = None,
+        available: Bools | None = None,
+    ) -> Iterator[Decision | RoutingError]:
+        """The same for several requests at once, as if each had come alone, in their order; at least one.
+
+        What would be raised for one is given back in its place. Each is decided when it is taken: a caller who learns
+        from a decision that the load has changed leaves the rest, and nothing has been drawn for them.
+        """
+        ...
+
 
 class Router:
     """Screens, weighs and chooses among the candidates of one forecast source."""
@@ -60,10 +77,10 @@ class Router:
         self.source = source
         self.policies = dict(policies or {})
         self.exploration = Exploration(rate=explore)
-        self._screener = Screener(source.pool)
-        self._valuer = Valuer(source.pool)
         self._order = Order(source.pool)
         self._stay = Stay(source.pool)
+        self._judge = Judge(source.pool, exploration=self.exploration, order=self._order)
+        self._wishes = Remembered(self._make_wishes)
 
     def decide(
         self,
@@ -76,61 +93,109 @@ class Router:
         available: Bools | None = None,
     ) -> Decision:
         """Choose among the pool's candidates; see `Decider.decide`."""
-        preferences = resolve(options, self.policies)
-        forecast = self._stay.priced(self.source.forecast(query, load=load), query, session)
-        screening = self._screener.screen(
-            query, forecast, options, policy=preferences.require, session=session, available=available
-        )
-        valuation = self._valuer.value(forecast, preferences)
-        eligible = screening.eligible
-        if not eligible.any():
-            return self._relaxed(forecast, screening, valuation, options)
-        all_are = bool(eligible.all())
-        in_play = valuation.objectives if all_are else valuation.objectives[:, eligible]
-        front = np.flatnonzero(eligible)[non_dominated(in_play)]
-        admitted = valuation.admitted(eligible, within=preferences.quality_within)
-        best = int(front[np.argmax(np.where(admitted[front], valuation.utility[front], -np.inf))])
-        ranking = self._order.ranking(valuation.utility, eligible, admitted, options, first=best)
-        kept = self._stay.kept(valuation.utility, eligible, best=best, session=session)
+        asked = (Asked(query=query, options=options, session=session),)
+        (decision,) = self.decide_all(asked, rng=rng, load=load, available=available)
+        if isinstance(decision, RoutingError):
+            raise decision
+        return decision
+
+    def decide_all(
+        self,
+        asked: Sequence[Asked],
+        *,
+        rng: np.random.Generator,
+        load: Load | None = None,
+        available: Bools | None = None,
+    ) -> Iterator[Decision | RoutingError]:
+        """Choose for several requests; see `Decider.decide_all`."""
+        if not len(self.source.pool):
+            nobody = Screening(checks=(), eligible=np.zeros(0, dtype=np.bool_))
+            yield from (no_eligible(self.source.pool, nobody) for _ in asked)
+            return
+        queries = [one.query for one in asked]
+        forecasts = self.source.forecasts(queries, load=load)
+        forecasts = self._stay.priced(forecasts, queries, [one.session for one in asked])
+        wishes = [self._wished(one.options) for one in asked]
+        for one, judged in zip(asked, self._judged(asked, forecasts, wishes, available), strict=True):
+            try:
+                yield judged if isinstance(judged, RoutingError) else self._decision(one, judged, rng)
+            except NoEligibleModelError as exc:
+                yield exc
+
+    def _wished(self, options: RoutingOptions) -> Wishes | InvalidRoutingError:
+        try:
+            return self._wishes(options)
+        except InvalidRoutingError as exc:  # not remembered: every request has an error of its own
+            return exc
+
+    def _make_wishes(self, options: RoutingOptions) -> Wishes:
+        return self._judge.wishes(resolve(options, self.policies), options)
+
+    def _judged(
+        self,
+        asked: Sequence[Asked],
+        forecasts: Forecasts,
+        wishes: Sequence[Wishes | InvalidRoutingError],
+        available: Bools | None,
+    ) -> list[Judged | InvalidRoutingError]:
+        """Every request's judgement: those with the same wishes are judged together."""
+        alike: dict[int, list[int]] = {}
+        for row, one in enumerate(wishes):
+            alike.setdefault(id(one), []).append(row)
+        found: dict[int, Judged | InvalidRoutingError] = {}
+        for rows in alike.values():
+            wished = wishes[rows[0]]
+            if isinstance(wished, InvalidRoutingError):
+                found.update(dict.fromkeys(rows, wished))
+                continue
+            theirs = forecasts if len(rows) == len(asked) else forecasts.take(rows)
+            judgements = self._judge.judge([asked[row] for row in rows], theirs, wished, available=available)
+            found.update(zip(rows, judgements, strict=True))
+        return [found[row] for row in range(len(asked))]
+
+    def _decision(self, one: Asked, judged: Judged, rng: np.random.Generator) -> Decision:
+        if not judged.by_utility:
+            return self._relaxed(judged, one.options)
+        options, best = one.options, judged.best
+        ranking = self._order.ranking(judged.by_utility, options, first=best)
+        kept = self._stay.kept(judged.value, judged.screening.eligible, best=best, session=one.session)
         chosen, propensity = best, 1.0
         if options.order:
             chosen, reason = ranking[0], "order"
         elif kept is not None:
             chosen, reason = kept, "session"
         elif options.explore:
-            chosen, propensity = self.exploration.choose(valuation.utility, admitted, best=best, rng=rng)
+            chosen, propensity = self.exploration.choose(judged.near, best=best, rng=rng)
             reason = "explored"
         if chosen == best:
             reason = "pareto" if len(ranking) > 1 else "only_candidate"
         return Decision(
             pool=self.source.pool,
-            forecast=forecast,
-            screening=screening,
-            front=tuple(front.tolist()),
-            utility=valuation.utility if all_are else np.where(eligible, valuation.utility, np.nan),
+            forecast=judged.forecast,
+            screening=judged.screening,
+            front=judged.front,
+            utility=judged.utility,
             ranking=self._order.fallbacks(ranking, options, first=chosen),
             propensity=propensity,
             explored=reason == "explored",
             policy=options.policy,
             reason=reason,
-            value=valuation.utility,
+            value=judged.value,
         )
 
-    def _relaxed(
-        self, forecast: Forecast, screening: Screening, valuation: Valuation, options: RoutingOptions
-    ) -> Decision:
+    def _relaxed(self, judged: Judged, options: RoutingOptions) -> Decision:
         """Somebody who breaks only amounts, if the caller would rather have that than nothing."""
-        off = shortfall(screening)
+        screening, off = judged.screening, shortfall(judged.screening)
         if options.on_infeasible == "fail" or not off.relaxable.any():
             raise no_eligible(self.source.pool, screening)
-        by = off.distance if options.on_infeasible == "closest" else forecast.cost_usd
-        ranking = [i for i in np.lexsort((-valuation.utility, by)).tolist() if off.relaxable[i]]
+        by = off.distance if options.on_infeasible == "closest" else judged.forecast.cost_usd
+        ranking = [i for i in np.lexsort((-judged.value, by)).tolist() if off.relaxable[i]]
         return Decision(
             pool=self.source.pool,
-            forecast=forecast,
+            forecast=judged.forecast,
             screening=screening,
             front=(ranking[0],),
-            utility=np.where(off.relaxable, valuation.utility, np.nan),
+            utility=np.where(off.relaxable, judged.value, np.nan),
             ranking=self._order.fallbacks(ranking, options, first=ranking[0]),
             propensity=1.0,
             explored=False,

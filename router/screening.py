@@ -5,6 +5,7 @@ nobody published is not held against a model that nobody complained about.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
@@ -14,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from catalog import Floats, Pool, PoolEntry, PrivacyTier
-from predictors import Forecast, Query
+from predictors import Forecasts
 
+from .asked import Asked
 from .constraints import Constraints
-from .decision import Bools, Column, Screening
+from .decision import Bools, Check, Screening
 from .options import RoutingOptions
-from .session import SessionState
 
-__all__ = ["RELAXABLE", "Screener", "normal_lower_bound"]
+__all__ = ["RELAXABLE", "Demands", "Screener", "normal_lower_bound"]
 
 PRIVACY: tuple[PrivacyTier, ...] = ("any", "no_training", "no_retention", "local")
 # `on_infeasible` may stretch an amount, never a boundary: who may see the prompt, under which licence, what must work.
@@ -49,7 +50,15 @@ _ALLOWS_COMMERCE = (
     *("llama", "gemma", "openrail", "bigscience-openrail", "qwen", "deepseek", "modified-mit"),
 )
 
-Check = tuple[str, object, Bools, Column]  # name, limit, who breaks it, what each candidate has
+_Several = tuple[str, float, Floats, bool]  # name, limit, what each candidate has per query, whether at most the limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demands:
+    """What a caller and a policy demand, with what follows from that and the pool alone."""
+
+    listed: tuple[Check, ...]  # models allowed and denied
+    required: tuple[tuple[Constraints, tuple[Check, ...]], ...]  # each with its checks that no query changes
 
 
 class Screener:
@@ -59,82 +68,76 @@ class Screener:
         self.pool = pool
         self._remembered = lru_cache(maxsize=512)(self._of_pool)
 
-    def screen(
-        self,
-        query: Query,
-        forecast: Forecast,
-        options: RoutingOptions,
-        *,
-        policy: Constraints | None = None,
-        session: SessionState | None = None,
-        available: Bools | None = None,
-    ) -> Screening:
-        """Every constraint in force, and who breaks it. `policy` brings a policy's own constraints."""
-        checks = self._of_request(query, forecast, options, session, available)
-        checks += self._of_constraints(options.require, forecast)
-        if policy is not None:
-            checks += self._of_constraints(policy, forecast)
-        return Screening(
-            constraints=tuple(check[0] for check in checks),
-            limits=tuple(check[1] for check in checks),
-            violated=np.array([c[2] for c in checks], dtype=np.bool_).reshape(len(checks), len(self.pool)),
-            values=tuple(check[3] for check in checks),
+    def demands(self, options: RoutingOptions, policy: Constraints | None = None) -> Demands:
+        """Once for many queries; `policy` brings a policy's own constraints."""
+        lists = (("models.allow", options.allow), ("models.deny", options.deny))
+        required = [options.require] if policy is None else [options.require, policy]
+        return Demands(
+            listed=tuple(self._remembered(name, globs) for name, globs in lists if globs),
+            required=tuple(
+                (require, tuple(self._remembered(name, limit) for name, limit in _static_limits(require)))
+                for require in required
+            ),
         )
 
-    def _of_request(
-        self,
-        query: Query,
-        forecast: Forecast,
-        options: RoutingOptions,
-        session: SessionState | None,
-        available: Bools | None,
-    ) -> list[Check]:
-        checks: list[Check] = []
+    def screen(
+        self, asked: Sequence[Asked], forecasts: Forecasts, demands: Demands, *, available: Bools | None = None
+    ) -> list[Screening]:
+        """Of every query, each constraint in force, and who breaks it."""
+        checks: list[list[Check]] = [[] for _ in asked]
         if available is not None and not available.all():
-            checks.append(("available", True, ~available, available.tolist()))
-        wanted = query.input_tokens + _wanted_output(query, forecast)
-        too_small = self.pool.context_tokens < wanted  # an unknown window passes
-        if too_small.any():
-            checks.append(("context", query.input_tokens, too_small, self.pool.context_tokens))
-        if query.needs:
-            checks.append(self._remembered("needs", query.needs))
-        if options.allow:
-            checks.append(self._remembered("models.allow", options.allow))
-        if options.deny:
-            checks.append(self._remembered("models.deny", options.deny))
-        if session is not None and session.pinned:
-            checks.append(self._remembered("pinned", self._provider_of(session.backend_id)))
-        return checks
+            _add(checks, Check("available", limit=True, broken=~available, values=available.tolist()))
+        self._of_requests(checks, asked, forecasts, demands.listed)
+        for require, static in demands.required:
+            for name, limit, values, at_most in self._of_forecasts(require, forecasts):
+                broken = ~(values <= limit) if at_most else ~(values >= limit)  # NaN, an unknown amount, breaks both
+                for row, found in enumerate(checks):
+                    found.append(Check(name, limit, broken[row], values[row]))
+            _add(checks, *static)
+        return [Screening(checks=tuple(found), eligible=_eligible(found, len(self.pool))) for found in checks]
 
-    def _of_constraints(self, require: Constraints, forecast: Forecast) -> list[Check]:
-        checks: list[Check] = []
+    def _of_requests(
+        self, checks: list[list[Check]], asked: Sequence[Asked], forecasts: Forecasts, listed: tuple[Check, ...]
+    ) -> None:
+        """What the requests themselves need."""
+        too_small = self.pool.context_tokens < _wanted_tokens(asked, forecasts)  # an unknown window passes
+        for found, one, narrow in zip(checks, asked, too_small, strict=True):
+            if narrow.any():
+                found.append(Check("context", one.query.input_tokens, narrow, self.pool.context_tokens))
+            if one.query.needs:
+                found.append(self._remembered("needs", one.query.needs))
+            found.extend(listed)
+            if one.session is not None and one.session.pinned:
+                found.append(self._remembered("pinned", self._provider_of(one.session.backend_id)))
+
+    def _of_forecasts(self, require: Constraints, forecasts: Forecasts) -> Iterator[_Several]:
+        """Amounts that differ from query to query, (n_queries, n_candidates), in force only."""
         if require.max_cost_usd is not None:
-            checks.append(_at_most("max_cost_usd", require.max_cost_usd, forecast.cost_usd))
+            yield "max_cost_usd", require.max_cost_usd, forecasts.cost_usd, True
         if require.max_latency_s is not None:
-            checks.append(_at_most("max_latency_s", require.max_latency_s, forecast.latency_s))
+            yield "max_latency_s", require.max_latency_s, forecasts.latency_s, True
         if require.max_ttft_s is not None:
-            checks.append(_at_most("max_ttft_s", require.max_ttft_s, forecast.ttft_s))
+            yield "max_ttft_s", require.max_ttft_s, forecasts.ttft_s, True
         if require.max_energy_wh is not None:
-            energy_wh = self.pool.energy_wh_per_mtok * forecast.output_tokens / 1e6
-            checks.append(_at_most("max_energy_wh", require.max_energy_wh, energy_wh))
+            energy_wh = self.pool.energy_wh_per_mtok * forecasts.output_tokens / 1e6
+            yield "max_energy_wh", require.max_energy_wh, energy_wh, True
         if require.min_quality is not None:
-            lower = normal_lower_bound(forecast.quality, forecast.quality_se, confidence=require.confidence)
-            checks.append(_at_least("min_quality", require.min_quality, lower))
-        checks += [self._remembered(name, limit) for name, limit in _static_limits(require)]
-        return checks
+            lower = normal_lower_bound(forecasts.quality, forecasts.quality_se, confidence=require.confidence)
+            yield "min_quality", require.min_quality, lower, False
 
     def _of_pool(self, name: str, limit: Hashable) -> Check:
         """A constraint on facts that no query changes."""
         if name in self._amounts:
             amounts, bound = self._amounts[name], _number(limit)
-            return _at_most(name, bound, amounts) if name.startswith("max_") else _at_least(name, bound, amounts)
+            within = amounts <= bound if name.startswith("max_") else amounts >= bound
+            return Check(name, bound, ~within, amounts)  # NaN, an unknown amount, is not within anything
         if isinstance(limit, date):
             days = self.pool.released_day if name == "released_after" else self.pool.knowledge_day
-            return name, limit, ~(days > limit.toordinal()), days
+            return Check(name, limit, ~(days > limit.toordinal()), days)
         fact, fits = _FACTS[name]
         values = [fact(entry) for entry in self.pool.entries]
         broken = [value is None or not fits(value, limit) for value in values]
-        return name, limit, np.array(broken, dtype=np.bool_), values
+        return Check(name, limit, np.array(broken, dtype=np.bool_), values)
 
     @cached_property
     def _amounts(self) -> dict[str, Floats]:
@@ -202,19 +205,27 @@ _STATIC = (
 )
 
 
-def _at_most(name: str, limit: float, amounts: Floats) -> Check:
-    return name, limit, ~(amounts <= limit), amounts  # NaN, an unknown amount, is not below anything
+def _add(checks: list[list[Check]], *more: Check) -> None:
+    for found in checks:
+        found.extend(more)
 
 
-def _at_least(name: str, limit: float, amounts: Floats) -> Check:
-    return name, limit, ~(amounts >= limit), amounts
+def _eligible(checks: Sequence[Check], n_candidates: int) -> Bools:
+    if not checks:
+        return np.ones(n_candidates, dtype=np.bool_)
+    broken = checks[0].broken
+    for check in checks[1:]:
+        broken = broken | check.broken
+    eligible: Bools = ~broken
+    return eligible
 
 
-def _wanted_output(query: Query, forecast: Forecast) -> Floats | float:
-    if query.max_output_tokens is not None:
-        return query.max_output_tokens
-    expected = forecast.output_tokens
-    return np.where(np.isnan(expected), 0.0, expected)
+def _wanted_tokens(asked: Sequence[Asked], forecasts: Forecasts) -> Floats:
+    """Input and output, (n_queries, n_candidates): as much output as the caller allows, else as is expected."""
+    read = np.array([one.query.input_tokens for one in asked], dtype=np.float64)
+    allowed = np.array([one.query.max_output_tokens for one in asked], dtype=np.float64)  # None becomes NaN
+    expected = np.where(np.isnan(forecasts.output_tokens), 0.0, forecasts.output_tokens)
+    return read[:, None] + np.where(np.isnan(allowed)[:, None], expected, allowed[:, None])
 
 
 def _number(limit: Hashable) -> float:

@@ -1,11 +1,12 @@
 """What a conversation has at stake when its model changes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from catalog import Floats, Pool
-from predictors import Forecast, Query
+from predictors import Forecasts, Query
 from predictors.cost import input_token_ratio
 
 from .decision import Bools
@@ -37,22 +38,28 @@ class Stay:
         saved_usd = pool.input_usd_per_token - pool.cached_input_usd_per_token
         self._saved_usd_per_token = saved_usd * input_token_ratio(pool)  # (n_candidates,), per reference token
 
-    def priced(self, forecast: Forecast, query: Query, session: SessionState | None) -> Forecast:
-        """The forecast as this conversation would pay it.
+    def priced(
+        self, forecasts: Forecasts, queries: Sequence[Query], sessions: Sequence[SessionState | None]
+    ) -> Forecasts:
+        """The forecasts as these conversations would pay them; query, session and forecast go by position.
 
         A forecast prices `query.cached_tokens` at everybody's cache rate, as if each held the prompt; in truth only
         the current backend holds something: `session.cached_tokens`.
         """
-        if session is None or (query.cached_tokens <= 0 and session.cached_tokens <= 0):
-            return forecast
+        cost_usd = forecasts.cost_usd
+        for row, (query, session) in enumerate(zip(queries, sessions, strict=True)):
+            if session is not None and (query.cached_tokens > 0 or session.cached_tokens > 0):
+                cost_usd = cost_usd.copy() if cost_usd is forecasts.cost_usd else cost_usd
+                cost_usd[row] += self._cached_in_vain(query, session) * self._saved_usd_per_token
+                np.maximum(cost_usd[row], 0.0, out=cost_usd[row])
+        return forecasts if cost_usd is forecasts.cost_usd else replace(forecasts, cost_usd=cost_usd)
+
+    def _cached_in_vain(self, query: Query, session: SessionState) -> Floats:
+        """Tokens that a forecast takes for cached and are not, (n_candidates,); below 0 where it is the other way."""
         held = np.zeros(len(self._saved_usd_per_token))
         if session.backend_id in self._position:
             held[self._position[session.backend_id]] = min(session.cached_tokens, query.input_tokens)
-        missing = (
-            min(query.cached_tokens, query.input_tokens) - held
-        )  # (n_candidates,), tokens priced as cached in vain
-        cost_usd = np.maximum(forecast.cost_usd + missing * self._saved_usd_per_token, 0.0)
-        return replace(forecast, cost_usd=cost_usd)
+        return min(query.cached_tokens, query.input_tokens) - held
 
     def kept(self, utility: Floats, eligible: Bools, *, best: int, session: SessionState | None) -> int | None:
         """The current model's position if the conversation stays with it, else None."""

@@ -1,6 +1,9 @@
 """The decision as a gateway takes it: names turned into candidates, the unwell left out, then the router asked."""
 
-from dataclasses import replace
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,20 +12,42 @@ from gateway.standing import Standing
 from gateway.telemetry import Telemetry
 from gateway.upstreams.health import Health
 from predictors import Query
-from router import Decision, NoEligibleModelError, Reading, RoutingOptions, Screening, SessionState
+from router import (
+    Asked,
+    Decision,
+    NoEligibleModelError,
+    Reading,
+    RoutingError,
+    RoutingOptions,
+    Screening,
+    SessionState,
+)
+
+from .together import Together
 
 __all__ = ["Chooser"]
 
 _NO_CONSTRAINTS = RoutingOptions().require
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """A decision that somebody waits for."""
+
+    asked: Asked
+    serving: Serving
+    named: tuple[int, ...] | None  # where the model is that the caller named and left us no choice about
+    dry_run: bool
+
+
 class Chooser:
-    """Asks the router, or obeys a caller who named the model."""
+    """Asks the router, or obeys a caller who named the model. Requests of the same turn are decided together."""
 
     def __init__(self, *, health: Health, telemetry: Telemetry, rng: np.random.Generator) -> None:
         self._health, self._telemetry, self._rng = health, telemetry, rng
+        self._together: Together[_Wanted, Decision] = Together(self._decide_all)
 
-    def choose(
+    async def choose(
         self,
         reading: Reading,
         query: Query,
@@ -41,34 +66,62 @@ class Chooser:
         """
         if otherwise is not None and otherwise is not reading:
             try:
-                return reading, self._decide(reading, query, serving, standing=standing, dry_run=dry_run)
+                return reading, await self._decided(reading, query, serving, standing=standing, dry_run=dry_run)
             except NoEligibleModelError:
                 reading = otherwise
         try:
-            return reading, self._decide(reading, query, serving, standing=standing, dry_run=dry_run)
+            return reading, await self._decided(reading, query, serving, standing=standing, dry_run=dry_run)
         except NoEligibleModelError as exc:
             self._telemetry.rejected(exc.rejections)
             raise
 
-    def _decide(
+    async def _decided(
         self, reading: Reading, query: Query, serving: Serving, *, standing: Standing, dry_run: bool
     ) -> Decision:
-        options = replace(reading.options, explore=False) if dry_run else reading.options
+        options, named = reading.options, None
         if reading.target is not None:
             positions = serving.positions(reading.target)
             if options.require == _NO_CONSTRAINTS:
-                return self._as_named(positions, query, serving)
-            options = replace(options, allow=(serving.pool.ids[positions[0]],), explore=False)
+                named = positions
+            else:
+                options = replace(options, allow=(serving.pool.ids[positions[0]],), explore=False)
         elif options.allow or options.deny or options.order:
             options = _by_id(options, serving)
-        return serving.router.decide(
-            query,
-            options,
-            rng=self._rng,
-            session=self._session(standing, serving),
-            load=self._health.load(),
-            available=None if dry_run else self._health.available(serving.pool),
-        )
+        if dry_run and options.explore:
+            options = replace(options, explore=False)
+        asked = Asked(query=query, options=options, session=self._session(standing, serving))
+        return await self._together.ask(_Wanted(asked=asked, serving=serving, named=named, dry_run=dry_run))
+
+    def _decide_all(self, wanted: Sequence[_Wanted]) -> Sequence[Decision | Exception]:
+        """Every decision in its place; those with the same candidates are made together, in their order."""
+        alike: dict[tuple[int, bool, bool], list[int]] = {}
+        for row, one in enumerate(wanted):
+            alike.setdefault((id(one.serving), one.named is not None, one.dry_run), []).append(row)
+        found: dict[int, Decision | Exception] = {}
+        for rows in alike.values():
+            theirs = [wanted[row] for row in rows]
+            decide = self._chosen if theirs[0].named is None else self._as_named
+            found.update(zip(rows, decide(theirs, theirs[0].serving), strict=True))
+        return [found[row] for row in range(len(wanted))]
+
+    def _chosen(self, wanted: Sequence[_Wanted], serving: Serving) -> Iterator[Decision | RoutingError]:
+        """The router's decisions. Each sees the load that the earlier ones bring, where that makes a difference."""
+        left, dry_run = [one.asked for one in wanted], wanted[0].dry_run
+        ahead: Counter[str] = Counter()  # decided here and not yet begun, by backend id
+        while left:
+            load = self._health.load(ahead=ahead)
+            available = None if dry_run else self._health.available(serving.pool, ahead=ahead)
+            slack = serving.source.slack(load).tolist() if len(left) > 1 else [math.inf] * len(serving.pool)
+            decisions = serving.router.decide_all(left, rng=self._rng, load=load, available=available)
+            for n_decided, decision in enumerate(decisions, start=1):  # noqa: B007 - read after the loop
+                yield decision
+                if dry_run or not isinstance(decision, Decision) or (backend := decision.chosen.backend) is None:
+                    continue
+                ahead[backend.id] += 1
+                slack[decision.ranking[0]] -= 1.0
+                if slack[decision.ranking[0]] < 0.0 or not self._health.admits(backend, ahead=ahead):
+                    break
+            left = left[n_decided:]
 
     def _session(self, standing: Standing, serving: Serving) -> SessionState | None:
         """The conversation so far; free to move on when the backend it is bound to is gone or unwell.
@@ -82,23 +135,26 @@ class Chooser:
         well = any(b is not None and b.id == session.backend_id and self._health.admits(b) for b in backends)
         return session if well else replace(session, pinned=False)
 
-    def _as_named(self, positions: tuple[int, ...], query: Query, serving: Serving) -> Decision:
+    def _as_named(self, wanted: Sequence[_Wanted], serving: Serving) -> Iterator[Decision]:
         """No choice was left to us: the model that was named, on whichever backend of it is well."""
         entries = serving.pool.entries
-        well = [p for p in positions if (b := entries[p].backend) is not None and self._health.admits(b)]
-        ranking = (*well, *(p for p in positions if p not in well))
-        return Decision(
-            pool=serving.pool,
-            forecast=serving.source.forecast(query),
-            screening=Screening(constraints=(), violated=np.zeros((0, len(entries)), dtype=np.bool_)),
-            front=ranking[:1],
-            utility=np.full(len(entries), np.nan),  # (n_candidates,)
-            ranking=ranking,
-            propensity=1.0,
-            explored=False,
-            policy="named",
-            reason="named",
-        )
+        forecasts = serving.source.forecasts([one.asked.query for one in wanted])
+        for row, one in enumerate(wanted):
+            positions = one.named or ()
+            well = [p for p in positions if (b := entries[p].backend) is not None and self._health.admits(b)]
+            ranking = (*well, *(p for p in positions if p not in well))
+            yield Decision(
+                pool=serving.pool,
+                forecast=forecasts[row],
+                screening=Screening(checks=(), eligible=np.ones(len(entries), dtype=np.bool_)),
+                front=ranking[:1],
+                utility=np.full(len(entries), np.nan),  # (n_candidates,)
+                ranking=ranking,
+                propensity=1.0,
+                explored=False,
+                policy="named",
+                reason="named",
+            )
 
 
 def _by_id(options: RoutingOptions, serving: Serving) -> RoutingOptions:

@@ -83,7 +83,7 @@ class Dispatcher:
             allow_prompt_flags=self.prompt_flags if prompt_flags is None else prompt_flags,
         )
 
-    def decide(
+    async def decide(
         self,
         request: ChatRequest,
         headers: Mapping[str, str],
@@ -105,7 +105,7 @@ class Dispatcher:
         query = read_query({**request.body, **reading.replaced} if reading.replaced else request.body)
         before_s = self.clocks.monotonic()
         hurried = patience.hurried(reading, stream=request.stream, most_s=self.request_timeout_s)
-        reading, decision = self._chooser.choose(
+        reading, decision = await self._chooser.choose(
             hurried, query, serving, standing=standing, dry_run=dry_run, otherwise=reading
         )
         call = Call(

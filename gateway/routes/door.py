@@ -200,7 +200,7 @@ class AnswerDoor:
         """The same caller's further question, to one backend; a decision and an outcome of its own."""
         options = replace(visit.reading.options, explore=False)
         reading = replace(visit.reading, options=options, target=backend_id, messages=None)
-        call = self._dispatcher.decide(
+        call = await self._dispatcher.decide(
             request, headers, started_s=started_s, serving=serving, reading=reading, standing=visit.standing
         )
         return call, await self._dispatcher.complete(call)
@@ -210,7 +210,7 @@ class AnswerDoor:
     ) -> Call:
         """The decision, within what the caller may spend."""
         try:
-            return self._dispatcher.decide(
+            return await self._dispatcher.decide(
                 request,
                 headers,
                 started_s=started_s,

@@ -50,7 +50,7 @@ class PoolShelf:
             allow = tuple("*" if glob in _ALL else glob for glob in reading.options.allow)
             reading = replace(reading, options=replace(reading.options, allow=allow))
         reading = self._governor.restricted(key, reading, serving)
-        call = self._dispatcher.decide(
+        call = await self._dispatcher.decide(
             request, headers, started_s=started_s, serving=serving, dry_run=True, reading=reading
         )
         decision = call.decision

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -17,6 +18,9 @@ from .server_load import ServerLoad
 __all__ = ["STALE_AFTER_S", "BackendHealth", "Health"]
 
 STALE_AFTER_S = 10.0  # a server's word about its load is forgotten when it is older
+
+
+_NOBODY: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -90,24 +94,28 @@ class Health:
         else:
             health.breaker.abandon()
 
-    def admits(self, backend: Backend) -> bool:
-        """Whether a place could be had."""
+    def admits(self, backend: Backend, *, ahead: Mapping[str, int] = _NOBODY) -> bool:
+        """Whether a place could be had, once those `ahead` have theirs."""
         health = self.of(backend.id)
         limit = backend.limits.max_concurrency
         if backend.id in self._set_aside:
             return False
-        if (limit is not None and health.in_flight >= limit) or self._is_overfull(backend.id):
+        taken = health.in_flight + ahead.get(backend.id, 0)
+        if (limit is not None and taken >= limit) or self._is_overfull(backend.id):
             return False
         return health.breaker.admits(self._clock())
 
-    def available(self, pool: Pool) -> Bools | None:
-        """(n_candidates,) False where a backend must be left alone; None where all may be asked."""
-        unwell = self._troubled | self._limited | self._overfull | self._set_aside
+    def available(self, pool: Pool, *, ahead: Mapping[str, int] = _NOBODY) -> Bools | None:
+        """(n_candidates,) False where a backend must be left alone; None where all may be asked.
+
+        `ahead` are requests that have been decided about and are about to begin, by backend id.
+        """
+        unwell = self._troubled | self._limited | self._overfull | self._set_aside | ahead.keys()
         if not unwell:
             return None
         return np.array(
             [
-                entry.backend is None or entry.backend.id not in unwell or self.admits(entry.backend)
+                entry.backend is None or entry.backend.id not in unwell or self.admits(entry.backend, ahead=ahead)
                 for entry in pool.entries
             ],
             dtype=np.bool_,
@@ -138,19 +146,23 @@ class Health:
         """Backend id -> what its server last said, as far as that is not too old."""
         return {name: heard.load for name in tuple(self._heard) if (heard := self._fresh(name)) is not None}
 
-    def load(self) -> Load:
+    def load(self, *, ahead: Mapping[str, int] = _NOBODY) -> Load:
         """How busy each backend is: with requests of ours, and where its server tells, with everybody's.
 
-        Between two readings our own requests are counted on: those that came since join the end of the queue.
+        Between two readings our own requests are counted on: those that came since join the end of the queue. So do
+        those `ahead`, which have been decided about and are about to begin, by backend id.
         """
         running = {name: float(health.in_flight) for name, health in self._backends.items() if health.in_flight}
+        for name, n in ahead.items():
+            running[name] = running.get(name, 0.0) + n
         if not self._heard:
             return Load(running=running)
         waiting: dict[str, float] = {}
         for name in tuple(self._heard):
             if (heard := self._fresh(name)) is not None:
                 told = heard.load
-                everybody = max(0.0, told.running + told.waiting + self._ours(heard.backend_ids) - heard.ours)
+                ours = self._ours(heard.backend_ids) + sum(ahead.get(other, 0) for other in heard.backend_ids)
+                everybody = max(0.0, told.running + told.waiting + ours - heard.ours)
                 running[name] = min(everybody, told.running) if told.waiting else everybody
                 waiting[name] = everybody - running[name]
         return Load(running=running, waiting=waiting)

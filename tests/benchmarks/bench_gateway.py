@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import uvloop
@@ -32,6 +33,7 @@ from tests.benchmarks.loopback import Measurement, drive
 
 PATH = "/v1/chat/completions"
 PROMPT = "Write a function that returns the n-th prime number, and explain why it is correct."
+N_PROMPTS = 256
 
 
 def main() -> None:
@@ -53,11 +55,11 @@ def main() -> None:
             return
         if args.litellm_python is None:
             sys.stdout.write("LiteLLM's proxy is left out: --litellm-python names no interpreter that has it\n")
-        for title, upstream, body, connections in (
-            ("whole answers", mock, _body(stream=False), args.connections),
-            ("streams of 22 events", mock, _body(stream=True), args.connections),
-            ("4,000-token prompts", mock, _body(stream=False, words=3000), args.connections),
-            ("upstream of 100 ms, 8 connections", slow, _body(stream=False), 8),
+        for title, upstream, bodies, connections in (
+            ("whole answers", mock, _bodies(stream=False), args.connections),
+            ("streams of 22 events", mock, _bodies(stream=True), args.connections),
+            ("4,000-token prompts", mock, _bodies(stream=False, words=3000), args.connections),
+            ("upstream of 100 ms, 8 connections", slow, _bodies(stream=False), 8),
         ):
             with ExitStack() as stack:
                 targets = [
@@ -66,16 +68,16 @@ def main() -> None:
                 ]
                 if args.litellm_python is not None:
                     targets.append(stack.enter_context(_litellm(args.litellm_python, front, upstream.port)))
-                results = uvloop.run(_rounds(args, targets, body, connections))
+                results = uvloop.run(_rounds(args, targets, bodies, connections))
                 _report(title, targets, results)
 
 
 def _soak(target: "_Process", requests: int, *, connections: int) -> None:
     """Resident memory after every tenth of the requests."""
-    done, step, body = 0, max(1, requests // 10), _body(stream=False)
+    done, step, bodies = 0, max(1, requests // 10), _bodies(stream=False)
     due, held = step, {}
     while done < requests:
-        seen = uvloop.run(drive(target.port, PATH, body, connections=connections, seconds=2.0))
+        seen = uvloop.run(drive(target.port, PATH, bodies, connections=connections, seconds=2.0))
         done += len(seen.latencies_s)
         if done >= due:
             held[done] = target.rss_mb()
@@ -109,25 +111,26 @@ class _Round:
 
 
 async def _rounds(
-    args: argparse.Namespace, targets: Sequence[_Process], body: bytes, connections: int
+    args: argparse.Namespace, targets: Sequence[_Process], bodies: Sequence[bytes], connections: int
 ) -> dict[str, list[_Round]]:
     found: dict[str, list[_Round]] = {target.name: [] for target in targets}
     for target in targets:
-        await drive(target.port, PATH, _for(target, body), connections=connections, seconds=1.0)  # warm
+        await drive(target.port, PATH, _for(target, bodies), connections=connections, seconds=1.0)  # warm
     for _ in range(args.rounds):
         for target in targets:
             before = target.cpu_s()
-            seen = await drive(target.port, PATH, _for(target, body), connections=connections, seconds=args.seconds)
+            seen = await drive(target.port, PATH, _for(target, bodies), connections=connections, seconds=args.seconds)
             spent = target.cpu_s() - before
             found[target.name].append(_Round(seen=seen, cpu_us=1e6 * spent / max(1, len(seen.latencies_s))))
     return found
 
 
-def _for(target: _Process, body: bytes) -> bytes:
-    """The same request without our own key, which LiteLLM would pass on as a wrong parameter."""
+def _for(target: _Process, bodies: Sequence[bytes]) -> Sequence[bytes]:
+    """The same requests without our own key, which LiteLLM would pass on as a wrong parameter."""
     if target.name != "litellm":
-        return body
-    return json.dumps({key: value for key, value in json.loads(body).items() if key != "routing"}).encode()
+        return bodies
+    foreign = [{key: value for key, value in json.loads(body).items() if key != "routing"} for body in bodies]
+    return [json.dumps(body).encode() for body in foreign]
 
 
 def _report(title: str, targets: Sequence[_Process], results: dict[str, list[_Round]]) -> None:
@@ -155,8 +158,13 @@ def _report(title: str, targets: Sequence[_Process], results: dict[str, list[_Ro
         say(f"gateway / {other}: {rates['whole_gateway'] / rates[other]:.2f}x of the requests per second\n")
 
 
-def _body(*, stream: bool, words: int = 0) -> bytes:
-    content = " ".join([PROMPT, *_varied(words)])
+def _bodies(*, stream: bool, words: int = 0) -> list[bytes]:
+    """Different prompts of about the same length, so that nothing kept of one helps with the next."""
+    return [_body(_varied(max(words, 6), seed=k), stream=stream) for k in range(N_PROMPTS)]
+
+
+def _body(words: Sequence[str], *, stream: bool) -> bytes:
+    content = " ".join([PROMPT, *words])
     body = {"model": "auto", "messages": [{"role": "user", "content": content}], "temperature": 0.7}
     if stream:
         body["stream"] = True
@@ -165,10 +173,17 @@ def _body(*, stream: bool, words: int = 0) -> bytes:
     return json.dumps(body).encode()
 
 
-def _varied(words: int) -> list[str]:
-    """Words of the README, drawn at random: a text that repeats itself would be read faster than prompts are."""
-    known = sorted(set(re.findall(r"[A-Za-z]+[,.;:]?", Path("README.md").read_text(encoding="utf-8"))))
-    return random.Random(0).choices(known, k=words)
+def _varied(words: int, *, seed: int) -> list[str]:
+    """Words of the documentation, drawn at random: a text that repeats itself would be read faster than prompts are."""
+    return random.Random(seed).choices(_known_words(), k=words)
+
+
+@cache
+def _known_words() -> list[str]:
+    texts = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
+    return sorted(
+        {word for text in texts for word in re.findall(r"[A-Za-z]+[,.;:]?", text.read_text(encoding="utf-8"))}
+    )
 
 
 @contextmanager

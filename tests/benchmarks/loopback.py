@@ -7,7 +7,9 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 
 import uvloop
 
@@ -106,10 +108,10 @@ class Measurement:
 
 
 class _Client(asyncio.Protocol):
-    """One connection: sends the same request again as soon as its answer is complete."""
+    """One connection: sends the next request as soon as the answer to the last is complete."""
 
-    def __init__(self, request: bytes, until: float, seen: Measurement, done: asyncio.Future[None]) -> None:
-        self._request, self._until, self._seen, self._done = request, until, seen, done
+    def __init__(self, requests: Iterator[bytes], until: float, seen: Measurement, done: asyncio.Future[None]) -> None:
+        self._requests, self._until, self._seen, self._done = requests, until, seen, done
         self._buffer = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -141,7 +143,7 @@ class _Client(asyncio.Protocol):
 
     def _send(self) -> None:
         self._sent = time.perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(next(self._requests))
 
     def _complete(self) -> bool:
         end = self._buffer.find(b"\r\n\r\n")
@@ -154,9 +156,9 @@ class _Client(asyncio.Protocol):
         return len(self._buffer) >= end + 4 + length
 
 
-async def drive(port: int, path: str, body: bytes, *, connections: int, seconds: float) -> Measurement:
-    """Closed-loop load: each connection has one request in flight, all the time."""
-    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+async def drive(port: int, path: str, bodies: Sequence[bytes], *, connections: int, seconds: float) -> Measurement:
+    """Closed-loop load: each connection has one request in flight, all the time; the bodies take turns."""
+    requests = cycle([_request(path, body) for body in bodies])
     loop, seen = asyncio.get_running_loop(), Measurement()
     start = time.perf_counter()
     finished = []
@@ -164,11 +166,16 @@ async def drive(port: int, path: str, body: bytes, *, connections: int, seconds:
         done = loop.create_future()
         finished.append(done)
         await loop.create_connection(
-            lambda done=done: _Client(head.encode() + body, start + seconds, seen, done), "127.0.0.1", port
+            lambda done=done: _Client(requests, start + seconds, seen, done), "127.0.0.1", port
         )
     await asyncio.gather(*finished)
     seen.seconds = time.perf_counter() - start
     return seen
+
+
+def _request(path: str, body: bytes) -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 if __name__ == "__main__":

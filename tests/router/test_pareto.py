@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from router import hypervolume, non_dominated
+from router.pareto import fronts
 
 
 def brute_force(points: np.ndarray) -> list[bool]:
@@ -68,3 +69,15 @@ def test_the_hypervolume_of_the_published_example_is_2_7() -> None:
 def test_points_that_are_dominated_or_beyond_the_reference_add_no_volume() -> None:
     cost, quality = np.array([1.0, 2.0, 4.0, 3.0, 6.0]), np.array([0.5, 0.7, 0.8, 0.6, 1.0])
     assert hypervolume(cost, quality, reference=(5.0, 0.0)) == pytest.approx(2.7)
+
+
+@pytest.mark.parametrize("n_points", [1, 7, 130])  # all pairs below 128, one problem after the other above
+def test_several_fronts_at_once_are_those_of_each_problem(n_points: int) -> None:
+    rng = np.random.default_rng(n_points)
+    objectives = rng.integers(0, 4, (3, 5, n_points)).astype(float)
+    objectives[2, 1, 0] = np.nan
+    among = rng.random((5, n_points)) < 0.7
+    for problem, found in enumerate(fronts(objectives, among)):
+        part = among[problem]
+        assert found[part].tolist() == non_dominated(objectives[:, problem, part]).tolist()
+        assert not found[~part].any()

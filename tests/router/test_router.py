@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog import Pool
-from predictors import Query
+from predictors import Forecast, Load, OneByOne, Query
 from router import (
+    Asked,
     Constraints,
     Decider,
     Decision,
@@ -16,13 +17,15 @@ from router import (
     NoEligibleModelError,
     Policy,
     Router,
+    RoutingError,
     RoutingOptions,
     SessionState,
+    explain,
     forecast_of,
     non_dominated,
 )
 
-from .examples import LARGE, MIDDLE, SMALL, entry, three_model_router
+from .examples import LARGE, MIDDLE, SMALL, entry, three_forecasts, three_model_router, three_models
 
 ASKED = Query(text="Why is the sky blue?", input_tokens=100, max_output_tokens=200)
 
@@ -276,3 +279,66 @@ def test_the_choice_is_never_dominated_and_nobody_in_the_ranking_breaks_a_constr
         in_play = np.array([forecast.cost_usd, -forecast.quality, forecast.latency_s])[:, ranked]
         assert options.policy in {"best", "cheap"} or non_dominated(in_play)[0]
         assert non_dominated(in_play[:2])[0] or options.policy not in {"best", "cheap"}
+
+
+class ByTheText(OneByOne):
+    """Quality as the query's text says it, so that every request has a forecast of its own."""
+
+    version = "by-the-text"
+
+    def __init__(self) -> None:
+        self.pool = three_models()
+
+    def forecast(self, query: Query, *, load: Load | None = None) -> Forecast:
+        waits = 10.0 if load is not None and load.running else 0.0
+        return three_forecasts(self.pool, quality=[0.6, 0.8, float(query.text)], latency_s=[1.0, 2.0 + waits, 4.0])
+
+
+WISHES = [
+    RoutingOptions(),
+    RoutingOptions(policy="best"),
+    RoutingOptions(policy="thrifty"),  # there is none
+    RoutingOptions(require=Constraints(max_cost_usd=0.005), explore=False),
+    RoutingOptions(policy="fast", weights={"size": 0.1}),
+    RoutingOptions(require=Constraints(min_quality=0.99)),  # nobody
+    RoutingOptions(require=Constraints(min_quality=0.99), on_infeasible="closest"),
+    RoutingOptions(order=("hill/*",), allow_fallbacks=False),
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    requests=st.lists(st.tuples(st.floats(0.0, 1.0), st.sampled_from(WISHES), st.booleans()), min_size=1, max_size=12),
+    busy=st.booleans(),
+)
+def test_requests_decided_together_are_decided_as_if_each_had_come_alone(
+    requests: list[tuple[float, RoutingOptions, bool]], *, busy: bool
+) -> None:
+    router = Router(ByTheText(), explore=0.5)
+    session = SessionState(backend_id="hill/middle@here", cached_tokens=500)
+    asked = [
+        Asked(query=Query(text=str(quality), input_tokens=1_000), options=options, session=session if talks else None)
+        for quality, options, talks in requests
+    ]
+    load, together, alone = Load(running={"x": 1.0} if busy else {}), np.random.default_rng(1), np.random.default_rng(1)
+    for one, outcome in zip(asked, router.decide_all(asked, rng=together, load=load), strict=True):
+        if isinstance(outcome, RoutingError):
+            with pytest.raises(type(outcome)) as caught:
+                router.decide(one.query, one.options, rng=alone, session=one.session, load=load)
+            assert str(caught.value) == str(outcome)
+            continue
+        expected = router.decide(one.query, one.options, rng=alone, session=one.session, load=load)
+        assert (outcome.ranking, outcome.front, outcome.reason, outcome.relaxed, outcome.propensity) == (
+            expected.ranking, expected.front, expected.reason, expected.relaxed, expected.propensity,
+        )  # fmt: skip
+        np.testing.assert_allclose(outcome.utility, expected.utility, rtol=1e-12)
+        assert explain(outcome, one.options) == explain(expected, one.options)
+    assert together.bit_generator.state == alone.bit_generator.state
+
+
+def test_nothing_is_drawn_for_a_request_whose_decision_nobody_takes() -> None:
+    router, rng, once = Router(ByTheText(), explore=0.5), np.random.default_rng(0), np.random.default_rng(0)
+    asked = [Asked(query=Query(text="0.81", input_tokens=10), options=RoutingOptions(policy="best"))] * 3
+    next(router.decide_all(asked, rng=rng))
+    next(router.decide_all(asked[:1], rng=once))
+    assert rng.bit_generator.state == once.bit_generator.state

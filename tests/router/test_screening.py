@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog import Pool
-from predictors import Query
-from router import Constraints, RoutingOptions, Screening, SessionState
+from predictors import Forecast, Forecasts, Query
+from router import Asked, Bools, Constraints, RoutingOptions, Screening, SessionState
 from router.screening import Screener
 
 from .examples import entry, three_forecasts, three_models
@@ -21,7 +21,22 @@ def screened(
 ) -> Screening:
     pool = three_models()
     wanted = RoutingOptions(require=require or Constraints(), **options)
-    return Screener(pool).screen(query, three_forecasts(pool), wanted, session=session)
+    return screen(pool, three_forecasts(pool), wanted, query=query, session=session)
+
+
+def screen(
+    pool: Pool,
+    forecast: Forecast,
+    options: RoutingOptions,
+    *,
+    query: Query = ASKED,
+    session: SessionState | None = None,
+    available: Bools | None = None,
+) -> Screening:
+    screener = Screener(pool)
+    asked = [Asked(query=query, options=options, session=session)]
+    (found,) = screener.screen(asked, Forecasts.of([forecast]), screener.demands(options), available=available)
+    return found
 
 
 def eligible(require: Constraints | None = None, **more: object) -> list[str]:
@@ -78,14 +93,14 @@ def test_a_quality_floor_at_a_confidence_is_held_by_the_lower_bound() -> None:
     pool = three_models()
     forecast = three_forecasts(pool, quality_se=[0.0, 0.1, 0.1])
     options = RoutingOptions(require=Constraints(min_quality=0.75, confidence=0.9))
-    screening = Screener(pool).screen(ASKED, forecast, options)
+    screening = screen(pool, forecast, options)
     assert screening.eligible.tolist() == [False, False, True]  # 0.9 - 1.2816 x 0.1 = 0.772; 0.8 gives 0.672
 
 
 def test_a_non_commercial_licence_is_not_commercial_and_an_unknown_one_is_no_licence() -> None:
     pool = Pool([entry("a/a", license="cc-by-nc-4.0"), entry("a/b", license="mit"), entry("a/c")])
     options = RoutingOptions(require=Constraints(licenses=frozenset({"commercial"})))
-    screening = Screener(pool).screen(ASKED, three_forecasts(pool), options)
+    screening = screen(pool, three_forecasts(pool), options)
     assert screening.eligible.tolist() == [False, True, False]
 
 
@@ -103,7 +118,7 @@ def test_an_unpublished_window_is_not_held_against_a_model() -> None:
     forecast = three_forecasts(
         pool, **dict.fromkeys(("quality", "cost_usd", "latency_s", "ttft_s", "output_tokens"), 1.0)
     )
-    assert Screener(pool).screen(ASKED, forecast, RoutingOptions()).eligible.all()
+    assert screen(pool, forecast, RoutingOptions()).eligible.all()
 
 
 def test_what_the_request_itself_needs_is_added_to_the_constraints() -> None:
@@ -119,7 +134,7 @@ def test_globs_allow_and_deny_by_catalog_id() -> None:
 def test_who_is_down_is_not_eligible() -> None:
     pool = three_models()
     available = np.array([True, False, True])
-    screening = Screener(pool).screen(ASKED, three_forecasts(pool), RoutingOptions(), available=available)
+    screening = screen(pool, three_forecasts(pool), RoutingOptions(), available=available)
     assert screening.constraints == ("available",)
     assert screening.eligible.tolist() == [True, False, True]
 
@@ -139,7 +154,7 @@ def test_a_model_without_a_backend_has_no_region_no_privacy_and_no_tier() -> Non
         Constraints(privacy="no_training"),
         Constraints(tiers=frozenset({"cloud"})),
     ):
-        assert not Screener(pool).screen(ASKED, forecast, RoutingOptions(require=require)).eligible.any()
+        assert not screen(pool, forecast, RoutingOptions(require=require)).eligible.any()
 
 
 @given(st.floats(0, 0.02), st.floats(0, 5), st.floats(0, 1))
@@ -147,7 +162,31 @@ def test_no_eligible_candidate_breaks_an_amount(max_cost_usd: float, max_latency
     pool = three_models()
     forecast = three_forecasts(pool)
     require = Constraints(max_cost_usd=max_cost_usd, max_latency_s=max_latency_s, min_quality=min_quality)
-    ok = Screener(pool).screen(ASKED, forecast, RoutingOptions(require=require)).eligible
+    ok = screen(pool, forecast, RoutingOptions(require=require)).eligible
     assert (forecast.cost_usd[ok] <= max_cost_usd).all()
     assert (forecast.latency_s[ok] <= max_latency_s).all()
     assert (forecast.quality[ok] >= min_quality).all()
+
+
+def test_of_requests_screened_together_each_has_its_own_checks() -> None:
+    screener, options = Screener(three_models()), RoutingOptions(require=Constraints(max_cost_usd=0.005))
+    asked = [
+        Asked(query=ASKED, options=options),
+        Asked(query=Query(text="long", input_tokens=7_900, max_output_tokens=101), options=options),
+        Asked(query=Query(text="Call it.", input_tokens=10, needs=frozenset({"json_schema"})), options=options),
+        Asked(query=ASKED, options=options, session=SessionState(backend_id="hill/middle@here", pinned=True)),
+    ]
+    forecasts = Forecasts.of([three_forecasts(cost_usd=[0.0, 0.001, dear]) for dear in (0.01, 0.001, 0.001, 0.001)])
+    found = screener.screen(asked, forecasts, screener.demands(options))
+    assert [screening.constraints for screening in found] == [
+        ("max_cost_usd",),
+        ("context", "max_cost_usd"),
+        ("needs", "max_cost_usd"),
+        ("pinned", "max_cost_usd"),
+    ]
+    assert [screening.eligible.tolist() for screening in found] == [
+        [True, True, False],
+        [False, False, True],
+        [False, False, True],
+        [False, True, False],
+    ]

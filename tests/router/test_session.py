@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from predictors import Query
+from predictors import Forecast, Forecasts, Query
 from router import SessionState
 from router.session import Stay
 
@@ -14,31 +14,39 @@ def asked(cached_tokens: int, *, input_tokens: int = 2_000) -> Query:
     return Query(text="and then?", input_tokens=input_tokens, cached_tokens=cached_tokens)
 
 
+def priced(query: Query, session: SessionState | None) -> Forecast:
+    return Stay(three_models()).priced(Forecasts.of([three_forecasts()]), [query], [session])[0]
+
+
 def test_what_is_in_the_cache_makes_the_current_model_cheaper() -> None:
     # large charges $10 per million plain and $1 cached: 1,000 tokens in the cache save $0.009 of $0.01
     session = SessionState(backend_id="peak/large@here", cached_tokens=1_000)
-    priced = Stay(three_models()).priced(three_forecasts(), asked(0), session)
-    assert priced.cost_usd.tolist() == pytest.approx([0.0, 0.001, 0.001])
+    assert priced(asked(0), session).cost_usd.tolist() == pytest.approx([0.0, 0.001, 0.001])
 
 
 def test_a_forecast_that_took_the_prompt_for_cached_everywhere_is_put_right_elsewhere() -> None:
     # middle would read 1,000 tokens at $1 instead of $0.1 per million: $0.0009 more
     session = SessionState(backend_id="peak/large@here", cached_tokens=1_000)
-    priced = Stay(three_models()).priced(three_forecasts(), asked(1_000), session)
-    assert priced.cost_usd.tolist() == pytest.approx([0.0, 0.0019, 0.01])
+    assert priced(asked(1_000), session).cost_usd.tolist() == pytest.approx([0.0, 0.0019, 0.01])
 
 
 def test_a_cache_never_holds_more_than_the_prompt() -> None:
     session = SessionState(backend_id="peak/large@here", cached_tokens=10_000_000)
-    priced = Stay(three_models()).priced(three_forecasts(), asked(0, input_tokens=1_000), session)
-    assert priced.cost_usd[LARGE] == pytest.approx(0.001)
+    assert priced(asked(0, input_tokens=1_000), session).cost_usd[LARGE] == pytest.approx(0.001)
 
 
-def test_where_nothing_is_cached_the_forecast_stays_as_it_is() -> None:
-    forecast = three_forecasts()
-    stay = Stay(three_models())
-    assert stay.priced(forecast, asked(0), SessionState(backend_id="peak/large@here")) is forecast
-    assert stay.priced(forecast, asked(0), None) is forecast
+def test_where_nothing_is_cached_the_forecasts_stay_as_they_are() -> None:
+    forecasts = Forecasts.of([three_forecasts(), three_forecasts()])
+    sessions = [SessionState(backend_id="peak/large@here"), None]
+    assert Stay(three_models()).priced(forecasts, [asked(0), asked(0)], sessions) is forecasts
+
+
+def test_each_of_several_conversations_pays_for_its_own_cache_and_leaves_the_forecasts_alone() -> None:
+    forecasts = Forecasts.of([three_forecasts(), three_forecasts()])
+    sessions = [None, SessionState(backend_id="peak/large@here", cached_tokens=1_000)]
+    found = Stay(three_models()).priced(forecasts, [asked(0), asked(0)], sessions).cost_usd
+    np.testing.assert_allclose(found, [[0.0, 0.001, 0.01], [0.0, 0.001, 0.001]])
+    assert forecasts.cost_usd[1, LARGE] == 0.01
 
 
 @pytest.mark.parametrize(("gain", "stays"), [(0.04, True), (0.06, False)])

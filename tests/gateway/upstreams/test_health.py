@@ -100,3 +100,13 @@ def test_a_server_beyond_the_operators_limits_gets_nothing_until_it_recovers_or_
     health.heard((limited,), ServerLoad(running=8.0, waiting=9.0))
     now[0] = 20.0
     assert health.begin(limited)
+
+
+def test_those_who_are_about_to_begin_count_as_load_and_take_places() -> None:
+    health = Health(clock=lambda: 0.0)
+    health.begin(CHEAP)
+    ahead = {"strong": 1, "cheap": 2}
+    assert health.load(ahead=ahead).running == {"cheap": 3.0, "strong": 1.0}
+    assert health.available(POOL, ahead=ahead).tolist() == [False, True]
+    health.heard((CHEAP,), ServerLoad(running=6.0, waiting=1.0))
+    assert health.load(ahead=ahead).waiting == {"cheap": 3.0}

@@ -1,0 +1,19 @@
+"""One request, as a router sees it."""
+
+from dataclasses import dataclass
+
+from predictors import Query
+
+from .options import RoutingOptions
+from .session import SessionState
+
+__all__ = ["Asked"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked, what the caller demands and prefers, and the conversation so far, if there is one."""
+
+    query: Query
+    options: RoutingOptions
+    session: SessionState | None = None

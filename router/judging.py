@@ -1,0 +1,90 @@
+"""Requests with the same wishes, judged at once: one pass over the arrays of all instead of one per request."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from catalog import Floats, Pool
+from predictors import Forecast, Forecasts
+
+from .asked import Asked
+from .decision import Bools, Screening
+from .exploration import Exploration
+from .options import RoutingOptions
+from .order import Order
+from .pareto import fronts
+from .preferences import Preferences, Valuer
+from .screening import Demands, Screener
+
+__all__ = ["Judge", "Judged", "Wishes"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What follows from a caller's options before anything is asked."""
+
+    preferences: Preferences
+    demands: Demands
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """All that the arrays say about one request; what is left is to choose."""
+
+    forecast: Forecast
+    screening: Screening
+    front: tuple[int, ...]
+    value: Floats  # (n_candidates,), the utility of everybody
+    utility: Floats  # (n_candidates,), NaN for the ineligible
+    best: int  # of the front; where nobody is eligible, nobody in particular
+    by_utility: list[int]  # the eligible, the admitted first
+    near: Bools  # (n_candidates,), who may be drawn instead of the best
+
+
+class Judge:
+    """Screens, weighs and orders the candidates of one pool."""
+
+    def __init__(self, pool: Pool, *, exploration: Exploration, order: Order) -> None:
+        self._exploration, self._order = exploration, order
+        self._screener, self._valuer = Screener(pool), Valuer(pool)
+
+    def wishes(self, preferences: Preferences, options: RoutingOptions) -> Wishes:
+        """Made once per options, for many requests."""
+        return Wishes(preferences=preferences, demands=self._screener.demands(options, preferences.require))
+
+    def judge(
+        self, asked: Sequence[Asked], forecasts: Forecasts, wishes: Wishes, *, available: Bools | None = None
+    ) -> list[Judged]:
+        """One judgement per request; at least one request."""
+        screenings = self._screener.screen(asked, forecasts, wishes.demands, available=available)
+        eligible = np.array([screening.eligible for screening in screenings])  # (n_queries, n_candidates)
+        valuation = self._valuer.value(forecasts, wishes.preferences)
+        admitted = valuation.admitted(eligible, within=wishes.preferences.quality_within)
+        front = fronts(valuation.objectives, eligible)
+        utility = valuation.utility
+        best = np.where(front & admitted, utility, -np.inf).argmax(axis=1)  # (n_queries,)
+        near = self._exploration.near_best(utility, admitted, best)
+        columns = zip(
+            screenings,
+            front.tolist(),
+            utility,
+            np.where(eligible, utility, np.nan),
+            best.tolist(),
+            self._order.by_utility(utility, eligible, admitted),
+            near,
+            strict=True,
+        )
+        return [
+            Judged(
+                forecast=forecasts[row],
+                screening=screening,
+                front=tuple([position for position, on in enumerate(on_front) if on]),
+                value=value,
+                utility=of_eligible,
+                best=first,
+                by_utility=ordered,
+                near=drawable,
+            )
+            for row, (screening, on_front, value, of_eligible, first, ordered, drawable) in enumerate(columns)
+        ]

@@ -1,0 +1,161 @@
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from catalog import Backend, Limits, Pool, PoolEntry, UnknownModelError
+from gateway.dispatch.choosing import Chooser
+from gateway.serving import Serving
+from gateway.standing import ANONYMOUS
+from gateway.telemetry import Telemetry
+from gateway.upstreams.health import Health
+from predictors import Forecaster, Query
+from predictors.latency import BoundLatency
+from router import (
+    Constraints,
+    Decision,
+    FixedForecasts,
+    InvalidRoutingError,
+    NoEligibleModelError,
+    Reading,
+    Router,
+    RoutingOptions,
+)
+from tests.gateway.running import backend, serve_fixed
+
+URL = "http://127.0.0.1:1/v1"
+ASKED = Query(text="Why?", input_tokens=10, max_output_tokens=10)
+
+
+def reading(options: RoutingOptions | None = None, *, target: str | None = None) -> Reading:
+    return Reading(options=options or RoutingOptions(), target=target)
+
+
+def chooser(health: Health | None = None, *, seed: int = 0) -> Chooser:
+    rng = np.random.default_rng(seed)
+    return Chooser(health=health or Health(clock=lambda: 0.0), telemetry=Telemetry(), rng=rng)
+
+
+async def chosen(
+    chooser: Chooser, readings: Sequence[Reading], serving: Serving, queries: Sequence[Query] = ()
+) -> list[Decision | BaseException]:
+    """All in one turn of the loop."""
+    asking = [
+        chooser.choose(one, query, serving, standing=ANONYMOUS)
+        for one, query in zip(readings, queries or [ASKED] * len(readings), strict=True)
+    ]
+    found = await asyncio.gather(*asking, return_exceptions=True)
+    return [one if isinstance(one, BaseException) else one[1] for one in found]
+
+
+def names(decisions: Sequence[Decision | BaseException]) -> list[str]:
+    return [one.chosen.backend.id for one in decisions if isinstance(one, Decision) and one.chosen.backend]
+
+
+async def test_an_error_of_one_request_reaches_only_that_one() -> None:
+    serving = serve_fixed((backend("strong", URL), backend("cheap", URL)))
+    nobody = RoutingOptions(require=Constraints(min_quality=0.99))
+    wished = [
+        reading(RoutingOptions(policy="best")),
+        reading(nobody),
+        reading(RoutingOptions(policy="thrifty")),
+        reading(target="unheard-of"),
+        reading(target="cheap"),
+        reading(RoutingOptions(policy="best")),
+    ]
+    found = await chosen(chooser(), wished, serving)
+    assert [type(one) for one in found] == [
+        Decision,
+        NoEligibleModelError,
+        InvalidRoutingError,
+        UnknownModelError,
+        Decision,
+        Decision,
+    ]
+    assert names(found) == ["strong", "cheap", "strong"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queueing(FixedForecasts):
+    """Says the same of every query, as long as nobody waits: then it lasts as long as the queue."""
+
+    def forecasts(self, queries, *, load=None):
+        fixed = FixedForecasts.forecasts(self, queries)
+        _, _, latency_s, _ = self.bound.estimate(
+            input_tokens=np.full((len(queries), 1), 10.0),
+            output_tokens=np.full((len(queries), len(self.pool)), 100.0),
+            output_tokens_sd=np.zeros((len(queries), len(self.pool))),
+            load=load,
+        )
+        return replace(fixed, latency_s=latency_s)
+
+    def slack(self, load):
+        return self.bound.slack(load)
+
+    @property
+    def bound(self) -> BoundLatency:
+        return BoundLatency(self.pool)
+
+
+def twins(places: int) -> Serving:
+    """The same model on two servers that take so many requests at once."""
+    limits = Limits(max_concurrency=places)
+    fixed = serve_fixed(
+        (backend("strong", URL, limits=limits), replace(backend("strong", URL, limits=limits), id="two"))
+    )
+    source = Queueing(pool=fixed.pool, fixed=fixed.source.fixed)
+    return replace(fixed, source=source, router=Router(source, explore=0.0))
+
+
+@pytest.mark.parametrize("places", [1, 2, 4])
+async def test_requests_of_one_turn_see_the_load_that_those_before_them_bring(places: int) -> None:
+    found = await chosen(chooser(), [reading(RoutingOptions(policy="fast"))] * 2 * places, twins(places))
+    assert names(found) == ["strong"] * places + ["two"] * places
+
+
+async def test_who_comes_when_all_places_are_taken_is_told_so() -> None:
+    found = await chosen(chooser(), [reading(RoutingOptions(policy="fast"))] * 3, twins(1))
+    assert names(found[:2]) == ["strong", "two"]
+    assert isinstance(found[2], NoEligibleModelError)
+    assert found[2].rejections == {"available": 2}
+
+
+def learned(backends: Sequence[Backend] = ()) -> Serving:
+    """Served by the shipped predictor."""
+    fixed = serve_fixed(tuple(backends) or (backend("strong", URL), backend("cheap", URL)))
+    pool = Pool([PoolEntry(profile=entry.profile, backend=entry.backend) for entry in fixed.pool.entries])
+    source = Forecaster.load().bind(pool)
+    return Serving.of(
+        source=source, router=Router(source, explore=0.3), policies=frozenset({"best"}), versions=fixed.versions
+    )
+
+
+async def test_decisions_are_the_same_one_by_one_and_in_company() -> None:
+    serving = learned()
+    texts = ["What is a prime?", "Prove that there is no largest prime.", "def f(x):\n    return", "caf\u00e9?", ""]
+    queries = [Query.from_prompt(text) for text in texts * 9]  # more than are decided at once
+    wishes = [RoutingOptions(), RoutingOptions(policy="best"), RoutingOptions(policy="fast")]
+    wished = [reading(wishes[k % 3]) for k in range(len(queries))]
+    together = await chosen(chooser(seed=7), wished, serving, queries)
+    one_by_one, alone = chooser(seed=7), []
+    for query, wish in zip(queries, wished, strict=True):
+        alone += await chosen(one_by_one, [wish], serving, [query])
+    assert any(one.explored for one in alone)
+    for mine, others in zip(alone, together, strict=True):
+        assert (mine.ranking, mine.front, mine.reason, mine.propensity) == (
+            others.ranking, others.front, others.reason, others.propensity,
+        )  # fmt: skip
+        np.testing.assert_allclose(mine.utility, others.utility, rtol=1e-12)
+        np.testing.assert_allclose(mine.forecast.cost_usd, others.forecast.cost_usd, rtol=1e-12)
+
+
+async def test_a_client_that_leaves_takes_nobody_along() -> None:
+    serving, one = serve_fixed((backend("strong", URL),)), chooser()
+    asking = [asyncio.ensure_future(one.choose(reading(), ASKED, serving, standing=ANONYMOUS)) for _ in range(3)]
+    await asyncio.sleep(0)
+    asking[1].cancel()
+    first, gone, last = await asyncio.gather(*asking, return_exceptions=True)
+    assert isinstance(gone, asyncio.CancelledError)
+    assert names([first[1], last[1]]) == ["strong", "strong"]

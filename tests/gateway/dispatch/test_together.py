@@ -1,0 +1,82 @@
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from gateway.dispatch.together import Together
+
+
+class Doubling:
+    """Twice the number; an odd one is an error of its own, and 13 breaks everything it is part of."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+
+    def __call__(self, numbers: Sequence[int]) -> list[int | Exception]:
+        self.asked.append(list(numbers))
+        if 13 in numbers:
+            raise ZeroDivisionError(13)
+        return [ValueError(number) if number % 2 else 2 * number for number in numbers]
+
+
+async def test_what_is_asked_in_one_turn_is_answered_together_in_its_order() -> None:
+    doubling = Doubling()
+    together = Together(doubling)
+    assert await asyncio.gather(*(together.ask(n) for n in (4, 2, 8))) == [8, 4, 16]
+    assert await together.ask(6) == 12
+    assert doubling.asked == [[4, 2, 8], [6]]
+
+
+async def test_no_more_than_the_most_are_answered_at_once() -> None:
+    doubling = Doubling()
+    together = Together(doubling, most=2)
+    assert await asyncio.gather(*(together.ask(n) for n in (0, 2, 4, 6, 8))) == [0, 4, 8, 12, 16]
+    assert doubling.asked == [[0, 2], [4, 6], [8]]
+
+
+async def test_who_comes_alone_waits_for_nobody() -> None:
+    together = Together(Doubling())
+    asking = asyncio.ensure_future(together.ask(2))
+    for _ in range(3):  # the task begins, is answered, and goes on
+        await asyncio.sleep(0)
+    assert asking.done()
+
+
+async def test_an_error_reaches_only_whom_it_is_about() -> None:
+    together = Together(Doubling())
+    one, two, three = await asyncio.gather(*(together.ask(n) for n in (2, 3, 4)), return_exceptions=True)
+    assert (one, three) == (4, 8)
+    assert isinstance(two, ValueError)
+
+
+async def test_who_breaks_the_answering_takes_nobody_along() -> None:
+    doubling = Doubling()
+    together = Together(doubling)
+    answers = await asyncio.gather(*(together.ask(n) for n in (2, 13, 4)), return_exceptions=True)
+    assert answers[::2] == [4, 8]
+    assert isinstance(answers[1], ZeroDivisionError)
+    assert doubling.asked == [[2, 13, 4], [2], [13], [4]]
+
+
+async def test_who_has_gone_is_not_answered_and_harms_nobody() -> None:
+    doubling = Doubling()
+    together = Together(doubling)
+    asking = [asyncio.ensure_future(together.ask(n)) for n in (2, 4, 6)]
+    await asyncio.sleep(0)  # all have asked
+    asking[1].cancel()
+    first, gone, last = await asyncio.gather(*asking, return_exceptions=True)
+    assert (first, last) == (4, 12)
+    assert isinstance(gone, asyncio.CancelledError)
+    assert doubling.asked in ([[2, 6]], [[2, 4, 6]])  # whichever came first, its leaving or the answer
+
+
+async def test_all_gone_means_nothing_to_do() -> None:
+    doubling = Doubling()
+    together = Together(doubling, most=3)
+    asking = asyncio.ensure_future(together.ask(2))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert await together.ask(4) == 8
+    assert doubling.asked[-1] == [4]
