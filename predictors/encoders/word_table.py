@@ -29,6 +29,8 @@ _ALL_BITS: Final = 0xFFFFFFFFFFFFFFFF
 _LOW_BITS: Final = np.array([*((1 << 8 * min(n, 8)) - 1 for n in range(LONGEST_WORD + 1)), 0], dtype=np.uint64)
 _HIGH_BITS: Final = np.array([*((1 << 8 * max(n - 8, 0)) - 1 for n in range(LONGEST_WORD + 1)), 0], dtype=np.uint64)
 
+_LEARNING: Final = Lock()  # one for all tables: words are learned rarely, and a table with a lock could not be copied
+
 
 class WordTable:
     """Words and their tokens. It can learn until its room is full; safe to share among threads."""
@@ -44,7 +46,6 @@ class WordTable:
         self._more_at = np.zeros(size, dtype=np.int64)
         self._more = np.zeros(0, dtype=np.int64)
         self._places = np.zeros((2, 1 << _PLACE_BITS), dtype=np.uint16)
-        self._learning = Lock()
         placed = self._place([words[word] for word in fitting], fitting)
         self.left_out = frozenset(words.keys() - placed)
 
@@ -85,7 +86,7 @@ class WordTable:
         low, high = (int.from_bytes(word[at : at + 8], "little") for at in (0, 8))
         mixed = (low * _FIRST_MIX + high * _SECOND_MIX) & _ALL_BITS
         spots = (0, mixed >> (64 - _PLACE_BITS)), (1, (mixed >> 24) & ((1 << _PLACE_BITS) - 1))
-        with self._learning:
+        with _LEARNING:
             free = next((spot for spot in spots if not self._places[spot]), None)
             if free is None or self._n == len(self._low):
                 return False

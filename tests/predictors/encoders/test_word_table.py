@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import numpy as np
 
 from predictors.encoders.word_table import LONGEST_WORD, PADDING, WordTable
@@ -50,3 +52,11 @@ def test_all_of_many_words_are_found_but_for_those_left_out() -> None:
     entries = np.array(found(table, *placed))
     assert table.tokens(entries, np.zeros(len(entries), dtype=np.int64)).tolist() == [words[word] for word in placed]
     assert not any(found(table, *table.left_out))
+
+
+def test_a_copy_learns_for_itself() -> None:
+    table = WordTable({b"known": 1}, room=1)
+    copied = deepcopy(table)
+    assert copied.learn(b"new", [2, 3])
+    assert found(table, b"new") == [0]
+    assert tokens(copied, b"new") == [[2, 3]]
