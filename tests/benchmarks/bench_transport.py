@@ -1,8 +1,8 @@
-"""What one upstream call costs by HTTP client: why the hot path speaks aiohttp and everything else httpx.
+"""What one upstream call costs by HTTP client: why the hot path has one of its own and everything else speaks httpx.
 
     python -m tests.benchmarks.bench_transport [--calls 500] [--rounds 5]
 
-The clients take turns against the same mock on loopback, one call after the other over one kept connection.
+The clients take turns against the same mock on loopback, on uvloop, thirty-two calls at once over kept connections.
 """
 
 import argparse
@@ -17,15 +17,19 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 import httpx
+import uvloop
+
+from gateway.upstreams.http1 import Http1Client, Target
 
 BODY = json.dumps({"model": "mock", "messages": [{"role": "user", "content": "Name three primary colours."}]}).encode()
 HEADERS = {"content-type": "application/json"}
+_AT_ONCE = 32
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=500, help="per client and round")
+    parser.add_argument("--calls", type=int, default=1600, help="per client and round")
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     with socket.socket() as probe:
@@ -33,7 +37,7 @@ def main() -> None:
         port = int(probe.getsockname()[1])
     mock = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.loopback", str(port), "0"])
     try:
-        asyncio.run(_compare(f"http://127.0.0.1:{port}/v1/chat/completions", args.calls, args.rounds))
+        uvloop.run(_compare(f"http://127.0.0.1:{port}/v1/chat/completions", args.calls, args.rounds))
     finally:
         mock.terminate()
         mock.wait(timeout=20)
@@ -46,24 +50,36 @@ async def _compare(url: str, calls: int, rounds: int) -> None:
             async with session.post(url, data=BODY, headers=HEADERS) as response:
                 return await response.read()
 
+        own, target = Http1Client(), Target.of(url, HEADERS)
+
+        async def by_our_own() -> bytes:
+            until = asyncio.get_running_loop().time() + 60.0
+            response = await own.post(target, b"", BODY, until=until)
+            return await response.read(until=until, limit_bytes=1 << 20) or b""
+
         async def by_httpx() -> bytes:
             return (await client.post(url, content=BODY, headers=HEADERS)).content
 
         await _listening(by_aiohttp)
-        spent: dict[str, list[float]] = {"aiohttp": [], "httpx": []}
+        clients = {"our own": by_our_own, "aiohttp": by_aiohttp, "httpx": by_httpx}
+        spent: dict[str, list[float]] = {name: [] for name in clients}
         for _ in range(rounds):
-            spent["aiohttp"].append(await _cpu_us(by_aiohttp, calls))
-            spent["httpx"].append(await _cpu_us(by_httpx, calls))
+            for name, call in clients.items():
+                spent[name].append(await _cpu_us(call, calls))
+        await own.close()
     middle = {name: statistics.median(figures) for name, figures in spent.items()}
     for name, figure in middle.items():
-        sys.stdout.write(f"{name:8} {figure:7.0f} us CPU a call {figure / middle['aiohttp']:6.2f}x\n")
+        sys.stdout.write(f"{name:8} {figure:7.0f} us CPU a call {figure / middle['our own']:6.2f}x\n")
 
 
 async def _cpu_us(call: Callable[[], Awaitable[bytes]], calls: int) -> float:
+    async def some() -> None:
+        for _ in range(calls // _AT_ONCE):
+            await call()
+
     began = time.process_time()
-    for _ in range(calls):
-        await call()
-    return 1e6 * (time.process_time() - began) / calls
+    await asyncio.gather(*(some() for _ in range(_AT_ONCE)))
+    return 1e6 * (time.process_time() - began) / (calls // _AT_ONCE * _AT_ONCE)
 
 
 async def _listening(call: Callable[[], Awaitable[bytes]]) -> None:

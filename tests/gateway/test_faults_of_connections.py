@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from catalog import Limits
-from gateway.upstreams import openai
+from gateway.upstreams import http1
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.gateway.routes.test_embeddings import serve_by_name
 from tests.gateway.running import CHAT, HI, RunningGateway, backend, pair, running
@@ -49,7 +49,7 @@ def unknown_name() -> Iterator[str]:
 @contextmanager
 def never_accepted() -> Iterator[str]:
     """A listener whose queue is full: the kernel drops whoever comes."""
-    with socket.socket() as full, patch.object(openai, "_CONNECT_TIMEOUT_S", 0.4):
+    with socket.socket() as full, patch.object(http1, "_CONNECT_TIMEOUT_S", 0.4):
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         waiting = [socket.socket() for _ in range(4)]

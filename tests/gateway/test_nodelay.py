@@ -39,8 +39,8 @@ def test_what_we_send_to_backends_leaves_at_once(loop: NewLoop) -> None:
                 id="b", profile_id="x/m", kind="openai", provider="x", model_name="m", base_url=provider.url
             )
             await upstream.complete(UpstreamCall(backend=backend, body=BODY, deadline_s=20))
-            pooled = [held[0] for conns in upstream._session.connector._conns.values() for held in conns]
-            found = [sends_at_once(protocol.transport) for protocol in pooled]
+            pooled = [connection for kept in upstream._client._idle.values() for connection in kept]
+            found = [sends_at_once(connection._transport) for connection in pooled]
         await upstream.close()
         return found
 
