@@ -3,8 +3,12 @@
 A score of model i on benchmark b is, on the logit scale, level_b + loading_b x ability_i + noise. Levels, loadings and
 noise of each benchmark and the ability of each model are estimated together, by expectation maximisation for a
 one-factor model with missing entries: a benchmark that agrees with the others counts for more, a model with few
-scores is drawn towards the average, and its standard error says so. An axis (maths, code, ...) is the general ability
-plus a deviation that only the axis' own benchmarks inform.
+scores is drawn towards what models of its date are like, and its standard error says so. An axis (maths, code, ...) is
+the general ability plus a deviation that only the axis' own benchmarks inform.
+
+The date matters because tests change with the models: a hard new test that only the newest models took would look
+easy, and they weak, if they were drawn towards the average of all years. Rounds that are cheap come first; in the last
+few, all abilities and levels are solved for together, so that an error holds how well the levels are known, too.
 
 Each benchmark is a protocol of its own: editions and re-runs by others are never pooled, for prompts, shots and
 subsets differ. Of several settings of one model (effort, thinking, prompted or native calls) the best is taken.
@@ -13,6 +17,7 @@ subsets differ. Of several settings of one model (effort, thinking, prompted or 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Self
@@ -47,6 +52,9 @@ _NOISE_PRIOR = (4.0, 0.12)  # weight in scores and variance in squared logits
 _LOADING_PRIOR = (6.0, 1.0)  # precision and mean: without evidence one logit of ability is one logit of score
 _AXIS_VARIANCE = 0.25  # of an axis' deviation from the general ability, squared logits
 _ROUNDS = 80
+_SETTLING = 8  # rounds that solve for everything together
+_NO_TREND = 0.1  # ridge on the trend with the date
+_DAYS_PER_YEAR = 365.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +86,13 @@ class AbilityModel:
         self.min_models = min_models
         self.rounds = rounds
 
-    def fit(self, scores: Iterable[Score]) -> Self:
-        """Learn from scores; the order they come in does not matter."""
+    def fit(self, scores: Iterable[Score], *, released: Mapping[str, date] = MappingProxyType({})) -> Self:
+        """Learn from scores; the order they come in does not matter.
+
+        Args:
+            scores: results of any models on any benchmarks.
+            released: model -> its date; a model without one is expected to be like the average.
+        """
         table = _best_setting(scores)
         covered: dict[str, int] = {}
         for _, benchmark in table:
@@ -93,10 +106,14 @@ class AbilityModel:
         self._benchmark = np.array([at_benchmark[b] for _, b in rows], dtype=np.intp)  # (n_scores,)
         chosen = [table[key] for key in rows]
         self._logit, self._variance = _logits(chosen)
-        self._start()
+        self._start(released)
         for _ in range(self.rounds if rows else 0):
             self._place_benchmarks()
             self._place_models()
+            self._anchor()
+        for _ in range(_SETTLING if rows else 0):
+            self._place_benchmarks()
+            self._settle()
             self._anchor()
         self.se_ = np.asarray(self.se_ * self._misfit())
         return self
@@ -114,7 +131,7 @@ class AbilityModel:
                 found[self.models_[i]][axis] = ability
         return found
 
-    def _start(self) -> None:
+    def _start(self, released: Mapping[str, date]) -> None:
         n_models, n_benchmarks = len(self.models_), len(self.benchmarks_)
         self.mean_ = np.zeros(n_models)
         self.se_ = np.ones(n_models)
@@ -123,6 +140,11 @@ class AbilityModel:
         self.noise_ = np.full(n_benchmarks, 0.5)
         seen = np.maximum(np.bincount(self._benchmark, minlength=n_benchmarks), 1)
         self.level_ = np.bincount(self._benchmark, self._logit, n_benchmarks) / seen
+        days = np.array([released[m].toordinal() if m in released else np.nan for m in self.models_], dtype=np.float64)
+        dated = np.isfinite(days)
+        middle = float(days[dated].mean()) if dated.any() else 0.0
+        self._years = np.where(dated, (days - middle) / _DAYS_PER_YEAR, 0.0)  # (n_models,)
+        self._expected = np.zeros(n_models)
         self._place_models()
 
     def _place_models(self) -> None:
@@ -131,8 +153,28 @@ class AbilityModel:
         loading = self.loading_[self._benchmark]
         residual = self._logit - self.level_[self._benchmark]
         precision = 1.0 / self.sd_**2 + np.bincount(self._model, weight * loading**2, len(self.models_))
-        self.mean_ = np.bincount(self._model, weight * loading * residual, len(self.models_)) / precision
+        told = np.bincount(self._model, weight * loading * residual, len(self.models_))
+        self.mean_ = (told + self._expected / self.sd_**2) / precision
         self.se_ = np.sqrt(1.0 / precision)
+
+    def _settle(self) -> None:
+        """Posterior of all abilities and levels together, loadings and noise held fixed."""
+        n, at = len(self.models_), len(self.models_) + self._benchmark
+        weight = 1.0 / (self.noise_[self._benchmark] + self._variance)
+        loading = self.loading_[self._benchmark]
+        size = n + len(self.benchmarks_)
+        precision = np.zeros((size, size))
+        own = np.bincount(self._model, weight * loading**2, size) + np.bincount(at, weight, size)
+        precision[np.diag_indices(size)] = own + np.where(np.arange(size) < n, 1.0 / self.sd_**2, 1e-6)
+        np.add.at(precision, (self._model, at), weight * loading)
+        np.add.at(precision, (at, self._model), weight * loading)
+        told = np.asarray(np.bincount(self._model, weight * loading * self._logit, size), dtype=np.float64)
+        told = told + np.bincount(at, weight * self._logit, size)
+        told[:n] = told[:n] + self._expected / self.sd_**2
+        covariance = np.linalg.inv(precision)
+        solved = covariance @ told
+        self.mean_, self.level_ = solved[:n], solved[n:]
+        self.se_ = np.sqrt(np.diag(covariance)[:n])
 
     def _place_benchmarks(self) -> None:
         """Level, loading and noise of each benchmark, abilities held at their posterior."""
@@ -161,7 +203,14 @@ class AbilityModel:
         self.mean_ = (self.mean_ - shift) * scale
         self.se_ = self.se_ * scale
         self.loading_ = self.loading_ / scale
-        self.sd_ = math.sqrt(float(np.mean(self.mean_**2 + self.se_**2)))
+        self._expect()
+
+    def _expect(self) -> None:
+        """What a model of its date is expected to be able to do, and how far models stray from that."""
+        weight = 1.0 / (self.se_**2 + self.sd_**2)
+        trend = float(weight @ (self._years * self.mean_)) / (float(weight @ self._years**2) + _NO_TREND)
+        self._expected = trend * self._years
+        self.sd_ = math.sqrt(float(np.mean((self.mean_ - self._expected) ** 2 + self.se_**2)))
 
     def _misfit(self) -> Floats:
         """How many times wider a model's scores spread than their noise explains, at least 1, shape (n_models,).
@@ -204,6 +253,7 @@ def estimate_abilities(
     exclude: Sequence[str] = (),
     axes: Mapping[str, Sequence[str]] = AXES,
     min_models: int = 10,
+    released: Mapping[str, date] = MappingProxyType({}),
 ) -> dict[str, dict[str, Ability]]:
     """Model -> axis -> ability.
 
@@ -212,9 +262,10 @@ def estimate_abilities(
         exclude: patterns of benchmarks to leave out: whoever predicts a benchmark must not have seen it.
         axes: axis -> patterns of its benchmarks.
         min_models: benchmarks with fewer models than this are left out.
+        released: model -> its date, where it is known.
     """
     kept = [score for score in scores if not _matches(score.benchmark, exclude)]
-    return AbilityModel(min_models=min_models).fit(kept).abilities(axes)
+    return AbilityModel(min_models=min_models).fit(kept, released=released).abilities(axes)
 
 
 def axis_of(benchmark: str) -> str | None:

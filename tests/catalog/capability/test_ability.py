@@ -1,6 +1,9 @@
+from datetime import date, timedelta
+
 import numpy as np
 import pytest
 
+from catalog import Ability
 from catalog.capability.ability import AbilityModel, Score, estimate_abilities
 
 
@@ -100,3 +103,46 @@ def test_a_perfect_or_empty_score_stays_finite(score: float) -> None:
     scores, _ = simulated()
     found = AbilityModel().fit([*scores, Score(model="edge", benchmark="b0", score=score)]).abilities()
     assert np.isfinite(found["edge"]["general"].mean)
+
+
+def test_a_hard_new_test_does_not_make_the_newest_models_look_weak() -> None:
+    rng = np.random.default_rng(1)
+    released = {f"m{i:02}": date(2022, 1, 1) + timedelta(days=20 * i) for i in range(80)}
+    truth = {name: 0.04 * i - 1.6 + rng.normal(0, 0.3) for i, name in enumerate(released)}  # abler every month
+
+    def result(model: str, benchmark: str, hardness: float) -> Score:
+        share = 1 / (1 + np.exp(-(truth[model] - hardness + rng.normal(0, 0.2))))
+        return Score(model=model, benchmark=benchmark, score=share, n=500)
+
+    names = sorted(released)
+    scores = [result(m, f"old{b}", 0.0) for m in names[:60] for b in range(6)]
+    scores += [result(m, "bridge", 0.5) for m in names[50:62]]  # few took both the old and the new
+    scores += [result(m, f"new{b}", 3.0) for m in names[60:] for b in range(3)]
+    blind = estimate_abilities(scores)
+    dated = estimate_abilities(scores, released=released)
+
+    def gap(found: dict[str, dict[str, Ability]]) -> float:
+        old, new = (np.mean([found[m]["general"].mean for m in part]) for part in (names[40:60], names[62:]))
+        return float(new - old)
+
+    true = float(np.mean([truth[m] for m in names[62:]]) - np.mean([truth[m] for m in names[40:60]]))
+    assert gap(blind) < 0.3 * true
+    assert gap(dated) > 0.6 * true
+
+
+def test_the_error_holds_how_well_the_benchmarks_are_known() -> None:
+    rng = np.random.default_rng(2)
+    known = [f"m{i:02}" for i in range(40)]
+    truth = {m: rng.normal() for m in known} | {f"n{i}": rng.normal() for i in range(10)}
+    scores = [
+        Score(model=m, benchmark=f"b{b}", score=1 / (1 + np.exp(-truth[m] - rng.normal(0, 0.1))), n=2000)
+        for m in known
+        for b in range(5)
+    ]
+    apart = [  # ten models that share no benchmark with the others: their level could be any
+        Score(model=f"n{i}", benchmark=f"c{b}", score=1 / (1 + np.exp(-truth[f"n{i}"])), n=2000)
+        for i in range(10)
+        for b in range(5)
+    ]
+    found = estimate_abilities([*scores, *apart])
+    assert found["n0"]["general"].se > 1.5 * found["m00"]["general"].se
