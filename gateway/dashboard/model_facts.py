@@ -13,6 +13,7 @@ __all__ = ["COLUMNS", "model_rows", "whole_model"]
 COLUMNS = (
     "id", "name", "ability", "ability_se", "price_in", "price_out", "params_b", "active_b", "released", "context",
     "license", "open", "energy_wh_per_mtok", "energy_class", "flops_per_token", "served",
+    "measured",
 )  # fmt: skip
 
 
@@ -82,4 +83,5 @@ def _row(profile: ModelProfile, served: Collection[str]) -> list[Any]:
         "ABCDE"[round(derived["energy_class"].value) - 1] if "energy_class" in derived else None,
         derived["flops_per_token"].value if "flops_per_token" in derived else None,
         profile.id in served,
+        profile.has_measured_ability,
     ]

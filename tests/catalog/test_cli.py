@@ -1,5 +1,6 @@
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,34 @@ def test_a_table_without_a_mapping_is_refused_with_the_remedy(tmp_path: Path) ->
     table.write_text("Model,Score\nx,1\n")
     done = RUN.invoke(commands, ["import", str(table), "--out", str(tmp_path / "out.json")])
     assert "--mapping" in str(done.exception)
+
+
+def test_measurements_are_shown_with_method_count_and_error_in_words_and_as_json(tmp_path: Path) -> None:
+    overlay = tmp_path / "probe.toml"
+    overlay.write_text(
+        '[models."qwen/qwen3-8b".measured.yes_bias]\nmethod = "statements"\nn = 22\ndate = 2026-01-01\n'
+        'value = -0.5\nunit = "share"\nse = 0.1\n'
+    )
+    told = json.loads(RUN.invoke(commands, ["show", "qwen3-8b", "--overlay", str(overlay), "--json"]).stdout)
+    assert told["measured"]["yes_bias"]["value"] == -0.5
+    assert told["measured"]["yes_bias"]["measured"] == "2026-01-01"
+    shown = RUN.invoke(commands, ["show", "qwen3-8b", "--overlay", str(overlay)]).stdout
+    assert re.search(r"yes_bias +-0\.5 share +±0\.1 +22 +statements", shown)
+    compared = RUN.invoke(commands, ["compare", "qwen3-8b", "gpt-5-mini", "--overlay", str(overlay)]).stdout
+    assert re.search(r"yes_bias, measured +-0\.5 ±0\.1 share, n = 22 +\?", compared)
+
+
+def test_every_derived_number_of_the_shipped_catalog_has_a_method_and_a_band_or_is_a_count() -> None:
+    counted = {"flops_per_token", "cache_per_token", "energy_class"}
+    for profile in Catalog.load():
+        for name, fact in profile.derived.items():
+            assert fact.method
+            assert fact.factor is not None or name in counted, (profile.id, name)
+
+
+def test_a_comparison_tells_derived_numbers_with_their_bands_and_as_json_with_their_methods() -> None:
+    shown = RUN.invoke(commands, ["compare", "qwen3-8b", "llama-3.1-8b-instruct"]).stdout
+    assert re.search(r"energy_per_request, inferred +[\d.]+ Wh x/÷1\.4", shown)
+    told = json.loads(RUN.invoke(commands, ["compare", "qwen3-8b", "llama-3.1-8b-instruct", "--json"]).stdout)
+    assert all(fact["method"] for model in told for fact in model["derived"])
+    assert told[0]["sources"]["price"]["trust"] in {"linked", "self_reported", "inferred"}

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from catalog import (
     Backend,
     Catalog,
     ImportFailedError,
+    InvalidProfileError,
+    Measurement,
     ModelProfile,
     Offer,
     Price,
@@ -150,3 +153,25 @@ def test_models_of_routing_datasets_are_found_by_the_names_used_there() -> None:
         known.routing_id("routellm", "mistralai/Mixtral-8x7B-Instruct-v0.1") == "mistralai/mixtral-8x7b-instruct-v0.1"
     )
     assert known.routing_id("routellm", "nobody") is None
+
+
+def test_what_was_measured_survives_an_import_into_a_compiled_catalog(tmp_path: Path) -> None:
+    found = Measurement(
+        name="yes_bias", value=-0.5, unit="share", method="statements", n=22, measured=date(2026, 1, 1), se=0.1
+    )
+    known = Catalog.of(
+        [ModelProfile(id="a/b", name="b", measured={"yes_bias": found}, agent_risk=0.2, harm=0.1, bias=0.0)]
+    )
+    path = tmp_path / "catalog.json"
+    path.write_bytes(known.pack())
+    read = Catalog.load(path)["a/b"]
+    assert read.measured == {"yes_bias": found}
+    assert (read.agent_risk, read.harm, read.bias, read.hallucination_rate) == (0.2, 0.1, 0.0, None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("agent_risk", 1.5), ("harm", -0.1), ("hallucination_rate", 5.0), ("risk_cvar95", -1.0)]
+)
+def test_a_risk_that_cannot_be_is_refused_by_name(field: str, value: float) -> None:
+    with pytest.raises(InvalidProfileError, match=field):
+        ModelProfile(id="a/b", name="b", **{field: value})
