@@ -85,8 +85,7 @@ def compile_catalog(
     ids: dict[str, str] = {}
     profiles: dict[str, ModelProfile] = {}
     sizes, spellings = routing_sizes(data), spellings_by_key(same)
-    able = _abilities(data, same=same, exclude=exclude, sources=ability_sources)
-    siblings, invented = siblings_by_key(data), hallucination_rates(data, same=same)
+    invented = hallucination_rates(data, same=same)
     for key in sorted({*joined, *(k for k in prices.offers if sold_by_its_maker(prices.offers[k]) and k not in same)}):
         found, aliases = joined.get(key, []), spellings.get(key, ())
         owner = owner_of(key) or stated_owner(found)
@@ -97,12 +96,17 @@ def compile_catalog(
         sold = offers_of(key, found, prices, aliases, owner=owner)
         profile = settled_profile(key, owner, found, sold, aliases=aliases)
         profile = with_hallucination(with_dates(profile, found, refused), invented)
-        profile = with_tokenizer(with_size(profile, found, sizes.get(key), refused))
-        profiles[profile.id] = with_ability(profile, able.get(best_measured(key, able, siblings), {}))
+        profiles[profile.id] = with_tokenizer(with_size(profile, found, sizes.get(key), refused))
         offers[profile.id] = sold
         ids[key] = profile.id
+    profiles |= _curated_over(profiles, curated)
+    able = _abilities(data, profiles.values(), same=same, exclude=exclude, sources=ability_sources)
+    siblings = siblings_by_key(data)
+    for key, model_id in ids.items():
+        told = able.get(best_measured(key, able, siblings), {})
+        profiles[model_id] = with_ability(profiles[model_id], told)
     return Compilation(
-        profiles=_finished(profiles, data, curated=curated, joined=joined),
+        profiles=_finished(profiles, data, joined=joined),
         offers=offers,
         routing=_routing(routed_keys, ids),
         findings=tuple(refused),
@@ -133,26 +137,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _abilities(
-    data: Path, *, same: Mapping[str, str], exclude: Sequence[str], sources: Sequence[str]
+    data: Path,
+    profiles: Iterable[ModelProfile],
+    *,
+    same: Mapping[str, str],
+    exclude: Sequence[str],
+    sources: Sequence[str],
 ) -> Mapping[str, Mapping[str, Ability]]:
+    released = {p.id.partition("/")[2]: p.released for p in profiles if p.released is not None}
     scores = [replace(score, model=same.get(score.model, score.model)) for score in read_scores(data, sources=sources)]
-    return estimate_abilities(scores, exclude=(*ABILITY_LEFT_OUT, *exclude))
+    return estimate_abilities(scores, exclude=(*ABILITY_LEFT_OUT, *exclude), released=released)
+
+
+def _curated_over(profiles: Mapping[str, ModelProfile], curated: Iterable[ModelProfile]) -> dict[str, ModelProfile]:
+    """What is stated by hand, merged with what the tables say."""
+    return {p.id: merge_profiles(profiles[p.id], p) if p.id in profiles else p for p in curated}
 
 
 def _finished(
-    profiles: Mapping[str, ModelProfile],
-    data: Path,
-    *,
-    curated: Iterable[ModelProfile],
-    joined: Mapping[str, Sequence[Row]],
+    profiles: Mapping[str, ModelProfile], data: Path, *, joined: Mapping[str, Sequence[Row]]
 ) -> tuple[ModelProfile, ...]:
-    """With what is stated by hand, lineages, what siblings tell, and all that follows from the facts."""
-    whole = dict(profiles)
-    for profile in curated:
-        known = whole.get(profile.id)
-        whole[profile.id] = merge_profiles(known, profile) if known else profile
+    """With lineages, with what siblings tell, and with all that follows from the facts."""
     bases = bases_by_key(data)
-    linked = [with_lineage(profile, bases, whole.keys()) for profile in whole.values()]
+    linked = [with_lineage(profile, bases, profiles.keys()) for profile in profiles.values()]
     return with_derived(with_siblings(linked), as_of=newest_day(joined))
 
 

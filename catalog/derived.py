@@ -12,6 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 from .architectures import shape_for
+from .capability.siblings import series_of
 from .derived_fact import DerivedFact
 from .efficiency.density import DOUBLING_DAYS, size_needed_now
 from .efficiency.emissions import energy_wh, grams_per_request
@@ -164,12 +165,15 @@ def neighbours(
 ) -> tuple[ModelProfile | None, ModelProfile | None]:
     """The next smaller and the next larger measured model of the family, None where there is none to compare with.
 
-    A neighbour differs in size by 1.3 times or more and is made for the same: no coder beside a generalist.
+    A neighbour differs in size by 1.3 times or more and is made for the same: no coder beside a generalist. Where its
+    own series (one name but for the size) has measured sizes, other generations of the family are none.
     """
     size = profile.params_total_b
     if size is None or not _measured(profile) or profile.family is None:
         return None, None
     kin = [(other.params_total_b, other) for other in profiles if other.params_total_b and _kin(profile, other)]
+    series = series_of(profile)
+    kin = [pair for pair in kin if series is not None and series_of(pair[1]) == series] or kin
     smaller = max((pair for pair in kin if pair[0] * _STEP <= size), key=lambda pair: pair[0], default=None)
     larger = min((pair for pair in kin if pair[0] >= size * _STEP), key=lambda pair: pair[0], default=None)
     return smaller[1] if smaller else None, larger[1] if larger else None

@@ -1,7 +1,8 @@
 """When a model was released and what it knows: settled between sources, the name and each other.
 
 No single source is believed: registries slip (DeepSeek-V3.1 entered seven months early, Llama 3.1 8B half a year late),
-hosts state the day they began to sell it, and a first of January is mostly a placeholder. So the date that most
+hosts state the day they began to sell it, and a first of January is mostly a placeholder. Hosts are asked only where
+nobody else speaks. So the date that most
 sources agree on within a month counts; where they are even, the nearest to the maker. A date in the name has the last
 word. Knowledge cannot end after the release: the claim with less behind it goes.
 """
@@ -42,7 +43,8 @@ def with_dates(profile: ModelProfile, rows: Sequence[Row], refused: list[Finding
     registries = [row for row in rows if rank(row) < 9]
     released = _settled(profile.id, _claims(registries, "release_date"))
     if released is None:
-        released = _settled(profile.id, _first_hosts(_claims(rows, "release_date")))
+        hosts = _claims(rows, "release_date", by="provider")
+        released = _settled(profile.id, sorted(hosts, key=lambda claim: claim.day))  # of equals the first to sell it
     cutoffs = _claims(registries, "knowledge_cutoff")
     cutoff = next((c for c in cutoffs if released is None or c.day <= released.day + _SLACK), None)
     if cutoff is None and cutoffs and released is not None and not released.precise:
@@ -68,13 +70,13 @@ def day_in_name(key: str) -> date | None:
     return day_of(f"{year}-{month}-{day}" if year else f"20{short}-{of_year}")
 
 
-def _claims(rows: Sequence[Row], name: str) -> list[_Claim]:
+def _claims(rows: Sequence[Row], name: str, *, by: str = "source") -> list[_Claim]:
     claims: list[_Claim] = []
     for row in rows:
         day = day_of(row[name])
         if day is not None:
             precise = len(row[name]) == len("2025-01-31") and (day.month, day.day) != (1, 1)
-            claims.append(_Claim(day=day, precise=precise, voter=row["source"], source=source_of(row)))
+            claims.append(_Claim(day=day, precise=precise, voter=str(row[by]), source=source_of(row)))
     return claims
 
 
@@ -92,11 +94,6 @@ def _settled(model_id: str, claims: Sequence[_Claim]) -> _Claim | None:
 
 def _support(claim: _Claim, claims: Sequence[_Claim]) -> int:
     return len({other.voter for other in claims if abs(other.day - claim.day) <= _AGREE})
-
-
-def _first_hosts(claims: Sequence[_Claim]) -> list[_Claim]:
-    """Hosts begin to sell after the release: the earliest whole date is the nearest to it."""
-    return sorted(claims, key=lambda claim: (not claim.precise, claim.day))[:1]
 
 
 def _tell(model_id: str, name: str, claims: Sequence[_Claim], taken: _Claim | None, refused: list[Finding]) -> None:

@@ -1,6 +1,6 @@
 """What a model's profile says where sources differ: the best source that states a fact has it."""
 
-from collections import Counter
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -20,6 +20,11 @@ from .rows import Row, capabilities_of, price_of, rank, source_of
 
 __all__ = ["settled_profile"]
 
+_ROUNDED = 0.03  # limits nearer than this are one limit, some of them rounded
+_CLOSED = re.compile(  # whose makers publish no weights of them
+    r"(?!.*(?:gemma|alpaca))(?:anthropic/|google/(?:gemini|palm|text-bison)|openai/(?:gpt-(?:3\.5|4|5)|chatgpt|o\d)|"
+    r"x-ai/grok-(?:[3-9]|code)|perplexity/sonar)"
+)
 _LICENSES = {
     "apache_2_0": "Apache-2.0", "mit": "MIT", "MIT": "MIT", "proprietary": "proprietary", "gemma": "Gemma",
     "llama_3_1_community_license": "Llama-3.1", "llama_3_2_community_license": "Llama-3.2", "llama3_2": "Llama-3.2",
@@ -49,8 +54,7 @@ def settled_profile(
     _state_from_offers(stated, owner, sold)
     _state_capabilities(stated, owner, rows, sold)
     _agree_on_senses(key, stated.facts, stated.sources)
-    if stated.facts.get("open_weights") is False:
-        stated.state("license", "proprietary", stated.sources["open_weights"])
+    _state_closed(stated, f"{owner}/{key}")
     name = next((row["name"] for row in rows if row["name"] and rank(row) < 9), None) or key
     provenance = {field: source for field, source in stated.sources.items() if stated.facts.get(field) is not None}
     return ModelProfile(
@@ -92,13 +96,23 @@ def _state_from_rows(stated: _Stated, rows: Sequence[Row]) -> None:
     _state_limits_of_hosts(stated, rows)
 
 
+def _state_closed(stated: _Stated, model_id: str) -> None:
+    """Closed weights have no other licence: registries enter their own page's there."""
+    if "open_weights" not in stated.facts and _CLOSED.match(model_id):
+        stated.facts["open_weights"], stated.sources["open_weights"] = False, NAMED
+    if stated.facts.get("open_weights") is False:
+        stated.facts["license"], stated.sources["license"] = "proprietary", stated.sources["open_weights"]
+
+
 def _state_limits_of_hosts(stated: _Stated, rows: Sequence[Row]) -> None:
-    """Hosts cut limits as they like: the one that most of them state, of equals the nearest to the middle of all."""
+    """Hosts cut limits as they like, and round: what most of them state, of equals the middle, unrounded."""
     for name, column in (("context_tokens", "context"), ("max_output_tokens", "max_output")):
         stated_by_hosts = [int(row[column]) for row in rows if rank(row) >= 9 and row[column]]
         if stated_by_hosts:
-            counted, middle = Counter(stated_by_hosts), median(stated_by_hosts)
-            limit = min(counted, key=lambda value: (-counted[value], abs(value - middle), -value))
+            middle = median(stated_by_hosts)
+            near = {v: [other for other in stated_by_hosts if abs(other / v - 1) <= _ROUNDED] for v in stated_by_hosts}
+            about = max(near.values(), key=lambda values: (len(values), -abs(median(values) - middle), median(values)))
+            limit = max(about, key=lambda value: (about.count(value), value))
             source = next(source_of(row) for row in rows if rank(row) >= 9 and row[column] == limit)
             stated.state(name, limit, source)
 

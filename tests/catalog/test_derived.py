@@ -3,7 +3,7 @@ from datetime import date, timedelta
 import pytest
 
 from catalog import Ability, Catalog, InvalidMeasurementError, ModelProfile
-from catalog.derived import SizeLaw, derived_facts, plateau_advice
+from catalog.derived import SizeLaw, derived_facts, neighbours, plateau_advice
 
 DAY = date(2025, 1, 1)
 
@@ -70,6 +70,34 @@ def test_a_smaller_sibling_as_able_within_the_error_is_preferred() -> None:
     clear = measured("l", 70.0, 2.0)
     assert "by more than the error" in str(plateau_advice(clear, [small, clear]))
     assert plateau_advice(small, [small]) is None
+
+
+def test_neighbours_in_size_are_of_the_same_series_where_that_has_any() -> None:
+    mine = measured("star2-8b", 8.0, 1.0)
+    larger, older = measured("star2-70b", 70.0, 2.0), measured("star1-30b", 30.0, 0.9)
+    assert neighbours(mine, [mine, larger, older]) == (None, larger)
+    assert neighbours(mine, [mine, older]) == (None, older)  # else the family has to do
+
+
+def test_energy_and_carbon_of_a_request_name_their_method_and_their_band() -> None:
+    facts = {f.name: f for f in derived_facts(ModelProfile(id="acme/x", name="x", params_total_b=175.0))}
+    energy, carbon = facts["energy_per_request"], facts["carbon_per_request"]
+    per_token, reading = facts["idealized_gpu_time"].value, facts["idealized_prompt_time"].value
+    gpu_s = (300 * per_token + reading) / 1e3  # ms: 300 tokens out, a thousand in
+    assert energy.value == pytest.approx(gpu_s * 400 * 1.2 / 3600)
+    assert carbon.value == pytest.approx(energy.value * 0.48)  # 480 g/kWh
+    assert "R0" in energy.method
+    assert energy.factor is not None
+    assert carbon.factor is not None
+    assert carbon.factor > energy.factor > 1.0
+
+
+def test_a_needed_size_is_banded_by_the_two_editions_of_the_law() -> None:
+    profile = ModelProfile(id="acme/x", name="x", params_total_b=8.0, released=DAY)
+    facts = {f.name: f for f in derived_facts(profile, as_of=DAY + timedelta(days=1060))}
+    told = facts["size_needed_now"]
+    assert told.factor is not None
+    assert told.value * told.factor == pytest.approx(8.0 * 2.0**-10)  # 106 days: ten halvings
 
 
 def test_too_few_models_or_useless_size_give_no_law() -> None:

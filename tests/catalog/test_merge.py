@@ -48,3 +48,28 @@ def test_what_was_derived_goes_where_the_size_it_rests_on_changes() -> None:
     assert (resized.params_total_b, resized.energy_wh_per_mtok, dict(resized.derived)) == (4.0, None, {})
     described = merge_profiles(known, ModelProfile(id="a/b", name="b", license="MIT"))
     assert (described.energy_wh_per_mtok, dict(described.derived)) == (9.0, {"energy": fact})
+
+
+def test_abilities_merge_axis_by_axis_each_with_its_own_source_and_its_own_trust() -> None:
+    ours, board, measured = (
+        Provenance(source=name, trust=trust)
+        for name, trust in (("factors", Trust.INFERRED), ("a board", Trust.INFERRED), ("probe", Trust.MEASURED))
+    )
+    known = ModelProfile(
+        id="a/b",
+        name="b",
+        ability={
+            "general": Ability(mean=1.0, se=0.1, n_benchmarks=9),
+            "code": Ability(mean=0.0, se=0.1, n_benchmarks=2),
+        },
+        provenance={"ability": ours, "ability.code": measured},
+    )
+    told = ModelProfile(
+        id="a/b",
+        name="b",
+        ability={"maths": Ability(mean=2.0, se=0.2), "code": Ability(mean=9.0, se=0.2)},
+        provenance={"ability.maths": board, "ability.code": board},
+    )
+    merged = merge_profiles(known, told)
+    assert {axis: a.mean for axis, a in merged.ability.items()} == {"general": 1.0, "code": 0.0, "maths": 2.0}
+    assert merged.provenance == {"ability": ours, "ability.code": measured, "ability.maths": board}

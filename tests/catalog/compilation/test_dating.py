@@ -59,9 +59,11 @@ def test_a_whole_date_is_preferred_to_a_month_that_agrees() -> None:
     assert profile.released == date(2025, 4, 28)
 
 
-def test_hosts_count_only_where_nobody_else_speaks_and_the_first_is_the_nearest() -> None:
-    hosts = [row("models.dev", day, provider="kilo") for day in ("2025-09-01", "2025-06-20")]
-    assert dated("x", *hosts)[0].released == date(2025, 6, 20)
+def test_hosts_count_only_where_nobody_else_speaks_and_then_the_most_of_them() -> None:
+    days = {"kilo": "2025-12-01", "novita": "2025-12-03", "abacus": "2025-06-15"}
+    hosts = [row("models.dev", day, provider=provider) for provider, day in days.items()]
+    assert dated("x", *hosts)[0].released == date(2025, 12, 1)
+    assert dated("x", *hosts[1:])[0].released == date(2025, 6, 15)  # even: the first to sell it
     assert dated("x", *hosts, row("epoch", "2024-02-26"))[0].released == date(2024, 2, 26)
 
 
