@@ -178,7 +178,7 @@ def create_app(parts: Parts) -> Asgi:
     desk = ToolDesk(
         settings.tools, store=RegistryStore(settings.tools_dir / "registries"), telemetry=telemetry, clocks=parts.clocks
     )
-    endpoint = McpEndpoint(desk, governor, host=settings.server.host) if McpEndpoint.is_available() else None
+    endpoint = _mcp_endpoint(desk, governor, settings.server)
     history = open_history(settings, wall=parts.clocks.wall, clock=parts.clocks.monotonic)
     framework = _framework(
         parts, dispatcher, governor, desk=desk, endpoint=endpoint, fingerprints=fingerprints, history=history
@@ -208,6 +208,8 @@ def create_app(parts: Parts) -> Asgi:
         if endpoint is not None and scope["path"] == _MCP:
             try:
                 await endpoint(scope, receive, send)
+            except ClientGoneError:
+                return
             except ParetoGateError as exc:
                 await _send_refusal(send, scope["path"], reply_to(exc))
             return
@@ -228,6 +230,12 @@ def create_app(parts: Parts) -> Asgi:
             await _send_refusal(send, scope["path"], _METHOD_NOT_ALLOWED, [(b"allow", b"POST")])
 
     return gateway
+
+
+def _mcp_endpoint(desk: ToolDesk, governor: Governor, server: ServerSettings) -> McpEndpoint | None:
+    if not McpEndpoint.is_available():
+        return None
+    return McpEndpoint(desk, governor, host=server.host, max_body_bytes=server.max_body_bytes)
 
 
 def _doors(

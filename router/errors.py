@@ -52,12 +52,15 @@ def _how_to_state(constraint: str) -> str:
     return "so no limit admits a model; state it of the models in an overlay or of the backends in the settings"
 
 
+_ABILITIES = ("needs", "capabilities")
+
+
 def _change(closest: Mapping[str, object]) -> str:
     """What would have to change for the closest candidate, in words."""
     has = "unknown" if closest["relax_to"] is None else closest["relax_to"]
     also = closest.get("also")
     more = f" (and {len(also)} more)" if isinstance(also, list) and also else ""
-    if isinstance(has, list):
+    if isinstance(has, list) and closest["constraint"] in _ABILITIES:
         lacks = closest.get("lacks")
         missing = f", not {', '.join(lacks)}" if isinstance(lacks, list) else ""
         return f"which can only do {', '.join(map(str, has))}{missing}{more}"

@@ -1,15 +1,18 @@
-"""`GET /v1/models` and `GET /v1/models/{id}`: what a client may put into `model`."""
+"""`GET /v1/models` and `GET /v1/models/{id}`: what a client may put into `model`; a key sees what it may use."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, time
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from catalog import PoolEntry, UnknownModelError
+from gateway.keys import ApiKey
 from gateway.serving import Serving
 
 __all__ = ["models_routes"]
+
+_US = "paretogate"
 
 
 def models_routes(serving: Callable[[], Serving], *, embedding: Serving | None = None) -> APIRouter:
@@ -22,13 +25,21 @@ def models_routes(serving: Callable[[], Serving], *, embedding: Serving | None =
     router = APIRouter(prefix="/v1", tags=["models"])
 
     @router.get("/models")
-    async def list_models() -> dict[str, Any]:
+    async def list_models(request: Request) -> dict[str, Any]:
         """Every model that can be asked for here, `auto` first."""
-        return {"object": "list", "data": [*_models(serving()), *embedders.values()]}
+        key = _key(request)
+        listed = (*_models(serving()), *embedders.values())
+        return {"object": "list", "data": [model for model in listed if _is_open(model, key)]}
 
     @router.get("/models/{name:path}")
-    async def one_model(name: str) -> dict[str, Any]:
+    async def one_model(request: Request, name: str) -> dict[str, Any]:
         """One of them."""
+        found = _found(name)
+        if not _is_open(found, _key(request)):
+            raise UnknownModelError(name[:200])
+        return found
+
+    def _found(name: str) -> dict[str, Any]:
         current = serving()
         listed = {**embedders, **{model["id"]: model for model in _models(current)}}
         if name in listed:
@@ -40,9 +51,19 @@ def models_routes(serving: Callable[[], Serving], *, embedding: Serving | None =
     return router
 
 
+def _key(request: Request) -> ApiKey | None:
+    key: ApiKey | None = request.scope.get("paretogate.key")
+    return key
+
+
+def _is_open(model: dict[str, Any], key: ApiKey | None) -> bool:
+    """Aliases are open to everybody: they choose among what the key may use."""
+    return key is None or model["owned_by"] == _US or key.may_use(model["id"])
+
+
 def _models(serving: Serving) -> list[dict[str, Any]]:
     aliases = ["auto", *(f"auto:{policy}" for policy in sorted(serving.policies))]
-    routed = [{"id": name, "object": "model", "created": 0, "owned_by": "paretogate"} for name in aliases]
+    routed = [{"id": name, "object": "model", "created": 0, "owned_by": _US} for name in aliases]
     served = {e.profile.id: e for e in reversed(serving.pool.entries) if e.backend is not None}
     return routed + [_model(served[name]) for name in sorted(served)]
 

@@ -46,13 +46,15 @@ def tools_routes(desk: ToolDesk, governor: Governor, clocks: Clocks) -> APIRoute
 
     @router.post("/search")
     async def search(given: Search, request: Request) -> dict[str, Any]:
-        """The tools that a request needs, best first, of those that the key may use."""
+        """The tools that a request needs, best first, of those that the key may use. It counts as a request."""
+        key = request.scope.get("paretogate.key")
+        await governor.consult(key)
         query = _query(given)
         found = await desk.search(
             query,
             label=given.set,
             declared=given.tools,
-            key=request.scope.get("paretogate.key"),
+            key=key,
             top_k=given.top_k,
             min_score=given.min_score,
             category=given.category,

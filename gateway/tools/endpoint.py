@@ -4,8 +4,9 @@ Stateless streamable HTTP, so that any replica can answer. Mounted where the ext
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 from gateway.errors import ForbiddenError, InvalidRequestError, UnavailableError
 from gateway.governor import Governor
 from gateway.keys import ApiKey
-from gateway.wire.asgi import Receive, Scope, Send, read_headers
+from gateway.wire.asgi import Receive, Scope, Send, read_body, read_headers, replaying
+from gateway.wire.body import read_json
 
 from .desk import ToolDesk
 from .servers import call_server
@@ -28,8 +30,9 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 class McpEndpoint:
     """An ASGI door, for as long as `running`."""
 
-    def __init__(self, desk: ToolDesk, governor: Governor, *, host: str) -> None:
+    def __init__(self, desk: ToolDesk, governor: Governor, *, host: str, max_body_bytes: int) -> None:
         self._desk, self._governor, self._host = desk, governor, host
+        self._max_body_bytes = max_body_bytes
         self._app: Asgi | None = None
         self._serving: asyncio.Task[None] | None = None
         self._ready, self._stop = asyncio.Event(), asyncio.Event()
@@ -44,8 +47,15 @@ class McpEndpoint:
 
         Raises:
             UnauthenticatedError: it needs a key.
+            RateLimitedError: the key's minute has no request left.
+            BodyTooLargeError, SlowRequestError, InvalidRequestError, ClientGoneError: as at every other door.
         """
         key = self._governor.caller(read_headers(scope))
+        await self._governor.consult(key)
+        if scope["method"] == "POST":
+            body = await read_body(scope, receive, limit_bytes=self._max_body_bytes)
+            read_json(body)  # the SDK would take in any size, and its JSON reader falls over what is nested deep
+            receive = replaying(body, receive)
         if self._serving is None:
             self._serving = asyncio.create_task(self._serve())
         await self._ready.wait()
@@ -80,7 +90,8 @@ class McpEndpoint:
     def _make(self) -> Any:  # noqa: ANN401 - the SDK is not imported up here
         from mcp.server import MCPServer  # noqa: PLC0415 - of the extra `mcp`
 
-        server = MCPServer("paretogate")
+        with _logs_as_they_were():
+            server = MCPServer("paretogate")
         server.add_tool(self._search_tools, name="search_tools", description=self._search_tools.__doc__)
         server.add_tool(self._call_tool, name="call_tool", description=self._call_tool.__doc__)
         return server.streamable_http_app(stateless_http=True, json_response=True, host=self._host)
@@ -101,3 +112,15 @@ class McpEndpoint:
         if stored.server is None or name not in stored.by_name:
             raise InvalidRequestError(f"{stored.label} has no tool {name!r:.80} that can be called here", param="name")
         return await call_server(stored.server, name, arguments)
+
+
+@contextmanager
+def _logs_as_they_were() -> Iterator[None]:
+    """The SDK takes over the root logger when it is made: every library's chatter would be printed, addresses too."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)

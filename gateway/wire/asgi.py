@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from gateway.errors import BodyTooLargeError, SlowRequestError
+from gateway.errors import BodyTooLargeError, InvalidRequestError, SlowRequestError
 
 __all__ = [
     "ClientGoneError",
@@ -61,12 +61,17 @@ async def read_body(scope: Scope, receive: Receive, *, limit_bytes: int) -> byte
 
     Raises:
         BodyTooLargeError: it is announced or turns out to be larger than the limit.
+        InvalidRequestError: it is compressed.
         SlowRequestError: it does not arrive in time.
         ClientGoneError: the client left before it was complete.
     """
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > limit_bytes:
             raise BodyTooLargeError(limit_bytes=limit_bytes)
+        if name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
+            raise InvalidRequestError(
+                "content-encoding: bodies are read as they are; send it uncompressed", param="content-encoding"
+            )
     if (nearby := _nearby(scope)) is not None and (at_hand := nearby.body_at_hand()) is not None:
         if len(at_hand) > limit_bytes:
             raise BodyTooLargeError(limit_bytes=limit_bytes)

@@ -1,6 +1,7 @@
 """The chat door over real sockets, before fake providers."""
 
 import asyncio
+import gzip
 import socket
 from pathlib import Path
 
@@ -279,3 +280,12 @@ async def test_with_no_backend_decisions_are_made_and_answers_refused(tmp_path: 
     assert decided.json()["models"] == ["maker/strong", "maker/cheap"]
     assert decided.json()["callable"] is False
     assert listed.json()["data"][0]["id"] == "auto"
+
+
+async def test_a_compressed_body_is_refused_by_name(tmp_path: Path) -> None:
+    headers = {"content-encoding": "gzip", "content-type": "application/json"}
+    async with pair(tmp_path) as (gateway, _, __):
+        answer = await gateway.client.post(CHAT, content=gzip.compress(b'{"messages":[]}'), headers=headers)
+        plain = await gateway.client.post(CHAT, json={"messages": HI}, headers={"content-encoding": "identity"})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "content-encoding")
+    assert plain.status_code == 200

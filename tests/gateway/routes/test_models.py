@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.running import pair
+from tests.gateway.test_governor import REQUIRED, make_key
 
 pytestmark = pytest.mark.loopback
 
@@ -22,3 +23,13 @@ async def test_one_model_is_found_by_any_of_its_names(tmp_path: Path) -> None:
         assert (await gateway.client.get("/v1/models/auto")).json()["owned_by"] == "paretogate"
         missing = await gateway.client.get("/v1/models/gpt-99")
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "unknown_model")
+
+
+async def test_a_key_sees_the_models_that_it_may_use(tmp_path: Path) -> None:
+    key = make_key(tmp_path, allow=("maker/cheap",))
+    async with pair(tmp_path, settings=REQUIRED) as (gateway, _, __):
+        listed = [model["id"] for model in (await gateway.client.get("/v1/models", headers=key)).json()["data"]]
+        names = ("maker/cheap", "cheap", "auto", "maker/strong", "strong")
+        found = [(await gateway.client.get(f"/v1/models/{name}", headers=key)).status_code for name in names]
+    assert listed == ["auto", "auto:balanced", "auto:best", "auto:cheap", "maker/cheap"]
+    assert found == [200, 200, 200, 404, 404]

@@ -1,3 +1,4 @@
+import logging
 import secrets
 import sys
 from pathlib import Path
@@ -51,3 +52,34 @@ async def test_whoever_needs_a_key_needs_one_here_too(tmp_path: Path) -> None:
             headers={"authorization": f"Bearer {token}"},
         )
         assert [tool["name"] for tool in found.json()["data"]] == ["delete_notes"]  # what the key may use
+
+
+async def test_a_key_has_as_many_requests_for_tools_as_for_anything(tmp_path: Path) -> None:
+    key, token = issue(random_bytes=secrets.token_bytes, now_s=0.0, tenant="t", requests_per_minute=2)
+    KeyFile(tmp_path / "keys.json").change(lambda keys: (*keys, key))
+    headers = {"authorization": f"Bearer {token}", "accept": "application/json, text/event-stream"}
+    declared = [{"type": "function", "function": {"name": "f", "description": "words"}}]
+    search = ("/v1/tools/search", {"query": "words", "tools": declared})
+    tools = ("/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+    async with pair(tmp_path) as (gateway, _, _):
+        answers = [
+            await gateway.client.post(path, json=body, headers=headers) for path, body in (search, tools, search, tools)
+        ]
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+    assert all(int(answer.headers["retry-after"]) > 0 for answer in answers[2:])
+
+
+async def test_bodies_are_bounded_here_too(tmp_path: Path) -> None:
+    async with pair(tmp_path, settings={"server": {"max_body_bytes": 10_000}}) as (gateway, _, _):
+        large = await gateway.client.post("/mcp", content=b'{"a":"' + b"x" * 20_000 + b'"}')
+        deep = await gateway.client.post("/mcp", content=b"[" * 4_000 + b"]" * 4_000)
+    assert (large.status_code, large.json()["error"]["code"]) == (413, "request_too_large")
+    assert (deep.status_code, deep.json()["error"]["code"]) == (400, "invalid_json")
+
+
+async def test_the_sdk_does_not_take_over_the_logs(tmp_path: Path) -> None:
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    async with pair(tmp_path) as (gateway, _, _), Client(f"{gateway.url}/mcp") as client:
+        await client.list_tools()
+        assert (root.handlers[:], root.level) == before
