@@ -111,11 +111,14 @@ class UnavailableError(GatewayError):
 
 
 class OverloadedError(GatewayError):
-    """No place for this request now; `retry_after_s` says when to come back."""
+    """No place for this request now; `retry_after_s` says when to come back.
 
-    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+    `is_rate_limit`: since every backend that may answer asked to be left alone, which is their 429 and not our 503.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0, is_rate_limit: bool = False) -> None:
         super().__init__(message)
-        self.retry_after_s = retry_after_s
+        self.retry_after_s, self.is_rate_limit = retry_after_s, is_rate_limit
 
 
 class UnauthenticatedError(GatewayError):
@@ -271,10 +274,11 @@ def reply_to(error: BaseException) -> ErrorReply:  # noqa: C901, PLR0911, PLR091
         case QuotaError():
             return _over_quota(error)
         case OverloadedError():
+            limited = error.is_rate_limit
             return ErrorReply(
-                status=503,
-                kind="overloaded_error",
-                code="overloaded",
+                status=429 if limited else 503,
+                kind="rate_limit_error" if limited else "overloaded_error",
+                code="rate_limit_exceeded" if limited else "overloaded",
                 message=str(error),
                 retry_after_s=error.retry_after_s,
             )

@@ -7,7 +7,7 @@ from typing import NoReturn, TypeVar
 import structlog
 
 from catalog import Backend, PoolEntry
-from gateway.errors import AllBackendsFailedError, OverloadedError, UpstreamError, UpstreamStatusError
+from gateway.errors import AllBackendsFailedError, UpstreamError, UpstreamStatusError
 from gateway.telemetry import Telemetry
 from gateway.upstreams.attempts import AttemptPlan, NextAttempt, RetryBudget
 from gateway.upstreams.health import Health
@@ -44,10 +44,7 @@ class Asker:
         plan = AttemptPlan(ranking, budget=self._budget)
         attempt = plan.first(self._begins)
         if attempt is None:
-            soonest_s = self._health.soonest_s(backend_of(entry) for entry in ranking)
-            raise OverloadedError(
-                "every backend that may answer is resting or full; come back", retry_after_s=soonest_s
-            )
+            raise self._health.resting(backend_of(entry) for entry in ranking)
         while True:
             try:
                 return await self._attempt(call, attempt.entry, ask)

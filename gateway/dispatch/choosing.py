@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gateway.errors import OverloadedError
 from gateway.serving import Serving
 from gateway.standing import Standing
 from gateway.telemetry import Telemetry
@@ -63,6 +64,7 @@ class Chooser:
 
         Raises:
             NoEligibleModelError, UnknownModelError.
+            OverloadedError: somebody qualifies, and nobody of these is well or has a place.
         """
         if otherwise is not None and otherwise is not reading:
             try:
@@ -72,8 +74,22 @@ class Chooser:
         try:
             return reading, await self._decided(reading, query, serving, standing=standing, dry_run=dry_run)
         except NoEligibleModelError as exc:
+            if "available" not in exc.rejections:
+                self._telemetry.rejected(exc.rejections)
+                raise
+            raise await self._for_now(reading, query, serving, standing=standing) from exc
+
+    async def _for_now(
+        self, reading: Reading, query: Query, serving: Serving, *, standing: Standing
+    ) -> NoEligibleModelError | OverloadedError:
+        """Who would answer, were everybody well? Only where nobody, it is the request itself, and no use to retry."""
+        try:
+            decision = await self._decided(reading, query, serving, standing=standing, dry_run=True)
+        except NoEligibleModelError as exc:
             self._telemetry.rejected(exc.rejections)
-            raise
+            return exc
+        entries = (decision.pool.entries[p] for p in decision.ranking)
+        return self._health.resting(entry.backend for entry in entries if entry.backend is not None)
 
     async def _decided(
         self, reading: Reading, query: Query, serving: Serving, *, standing: Standing, dry_run: bool

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from catalog import Backend, Pool
-from gateway.errors import UpstreamError, UpstreamStatusError, UpstreamTimeoutError
+from gateway.errors import OverloadedError, UpstreamError, UpstreamStatusError, UpstreamTimeoutError
 from predictors import Load
 from router import Bools
 
@@ -52,6 +52,7 @@ class Health:
         self._backends: dict[str, BackendHealth] = {}
         self._troubled: set[str] = set()  # those with a breaker that is not closed
         self._limited: set[str] = set()  # those that reached their concurrency
+        self._told_off: set[str] = set()  # those that rest because they said 429
         self._set_aside: set[str] = set()  # those that are not the model they claim to be
 
     def of(self, backend_id: str) -> BackendHealth:
@@ -85,12 +86,17 @@ class Health:
         if outcome == "answered":
             health.breaker.succeed()
             self._troubled.discard(backend.id)
+            self._told_off.discard(backend.id)
         elif isinstance(outcome, UpstreamError):
             limited = isinstance(outcome, UpstreamStatusError) and outcome.status == 429
             rest_s = outcome.retry_after_s if isinstance(outcome, UpstreamStatusError) and limited else None
             health.breaker.fail(self._clock(), rest_s=rest_s)
             if health.breaker.open_until:
                 self._troubled.add(backend.id)
+            if limited:
+                self._told_off.add(backend.id)
+            else:
+                self._told_off.discard(backend.id)
         else:
             health.breaker.abandon()
 
@@ -166,6 +172,15 @@ class Health:
                 running[name] = min(everybody, told.running) if told.waiting else everybody
                 waiting[name] = everybody - running[name]
         return Load(running=running, waiting=waiting)
+
+    def resting(self, backends: Iterable[Backend]) -> OverloadedError:
+        """Why none of these can be asked now, and when the first of them may."""
+        asked = tuple(backends)
+        return OverloadedError(
+            "every backend that may answer is resting or full; come back",
+            retry_after_s=self.soonest_s(asked),
+            is_rate_limit=bool(asked) and all(backend.id in self._told_off for backend in asked),
+        )
 
     def soonest_s(self, backends: Iterable[Backend]) -> float:
         """Seconds until the first of these may be asked again, at least a tenth."""

@@ -144,8 +144,55 @@ async def test_a_rate_limit_reaches_the_client_with_its_time(tmp_path: Path) -> 
         later = await gateway.chat(model="strong")
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "30")
     assert answer.json()["error"]["code"] == "rate_limit_exceeded"
-    assert (later.status_code, later.json()["error"]["code"]) == (503, "overloaded")
+    assert (later.status_code, later.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+    assert 25 <= int(later.headers["retry-after"]) <= 30
     assert len(strong.requests) == 1  # left alone until then
+
+
+@pytest.mark.parametrize("door", ["/v1/chat/completions", "/v1/messages", "/v1/responses"])
+async def test_when_nobody_is_well_the_client_hears_when_to_come_back(tmp_path: Path, door: str) -> None:
+    body = {"model": "auto", "messages": HI, "max_tokens": 9, "input": "hi"}
+    async with pair(tmp_path) as (gateway, strong, cheap):
+        for provider, model in ((strong, "strong-raw"), (cheap, "cheap-raw")):
+            provider.always_misbehave(model, Misbehaviour(fault="reset"))
+        for _ in range(5):
+            await gateway.client.post(door, json=body)
+        asked = len(strong.requests) + len(cheap.requests)
+        resting = await gateway.client.post(door, json=body)
+        impossible = await gateway.client.post(door, json={**body, "routing": {"require": {"min_quality": 0.99}}})
+    assert resting.status_code == 503
+    assert resting.json()["error"]["type"] == "overloaded_error"
+    assert 1 <= int(resting.headers["retry-after"]) <= 5  # the breaker's first rest
+    assert asked == len(strong.requests) + len(cheap.requests)
+    assert impossible.status_code == 422  # whoever is well or not
+    assert impossible.json()["error"]["rejections"] == {"min_quality": 2}
+
+
+async def test_when_everybody_said_429_that_is_what_later_clients_hear(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, strong, cheap):
+        strong.misbehave(Misbehaviour(fault="status", status=429, retry_after="30"))
+        cheap.misbehave(Misbehaviour(fault="status", status=429, retry_after="20"))
+        answers = [await gateway.chat() for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [429] * 3
+    assert 15 <= int(answers[2].headers["retry-after"]) <= 20
+    assert (len(strong.requests), len(cheap.requests)) == (1, 1)
+
+
+async def test_when_every_place_is_taken_the_next_one_is_told_to_come_back(tmp_path: Path) -> None:
+    narrow = Limits(max_concurrency=1, timeout_s=20.0, first_token_timeout_s=20.0)
+    async with (
+        FakeProvider() as provider,
+        running(backend("strong", provider.url, limits=narrow), tmp_path=tmp_path) as gateway,
+    ):
+        provider.misbehave(Misbehaviour(fault="slow_first_token", delay_s=1.0))
+        first = asyncio.create_task(gateway.chat())
+        await provider.wait_until_asked()
+        second = await gateway.chat()
+        assert (await first).status_code == 200
+        third = await gateway.chat()
+    assert (second.status_code, second.json()["error"]["code"]) == (503, "overloaded")
+    assert int(second.headers["retry-after"]) >= 1
+    assert third.status_code == 200
 
 
 async def test_a_failing_backend_is_left_alone_and_probed_once(tmp_path: Path) -> None:
