@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .compiled import SHIPPED
+from .compiled import SHIPPED, is_compiled
 from .errors import InvalidMeasurementError, UnknownModelError
+from .finding import Finding
 from .importers.litellm_prices import PriceMap, read_price_map
 from .importers.overlay import read_overlay
 from .profile import ModelProfile
@@ -80,7 +81,7 @@ def list_models(
         typer.echo(json.dumps([facts(profile) for profile in found[:limit]]))
         return
     if found:
-        _print(model_list(found[:limit]))
+        _print(model_list(found[:limit], width=_width()))
     typer.echo(f"{min(limit, len(found))} of {len(found)} found, {len(known)} in all ({known.version})", err=True)
 
 
@@ -166,17 +167,43 @@ def compare(models: list[str], *, catalog: _File = None, overlay: _Overlays = No
 
 
 @commands.command()
-def validate(file: Path) -> None:
-    """Check a file of facts: an overlay in TOML or YAML, or a price map in JSON."""
+def validate(
+    file: Annotated[Path, typer.Argument(help="The file; `shipped` is the catalog that ships.")],
+    *,
+    catalog: _File = None,
+) -> None:
+    """Check a file of facts: an overlay in TOML or YAML, a price map or a compiled catalog in JSON.
+
+    Of an overlay and of a catalog, facts of a model that cannot both be true are told too; an overlay is judged as it
+    stands above the catalog. Exits with 1 where anything is wrong.
+    """
+    from .contradictions import contradictions  # noqa: PLC0415 - the other commands need no names' dates
+
+    if str(file) == "shipped" or is_compiled(file):
+        known = _open(None if str(file) == "shipped" else file, None)
+        _tell_contradictions(contradictions(known, file=file.name), f"{len(known)} models")
+        return
     if file.suffix != ".json":
-        for profile in read_overlay(file):
+        told = read_overlay(file)
+        for profile in told:
             typer.echo(f"{profile.id}: {len(profile.provenance)} facts")
+        merged = _open(catalog, [file])
+        found = contradictions([merged[profile.id] for profile in told], file=file.name)
+        _tell_contradictions(found, f"{len(told)} models")
         return
     prices = read_price_map(file)
     for finding in prices.findings:
         typer.echo(str(finding))
     typer.echo(f"{sum(map(len, prices.offers.values()))} offers of {len(prices.offers)} models are good", err=True)
     if prices.findings:
+        raise typer.Exit(1)
+
+
+def _tell_contradictions(found: Sequence[Finding], of: str) -> None:
+    for finding in found:
+        typer.echo(str(finding))
+    typer.echo(f"{of}, {len(found)} contradictions", err=True)
+    if found:
         raise typer.Exit(1)
 
 
@@ -386,8 +413,15 @@ def _downloaded(url: str, timeout_s: float) -> PriceMap:
 def _print(table: "Table") -> None:
     from rich.console import Console  # noqa: PLC0415
 
+    Console(width=_width()).print(table)
+
+
+def _width() -> int:
+    """Columns of the terminal; those of a page where the output goes elsewhere."""
+    from rich.console import Console  # noqa: PLC0415
+
     console = Console()
-    (console if console.is_terminal else Console(width=_PAGE_WIDTH)).print(table)
+    return console.width if console.is_terminal else _PAGE_WIDTH
 
 
 def _iso_date(text: str | None, option: str) -> date | None:

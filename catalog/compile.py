@@ -17,7 +17,7 @@ from types import MappingProxyType
 from .capability.ability import estimate_abilities
 from .capability.siblings import with_siblings
 from .compilation.abilities import ABILITY_LEFT_OUT, ABILITY_SOURCES, best_measured, read_scores, with_ability
-from .compilation.dating import with_dates
+from .compilation.dating import with_dates, without_late_cutoff
 from .compilation.from_name import with_lineage, with_tokenizer
 from .compilation.hallucination import hallucination_rates, with_hallucination
 from .compilation.rows import SOURCES, Row, newest_day, seen_from
@@ -150,8 +150,9 @@ def _abilities(
 
 
 def _curated_over(profiles: Mapping[str, ModelProfile], curated: Iterable[ModelProfile]) -> dict[str, ModelProfile]:
-    """What is stated by hand, merged with what the tables say."""
-    return {p.id: merge_profiles(profiles[p.id], p) if p.id in profiles else p for p in curated}
+    """What is stated by hand, merged with what the tables say, less cutoffs that a corrected release belies."""
+    merged = {p.id: merge_profiles(profiles[p.id], p) if p.id in profiles else p for p in curated}
+    return {model_id: without_late_cutoff(profile) for model_id, profile in merged.items()}
 
 
 def _finished(

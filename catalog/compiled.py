@@ -23,10 +23,11 @@ from .price import RATES, Price
 from .profile import Ability, ModelProfile
 from .provenance import Provenance, Trust
 
-__all__ = ["SHIPPED", "Compiled", "pack", "read_compiled"]
+__all__ = ["SHIPPED", "Compiled", "is_compiled", "pack", "read_compiled"]
 
 SHIPPED = Path(__file__).parent / "data" / "catalog.json"
 _SCHEMA = 1
+_START = b'{"schema":'
 _PLAIN = (
     "family",
     "base_model",
@@ -108,6 +109,15 @@ def read_compiled(path: Path) -> Compiled:
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as exc:
         problem = f"not a compiled catalog ({exc}); rebuild it with `python -m catalog.compile`"
         raise ImportFailedError(source=str(path), problem=problem) from exc
+
+
+def is_compiled(path: Path) -> bool:
+    """Whether a file begins as a compiled catalog does; False where it cannot be read."""
+    try:
+        with path.open("rb") as start:
+            return start.read(len(_START)) == _START
+    except OSError:
+        return False
 
 
 def pack(

@@ -22,6 +22,7 @@ _NAMED = Provenance(source="estimated from the parameters in the name", trust=Tr
 _WITH_ACTIVE = re.compile(r"(?:^|-)(\d+(?:\.\d+)?)([bm])-a(\d+(?:\.\d+)?)([bm])(?=-|$)")
 _ACTIVE = re.compile(r"(?:^|-)a(\d+(?:\.\d+)?)([bm])(?=-|$)")
 _EXPERTS = re.compile(r"(?:^|-)(\d+(?:\.\d+)?)b-\d+e(?=-|$)")
+_LLAMA_4 = re.compile(r"^llama-4-\w+-(17)b(?=-|$)")  # with and without its experts the number is the active part
 _TWO = re.compile(r"(?:^|-)(\d+(?:\.\d+)?)b-(\d+(?:\.\d+)?)b(?=-|$)")
 _TIMES = re.compile(r"(?:^|-)(\d+x\d+(?:\.\d+)?[bm])(?=-|$)")
 _SHARED_ATTENTION = {"8x7b": (46.7, 12.9), "8x22b": (141.0, 39.0)}  # Mixtral and its tunes, by Mistral's own cards
@@ -53,7 +54,7 @@ def named_size(key: str) -> NamedSize:
     """Read the sizes off a model's canonical name."""
     if found := _WITH_ACTIVE.search(key):
         return NamedSize(total_b=_billions(found[1], found[2]), active_b=_billions(found[3], found[4]))
-    if found := _EXPERTS.search(key):
+    if found := _EXPERTS.search(key) or _LLAMA_4.search(key):
         return NamedSize(active_b=float(found[1]))
     if found := _ACTIVE.search(key):
         return NamedSize(active_b=_billions(found[1], found[2]))

@@ -1,6 +1,6 @@
 """Models as tables on a terminal and as plain JSON: how facts are shown, in one place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from decimal import Decimal
 from typing import Any
@@ -34,26 +34,36 @@ __all__ = [
 _NAMES = tuple(f.name for f in fields(ModelProfile) if f.name not in {"id", "provenance", "derived", "measured"})
 
 
-def model_list(profiles: Sequence[ModelProfile]) -> Table:
-    """One line per model."""
-    table = _table("model", "ability", "in $/M", "out $/M", "context", "params B", "released", "license", "can")
-    for column in table.columns[1:6]:
-        column.justify = "right"
+def model_list(profiles: Sequence[ModelProfile], *, width: int = 160) -> Table:
+    """One line per model; on a narrow terminal fewer facts, so that names and numbers stay whole."""
+    shown = [column for column in _LISTED if width >= column[1]]
+    table = _table(*(title for title, _, _ in shown))
+    for column, (title, _, _) in zip(table.columns, shown, strict=True):
+        column.no_wrap = title not in {"model", "license", "can"}
+        column.justify = "right" if title in _NUMBERS else "left"
     for profile in profiles:
-        price = profile.price
-        general = profile.ability.get("general")
-        table.add_row(
-            profile.id,
-            f"{general.mean:+.2f}±{general.se:.2f}" if general else "?",
-            _rate(price.input_usd_per_mtok if price else None),
-            _rate(price.output_usd_per_mtok if price else None),
-            _short(profile.context_tokens),
-            f"{profile.params_total_b:g}" if profile.params_total_b else "?",
-            str(profile.released or "?"),
-            profile.license or ("open" if profile.open_weights else "?"),
-            " ".join(sorted(profile.capabilities - {"streaming"})),
-        )
+        table.add_row(*(tell(profile) for _, _, tell in shown))
     return table
+
+
+def _general(profile: ModelProfile) -> str:
+    general = profile.ability.get("general")
+    return f"{general.mean:+.2f}±{general.se:.2f}" if general else "?"
+
+
+_NUMBERS = frozenset({"ability", "in $/M", "out $/M", "context", "params B"})
+# Title, the narrowest terminal that it is shown on, and what it says of a model.
+_LISTED: Sequence[tuple[str, int, Callable[[ModelProfile], str]]] = (
+    ("model", 0, lambda p: p.id),
+    ("ability", 0, _general),
+    ("in $/M", 0, lambda p: _rate(p.price.input_usd_per_mtok if p.price else None)),
+    ("out $/M", 0, lambda p: _rate(p.price.output_usd_per_mtok if p.price else None)),
+    ("context", 76, lambda p: _short(p.context_tokens)),
+    ("params B", 100, lambda p: f"{p.params_total_b:g}" if p.params_total_b else "?"),
+    ("released", 100, lambda p: str(p.released or "?")),
+    ("license", 120, lambda p: p.license or ("open" if p.open_weights else "?")),
+    ("can", 140, lambda p: " ".join(sorted(p.capabilities - {"streaming"}))),
+)
 
 
 def fact_sheet(profile: ModelProfile) -> Table:

@@ -20,7 +20,7 @@ from catalog.provenance import Provenance
 from .from_name import NAMED
 from .rows import Row, day_of, rank, source_of
 
-__all__ = ["day_in_name", "with_dates"]
+__all__ = ["day_in_name", "with_dates", "without_late_cutoff"]
 
 _AGREE = timedelta(days=31)
 _OF_NAME = timedelta(days=75)  # names carry the snapshot's month, and models appear some weeks later
@@ -59,6 +59,15 @@ def with_dates(profile: ModelProfile, rows: Sequence[Row], refused: list[Finding
         knowledge_cutoff=cutoff.day if cutoff else None,
         provenance=MappingProxyType({**profile.provenance, **sources}),
     )
+
+
+def without_late_cutoff(profile: ModelProfile) -> ModelProfile:
+    """The profile, without a knowledge cutoff that lies after its release."""
+    released, cutoff = profile.released, profile.knowledge_cutoff
+    if released is None or cutoff is None or cutoff <= released + _SLACK:
+        return profile
+    sources = {name: source for name, source in profile.provenance.items() if name != "knowledge_cutoff"}
+    return replace(profile, knowledge_cutoff=None, provenance=MappingProxyType(sources))
 
 
 def day_in_name(key: str) -> date | None:

@@ -54,6 +54,7 @@ def settled_profile(
     _state_from_offers(stated, owner, sold)
     _state_capabilities(stated, owner, rows, sold)
     _agree_on_senses(key, stated.facts, stated.sources)
+    _drop_answers_beyond_context(stated)
     _state_closed(stated, f"{owner}/{key}")
     name = next((row["name"] for row in rows if row["name"] and rank(row) < 9), None) or key
     provenance = {field: source for field, source in stated.sources.items() if stated.facts.get(field) is not None}
@@ -102,6 +103,13 @@ def _state_closed(stated: _Stated, model_id: str) -> None:
         stated.facts["open_weights"], stated.sources["open_weights"] = False, NAMED
     if stated.facts.get("open_weights") is False:
         stated.facts["license"], stated.sources["license"] = "proprietary", stated.sources["open_weights"]
+
+
+def _drop_answers_beyond_context(stated: _Stated) -> None:
+    """No answer is longer than the context; whoever says so cuts the one or overstates the other."""
+    context, longest = stated.facts.get("context_tokens"), stated.facts.get("max_output_tokens")
+    if context is not None and longest is not None and longest > context:
+        del stated.facts["max_output_tokens"], stated.sources["max_output_tokens"]
 
 
 def _state_limits_of_hosts(stated: _Stated, rows: Sequence[Row]) -> None:
@@ -156,6 +164,9 @@ def _agree_on_senses(key: str, facts: dict[str, Any], sources: dict[str, Provena
     """What a model takes in and what it can do must tell the same: sources state one, the other, or both."""
     if task := special_task(key):
         facts.update(modalities_in=task.modalities_in, modalities_out=task.modalities_out)
+        senses = {"vision": "image", "audio": "audio"}
+        blind = {ability for ability, sense in senses.items() if sense not in task.modalities_in}
+        facts["capabilities"] = frozenset(facts.get("capabilities", {"streaming"})) - blind
         sources.update(modalities_in=NAMED, modalities_out=NAMED)
         return
     takes = set(facts.get("modalities_in", {"text"}))

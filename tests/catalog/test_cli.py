@@ -1,13 +1,16 @@
+import io
 import json
 import math
 import re
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from catalog import Catalog, InvalidOverlayError, UnknownModelError
 from catalog.cli import commands
+from catalog.tables import model_list
 
 RUN = CliRunner()
 
@@ -181,3 +184,15 @@ def test_a_comparison_tells_derived_numbers_with_their_bands_and_as_json_with_th
     told = json.loads(RUN.invoke(commands, ["compare", "qwen3-8b", "llama-3.1-8b-instruct", "--json"]).stdout)
     assert all(fact["method"] for model in told for fact in model["derived"])
     assert told[0]["sources"]["price"]["trust"] in {"linked", "self_reported", "inferred"}
+
+
+@pytest.mark.parametrize(("width", "columns"), [(80, 5), (110, 7), (200, 9)])
+def test_a_list_keeps_names_and_numbers_whole_on_any_terminal(width: int, columns: int) -> None:
+    profiles = Catalog.load().match(["qwen/qwen3-*"])[:12]
+    table = model_list(profiles, width=width)
+    assert len(table.columns) == columns
+    with Console(width=width, record=True, file=io.StringIO()) as console:
+        console.print(table)
+    lines = console.export_text().splitlines()
+    assert len(lines) == 1 + len(profiles)  # nothing is folded
+    assert max(map(len, lines)) <= width

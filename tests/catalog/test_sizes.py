@@ -12,6 +12,7 @@ LISTED = Provenance(source="a registry", trust=Trust.LINKED)
         ("qwen3-235b-a22b", 235.0, 22.0),
         ("granite-3.0-1b-a400m-base", 1.0, 0.4),
         ("llama-4-scout-17b-16e-instruct", None, 17.0),
+        ("llama-4-scout-17b-instruct", None, 17.0),
         ("olmoe-1b-7b-0125", 7.0, 1.0),
         ("mixtral-8x7b-instruct", 46.7, 12.9),
         ("gemma-3n-e4b-it", None, None),
