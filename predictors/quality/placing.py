@@ -6,14 +6,13 @@ expected mean score the one that was observed. So an error of its traits counts 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from catalog import Floats
 
-from .calibration import PlattScaling
 from .factorization import sigmoid
 from .protocol import Matrix
 
@@ -25,44 +24,37 @@ _FEWEST = 4  # models that can say anything of another
 _NEWTON_STEPS = 30
 _MOST_LOGITS = 6.0
 _DAYS_PER_YEAR = 365.25
+_SHORTEST_YEARS = 0.1
+_PRIOR = 10.0  # answers' worth of trust in "as it is"
 
 _Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placing:
-    """How new models are placed, and how wrong that may be."""
+    """How the logits of a new model follow from its place, and how wrong that may be."""
 
-    trust: Floats  # (k,), in [0, 1]: how much of what profiles say of strength and traits is believed
-    scaling: PlattScaling  # of a new model's logits
-    sd: float  # logits, of a model in the middle of the known ones
-    sd_per_year: float  # logits more for each year that a model is newer than all known ones
-
-    @classmethod
-    def untested(cls, k: int) -> "Placing":
-        """Of too few models to hide any: profiles are believed, within a logit."""
-        return cls(trust=np.ones(k), scaling=PlattScaling(), sd=1.0, sd_per_year=0.0)
+    of_prompt: float = 1.0  # times the prompt's part: its ease, and its taste for the model's traits
+    of_strength: float = 1.0  # times the model's strength
+    shift: float = 0.0
+    sd: float = 1.0  # logits, of a model in the middle of the known ones
+    sd_per_year: float = 0.0  # logits more for each year that a model is newer than all known ones
 
     def error(self, leverage: Floats, years_ahead: Floats) -> Floats:
         """Standard deviation of each model's logits, (n_models,)."""
         sd: Floats = np.hypot(self.sd * np.sqrt(1.0 + leverage), self.sd_per_year * np.maximum(years_ahead, 0.0))
         return sd
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Placed:
-    """Models that were hidden, and where the others' profiles put them."""
-
-    models: npt.NDArray[np.int64]  # (n_hidden,)
-    centre: Matrix  # (n_hidden, k), the mean of those that were not hidden
-    said: Matrix  # (n_hidden, k), beyond the centre
-    leverage: Floats  # (n_hidden,)
+    def logits(self, side: Matrix, vectors: Matrix) -> Matrix:
+        """(n_prompts, k) and (n_models, k) to (n_prompts, n_models)."""
+        logits: Matrix = self.of_prompt * _prompt_part(side, vectors) + self.of_strength * vectors[:, 0] + self.shift
+        return logits
 
 
 def learn_placing(
     *, vectors: Matrix, rows: Matrix, side: Matrix, score: Matrix, owner: Sequence[str], day: Floats
 ) -> Placing:
-    """Hide models, place them, look.
+    """Hide models, place them, look; too few to hide any are believed within a logit.
 
     Args:
         vectors: (n_models, k) strength and traits as their outcomes say.
@@ -74,20 +66,22 @@ def learn_placing(
     """
     judged: _Bools = np.asarray(np.isfinite(score).any(axis=0))
     makers = [np.array([name == maker for name in owner]) for maker in dict.fromkeys(owner)]
-    placed = _placed(vectors, rows, [hidden for hidden in makers if (judged & ~hidden).sum() >= _FEWEST], judged)
-    if len(placed.models) < _FEWEST:
-        return Placing.untested(vectors.shape[1])
-    trust = _trust(placed, vectors)
-    logits = _logits(placed, trust, side)
-    tried = np.isfinite(score[:, placed.models])
-    scaling = PlattScaling.fit(logits[tried], score[:, placed.models][tried])
-    sd = conformal_sd(_misses(placed, logits, score, scaling))
-    return Placing(
-        trust=trust,
-        scaling=scaling,
-        sd=sd,
-        sd_per_year=_drift(vectors, rows, side, score, day, trust=trust, scaling=scaling, sd=sd, judged=judged),
-    )
+    makers = [hidden for hidden in makers if (judged & hidden).any() and (judged & ~hidden).sum() >= _FEWEST]
+    if judged.sum() < 2 * _FEWEST or not makers:
+        return Placing()
+    hidden = _placed(vectors, rows, makers, judged)
+    placing = _scaled(side, hidden.vectors, score[:, hidden.models])
+    placing = replace(placing, sd=conformal_sd(_misses(placing, hidden, side, score)))
+    dated = judged & np.isfinite(day)
+    if dated.sum() < 2 * _FEWEST:
+        return placing
+    middle = float(np.median(day[dated]))
+    if not (dated & (day > middle)).any():
+        return placing
+    young = _placed(vectors, rows, [dated & (day > middle)], dated)
+    beyond = conformal_sd(_misses(placing, young, side, score)) ** 2 - placing.sd**2
+    years = float((day[young.models] - middle).mean()) / _DAYS_PER_YEAR
+    return replace(placing, sd_per_year=float(np.sqrt(max(beyond, 0.0))) / max(years, _SHORTEST_YEARS))
 
 
 def mean_shift(logit: Floats, score: Floats) -> float:
@@ -109,75 +103,55 @@ def conformal_sd(misses: Floats) -> float:
     return float(np.sort(np.abs(misses))[rank - 1]) / _Z
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placed:
+    """Models that were hidden, and where the others' profiles put them."""
+
+    models: npt.NDArray[np.int64]  # (n_hidden,)
+    vectors: Matrix  # (n_hidden, k)
+    leverage: Floats  # (n_hidden,)
+
+
 def _placed(vectors: Matrix, rows: Matrix, groups: Sequence[_Bools], judged: _Bools) -> _Placed:
     """Every group placed by a ridge regression of the vectors of all others on their profiles."""
     penalty = np.eye(rows.shape[1])
     penalty[0, 0] = 0.0  # the overall level is free
     parts = []
     for hidden in groups:
-        known, new = rows[judged & ~hidden], np.flatnonzero(judged & hidden)
-        inverse = np.linalg.inv(known.T @ known + penalty)
-        centre = vectors[judged & ~hidden].mean(axis=0)
-        said = rows[new] @ (inverse @ (known.T @ vectors[judged & ~hidden])) - centre
-        parts.append(
-            (new, np.tile(centre, (len(new), 1)), said, np.einsum("mi,ij,mj->m", rows[new], inverse, rows[new]))
-        )
-    if not parts:
-        k = vectors.shape[1]
-        return _Placed(
-            models=np.zeros(0, np.int64), centre=np.zeros((0, k)), said=np.zeros((0, k)), leverage=np.zeros(0)
-        )
-    models, centre, said, leverage = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return _Placed(models=models, centre=centre, said=said, leverage=leverage)
+        known, new = judged & ~hidden, np.flatnonzero(judged & hidden)
+        inverse = np.linalg.inv(rows[known].T @ rows[known] + penalty)
+        said = rows[new] @ (inverse @ (rows[known].T @ vectors[known]))
+        parts.append((new, said, np.einsum("mi,ij,mj->m", rows[new], inverse, rows[new])))
+    models, said, leverage = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return _Placed(models=models, vectors=said, leverage=leverage)
 
 
-def _trust(placed: _Placed, vectors: Matrix) -> Floats:
-    """Least squares of what was true on what profiles said, column by column, within [0, 1]."""
-    true = vectors[placed.models] - placed.centre
-    share = (placed.said * true).sum(axis=0) / np.maximum((placed.said**2).sum(axis=0), 1e-9)
-    trust: Floats = np.clip(share, 0.0, 1.0)
-    return trust
+def _prompt_part(side: Matrix, vectors: Matrix) -> Matrix:
+    part: Matrix = side[:, :1] + side[:, 1:] @ vectors[:, 1:].T
+    return part
 
 
-def _logits(placed: _Placed, trust: Floats, side: Matrix) -> Matrix:
-    vectors = placed.centre + trust * placed.said
-    logits: Matrix = side[:, :1] + vectors[:, 0] + side[:, 1:] @ vectors[:, 1:].T
-    return logits
-
-
-def _misses(placed: _Placed, logits: Matrix, score: Matrix, scaling: PlattScaling) -> Floats:
-    """The shift that each hidden model's logits lacked, as if it were in the middle of the known ones, (n_hidden,)."""
-    scaled = scaling.slope * logits + scaling.shift
+def _scaled(side: Matrix, vectors: Matrix, score: Matrix) -> Placing:
+    """Logistic regression of the answers on the two parts of their logits, held to believing both as they are."""
     tried = np.isfinite(score)
+    strength = np.broadcast_to(vectors[:, 0], score.shape)
+    parts = np.stack([_prompt_part(side, vectors)[tried], strength[tried], np.ones(int(tried.sum()))], axis=1)
+    told, believed = score[tried], np.array([1.0, 1.0, 0.0])
+    found = believed.copy()
+    for _ in range(_NEWTON_STEPS):
+        expected = sigmoid(parts @ found)
+        gradient = parts.T @ (expected - told) + _PRIOR * (found - believed)
+        curvature = (parts * (expected * (1.0 - expected))[:, None]).T @ parts + _PRIOR * np.eye(3)
+        found -= np.linalg.solve(curvature, gradient)
+    of_prompt, of_strength, shift = found.tolist()
+    return Placing(of_prompt=max(of_prompt, 0.0), of_strength=max(of_strength, 0.0), shift=shift)
+
+
+def _misses(placing: Placing, placed: _Placed, side: Matrix, score: Matrix) -> Floats:
+    """The shift that each hidden model's logits lacked, as if it were in the middle of the known ones, (n_hidden,)."""
+    logits, tried = placing.logits(side, placed.vectors), np.isfinite(score)
     shifts = [
-        mean_shift(scaled[tried[:, model], at], score[tried[:, model], model]) for at, model in enumerate(placed.models)
+        mean_shift(logits[tried[:, model], at], score[tried[:, model], model]) for at, model in enumerate(placed.models)
     ]
     misses: Floats = np.array(shifts) / np.sqrt(1.0 + placed.leverage)
     return misses
-
-
-def _drift(
-    vectors: Matrix,
-    rows: Matrix,
-    side: Matrix,
-    score: Matrix,
-    day: Floats,
-    *,
-    trust: Floats,
-    scaling: PlattScaling,
-    sd: float,
-    judged: _Bools,
-) -> float:
-    """How much more the younger half is off than models of the others' time, logits per year."""
-    dated = judged & np.isfinite(day)
-    if dated.sum() < 2 * _FEWEST:
-        return 0.0
-    middle = float(np.median(day[dated]))
-    younger = dated & (day > middle)
-    placed = _placed(vectors, rows, [~(dated & ~younger)], judged)
-    young = younger[placed.models]
-    if not young.any():
-        return 0.0
-    misses = _misses(placed, _logits(placed, trust, side), score, scaling)[young]
-    years = (day[placed.models][young] - middle) / _DAYS_PER_YEAR
-    return float(np.sqrt(max(conformal_sd(misses) ** 2 - sd**2, 0.0)) / max(float(years.mean()), 0.1))
