@@ -18,7 +18,7 @@ from .errors import InvalidOutcomesError
 from .folds import group_folds
 from .outcomes import Outcomes
 from .quality.calibration import PlattScaling, excess_logit_sd, expected_calibration_error
-from .quality.cold_start import AbilityPrior, profile_features
+from .quality.cold_start import DATE, AbilityPrior, facts_of, profile_features
 from .quality.ensemble import StackedEnsemble
 from .quality.factorization import LogisticFactorization, sigmoid
 from .quality.familiarity import Familiarity, spread_over_domains
@@ -26,6 +26,7 @@ from .quality.heads import residual_heads
 from .quality.imputation import best_single
 from .quality.model import QualityModel
 from .quality.own import TableEnsemble
+from .quality.placing import Placing, learn_placing
 from .quality.protocol import TrainingSet
 from .training import FeatureExtractor, training_set
 
@@ -131,7 +132,7 @@ def fit_quality_model(
     side = _ModelSide.of([profiles[m] for m in training.models], prior)
     training = replace(training, profile_features=side.standard)
     tell("judging on held-out prompts", 0, 2)
-    judged = _judge(training, seed, by_ensemble=ensembles and _is_dense(training))
+    judged = _judge(training, side, seed, by_ensemble=ensembles and _is_dense(training))
     tell("fitting on all prompts", 1, 2)
     fitted = _factorization(training, seed).fit(training)
     _rescale(fitted, judged.platt)
@@ -150,8 +151,9 @@ def fit_quality_model(
         errors={
             "known_sd": judged.known_sd,
             "prompt_sd": judged.known_sd,
-            "unseen_sd": _unseen_sd(fitted, side.standard),
         },
+        placing=judged.placing,
+        newest_year=float(np.fmax.reduce(side.years, initial=-np.inf)),
         manifest={
             "features": features.name,
             "n_outcomes": int(np.isfinite(training.score).sum()),
@@ -186,6 +188,8 @@ class _ModelSide:
     standard: npt.NDArray[np.float64]  # (n_models, n_profile)
     centre: Floats
     scale: Floats
+    owner: tuple[str, ...]  # (n_models,)
+    years: Floats  # (n_models,) of release, since 2023, NaN where unknown
 
     @classmethod
     def of(cls, profiles: list[ModelProfile], prior: AbilityPrior) -> "_ModelSide":
@@ -193,7 +197,13 @@ class _ModelSide:
         scale = values.std(axis=0)
         scale = np.where(scale > 1e-6, scale, 1.0)
         centre = values.mean(axis=0)
-        return cls(standard=(values - centre) / scale, centre=centre, scale=scale)
+        return cls(
+            standard=(values - centre) / scale,
+            centre=centre,
+            scale=scale,
+            owner=tuple(profile.owner for profile in profiles),
+            years=np.array([facts_of(profile)[DATE] for profile in profiles]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +212,7 @@ class _Judgement:
 
     platt: PlattScaling
     known_sd: float
+    placing: Placing
     report: Mapping[str, float]
 
 
@@ -219,7 +230,7 @@ def _heads(fitted: LogisticFactorization, training: TrainingSet) -> npt.NDArray[
     return residual_heads(coordinates, training.score, sigmoid(fitted.logits(coordinates, fitted.vectors_)))
 
 
-def _judge(training: TrainingSet, seed: int, *, by_ensemble: bool) -> _Judgement:
+def _judge(training: TrainingSet, side: _ModelSide, seed: int, *, by_ensemble: bool) -> _Judgement:
     fold = group_folds(training.group, _N_FOLDS, seed)
     held_out = fold == 0
     if not held_out.any() or held_out.all():
@@ -250,7 +261,15 @@ def _judge(training: TrainingSet, seed: int, *, by_ensemble: bool) -> _Judgement
         report["score_of_choice"] = _rounded(score[np.arange(len(score)), choice].mean())
         report["score_of_best_single"] = _rounded(score[:, best_single(inside.score)].mean())
     known_sd = max(float(np.sqrt(np.mean(np.square(per_model)))), _MIN_LOGIT_SD)
-    return _Judgement(platt=platt, known_sd=known_sd, report=report)
+    placing = learn_placing(
+        vectors=fitted.vectors_,
+        rows=np.concatenate([np.ones((len(side.standard), 1)), side.standard], axis=1),
+        side=coordinates @ fitted.weights_,
+        score=score,
+        owner=side.owner,
+        years=side.years,
+    )
+    return _Judgement(platt=platt, known_sd=known_sd, placing=placing, report=report)
 
 
 def _ensemble(training: TrainingSet) -> TableEnsemble:
@@ -280,16 +299,6 @@ def _is_dense(training: TrainingSet) -> bool:
 def _factorization(training: TrainingSet, seed: int) -> LogisticFactorization:
     familiarity = Familiarity(trusted=_TRUSTED, seed=seed)
     return LogisticFactorization(n_traits=min(6, len(training.models)), seed=seed, familiarity=familiarity)
-
-
-def _unseen_sd(fitted: LogisticFactorization, standard: npt.NDArray[np.float64]) -> float:
-    """Error of a strength told by the profile alone: residuals of its regression with each model left out in turn."""
-    rows = np.concatenate([np.ones((len(standard), 1)), standard], axis=1)  # (n_models, 1 + n_profile)
-    inverse = np.linalg.inv(rows.T @ rows + np.eye(rows.shape[1]))
-    strength = fitted.vectors_[:, 0]
-    residual = strength - rows @ (inverse @ (rows.T @ strength))
-    leverage = np.einsum("mi,ij,mj->m", rows, inverse, rows)
-    return float(np.sqrt(np.mean((residual / np.maximum(1.0 - leverage, 0.2)) ** 2)))
 
 
 def _rounded(value: float) -> float:

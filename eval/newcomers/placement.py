@@ -6,7 +6,10 @@ import numpy as np
 
 from catalog import Floats
 from eval.table import Bools
+from predictors.folds import group_folds
+from predictors.quality.cold_start import DATE, facts_of
 from predictors.quality.factorization import LogisticFactorization, sigmoid
+from predictors.quality.placing import learn_placing
 from predictors.quality.protocol import Matrix
 
 from .benchmark import Benchmark
@@ -14,6 +17,7 @@ from .benchmark import Benchmark
 __all__ = ["Placement", "place"]
 
 _ITERATIONS = 60
+_JUDGING_FOLDS = 5  # one of them tells how wrong places are, and is not learned from otherwise
 _LEAST_SD = 0.05
 
 
@@ -46,25 +50,29 @@ def place(benchmark: Benchmark, *, known: Bools, new: Bools, learn: Bools, seed:
     training = benchmark.training
     profile = np.asarray(training.profile_features)
     names = tuple(model for model, kept in zip(training.models, known, strict=True) if kept)
-    seen = training.only(learn)
+    judged = learn & (group_folds(training.group, _JUDGING_FOLDS, seed=1) == 0)
+    seen = training.only(learn & ~judged)
     seen = replace(seen, score=seen.score[:, known], models=names, profile_features=profile[known])
     tried = np.flatnonzero(np.isfinite(seen.score).any(axis=1))
     fitted = LogisticFactorization(n_traits=min(6, len(names)), max_iterations=_ITERATIONS, seed=seed)
     fitted.fit(seen.only(tried))
     rows = np.concatenate([np.ones((len(profile), 1)), profile], axis=1)  # (n_models, 1 + n_profile)
+    side = fitted.basis.transform(training.features) @ fitted.weights_  # (n_prompts, 1 + n_traits)
+    years = np.array([facts_of(one)[DATE] for one in benchmark.profiles])
+    placing = learn_placing(
+        vectors=fitted.vectors_,
+        rows=rows[known],
+        side=side[judged],
+        score=training.score[judged][:, known],
+        owner=[one.owner for one, kept in zip(benchmark.profiles, known, strict=True) if kept],
+        years=years[known],
+    )
+    vectors = rows[new] @ fitted.profile_map_
+    vectors[:, 0] = placing.of_strength * vectors[:, 0] + placing.shift
+    ahead = np.nan_to_num(years[new] - np.fmax.reduce(years[known], initial=-np.inf))
     return Placement(
-        prompt_side=fitted.basis.transform(training.features) @ fitted.weights_,
-        vectors=rows[new] @ fitted.profile_map_,
-        strength_sd=_strength_sd(rows[known], fitted.vectors_[:, 0], rows[new]),
+        prompt_side=placing.of_prompt * side,
+        vectors=vectors,
+        strength_sd=placing.error(np.einsum("mi,ij,mj->m", rows[new], fitted.profile_inverse_, rows[new]), ahead),
         trait_sd=max(float(np.sqrt(np.mean(fitted.deviation_[:, 1:] ** 2))), _LEAST_SD),
     )
-
-
-def _strength_sd(known: Matrix, strength: Floats, new: Matrix) -> Floats:
-    """Error of a strength told by the profile: known models left out in turn, wider for a new one unlike them."""
-    inverse = np.linalg.inv(known.T @ known + np.eye(known.shape[1]))
-    leverage = np.einsum("mi,ij,mj->m", known, inverse, known)
-    missed = (strength - known @ (inverse @ (known.T @ strength))) / np.maximum(1.0 - leverage, 0.2)
-    spread = float(np.sqrt(np.mean(missed**2)))
-    sd: Floats = spread * np.sqrt(1.0 + np.einsum("mi,ij,mj->m", new, inverse, new))
-    return sd

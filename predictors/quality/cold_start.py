@@ -13,7 +13,7 @@ from predictors.errors import NotFittedError
 
 from .protocol import Matrix
 
-__all__ = ["AXES", "FACTS", "AbilityPrior", "ProfileFeatures", "facts_of", "profile_features"]
+__all__ = ["AXES", "DATE", "FACTS", "AbilityPrior", "ProfileFeatures", "facts_of", "profile_features"]
 
 # Abilities besides the general one; each enters as its difference from that. Code and knowledge made the place of a
 # model that was never tried worse, the date made it better (docs/quality.md).
@@ -34,7 +34,7 @@ FACTS = (
 _DAYS_PER_YEAR = 365.25
 _EPOCH = date(2023, 1, 1)
 _LAST_YEARS = 2.0  # the outcomes end with models of 2024: what a later date is worth is not extrapolated
-_DATE = FACTS.index("years_since_2023")
+DATE = FACTS.index("years_since_2023")  # where the date stands among the facts
 _UNIT_AXIS_VARIANCE = 0.25  # of an axis' difference from general ability, in squared logits
 
 
@@ -132,8 +132,8 @@ def profile_features(profiles: Sequence[ModelProfile], prior: AbilityPrior) -> P
     for i, profile in enumerate(profiles):
         general = prior.estimate(profile)
         rows[i, 0], se[i] = general.mean, general.se
-        years = facts_of(profile)[_DATE]
-        rows[i, -1] = np.clip(years if np.isfinite(years) else prior.fact_mean_[_DATE], -_LAST_YEARS, _LAST_YEARS)
+        years = facts_of(profile)[DATE]
+        rows[i, -1] = np.clip(years if np.isfinite(years) else prior.fact_mean_[DATE], -_LAST_YEARS, _LAST_YEARS)
         for j, axis in enumerate(AXES, start=1):
             measured = profile.ability.get(axis)
             if measured is not None and "general" in profile.ability:

@@ -79,6 +79,8 @@ class LogisticFactorization:
         self.profile_map_: Matrix = solved.profile_map  # (1 + n_profile, 1 + n_traits): strength, then traits
         self.deviation_: Matrix = solved.deviation  # (n_models, 1 + n_traits)
         self.vectors_: Matrix = problem.with_one @ solved.profile_map + solved.deviation  # (n_models, 1 + n_traits)
+        rows = problem.with_one
+        self.profile_inverse_: Matrix = np.linalg.inv(rows.T @ rows + _level_free(rows.shape[1]))
         self.n_outcomes_: Floats = np.isfinite(training.score).sum(axis=0).astype(np.float64)  # (n_models,)
         self.global_mean_: Floats = self.mean_over(coordinates, self.vectors_)  # (n_models,)
         return self
@@ -104,6 +106,13 @@ class LogisticFactorization:
         """Mean score of each model over these prompts, shape (n_models,)."""
         mean: Floats = sigmoid(self.logits(coordinates, vectors)).mean(axis=0)
         return mean
+
+
+def _level_free(n: int) -> Matrix:
+    """A unit penalty on everything but the overall level, (n, n)."""
+    penalty = np.eye(n)
+    penalty[0, 0] = 0.0
+    return penalty
 
 
 def _cells(score: Matrix) -> _Cells:

@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from catalog import Ability, Floats, ModelProfile
 from predictors.errors import BadArtefactError
 from predictors.persistence import load_artefact, save_artefact
 
-from .cold_start import AbilityPrior, profile_features
+from .cold_start import DATE, AbilityPrior, facts_of, profile_features
 from .factorization import LogisticFactorization, sigmoid
 from .familiarity import BoundFamiliarity, Familiarity
 from .own import PreferringOwn, TableEnsemble, load_ensembles, save_ensembles
+from .placing import Placing
 from .protocol import BoundQuality, Matrix
 from .recognition import TaskRecognition
 
@@ -36,6 +38,7 @@ _ARRAYS = (
     "on_features",
     "on_topics",
     "profile_centre",
+    "profile_inverse",
     "profile_map",
     "profile_scale",
     "sample",
@@ -47,8 +50,23 @@ _ARRAYS = (
     "topic_constant",
     "topic_weights",
 )
-_SCALARS = ("ability_level", "ability_sd", "edge", "known_sd", "prompt_sd", "unseen_sd", "width")
+_SCALARS = (
+    "ability_level",
+    "ability_sd",
+    "edge",
+    "known_sd",
+    "newest_year",
+    "of_prompt",
+    "of_strength",
+    "prompt_sd",
+    "unseen_sd",
+    "unseen_sd_per_year",
+    "unseen_shift",
+    "width",
+)
 _LEAST = 1e-3  # no expected score is closer to 0 or 1
+_NOBODY_IS_NEWER = 1_000.0  # years
+_MOST_YEARS_AHEAD = 1.0  # about as far as learning looked ahead; what lies beyond is as unsure as that
 
 
 class QualityModel:
@@ -95,6 +113,8 @@ class QualityModel:
         profile_centre: Floats,
         profile_scale: Floats,
         errors: Mapping[str, float],
+        placing: Placing,
+        newest_year: float,
         manifest: Mapping[str, Any],
         ensembles: Sequence[TableEnsemble] = (),
     ) -> Self:
@@ -108,7 +128,9 @@ class QualityModel:
             prior: general ability from facts.
             profile_centre: (n_profile,) and
             profile_scale: (n_profile,), how profile features were standardised.
-            errors: `known_sd`, `unseen_sd` and `prompt_sd`, standard errors on the logit scale.
+            errors: `known_sd` and `prompt_sd`, standard errors on the logit scale.
+            placing: how new models are placed, and how wrong that may be.
+            newest_year: when the newest model of the fit came out, in years since 2023; infinite if nobody knows.
             manifest: provenance: `features` (name), `trained_on` and whatever else should be on record.
             ensembles: fitted to the same outcomes, or to tables among them.
         """
@@ -125,6 +147,7 @@ class QualityModel:
             "head_on_topics": head_on_topics,
             "topic_weights": topic_weights,
             "topic_constant": basis.topics.intercept_ - basis.centre_ @ topic_weights,
+            "profile_inverse": fitted.profile_inverse_,
             "profile_map": fitted.profile_map_,
             "deviation": fitted.deviation_,
             "n_outcomes": fitted.n_outcomes_,
@@ -142,6 +165,12 @@ class QualityModel:
             "width": fitted.familiarity.width_,
             "ability_level": prior.level_,
             "ability_sd": prior.sd_,
+            "newest_year": newest_year if np.isfinite(newest_year) else _NOBODY_IS_NEWER,
+            "of_prompt": placing.of_prompt,
+            "of_strength": placing.of_strength,
+            "unseen_sd": placing.sd,
+            "unseen_sd_per_year": placing.sd_per_year,
+            "unseen_shift": placing.shift,
             **errors,
         }
         stored = {name: np.asarray(value, dtype=np.float32) for name, value in arrays.items()}
@@ -201,8 +230,14 @@ class QualityModel:
         """Everything that depends on the candidates alone, computed once."""
         vectors, logit_sd = self.vectors(profiles)
         rows = [self._find(profile) for profile in profiles]
+        on_side, strength = self._logit_weights(vectors, np.array([row is not None for row in rows], dtype=np.bool_))
         bound = _Bound(
-            _with_heads_of(self.arrays, rows), self._familiarity, vectors, logit_sd, prompt_sd=self.scalars["prompt_sd"]
+            _with_heads_of(self.arrays, rows),
+            self._familiarity,
+            on_side=on_side,
+            strength=strength,
+            logit_sd=logit_sd,
+            prompt_sd=self.scalars["prompt_sd"],
         )
         own = [_columns(table.models, profiles) for table in self.ensembles]
         most = max(range(len(own)), key=lambda i: len(own[i]), default=None)
@@ -215,9 +250,10 @@ class QualityModel:
         a, s = self.arrays, self.scalars
         known = profile_features(profiles, self._prior)
         standard = (known.values - a["profile_centre"]) / a["profile_scale"]  # (n_models, n_profile)
-        vectors = np.concatenate([np.ones((len(profiles), 1)), standard], axis=1) @ a["profile_map"]
-        per_ability = a["profile_map"][1, 0] / a["profile_scale"][0]  # logits per unit of ability
-        logit_sd = np.hypot(s["unseen_sd"], per_ability * known.general_se)
+        rows = np.concatenate([np.ones((len(profiles), 1)), standard], axis=1)  # (n_models, 1 + n_profile)
+        vectors = rows @ a["profile_map"]
+        per_ability = s["of_strength"] * a["profile_map"][1, 0] / a["profile_scale"][0]  # logits per unit of ability
+        logit_sd = np.hypot(self._place_sd(rows, profiles), per_ability * known.general_se)
         for i, profile in enumerate(profiles):
             row = self._find(profile)
             if row is not None:
@@ -226,6 +262,22 @@ class QualityModel:
                 same = self.models[row] in {profile.id, *profile.aliases}
                 logit_sd[i] = s["known_sd"] if same else np.hypot(s["known_sd"], 0.5 * s["unseen_sd"])
         return vectors, logit_sd
+
+    def _place_sd(self, rows: Matrix, profiles: Sequence[ModelProfile]) -> Floats:
+        """How far off places told by these profiles are, logits, (n_models,)."""
+        s = self.scalars
+        placing = Placing(sd=s["unseen_sd"], sd_per_year=s["unseen_sd_per_year"])
+        leverage = np.einsum("mi,ij,mj->m", rows, self.arrays["profile_inverse"], rows)
+        years = np.array([facts_of(profile)[DATE] for profile in profiles]).reshape(len(profiles))
+        ahead = np.where(np.isfinite(years), years - s["newest_year"], 0.0)
+        return placing.error(np.maximum(leverage, 0.0), np.clip(ahead, 0.0, _MOST_YEARS_AHEAD))
+
+    def _logit_weights(self, vectors: Matrix, known: npt.NDArray[np.bool_]) -> tuple[Matrix, Floats]:
+        """What the prompts' side is multiplied by, (1 + n_traits, n_models), and what is added to that, (n_models,)."""
+        s = self.scalars
+        on_side = np.concatenate([np.ones((1, len(vectors))), vectors[:, 1:].T]) * np.where(known, 1.0, s["of_prompt"])
+        placed = s["of_strength"] * vectors[:, 0] + s["unseen_shift"]
+        return on_side, np.where(known, vectors[:, 0], placed)
 
     def ability(self, profile: ModelProfile) -> Ability:
         """General ability as this model takes it: measured, guessed from facts, or both weighed."""
@@ -287,15 +339,16 @@ class _Bound:
         self,
         arrays: Mapping[str, Matrix],
         familiarity: Familiarity,
-        vectors: Matrix,
-        logit_sd: Floats,
         *,
+        on_side: Matrix,
+        strength: Floats,
+        logit_sd: Floats,
         prompt_sd: float,
     ) -> None:
         # one product for the prompts' side, the heads of the candidates, the topics' logits and the familiarity
         self._familiarity = BoundFamiliarity(familiarity)
-        self._k = vectors.shape[1]
-        self._n_linear = self._k + len(vectors)
+        self._k = len(on_side)
+        self._n_linear = self._k + len(strength)
         self._n_logits = self._n_linear + len(arrays["topic_constant"])
         self._weights = np.concatenate(
             [
@@ -310,11 +363,11 @@ class _Bound:
             [arrays["on_constant"], arrays["head_constant"], arrays["topic_constant"], self._familiarity.offset]
         )
         self._on_topics = np.concatenate([arrays["on_topics"], arrays["head_on_topics"]], axis=1)
-        self._traits = vectors[:, 1:].T.copy()  # (n_traits, n_models)
-        self._strength = vectors[:, 0].copy()
+        self._on_side = np.ascontiguousarray(on_side)  # (1 + n_traits, n_models)
+        self._strength = strength  # (n_models,)
         self._variance = logit_sd**2 + prompt_sd**2  # (n_models,)
         sample = arrays["sample"]  # (n_sample, k)
-        over_sample = sigmoid(sample[:, :1] + self._strength + sample[:, 1:] @ self._traits)  # (n_sample, n_models)
+        over_sample = sigmoid(sample @ self._on_side + self._strength)  # (n_sample, n_models)
         self._global_mean: Floats = over_sample.mean(axis=0)
         self._global_variance: Floats = over_sample.var(axis=0) + self._global_mean * (1 - self._global_mean) * (
             logit_sd**2 * 0.25
@@ -340,9 +393,8 @@ class _Bound:
 
     def _near(self, side: Matrix, heads: Matrix) -> Matrix:
         """Expected scores on familiar prompts, (n_queries, n_models), from their side (n_queries, k) and the heads."""
-        logit = side[..., 1:] @ self._traits
+        logit = side @ self._on_side
         logit += self._strength
-        logit += side[..., :1]
         np.minimum(np.maximum(logit, -40.0, out=logit), 40.0, out=logit)
         near: Matrix = 1.0 / (1.0 + np.exp(-logit)) + heads
         return np.minimum(np.maximum(near, _LEAST, out=near), 1.0 - _LEAST, out=near)

@@ -23,7 +23,6 @@ _Z = 1.6448536269514722  # standard deviations of a normal variable that hold ni
 _FEWEST = 4  # models that can say anything of another
 _NEWTON_STEPS = 30
 _MOST_LOGITS = 6.0
-_DAYS_PER_YEAR = 365.25
 _SHORTEST_YEARS = 0.1
 _PRIOR = 10.0  # answers' worth of trust in "as it is"
 
@@ -52,7 +51,7 @@ class Placing:
 
 
 def learn_placing(
-    *, vectors: Matrix, rows: Matrix, side: Matrix, score: Matrix, owner: Sequence[str], day: Floats
+    *, vectors: Matrix, rows: Matrix, side: Matrix, score: Matrix, owner: Sequence[str], years: Floats
 ) -> Placing:
     """Hide models, place them, look; too few to hide any are believed within a logit.
 
@@ -62,7 +61,7 @@ def learn_placing(
         side: (n_prompts, k) ease and tastes of prompts that nothing was learned from.
         score: (n_prompts, n_models) on these prompts, NaN where untried.
         owner: the maker of each model.
-        day: (n_models,) of release, NaN where unknown.
+        years: (n_models,) of release, since whenever, NaN where unknown.
     """
     judged: _Bools = np.asarray(np.isfinite(score).any(axis=0))
     makers = [np.array([name == maker for name in owner]) for maker in dict.fromkeys(owner)]
@@ -72,16 +71,16 @@ def learn_placing(
     hidden = _placed(vectors, rows, makers, judged)
     placing = _scaled(side, hidden.vectors, score[:, hidden.models])
     placing = replace(placing, sd=conformal_sd(_misses(placing, hidden, side, score)))
-    dated = judged & np.isfinite(day)
+    dated = judged & np.isfinite(years)
     if dated.sum() < 2 * _FEWEST:
         return placing
-    middle = float(np.median(day[dated]))
-    if not (dated & (day > middle)).any():
+    middle = float(np.median(years[dated]))
+    if not (dated & (years > middle)).any():
         return placing
-    young = _placed(vectors, rows, [dated & (day > middle)], dated)
+    young = _placed(vectors, rows, [dated & (years > middle)], dated)
     beyond = conformal_sd(_misses(placing, young, side, score)) ** 2 - placing.sd**2
-    years = float((day[young.models] - middle).mean()) / _DAYS_PER_YEAR
-    return replace(placing, sd_per_year=float(np.sqrt(max(beyond, 0.0))) / max(years, _SHORTEST_YEARS))
+    ahead = float((years[young.models] - middle).mean())
+    return replace(placing, sd_per_year=float(np.sqrt(max(beyond, 0.0))) / max(ahead, _SHORTEST_YEARS))
 
 
 def mean_shift(logit: Floats, score: Floats) -> float:
