@@ -4,12 +4,15 @@ Runs where PARETOGATE_VLLM_URL names one (`http://127.0.0.1:8000/v1`); `docs/ope
 The first model that it lists is asked, whichever that is: nothing here depends on what it answers.
 """
 
+import json
 import os
 import re
-import threading
+import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import anthropic
 import httpx
@@ -31,6 +34,7 @@ PROFILE = "huggingfacetb/smollm2-135m-instruct"  # what the catalog shall think 
 BACKEND_LINE = re.compile(r'paretogate_server_load\{backend="gpu",fact="(\w+)"\} (\S+)')
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": CITY}}]
+_CROWD = 8
 LONG = {"messages": [{"role": "user", "content": "Tell a long story."}], "max_tokens": 1_500, "ignore_eos": True}
 
 
@@ -154,22 +158,19 @@ def test_what_vllm_refuses_is_refused_in_its_words(client: openai.OpenAI) -> Non
 def test_a_client_that_leaves_ends_the_work(gateway: Gateway, *, stream: bool) -> None:
     until(lambda: running_there() == 0)
     body = {"model": PROFILE, "stream": stream, **LONG}
-    with httpx.Client(timeout=300) as client:
-        asked = threading.Thread(target=_leave, args=(client, f"{gateway.url}{CHAT}", body), daemon=True)
-        asked.start()
+    with asking(f"{gateway.url}{CHAT}", body):
         until(lambda: running_there() > 0)
-    asked.join(30)
     assert until(lambda: running_there() == 0) < 20.0  # 1,500 tokens would take far longer
 
 
-def _leave(client: httpx.Client, url: str, body: dict[str, Any]) -> None:
-    """Ask, until the client is closed."""
-    try:
-        with client.stream("POST", url, json=body) as answer:
-            for _ in answer.iter_bytes():
-                pass
-    except (httpx.HTTPError, RuntimeError):
-        return
+@contextmanager
+def asking(url: str, body: dict[str, Any]) -> Iterator[None]:
+    """A client that asks, reads nothing, and leaves at the end of the block."""
+    where, content = urlsplit(url), json.dumps(body).encode()
+    head = f"POST {where.path} HTTP/1.1\r\nhost: {where.netloc}\r\ncontent-type: application/json\r\n"
+    with socket.create_connection((where.hostname, where.port)) as client:
+        client.sendall(f"{head}content-length: {len(content)}\r\n\r\n".encode() + content)
+        yield
 
 
 def test_its_load_is_heard_and_a_queue_is_expected_to_take_time(gateway: Gateway, listed: list[dict[str, Any]]) -> None:
@@ -182,16 +183,12 @@ def test_its_load_is_heard_and_a_queue_is_expected_to_take_time(gateway: Gateway
 
     until(lambda: load().get("running") == 0.0)
     idle_s = expected_s()
-    with httpx.Client(timeout=300, limits=httpx.Limits(max_connections=100)) as crowd:
-        body = {"model": listed[0]["id"], "stream": True, **LONG}
-        many = [
-            threading.Thread(target=_leave, args=(crowd, f"{URL}/chat/completions", body), daemon=True)
-            for _ in range(8)
-        ]
-        for one in many:
-            one.start()
+    body = {"model": listed[0]["id"], "stream": True, **LONG}
+    with ExitStack() as crowd:
+        for _ in range(_CROWD):
+            crowd.enter_context(asking(f"{URL}/chat/completions", body))
         until(lambda: load()["running"] > 0.0 and load()["cache_use"] > 0.0)
-        if running_there() >= len(many):
+        if running_there() >= _CROWD:
             pytest.skip("this server takes eight at once; start it with --max-num-seqs 2 to see a queue")
         until(lambda: load()["waiting"] > 0.0)
         busy_s = expected_s()
