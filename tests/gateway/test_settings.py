@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from gateway.policies import configured_policies
 from gateway.settings import InvalidSettingsError, Settings, load_settings
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "deploy" / "examples").glob("*.*"))
+_FOLDER = Path(__file__).parents[2] / "deploy" / "examples"
+EXAMPLES = sorted(path for path in _FOLDER.iterdir() if path.suffix in {".toml", ".yaml"})
 
 
 def written(folder: Path, text: str, name: str = "paretogate.toml") -> Path:
