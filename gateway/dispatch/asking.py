@@ -76,7 +76,7 @@ class Asker:
         return answer, backend
 
     async def _next(self, call: Call, plan: AttemptPlan, entry: PoolEntry, failure: UpstreamError) -> NextAttempt:
-        left_s = call.deadline_s - self._clocks.monotonic()
+        left_s = call.left_s(self._clocks.monotonic())
         attempt = plan.after(entry, failure, self._begins, left_s=left_s)
         if attempt is not None and attempt.wait_s:
             await asyncio.sleep(attempt.wait_s)

@@ -72,6 +72,13 @@ class Call:
         """Backends asked so far, the one that answered included."""
         return len(self.failures) + (self.entry is not None)
 
+    def left_s(self, now_s: float) -> float:
+        """How long the client still waits for an answer to begin, or, where it wants the whole at once, to end."""
+        left_s = self.deadline_s - now_s
+        if self.silence_s is None or not self.request.stream:
+            return left_s
+        return min(left_s, self.started_s + self.silence_s - now_s)
+
 
 def backend_of(entry: PoolEntry | None) -> Backend:
     """The backend of a candidate that is asked; only such candidates are."""

@@ -127,6 +127,26 @@ async def test_a_deadline_ends_the_backends_work_and_is_not_held_against_it(
 
 
 @pytest.mark.loopback
+@pytest.mark.parametrize("stream", [False, True])
+async def test_when_the_time_is_over_nobody_else_is_bothered(tmp_path: Path, *, stream: bool) -> None:
+    async with (
+        FakeProvider() as strong,
+        FakeProvider() as cheap,
+        running(
+            backend("strong", strong.url, limits=PATIENT),
+            backend("cheap", cheap.url, limits=PATIENT),
+            tmp_path=tmp_path,
+        ) as gateway,
+    ):
+        for provider in (strong, cheap):
+            provider.misbehave(SLOW, times=9)
+        body = {"model": "auto", "messages": HI, "stream": stream}
+        late = await gateway.client.post(CHAT, json=body, headers={"x-stainless-read-timeout": "0.3"})
+    assert (late.status_code, late.json()["error"]["code"]) == (504, "upstream_timeout")
+    assert len(strong.requests) + len(cheap.requests) == 1
+
+
+@pytest.mark.loopback
 async def test_a_stream_that_is_silent_for_longer_than_its_client_waits_ends_with_an_error(tmp_path: Path) -> None:
     async with (
         FakeProvider() as provider,

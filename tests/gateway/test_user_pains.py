@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
+from predictors import read_query
 from tests.gateway.running import HI, backend, pair, running
 from tests.gateway.test_governor import REQUIRED, ask, make_key
 from tests.gateway.wire.chats import events_in
@@ -61,7 +62,13 @@ async def test_a_conversation_outlives_the_model_that_signed_its_thoughts(tmp_pa
 @loopback
 async def test_a_turn_that_only_says_continue_has_a_decision_on_record(tmp_path: Path) -> None:
     """Pain 14: rules misroute such turns and log no decision (musistudio/claude-code-router#1135)."""
-    turns = [*HI, {"role": "assistant", "content": "so"}, {"role": "user", "content": "continue"}]
+    hard = "Prove that every finite division ring is commutative."
+    turns = [
+        {"role": "user", "content": hard},
+        {"role": "assistant", "content": "so"},
+        {"role": "user", "content": "continue"},
+    ]
+    assert hard in read_query({"messages": turns}).text  # what the forecast rests on is the conversation
     async with pair(tmp_path) as (gateway, _, __):
         answer = await gateway.chat(messages=turns)
     (decision,) = gateway.journal.of("decision")
