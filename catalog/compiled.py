@@ -27,6 +27,7 @@ __all__ = ["SHIPPED", "Compiled", "is_compiled", "pack", "read_compiled"]
 
 SHIPPED = Path(__file__).parent / "data" / "catalog.json"
 _SCHEMA = 1
+_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
 _START = b'{"schema":'
 _PLAIN = (
     "family",
@@ -72,13 +73,27 @@ class Compiled:
     methods: tuple[tuple[str, str, str], ...] = ()  # of derived facts: name, unit, method
 
     def profile(self, model_id: str) -> ModelProfile:
-        """Build one profile."""
-        return _profile(self.records[model_id], self.sources, self.methods)
+        """Build one profile.
+
+        Raises:
+            ImportFailedError: its record is damaged.
+        """
+        try:
+            return _profile(self.records[model_id], self.sources, self.methods)
+        except _DAMAGE as exc:
+            raise _damaged(model_id, exc) from exc
 
     def offers(self, model_id: str) -> tuple[Offer, ...]:
-        """What providers ask for it."""
-        rows = self.records[model_id].get("offers", ())
-        return tuple(_offer(model_id, row, self.sources) for row in rows)
+        """What providers ask for it.
+
+        Raises:
+            ImportFailedError: its record is damaged.
+        """
+        try:
+            rows = self.records[model_id].get("offers", ())
+            return tuple(_offer(model_id, row, self.sources) for row in rows)
+        except _DAMAGE as exc:
+            raise _damaged(model_id, exc) from exc
 
 
 def read_compiled(path: Path) -> Compiled:
@@ -95,7 +110,7 @@ def read_compiled(path: Path) -> Compiled:
                 source=str(path), problem=f"schema {document['schema']}, this version reads {_SCHEMA}"
             )
         return Compiled(
-            records={record["id"]: record for record in document["profiles"]},
+            records={_id(record): record for record in document["profiles"]},
             sources=tuple(
                 Provenance(source=s["source"], trust=Trust[s["trust"]], recorded=_date(s.get("recorded")))
                 for s in document["sources"]
@@ -109,6 +124,17 @@ def read_compiled(path: Path) -> Compiled:
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as exc:
         problem = f"not a compiled catalog ({exc}); rebuild it with `python -m catalog.compile`"
         raise ImportFailedError(source=str(path), problem=problem) from exc
+
+
+def _id(record: dict[str, Any]) -> str:
+    if not isinstance(record["id"], str):
+        raise TypeError(f"an id must be a text, not {record['id']!r:.40}")
+    return record["id"]
+
+
+def _damaged(model_id: str, exc: Exception) -> ImportFailedError:
+    problem = f"{model_id}: its record is damaged ({exc!s:.80}); rebuild it with `python -m catalog.compile`"
+    return ImportFailedError(source="the compiled catalog", problem=problem)
 
 
 def is_compiled(path: Path) -> bool:

@@ -29,6 +29,7 @@ __all__ = ["Placement", "place_models"]
 _FEWEST = 8  # known models that a benchmark needs before it says anything of others
 _FLOOR = 0.005  # scores are held this far from 0 and 1, where the logit has no end
 _SMALLEST_SE = 0.15  # nothing that one leaderboard tells is surer than this
+_SHARED_SE = 0.25  # what the tests of one leaderboard err by together: its models' settings, its prompts, its day
 _HUBER = 1.345  # standard deviations beyond which a model counts for less
 _ROUNDS = 20
 
@@ -141,9 +142,12 @@ def _robust(x: Floats, y: Floats, sure: Floats) -> tuple[float, float, float]:
 
 
 def _joined(pairs: list[tuple[float, float]]) -> Ability:
+    """By inverse variance; where benchmarks disagree beyond their errors the joint error is wider (Birge's ratio)."""
     weight = [1.0 / se**2 for _, se in pairs]
     mean = sum(w * a for w, (a, _) in zip(weight, pairs, strict=True)) / sum(weight)
-    return Ability(mean=mean, se=math.sqrt(1.0 / sum(weight)), n_benchmarks=len(pairs))
+    surprise = sum(w * (a - mean) ** 2 for w, (a, _) in zip(weight, pairs, strict=True))
+    ratio = max(1.0, surprise / (len(pairs) - 1)) if len(pairs) > 1 else 1.0
+    return Ability(mean=mean, se=math.hypot(math.sqrt(ratio / sum(weight)), _SHARED_SE), n_benchmarks=len(pairs))
 
 
 def _logit(score: float) -> float:

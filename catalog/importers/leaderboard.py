@@ -80,6 +80,10 @@ def read_mapping(path: Path) -> LeaderboardMapping:
     if unknown := sorted(set(told) - known):
         problem = f"{unknown[0]}: unknown field; known: {', '.join(sorted(known))}"
         raise ImportFailedError(source=str(path), problem=problem)
+    for name, value in told.items():
+        wrong = _wrong(name, value)
+        if wrong is not None:
+            raise ImportFailedError(source=str(path), problem=f"{name}: {wrong}")
     try:
         trust = Trust[str(told.pop("trust", "linked")).upper()]
         return LeaderboardMapping(**{"license": None} | told | {"trust": trust})
@@ -88,6 +92,24 @@ def read_mapping(path: Path) -> LeaderboardMapping:
         raise ImportFailedError(source=str(path), problem=problem) from exc
     except (TypeError, ValueError, AttributeError) as exc:
         raise ImportFailedError(source=str(path), problem=f"{exc!s:.160}") from exc
+
+
+def _wrong(name: str, value: object) -> str | None:
+    """What is wrong with the kind of a mapping's value."""
+    if name in {"benchmarks", "axes"}:
+        if not isinstance(value, dict) or not all(isinstance(text, str) and text for text in value.values()):
+            return "must be a table of texts"
+    elif name == "scale":
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"must be a number, not {value!r}"
+    elif name == "n":
+        if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+            return f"must be a whole number above zero, not {value!r}"
+    elif name == "recorded":
+        return None if type(value) is date else f"must be a date like 2026-05-01, not {value!r}"
+    elif not isinstance(value, str) or not value.strip():
+        return f"must be a text, not {value!r}"
+    return None
 
 
 def read_leaderboard(path: Path, mapping: LeaderboardMapping) -> Leaderboard:

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -175,3 +176,13 @@ def test_what_was_measured_survives_an_import_into_a_compiled_catalog(tmp_path: 
 def test_a_risk_that_cannot_be_is_refused_by_name(field: str, value: float) -> None:
     with pytest.raises(InvalidProfileError, match=field):
         ModelProfile(id="a/b", name="b", **{field: value})
+
+
+@pytest.mark.parametrize("damage", [{"ability": 3}, {"price": []}, {"from": {"price": 9}}, {"derived": [[99, 1]]}])
+def test_a_damaged_record_is_told_by_its_id(damage: dict[str, object], tmp_path: Path) -> None:
+    path = tmp_path / "catalog.json"
+    document = json.loads(Catalog.of([ModelProfile(id="a/b", name="b")]).pack())
+    document["profiles"][0] |= damage
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(ImportFailedError, match=r"a/b: its record is damaged.*rebuild"):
+        Catalog.load(path)["a/b"]

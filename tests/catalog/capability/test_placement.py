@@ -26,7 +26,7 @@ IDS = {name: name for name in (*ANCHORS, "new")}
 def test_an_unknown_model_is_placed_on_the_line_of_the_known_ones() -> None:
     placed = place_models([*BOARD, fact("new", share(1.0 + 2.0 * 0.75))], ids=IDS, known=ANCHORS)
     assert placed.abilities["new"]["general"].mean == pytest.approx(0.75)
-    assert placed.abilities["new"]["general"].se == 0.15  # no single leaderboard is surer
+    assert placed.abilities["new"]["general"].se == pytest.approx(math.hypot(0.15, 0.25))  # no leaderboard is surer
 
 
 def test_two_benchmarks_are_joined_by_how_sure_they_are() -> None:
@@ -34,7 +34,7 @@ def test_two_benchmarks_are_joined_by_how_sure_they_are() -> None:
     rows = [*BOARD, *other, fact("new", share(1.0)), fact("new", share(0.5), "quiz")]  # abilities 0 and 1
     placed = place_models(rows, ids=IDS, known=ANCHORS).abilities["new"]["general"]
     assert (placed.mean, placed.n_benchmarks) == (pytest.approx(0.5), 2)
-    assert placed.se == pytest.approx(0.15 / math.sqrt(2))
+    assert placed.se == pytest.approx(math.hypot(0.5, 0.25))  # they disagree by 1: the mean is as vague as that
 
 
 def test_a_benchmark_that_knows_nobody_or_turns_the_other_way_is_left_out_with_the_reason() -> None:

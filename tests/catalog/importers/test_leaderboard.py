@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from catalog import ImportFailedError, InvalidProfileError
-from catalog.importers.leaderboard import LeaderboardMapping, read_leaderboard
+from catalog.importers.leaderboard import LeaderboardMapping, read_leaderboard, read_mapping
 
 WIDE = LeaderboardMapping(
     source="a board",
@@ -54,3 +54,25 @@ def test_what_is_no_such_table_is_refused_by_name(tmp_path: Path, name: str, tex
 def test_a_mapping_is_wide_or_long() -> None:
     with pytest.raises(InvalidProfileError, match="either"):
         LeaderboardMapping(source="s", model_column="m", license=None)
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ("model_column = []", "model_column"),
+        ('benchmarks = "Score"', "benchmarks"),
+        ("benchmarks = {Score = 3}", "benchmarks"),
+        ('scale = "100"', "scale"),
+        ("n = 0", "n"),
+        ('recorded = "yesterday"', "recorded"),
+        ('axes = {exam = "cooking"}', "axes.exam"),
+        ("metric = 7", "metric"),
+    ],
+)
+def test_a_mapping_of_the_wrong_kind_is_refused_by_its_field(line: str, field: str, tmp_path: Path) -> None:
+    path = tmp_path / "board.toml"
+    stated = {"source": '"x"', "model_column": '"Model"', "benchmarks": '{Score = "exam"}'}
+    stated.pop(line.partition(" ")[0], None)
+    path.write_text("\n".join([*(f"{name} = {value}" for name, value in stated.items()), line]), encoding="utf-8")
+    with pytest.raises(ImportFailedError, match=field):
+        read_mapping(path)
