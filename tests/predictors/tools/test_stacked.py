@@ -78,13 +78,13 @@ def test_ranking_before_fitting_says_so() -> None:
 def test_observed_calls_teach_a_registry_that_was_never_fitted_on_use() -> None:
     encoder = CountedWords()
     retriever = StackedRetriever(encoder).fit(WEATHER_AND_MONEY, ToolUsage())
-    before = retriever.rank(["play some music"], 1)[0].tool_ids
+    before = retriever.rank(["play some music in the city"], 1)[0].tool_ids
     observed = UsageStatistics(dim=encoder.dim, half_life_s=1e6, epoch_s=0.0)
     for _ in range(20):
         observed.observe("mystery", encoder.encode(["play music"])[0], replica="r", at_s=0.0)
     retriever.learn(observed, now_s=0.0)
     assert before != ("mystery",)
-    assert retriever.rank(["play some music"], 1)[0].tool_ids == ("mystery",)
+    assert retriever.rank(["play some music in the city"], 1)[0].tool_ids == ("mystery",)
 
 
 def test_observed_calls_fade() -> None:
