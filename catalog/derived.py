@@ -272,7 +272,7 @@ def plateau_advice(profile: ModelProfile, profiles: Iterable[ModelProfile]) -> s
     if smaller is not None and _gain(smaller, profile) <= 0:
         return f"{smaller.id} ({smaller.params_total_b:g}B) is as able within the error: prefer it, it is smaller"
     if larger is not None and _gain(profile, larger) <= 0:
-        return f"{larger.id} ({larger.params_total_b:g}B) is no abler within the error: this size is on the plateau"
+        return f"{larger.id} ({larger.params_total_b:g}B) is no abler within the error: a plateau, it gains nothing"
     if smaller is None and larger is None:
         return None
     return "its measured neighbours in size are less able below, or abler above, by more than the error"

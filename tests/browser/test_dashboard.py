@@ -80,3 +80,26 @@ def test_a_search_of_the_page_of_models_narrows_its_table(browser: str, gateway:
     rows = re.search(r'<table id="list">.*?<tbody>(.*?)</tbody>', page, re.DOTALL)
     assert rows is not None
     assert rows[1].count("<tr") == 1
+
+
+def test_what_siblings_tell_is_drawn_hollow_and_said_with_its_source(
+    browser: str, gateway: Gateway, tmp_path: Path
+) -> None:
+    page = seen(browser, f"{gateway.url}/dashboard/models?model=qwen/qwen2.5-7b", tmp_path)
+    assert re.search(r'class="dot[^"]* told', page)
+    assert re.search(r"\d+ measured, \d+ told by their siblings", page)
+    assert re.search(r"Not measured: inferred from qwen2\.5-32b, qwen2\.5-72b by what size is worth", page)
+
+
+def test_every_inferred_number_shows_its_band_and_its_method_on_hover(
+    browser: str, gateway: Gateway, tmp_path: Path
+) -> None:
+    page = seen(browser, f"{gateway.url}/dashboard/models?model=qwen/qwen3-32b", tmp_path)
+    inferred = page.partition("Inferred, not measured")[2].partition("</table>")[0]
+    rows = re.findall(r"<tr>(.*?)</tr>", inferred)
+    assert len(rows) > 10
+    for row in rows:
+        assert re.search(r'class="from"[^>]*title="[^"]+', row)
+        assert 'class="band"' in row or "energy class" in row
+    assert "carbon per request" in inferred
+    assert "R0: the maker reports none" in page
