@@ -32,7 +32,16 @@ class Outputs:
 
 _MARKED = ("best_single", "random", "cheapest_single", "per_domain_best", "oracle")
 _POINT_HEAD = ("rule", "knob", "score", "vs best single (95 %)", "cost share", "best found", "most chosen")
-_CURVE_HEAD = ("curve", "peak", "score at its cost", "vs best single (95 %)", "equal-quality cost (95 %)", "AIQ", "ECE")
+_CURVE_HEAD = (
+    "curve",
+    "peak",
+    "score at its cost",
+    "vs best single (95 %)",
+    "equal-quality cost (95 %)",
+    "AIQ",
+    "ECE",
+    "90 % covers",
+)
 _PAIR_HEAD = ("rule", "benchmark", "APGR (95 %)", "CPT 20 %", "CPT 50 %", "CPT 80 %")
 
 
@@ -178,6 +187,7 @@ def _curve_rows(summary: Summary) -> list[tuple[str, ...]]:
             f"{_number(c.equal_quality_cost, '.3f')} {_span(c.equal_quality_interval, '.3f')}",
             _number(c.aiq, ".4f"),
             _number(c.calibration_error, ".4f"),
+            _number(c.interval_coverage, ".3f"),
         )
 
     return [row(c) for c in summary.curves]

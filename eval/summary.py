@@ -19,6 +19,7 @@ from .metrics import (
     call_percentage_threshold,
     expected_calibration_error,
     hypervolume,
+    interval_coverage,
     optimal_model_identification,
     optimal_selection,
     peak_quality,
@@ -69,6 +70,7 @@ class CurveSummary:
     audc: float
     hypervolume: float
     calibration_error: float | None  # ECE of the expected scores, over all tried pairs
+    interval_coverage: float | None  # of 90 % intervals, over groups of one model's forecasts
     decide_us: float | None
 
 
@@ -221,6 +223,7 @@ def _curve(  # noqa: PLR0917  # private, and named at its one call
         audc=_or_nan(partial(area_under_deferral_curve, share, mean_score)),
         hypervolume=hypervolume(share, mean_score, max_cost=max_cost / float(means[-1])),
         calibration_error=None if run is None else _calibration(run, table),
+        interval_coverage=None if run is None else interval_coverage(run.quality, run.quality_se, table.score),
         decide_us=None if run is None else run.decide_us,
     )
 

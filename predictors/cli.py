@@ -2,7 +2,9 @@
 
 import json
 import os
+from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -30,7 +32,10 @@ def train(
         ),
     ] = None,
     *,
-    out: Annotated[Path, typer.Option(help="Folder to write the predictor to.")],
+    out: Annotated[Path | None, typer.Option(help="Folder to write the predictor to.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Make the shipped model again and compare it byte by byte; write nothing.")
+    ] = False,
     data: Annotated[
         Path | None,
         typer.Option(help=f"Folder of the public datasets [default: ${_DATA_VARIABLE}, else {_DEFAULT_DATA}]."),
@@ -47,8 +52,15 @@ def train(
 ) -> None:
     """Fit a quality predictor to outcomes and write it as arrays and a manifest."""
     folder = data or Path(os.environ.get(_DATA_VARIABLE, _DEFAULT_DATA))
+    if check and (outcomes or out is not None):
+        raise typer.BadParameter("--check makes the shipped model again: give neither outcomes nor --out")
+    if out is None and not check:
+        raise typer.BadParameter("say where to write the predictor: --out FOLDER")
     try:
         model = _fit(outcomes or [], folder, seed, _Reader(encoder, encoder_key))
+        if out is None:
+            _compare(model)
+            return
         model.save(out)
     except (ParetoGateError, OSError) as exc:
         typer.echo(f"error: {exc}", err=True)
@@ -65,6 +77,24 @@ def train(
         f"on held-out questions: Brier score {held_out['brier']} (model means {held_out['brier_of_model_means']}), "
         f"calibration error {held_out['calibration_error']}{routed}"
     )
+
+
+def _compare(model: "QualityModel") -> None:
+    """Say whether this is the shipped model, file by file; exit 1 where it is not."""
+    shipped = Path(str(files("predictors") / "data" / "default"))
+    with TemporaryDirectory() as folder:
+        model.save(Path(folder))
+        made = sorted(path.name for path in Path(folder).iterdir())
+        same = {name: _bytes_of(Path(folder) / name) == _bytes_of(shipped / name) for name in made}
+    for name, equal in same.items():
+        typer.echo(f"{name}: {'the same' if equal else 'DIFFERS'}")
+    if not all(same.values()):
+        typer.echo("error: the shipped model is not what this data, catalog and these libraries make", err=True)
+        raise typer.Exit(1)
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 class _Reader(NamedTuple):

@@ -58,6 +58,7 @@ UNFIT_BENCHMARKS: Final = ("commongen", "natural_qa", "trivia_qa")
 _N_FOLDS: Final = 5
 _N_SAMPLE: Final = 512
 _MIN_LOGIT_SD: Final = 0.1
+_NEWEST: Final = 0.95  # of the dated models are older
 # An ensemble fills in what was not tried. Where most cells are filled in (many tables pooled, a journal) it would learn
 # from its own guesses, and the factorization, which needs none, is the better one.
 _DENSE: Final = 0.5
@@ -153,7 +154,7 @@ def fit_quality_model(
             "prompt_sd": judged.known_sd,
         },
         placing=judged.placing,
-        newest_year=float(np.fmax.reduce(side.years, initial=-np.inf)),
+        newest_year=_newest(side.years),
         manifest={
             "features": features.name,
             "n_outcomes": int(np.isfinite(training.score).sum()),
@@ -299,6 +300,12 @@ def _is_dense(training: TrainingSet) -> bool:
 def _factorization(training: TrainingSet, seed: int) -> LogisticFactorization:
     familiarity = Familiarity(trusted=_TRUSTED, seed=seed)
     return LogisticFactorization(n_traits=min(6, len(training.models)), seed=seed, familiarity=familiarity)
+
+
+def _newest(years: Floats) -> float:
+    """When all but the last few models were out, infinite if nobody says: undated names may bear a later date."""
+    dated = years[np.isfinite(years)]
+    return float(np.quantile(dated, _NEWEST)) if len(dated) else float("inf")
 
 
 def _rounded(value: float) -> float:

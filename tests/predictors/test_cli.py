@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from catalog import ModelProfile, Pool, PoolEntry
 from predictors import EncoderUnavailableError, Forecaster, Query
 from predictors.cli import train
+from predictors.outcomes import Outcomes
 from predictors.quality import QualityModel
 
 app = typer.Typer()
@@ -86,6 +87,28 @@ def test_an_encoder_that_is_not_there_is_exit_code_1_and_a_sentence(outcomes: Pa
     done = CliRunner().invoke(app, [str(outcomes), "--out", str(tmp_path / "x"), "--encoder", " "])
     assert done.exit_code == 1
     assert "an encoder needs a name: static" in done.stderr
+
+
+def test_what_was_made_from_other_data_is_told_from_the_shipped_model_file_by_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outcomes: Path
+) -> None:
+    monkeypatch.setattr("predictors.recipe.shipped_outcomes", lambda _data: Outcomes.read([outcomes]))
+    done = CliRunner().invoke(app, ["--check", "--data", str(tmp_path)])
+    assert done.exit_code == 1
+    assert done.stdout.splitlines() == ["arrays.npz: DIFFERS", "manifest.json: DIFFERS"]
+    assert CliRunner().invoke(app, [str(outcomes), "--check"]).exit_code == 2
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_every_kind_of_file_makes_the_same_model(outcomes: Path, tmp_path: Path, kind: str) -> None:
+    table, path = pl.read_csv(outcomes), tmp_path / "again" / f"mine.{kind}"
+    path.parent.mkdir()
+    write = {"csv": table.write_csv, "jsonl": table.write_ndjson, "parquet": table.write_parquet}
+    write[kind](path)
+    for source, name in ((outcomes, "first"), (path, "second")):
+        done = CliRunner().invoke(app, [str(source), "--out", str(tmp_path / name)])
+        assert done.exit_code == 0, done.output
+    assert (tmp_path / "first" / "arrays.npz").read_bytes() == (tmp_path / "second" / "arrays.npz").read_bytes()
 
 
 def test_a_bad_table_is_exit_code_1_and_a_sentence(tmp_path: Path) -> None:

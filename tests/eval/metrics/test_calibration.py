@@ -16,6 +16,20 @@ def test_the_error_weighs_bins_by_their_size() -> None:
     assert expected_calibration_error(predicted, observed, n_bins=2) == pytest.approx(0.25)
 
 
-def test_coverage_counts_the_ends_as_inside() -> None:
-    lower, upper = np.zeros(4), np.ones(4)
-    assert interval_coverage(lower, upper, np.array([0, 1, 0.5, 1.1])) == 0.75
+def test_forecasts_as_sure_as_they_may_be_cover_nine_groups_in_ten() -> None:
+    rng = np.random.default_rng(0)
+    predicted = rng.uniform(0.1, 0.9, size=(5_000, 8))
+    observed = (rng.random(predicted.shape) < predicted).astype(np.float64)
+    assert interval_coverage(predicted, np.zeros(predicted.shape), observed) == pytest.approx(0.9, abs=0.025)
+
+
+def test_forecasts_that_are_off_are_covered_as_far_as_they_admit_it() -> None:
+    predicted, observed = np.full((200, 1), 0.5), np.ones((200, 1))
+    assert interval_coverage(predicted, np.zeros((200, 1)), observed) == 0.0
+    assert interval_coverage(predicted, np.full((200, 1), 0.31), observed) == 1.0  # 1.645 x 0.31 reaches 0.51
+
+
+def test_too_few_forecasts_of_a_model_say_nothing() -> None:
+    predicted = np.full((200, 1), 0.5)
+    observed = np.where(np.arange(200)[:, None] < 49, 1.0, np.nan)
+    assert np.isnan(interval_coverage(predicted, predicted, observed))
