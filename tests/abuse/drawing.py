@@ -173,6 +173,7 @@ def client_body(random: Random) -> tuple[str, bytes]:
 _HEADERS = """
     x-paretogate-policy x-paretogate-require x-paretogate-route-only x-paretogate-explain x-session-id
     x-conversation-id x-claude-code-session-id x-model-affinity x-request-id traceparent tracestate authorization
+    x-request-timeout grpc-timeout x-stainless-timeout x-stainless-read-timeout
     x-api-key anthropic-version anthropic-beta openai-beta openai-organization accept accept-encoding content-type
     content-encoding idempotency-key cookie host origin forwarded x-forwarded-for range expect te upgrade connection
     """.split()  # noqa: SIM905 - as above
@@ -183,6 +184,7 @@ _HEADER_VALUES = (
     b"Bearer sk-pg-000000000000-x", b"Basic !!!", b"00-0-0-0", b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01", b"gzip",
     b"text/event-stream", b"application/json; charset=utf-16", b"multipart/form-data", b"100-continue", b"websocket",
     b"upgrade", b"keep-alive, upgrade", b"close", b"bytes=0-1", b"\t\t", b'{"a": 1}', b"[Flag: cheapest]",
+    b"30.5", b"5000ms", b"30S", b"1H", b"0S",
 )  # fmt: skip
 
 
