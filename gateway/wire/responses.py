@@ -59,6 +59,8 @@ def read_responses(raw: bytes) -> TranslatedRequest:
     for key, remedy in _REMOTE.items():
         if told.get(key) not in (None, False):
             refuse(key, f"is not available here; {remedy}")
+    if not isinstance(told.get("store"), bool | None):
+        refuse("store", "must be true or false")
     known = {key: value for key, value in told.items() if key not in _TRANSLATED and value is not None}
     body: dict[str, Any] = {key: value for key, value in known.items() if key not in _REMOTE}
     body["messages"] = _instructions(told.get("instructions")) + _messages(told.get("input"))

@@ -109,6 +109,8 @@ def test_tools_and_the_form_of_the_answer_keep_their_meaning() -> None:
         ({"tool_choice": {"type": "mcp"}}, "tool_choice.type"),
         ({"include": ["file_search_call.results"]}, "include[0]"),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0]"),
+        ({"store": "false"}, "store"),
+        ({"store": 0}, "store"),
         ({"input": [{"type": "computer_call"}]}, "input[0].type"),
         ({"input": [{"role": "critic", "content": "x"}]}, "input[0].role"),
         (
