@@ -24,7 +24,7 @@ from .privacy import Protected, protect
 from .serving import Serving
 from .sessions import Conversation, conversation_of, has_signed_reasoning
 from .standing import Standing
-from .state import Claim, Grant, Quota, Remembered, Settlement, StateStore
+from .state import Claim, Grant, MemoryState, Quota, Remembered, Settlement, StateStore
 from .telemetry import Telemetry
 from .wire.body import ChatRequest
 
@@ -248,7 +248,7 @@ class Governor:
             await asyncio.shield(task)
 
     def leave(self, visit: Visit, call: Call | None) -> asyncio.Task[None] | None:
-        """Settle by what the call really took; a task to wait for, or None where there is nothing to settle.
+        """Settle by what the call really took; a task to wait for, or None where there is nothing to wait for.
 
         A call that nobody answered costs nothing. One that was answered, but whose bill is not known (the client left
         midway, the backend counts no tokens), costs what was reserved.
@@ -275,6 +275,9 @@ class Governor:
             lease_id=visit.lease_id,
             remember=remember,
         )
+        if isinstance(self._store, MemoryState):
+            self._store.settle_now(settlement)
+            return None
         task = asyncio.create_task(self._settle(settlement))
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)

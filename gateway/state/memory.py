@@ -51,6 +51,10 @@ class MemoryState:
 
     async def settle(self, settlement: Settlement) -> None:
         """Correct what was claimed, give the place back, remember the conversation."""
+        self.settle_now(settlement)
+
+    def settle_now(self, settlement: Settlement) -> None:
+        """`settle`, for callers who would make a task only to wait for nothing."""
         now_s = self._clock()
         if settlement.remember is not None:
             key = (settlement.holder, settlement.remember.session_id)

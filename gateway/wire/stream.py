@@ -10,6 +10,7 @@ import orjson
 
 from catalog import Usage
 
+from .alike import AlikeChunks
 from .usage import read_usage
 
 __all__ = ["ChatStream", "error_event"]
@@ -31,7 +32,7 @@ class ChatStream:
         self, *, model_id: str, wants_usage: bool, late_facts: LateFacts | None = None, explain: bool = False
     ) -> None:
         self._model_id, self._wants_usage, self._late_facts, self._explain = model_id, wants_usage, late_facts, explain
-        self._rest = b""
+        self._rest, self._alike = b"", AlikeChunks()
         self._rename: tuple[bytes, bytes] | None = None
         self._late_facts_sent = False
         self._open_choices: set[int] = set()
@@ -62,7 +63,8 @@ class ChatStream:
         for event in events:
             if self.has_ended():
                 break
-            if (kept := self._take_event(event)) is not None:
+            kept = event if self._alike.has(event) else self._take_event(event)
+            if kept is not None:
                 passed.append(kept)
         if not passed:
             return b""
@@ -121,7 +123,10 @@ class ChatStream:
             return None
         reported = chunk.get("usage")
         if reported is None:
+            if choices and self.started:
+                self._alike.learn(event, choices)
             return event
+        self._alike.forget()
         self.usage = read_usage(reported) or self.usage
         if not self._wants_usage:
             if not choices and not self._explain:
