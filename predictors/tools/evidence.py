@@ -12,7 +12,7 @@ from predictors.encoders.protocol import Encoder, Vectors
 
 from .clauses import clauses_of
 from .registry import ToolRegistry
-from .tool_vectors import ToolVectors
+from .tool_vectors import vectors_of
 from .usage import GoldPairs, ToolUsage
 from .words import words_of
 
@@ -95,7 +95,7 @@ class Evidence:
     registry: ToolRegistry
     usage: ToolUsage
     encoder: Encoder
-    described: ToolVectors
+    tool_vectors: Vectors  # (n_tools, dim), unit rows of `vectors_of`
     past: QueryBatch  # the requests of `usage`
     pairs: GoldPairs
     counts: npt.NDArray[np.int64]  # (n_tools,) requests that used the tool
@@ -110,7 +110,7 @@ class Evidence:
             registry=registry,
             usage=known,
             encoder=encoder,
-            described=ToolVectors.of(registry.tools, encoder),
+            tool_vectors=vectors_of(registry.tools, encoder),
             past=QueryBatch.read(known.queries, encoder),
         )
 
@@ -121,27 +121,31 @@ class Evidence:
         registry: ToolRegistry,
         usage: ToolUsage,
         encoder: Encoder,
-        described: ToolVectors,
+        tool_vectors: Vectors,
         past: QueryBatch,
         observed_sums: npt.NDArray[np.float32] | None = None,
         observed_counts: npt.NDArray[np.int64] | None = None,
     ) -> "Evidence":
         """Evidence whose vectors are at hand; `usage` holds tools of the registry only."""
-        known = cls._of(registry=registry, usage=usage, encoder=encoder, described=described, past=past)
+        known = cls._of(registry=registry, usage=usage, encoder=encoder, tool_vectors=tool_vectors, past=past)
         return replace(known, observed_sums=observed_sums, observed_counts=observed_counts)
 
     def with_registry(self, registry: ToolRegistry) -> "Evidence":
         """The same usage over another version of the registry; only tools that are new or changed are encoded."""
         change = registry.change_since(self.registry)
         fresh = {*change.added, *change.changed}
+        tools = [tool for tool in registry if tool.tool_id in fresh]
+        vectors = np.empty((len(registry), self.tool_vectors.shape[1]), dtype=np.float32)  # (n_tools, dim)
         kept = [(row, self.registry.row(t.tool_id)) for row, t in enumerate(registry) if t.tool_id not in fresh]
-        coming = ToolVectors.of([tool for tool in registry if tool.tool_id in fresh], self.encoder)
-        rows = np.array([registry.row(tool.tool_id) for tool in registry if tool.tool_id in fresh], dtype=np.int64)
-        described = self.described.moved(np.array(kept, dtype=np.int64).reshape(-1, 2), coming, rows)
+        if kept:
+            to, origin = np.array(kept).T
+            vectors[to] = self.tool_vectors[origin]
+        if tools:
+            vectors[[registry.row(t.tool_id) for t in tools]] = vectors_of(tools, self.encoder)
         known = self.usage.within(registry)
         unchanged = known.queries == self.usage.queries
         past = self.past if unchanged else QueryBatch.read(known.queries, self.encoder)
-        return self._of(registry=registry, usage=known, encoder=self.encoder, described=described, past=past)
+        return self._of(registry=registry, usage=known, encoder=self.encoder, tool_vectors=vectors, past=past)
 
     def with_observed(self, sums: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> "Evidence":
         """With calls that are known as decayed sums, not one by one, in the place of those known so far.
@@ -151,11 +155,6 @@ class Evidence:
             weights: (n_tools,) requests of today that the sums are worth.
         """
         return replace(self, observed_sums=sums.astype(np.float32), observed_counts=np.round(weights).astype(np.int64))
-
-    @property
-    def tool_vectors(self) -> Vectors:
-        """Unit rows of what the tools say of themselves, (n_tools, dim)."""
-        return self.described.whole
 
     @property
     def is_even(self) -> bool:
@@ -200,7 +199,7 @@ class Evidence:
 
     @classmethod
     def _of(
-        cls, *, registry: ToolRegistry, usage: ToolUsage, encoder: Encoder, described: ToolVectors, past: QueryBatch
+        cls, *, registry: ToolRegistry, usage: ToolUsage, encoder: Encoder, tool_vectors: Vectors, past: QueryBatch
     ) -> "Evidence":
         pairs = usage.pairs(registry)
         counts = np.bincount(pairs.tool, minlength=len(registry)).astype(np.int64)  # (n_tools,)
@@ -208,7 +207,7 @@ class Evidence:
             registry=registry,
             usage=usage,
             encoder=encoder,
-            described=described,
+            tool_vectors=tool_vectors,
             past=past,
             pairs=pairs,
             counts=counts,

@@ -30,14 +30,13 @@ from .registry import Tool, ToolRegistry
 from .second_stage import SecondStage, StageChoice
 from .single import SingleChannelRetriever
 from .stacked import StackedRetriever
-from .tool_vectors import ToolVectors
 from .trees import TreeEnsemble
 from .usage import ToolUsage
 
 __all__ = ["KIND", "load_retriever", "save_retriever"]
 
 KIND: Final = "tool-retriever"
-VERSION: Final = 2  # 1 had no vectors of names
+VERSION: Final = 2  # 1 was without shares of clauses
 Arrays = dict[str, npt.NDArray[Any]]
 
 _CHANNELS: Final[Mapping[str, Callable[..., Channel]]] = {
@@ -162,8 +161,7 @@ def _evidence_arrays(evidence: Evidence) -> Arrays:
             }
         ),
         "usage": _as_bytes(list(zip(evidence.usage.queries, evidence.usage.tool_ids, strict=True))),
-        "tool_vectors": evidence.described.whole,
-        "name_vectors": evidence.described.name,
+        "tool_vectors": evidence.tool_vectors,
         "clause_vectors": evidence.past.clause_vectors,
     }
     if evidence.observed_sums is not None and evidence.observed_counts is not None:
@@ -181,7 +179,7 @@ def _evidence(arrays: Arrays, encoder: Encoder) -> Evidence:
         registry=ToolRegistry(tools=tools, name=stated["name"], version=stated["version"]),
         usage=usage,
         encoder=encoder,
-        described=ToolVectors(whole=arrays["tool_vectors"], name=arrays["name_vectors"]),
+        tool_vectors=arrays["tool_vectors"],
         past=QueryBatch.restored(usage.queries, arrays["clause_vectors"]),
         observed_sums=arrays.get("observed_sums"),
         observed_counts=arrays.get("observed_counts"),

@@ -12,7 +12,7 @@ from predictors.tools.registry import Tool, ToolRegistry
 from predictors.tools.schema_words import schema_words
 from predictors.tools.words import words_of
 
-from .clause_share import clause_share
+from .clause_share import share_of_parts
 
 __all__ = ["Bm25"]
 
@@ -76,11 +76,9 @@ class Bm25:
 
 
 def _share_of_clauses(scores: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """`clause_share` of one request whose clauses, (n_clauses, n_tools), do not include the whole text."""
-    relative = np.concatenate([scores[:1], scores]).astype(np.float32)  # a row in the place of the whole text
-    relative /= np.maximum(relative.max(axis=1, keepdims=True, initial=0.0), np.float32(1e-6))
-    share: npt.NDArray[np.float32] = clause_share(relative, np.array([0, len(relative)]), temperature=_TEMPERATURE)[0]
-    return share
+    """Which share of the clauses is a tool's, shape (n_tools,), where every clause's best score is 1."""
+    relative = (scores / np.maximum(scores.max(axis=1, keepdims=True, initial=0.0), 1e-6)).astype(np.float32)
+    return share_of_parts(relative, temperature=_TEMPERATURE)
 
 
 _TEMPERATURE: Final = 1 / 6  # of shares of the best score

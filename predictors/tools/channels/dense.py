@@ -13,13 +13,13 @@ __all__ = ["DenseDescriptions"]
 
 
 class DenseDescriptions:
-    """Cosine of the request and of its best clause with what a tool says, and of the best clause with its name."""
+    """Cosine of the whole request and of its best clause with what a tool says of itself (`vectors_of`)."""
 
-    planes = ("dense", "dense_clause", "dense_name")
+    planes = ("dense", "dense_clause")
 
     def learn(self, evidence: Evidence) -> Self:
         """Keep the vectors of the tools; usage plays no part."""
-        self.vectors_ = evidence.described
+        self.tool_vectors_ = evidence.tool_vectors  # (n_tools, dim)
         self.past_ = evidence.past
         return self
 
@@ -29,12 +29,9 @@ class DenseDescriptions:
 
     def score(self, queries: QueryBatch, tools: Rows | None = None) -> Planes:
         """Scores of new requests, shape (n_planes, n_queries, n_tools)."""
-        told = self.vectors_
-        whole, name = (told.whole, told.name) if tools is None else (told.whole[tools], told.name[tools])
-        similarity = queries.clause_vectors @ whole.T  # (n_clauses, n_tools)
-        by_name = queries.clause_vectors @ name.T  # (n_clauses, n_tools)
-        by_clause, named = best_clause(similarity, queries.starts), best_clause(by_name, queries.starts)
-        return np.stack([similarity[queries.starts[:-1]], by_clause, named])
+        vectors = self.tool_vectors_ if tools is None else self.tool_vectors_[tools]  # (n_tools, dim)
+        similarity = queries.clause_vectors @ vectors.T  # (n_clauses, n_tools)
+        return np.stack([similarity[queries.starts[:-1]], best_clause(similarity, queries.starts)])
 
     def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:  # noqa: ARG002
         """The same as `score`: nothing was learned from past requests."""

@@ -32,7 +32,7 @@ def test_a_changed_registry_encodes_only_what_is_new() -> None:
     encoder.seen.clear()
     alarm = Tool(tool_id="alarm", name="alarm", description="Wake.")
     changed = evidence.with_registry(WEATHER_AND_MONEY.with_tools([alarm]))
-    assert encoder.seen == ["alarm: Wake.", "alarm"]  # the description, and the name alone
+    assert encoder.seen == ["alarm: Wake."]
     fresh = Evidence.gather(changed.registry, past_use(), CountedWords())
     assert np.array_equal(changed.tool_vectors, fresh.tool_vectors)
 
