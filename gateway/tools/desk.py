@@ -72,7 +72,7 @@ class ToolDesk:
         if not request.body.get("tools") and not (said and said.get("set")):
             return Prepared(request=request, reading=reading)
         wishes = wishes_of(self.settings, key, said)
-        _refuse_impossible(request, wishes)
+        _refuse_impossible(request, wishes, said or {})
         stored = self._stored(wishes, is_said=bool(said and said.get("set")))
         offered = _offered(request, stored)
         offer = _permitted(offered, wishes)
@@ -270,11 +270,13 @@ def _offered(request: ChatRequest, stored: StoredRegistry | None) -> Offer:
     return read_offer({**request.body, "tools": [tool.declaration for tool in stored.tools]})
 
 
-def _refuse_impossible(request: ChatRequest, wishes: ToolWishes) -> None:
-    if wishes.refine and request.stream:
+def _refuse_impossible(request: ChatRequest, wishes: ToolWishes, said: Mapping[str, Any]) -> None:
+    """What a request asks for by name is done or refused; a deployment's own `repair` leaves streams alone."""
+    asked = {"refine": bool(wishes.refine), "repair": said.get("repair", "off") != "off"}
+    for name in (name for name, wanted in asked.items() if wanted and request.stream):
+        field = f"routing.tools.{name}"
         raise InvalidRequestError(
-            "routing.tools.refine: what is streamed cannot be taken back; leave out stream, or refine",
-            param="routing.tools.refine",
+            f"{field}: what is streamed cannot be taken back; leave out stream, or {name}", param=field
         )
     if wishes.repair != "off":
         check_installed()

@@ -102,10 +102,18 @@ async def test_an_answer_without_calls_is_not_refined(tmp_path: Path) -> None:
         assert len(cheap.requests) == 1
 
 
-async def test_a_stream_cannot_be_refined(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wish", [{"refine": 2}, {"repair": "repair"}, {"repair": "escalate"}])
+async def test_a_stream_can_be_neither_refined_nor_repaired(tmp_path: Path, wish: dict[str, Any]) -> None:
     async with pair(tmp_path) as (gateway, _, _):
-        refused = await gateway.client.post(CHAT, json={**asked(refine=2), "stream": True})
-        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "routing.tools.refine")
+        refused = await gateway.client.post(CHAT, json={**asked(**wish), "stream": True})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, f"routing.tools.{next(iter(wish))}")
+
+
+async def test_a_deployment_that_repairs_leaves_streams_as_they_are(tmp_path: Path) -> None:
+    async with pair(tmp_path, settings={"tools": {"repair": "repair"}}) as (gateway, _, cheap):
+        cheap.answer_with(calling("{}"), finish_reason="tool_calls")
+        answer = await gateway.client.post(CHAT, json={**asked(), "stream": True})
+        assert (answer.status_code, len(cheap.requests)) == (200, 1), answer.text
 
 
 async def test_risky_tools_go_only_to_models_that_are_trusted_with_them(tmp_path: Path) -> None:
