@@ -12,7 +12,7 @@ from .co_use import CoUse
 from .listwise import fit_listwise, log_softmax
 from .trees import TreeEnsemble
 
-__all__ = ["COLD_WEIGHTS", "PAST_WEIGHTS", "SecondStage", "StageChoice", "fit_second_stage"]
+__all__ = ["COLD_WEIGHTS", "PAST_WEIGHTS", "SecondStage", "StageChoice", "choose", "fit_second_stage"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -175,7 +175,7 @@ def fit_second_stage(
     judged = {
         name: _quality(np.where(known, scores, -np.inf), relevant, n_relevant) for name, (_, scores) in options.items()
     }
-    chosen = _choose(judged)
+    chosen = choose(judged)
     share, scores = options[chosen]
     if grow is not None and chosen.startswith("trees"):
         trees = grow(described[told], wanted[told], n_forests=_N_FORESTS)
@@ -291,18 +291,22 @@ def _held_out_trees(
     return scores
 
 
-def _choose(judged: Mapping[str, Floats]) -> str:
-    """The best option by its mean, unless a steadier one is within a standard error of the difference."""
+def choose(judged: Mapping[str, Floats]) -> str:
+    """The best option by its mean; where that is trees, a blend with the linear score within a standard error of it.
+
+    Two opinions err apart from each other, so a blend is steadier than trees alone. Where the linear score is the
+    better by itself, there is too little use to grow trees on.
+    """
     best = max(judged, key=lambda name: float(judged[name].mean()))
     for name in _STEADIEST_FIRST:
-        if name in judged:
+        if name in judged and best.startswith("trees"):
             less = judged[best] - judged[name]  # (n_queries,)
             if less.mean() <= less.std() / np.sqrt(len(less)):
                 return name
     return best
 
 
-_STEADIEST_FIRST: Final = ("trees + 0.6 linear", "trees + 0.3 linear")  # two opinions err apart from each other
+_STEADIEST_FIRST: Final = ("trees + 0.6 linear", "trees + 0.3 linear")
 
 
 def _quality(scores: Floats, relevant: Bools, n_relevant: Ints) -> Floats:

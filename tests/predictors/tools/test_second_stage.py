@@ -5,7 +5,7 @@ from predictors.tools import ToolUsage
 from predictors.tools.candidates import Candidates
 from predictors.tools.co_use import CoUse
 from predictors.tools.evidence import Evidence
-from predictors.tools.second_stage import COLD_WEIGHTS, fit_second_stage
+from predictors.tools.second_stage import COLD_WEIGHTS, choose, fit_second_stage
 
 from .toys import WEATHER_AND_MONEY, CountedWords
 
@@ -61,3 +61,11 @@ def test_trees_can_be_forbidden() -> None:
 def test_probabilities_add_up_to_the_number_of_needed_tools(interaction: bool) -> None:
     stage, candidates, relevant = fitted(600, interaction=interaction)
     assert stage.score(candidates, CO_USE).sum() == pytest.approx(relevant.sum(), rel=0.15)
+
+
+def test_trees_give_way_to_a_blend_that_is_hardly_worse_and_to_nothing_else() -> None:
+    noise = np.random.default_rng(0).normal(scale=0.1, size=400)  # a standard error of 0.005
+    trees, blend = np.full(400, 0.8), 0.797 + noise - noise.mean()
+    assert choose({"linear": trees - 0.1, "trees": trees, "trees + 0.6 linear": blend}) == "trees + 0.6 linear"
+    assert choose({"linear": trees - 0.1, "trees": trees, "trees + 0.6 linear": blend - 0.1}) == "trees"
+    assert choose({"linear": trees, "trees": trees - 0.1, "trees + 0.6 linear": blend}) == "linear"
