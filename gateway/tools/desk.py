@@ -83,7 +83,10 @@ class ToolDesk:
         if held is not None:
             if reading.target in self.settings.native_search and not held.by_client:
                 return Prepared(request=request, reading=reading, wishes=wishes)
-            return await self._found(request, reading, held, stored, wishes, n_offered=len(offered))
+            found = await self._found(request, reading, held, stored, wishes, n_offered=len(offered))
+            if stored is not None and found.trail is not None and self.settings.learn:
+                await self._observe(messages, stored, found.trail)
+            return found
         trail = await self._choose(offer, stored, events_of(messages), wishes, session=session, body=request.body)
         trail.n_offered = len(offered)
         reading = self._trusting(reading, wishes, offer, trail, stored)

@@ -250,5 +250,22 @@ async def test_calls_whose_results_come_back_are_noted_and_taken_up_by_the_index
     assert place(after) == 0
 
 
+async def test_calls_of_deferred_tools_are_noted_too(tmp_path: Path) -> None:
+    at = desk(tmp_path)
+    tools = [StoredTool(name=t["function"]["name"], description=t["function"]["description"]) for t in functions()]
+    at.store.save("office", tools, source="test", now_s=0.0)
+    called = {"id": "c1", "type": "function", "function": {"name": "garden_tool", "arguments": "{}"}}
+    messages = [
+        {"role": "user", "content": "Is it nice outside?"},
+        {"role": "assistant", "content": None, "tool_calls": [called]},
+        {"role": "tool", "tool_call_id": "c1", "content": "yes"},
+    ]
+    deferred = [{**tool, "defer_loading": True} for tool in functions()]
+    noted = await prepare(at, messages=messages, tools=deferred, routing={"tools": {"set": "office"}})
+    assert noted.trail is not None
+    assert noted.trail.how == "deferred"
+    assert noted.trail.observed == [{"tool": "garden_tool", "ok": True}]
+
+
 async def test_a_registry_that_the_deployment_names_but_does_not_have_refuses_nobody(tmp_path: Path) -> None:
     assert "weather_tool" in names(await prepare(desk(tmp_path, set="nowhere")))
