@@ -5,8 +5,9 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
+from .measurement import Measurement
 from .price import RATES, Price
-from .profile import ModelProfile
+from .profile import Ability, ModelProfile
 from .registry import Catalog
 
 __all__ = ["CatalogDifference", "FactChange", "PriceDrift", "differences"]
@@ -42,8 +43,8 @@ class PriceDrift:
 class CatalogDifference:
     """Everything that differs, each part in the order of ids.
 
-    `silent` are the changes that suggest other weights under a kept name: both catalogs state the fact, and the
-    version stayed as it was. Such a model needs a flip report before it is trusted.
+    `silent` are the changes that suggest other weights under a kept name: both catalogs state the fact, and it is the
+    digest, or the version stayed as it was. Such a model needs a flip report before it is trusted.
     """
 
     added: tuple[str, ...]
@@ -66,10 +67,9 @@ def differences(old: Catalog, new: Catalog) -> CatalogDifference:
         silent=tuple(
             change
             for change in changed
-            if change.field in _WEIGHTS
-            and change.was is not None
+            if change.was is not None
             and change.now is not None
-            and change.model_id in same_version
+            and (change.field == "digest" or (change.field in _WEIGHTS and change.model_id in same_version))
         ),
     )
 
@@ -102,7 +102,11 @@ def _prices(old: ModelProfile, new: ModelProfile) -> list[PriceDrift]:
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - the fields differ in kind
     if isinstance(value, Mapping):
-        return {axis: (ability.mean, ability.se, ability.n_benchmarks) for axis, ability in sorted(value.items())}
+        return {name: _plain(told) for name, told in sorted(value.items())}
+    if isinstance(value, Ability):
+        return value.mean, value.se, value.n_benchmarks
+    if isinstance(value, Measurement):
+        return value.value, value.se, value.n
     return sorted(value) if isinstance(value, frozenset) else value
 
 

@@ -2,8 +2,9 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from catalog import Catalog, ModelProfile, Price
+from catalog import Catalog, Measurement, ModelProfile, Price
 from catalog.difference import differences
+from catalog.importing import import_profiles
 
 
 def priced(output: int) -> Price:
@@ -58,3 +59,20 @@ def test_a_fact_learned_anew_or_a_new_version_is_no_silent_change() -> None:
 def test_a_catalog_does_not_differ_from_itself() -> None:
     found = differences(Catalog.load(), Catalog.load())
     assert not any((found.added, found.removed, found.changed, found.prices, found.silent))
+
+
+def test_another_digest_is_other_weights_though_an_import_moved_our_version_on() -> None:
+    known = Catalog.of([ModelProfile(id="a/kept", name="kept", digest="sha256:a")])
+    told = import_profiles(known, [ModelProfile(id="a/kept", name="kept", digest="sha256:b")], source="f").catalog
+    assert told["a/kept"].version == "1.1.0"
+    (silent,) = differences(known, told).silent
+    assert (silent.field, silent.was, silent.now) == ("digest", "sha256:a", "sha256:b")
+
+
+def test_a_measurement_that_changed_is_told() -> None:
+    def of(value: float) -> Catalog:
+        found = Measurement(name="x", value=value, unit="1", method="m", n=9, measured=date(2026, 1, 1))
+        return Catalog.of([ModelProfile(id="a/kept", name="kept", measured={"x": found})])
+
+    (change,) = differences(of(0.1), of(0.2)).changed
+    assert (change.field, change.was, change.now) == ("measured", {"x": (0.1, None, 9)}, {"x": (0.2, None, 9)})
