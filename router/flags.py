@@ -6,13 +6,16 @@ dialects must agree. What is consumed here is named, so that it never reaches a 
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import cast
+
+import orjson
 
 from .dialects import BODY_KEYS, foreign_wish
 from .errors import InvalidRoutingError
 from .options import RoutingOptions
 from .policies import PRESETS
-from .prompt_flags import PromptFlags, read_prompt_flags
+from .prompt_flags import read_prompt_flags
 from .wish import Wish, combined, options_of, read_routing, require_from_text
 
 __all__ = ["Reading", "read_options"]
@@ -22,6 +25,9 @@ _HEADERS = ("x-paretogate-policy", "x-paretogate-require")
 _AUTO = ("auto", "paretogate/auto")
 _SUFFIXES = {"floor": "cheap", "nitro": "fast"}  # OpenRouter's: the cheapest, or the fastest, that serves this model
 _DEFAULT = RoutingOptions()
+_LONGEST_REMEMBERED = 2_048  # characters: what a caller makes up must not fill the memory
+
+_Said = tuple[tuple[str, str], ...]  # our headers and their values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,35 +67,50 @@ def read_options(
     Raises:
         InvalidRoutingError: a key is unknown, a value impossible, or two wishes contradict each other.
     """
+    own = {key: body[key] for key in _EVERY_KEY.intersection(body)}
+    said = tuple((name, headers[name]) for name in headers if name.startswith(_HEADER_PREFIX))
+    if allow_prompt_flags and (flags := read_prompt_flags(body)).wish:
+        reading = _read(model, own, said, frozenset(policies), flags.wish)
+        return replace(reading, messages=flags.messages, prompt=flags.prompt)
+    try:
+        wishes = orjson.dumps(own)
+    except TypeError:  # no JSON: whoever reads it names what is wrong
+        return _read(model, own, said, frozenset(policies), {})
+    length = len(model) + len(wishes) + sum(len(name) + len(value) for name, value in said)
+    read = _read_again if length <= _LONGEST_REMEMBERED else _read_anew
+    return read(model, wishes, said, frozenset(policies))
+
+
+def _read_anew(model: str, wishes: bytes, said: _Said, policies: frozenset[str]) -> Reading:
+    return _read(model, orjson.loads(wishes), said, policies, {})
+
+
+_read_again = lru_cache(maxsize=512)(_read_anew)  # what is said again and again is read once, into the same objects
+
+
+def _read(model: str, own: Mapping[str, object], said: _Said, policies: frozenset[str], flags: Wish) -> Reading:
     target, alias = _read_alias(model, policies)
-    foreign = foreign_wish(body) if not _FOREIGN.isdisjoint(body) else ()
-    said = _read_headers(headers)
-    flags = read_prompt_flags(body) if allow_prompt_flags else PromptFlags({})
-    if not (foreign or alias or said or flags.wish) and body.get("routing") is None:
-        return Reading(options=_DEFAULT, target=target, consumed=_consumed(body, ()))
-    ours = read_routing(body["routing"]) if body.get("routing") is not None else {}
-    wish = _by_precedence(flags.wish, alias, said, combined(("routing", ours), *foreign))
+    foreign = foreign_wish(own)
+    by_header = _read_headers(said)
+    if not (foreign or alias or by_header or flags) and own.get("routing") is None:
+        return Reading(options=_DEFAULT, target=target, consumed=_consumed(own, ()))
+    ours = read_routing(own["routing"]) if own.get("routing") is not None else {}
+    wish = _by_precedence(flags, alias, by_header, combined(("routing", ours), *foreign))
     options = options_of(wish)
     _check_policy(options.policy, policies)
-    if target is not None and "models" in body and options.order:  # OpenRouter: the model, then the fallback list
+    if target is not None and "models" in own and options.order:  # OpenRouter: the model, then the fallback list
         options, target = replace(options, order=(target, *(name for name in options.order if name != target))), None
-    return Reading(
-        options=options,
-        target=target,
-        consumed=_consumed(body, foreign),
-        messages=flags.messages,
-        prompt=flags.prompt,
-    )
+    return Reading(options=options, target=target, consumed=_consumed(own, foreign))
 
 
 _FOREIGN = frozenset(BODY_KEYS)
 _EVERY_KEY = _FOREIGN | {"routing"}
 
 
-def _consumed(body: Mapping[str, object], foreign: Sequence[tuple[str, Wish]]) -> frozenset[str]:
+def _consumed(own: Mapping[str, object], foreign: Sequence[tuple[str, Wish]]) -> frozenset[str]:
     """What was read, and what is null: some backends refuse a key they do not know whatever it holds."""
     read = {name for name, _ in foreign} | {"routing"}
-    return frozenset(key for key in _EVERY_KEY.intersection(body) if key in read or body[key] is None)
+    return frozenset(key for key, value in own.items() if key in read or value is None)
 
 
 def _read_alias(model: str, policies: Collection[str]) -> tuple[str | None, Wish]:
@@ -106,14 +127,12 @@ def _read_alias(model: str, policies: Collection[str]) -> tuple[str | None, Wish
     return model, {}
 
 
-def _read_headers(headers: Mapping[str, str]) -> Wish:
+def _read_headers(said: _Said) -> Wish:
     wish: Wish = {}
-    for name in headers:
-        if name.startswith(_HEADER_PREFIX):
-            if name not in _HEADERS:
-                raise InvalidRoutingError(field=name, problem=f"unknown header; choose from {', '.join(_HEADERS)}")
-            value = headers[name]
-            wish |= {"policy": value.strip()} if name == _HEADERS[0] else require_from_text(value, name)
+    for name, value in said:
+        if name not in _HEADERS:
+            raise InvalidRoutingError(field=name, problem=f"unknown header; choose from {', '.join(_HEADERS)}")
+        wish |= {"policy": value.strip()} if name == _HEADERS[0] else require_from_text(value, name)
     return wish
 
 

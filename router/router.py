@@ -115,12 +115,24 @@ class Router:
         queries = [one.query for one in asked]
         forecasts = self.source.forecasts(queries, load=load)
         forecasts = self._stay.priced(forecasts, queries, [one.session for one in asked])
-        wishes = [self._wished(one.options) for one in asked]
+        wishes = self._all_wished([one.options for one in asked])
         for one, judged in zip(asked, self._judged(asked, forecasts, wishes, available), strict=True):
             try:
                 yield judged if isinstance(judged, RoutingError) else self._decision(one, judged, rng)
             except NoEligibleModelError as exc:
                 yield exc
+
+    def _all_wished(self, all_options: Sequence[RoutingOptions]) -> list[Wishes | InvalidRoutingError]:
+        """The wishes of each; equal options have the same object, so that they are judged together."""
+        found: list[Wishes | InvalidRoutingError] = []
+        different: list[tuple[RoutingOptions, Wishes]] = []
+        for options in all_options:
+            same = next((known for other, known in different if other is options or other == options), None)
+            wished = same if same is not None else self._wished(options)
+            if same is None and isinstance(wished, Wishes):
+                different.append((options, wished))
+            found.append(wished)
+        return found
 
     def _wished(self, options: RoutingOptions) -> Wishes | InvalidRoutingError:
         try:

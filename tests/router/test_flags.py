@@ -274,3 +274,27 @@ def test_a_recorded_routing_object_reads_back_as_the_same_options() -> None:
         }
     ).options
     assert read(routing=routing_record(options)).options == options
+
+
+def test_the_same_words_are_read_into_the_same_options() -> None:
+    said = {"policy": "cheap", "require": {"max_cost_usd": 0.1}}
+    first = read(headers={"x-paretogate-require": "regions=eu"}, routing=said)
+    assert read(headers={"x-paretogate-require": "regions=eu"}, routing=said).options is first.options
+    assert read(headers={"x-paretogate-require": "regions=us"}, routing=said).options != first.options
+    assert read("auto:best", routing={"explain": True}).options != read("auto:cheap", routing={"explain": True}).options
+
+
+def test_what_a_policys_name_means_is_not_remembered_for_those_who_lack_it() -> None:
+    assert read(policies=("ours",), routing={"policy": "ours"}).options.policy == "ours"
+    with pytest.raises(InvalidRoutingError, match="ours"):
+        read(routing={"policy": "ours"})
+
+
+def test_wishes_that_are_longer_than_anybody_repeats_are_read_all_the_same() -> None:
+    globs = [f"maker/model-{i}" for i in range(300)]
+    assert read(routing={"models": {"deny": globs}}).options.deny == tuple(globs)
+
+
+def test_a_number_that_json_cannot_hold_is_still_named() -> None:
+    with pytest.raises(InvalidRoutingError, match="cost_quality_tradeoff"):
+        read(routing={"cost_quality_tradeoff": 10**30})

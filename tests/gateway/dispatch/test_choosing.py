@@ -7,6 +7,7 @@ import pytest
 
 from catalog import Backend, Limits, Pool, PoolEntry, UnknownModelError
 from gateway.dispatch.choosing import Chooser
+from gateway.errors import OverloadedError
 from gateway.serving import Serving
 from gateway.standing import ANONYMOUS
 from gateway.telemetry import Telemetry
@@ -118,8 +119,7 @@ async def test_requests_of_one_turn_see_the_load_that_those_before_them_bring(pl
 async def test_who_comes_when_all_places_are_taken_is_told_so() -> None:
     found = await chosen(chooser(), [reading(RoutingOptions(policy="fast"))] * 3, twins(1))
     assert names(found[:2]) == ["strong", "two"]
-    assert isinstance(found[2], NoEligibleModelError)
-    assert found[2].rejections == {"available": 2}
+    assert isinstance(found[2], OverloadedError)
 
 
 def learned(backends: Sequence[Backend] = ()) -> Serving:
