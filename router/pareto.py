@@ -1,5 +1,6 @@
 """Who is not beaten on every count: the exact Pareto front, and the area it dominates."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,14 +11,16 @@ from .decision import Bools
 
 __all__ = ["fronts", "hypervolume", "non_dominated"]
 
-_ALL_PAIRS_BELOW = 128  # candidates; beyond, comparing all pairs costs more than eliminating them in turn
+_ALL_PAIRS_BELOW = 128  # candidates; beyond, comparing all pairs costs more
+_PIVOTS = 16  # strong points that eliminate what they can before the rest is compared
+_BLOCK = 256  # points compared with all others at once
 
 
 def non_dominated(objectives: Floats, *, maximise: Sequence[bool] | None = None) -> Bools:
     """The points that no other point equals or beats in every objective while beating it in one.
 
     Equal points are all on the front. NaN counts as the worst possible value of its objective. Two objectives take
-    O(n log n); more take O(n^2) below a hundred points and O(n x front) above.
+    O(n log n), and so do three from a hundred points on; else it is O(n^2).
 
     Args:
         objectives: (n_objectives, n_points).
@@ -37,7 +40,9 @@ def non_dominated(objectives: Floats, *, maximise: Sequence[bool] | None = None)
         return np.ones(n_points, dtype=np.bool_)
     if n_objectives == 2:
         return _two(points)
-    return _all_pairs(points) if n_points < _ALL_PAIRS_BELOW else _elimination(points)
+    if n_points < _ALL_PAIRS_BELOW:
+        return _all_pairs(points)
+    return _three(points) if n_objectives == 3 else _elimination(points)
 
 
 def fronts(objectives: Floats, among: Bools) -> Bools:
@@ -102,14 +107,55 @@ def _all_pairs(points: Floats) -> Bools:
     return ~dominated
 
 
+def _three(points: Floats) -> Bools:
+    """By sweeping the first objective: the second and third of all points so far form a staircase.
+
+    Source: Kung, Luccio and Preparata, On Finding the Maxima of a Set of Vectors, JACM 1975.
+    """
+    first, second, third = points
+    order = np.lexsort((third, second, first))
+    on_front = np.empty(len(order), dtype=np.bool_)
+    ys: list[float] = []  # rising
+    zs: list[float] = []  # falling: the best third objective at no more than that second one
+    before, survives = None, True
+    for index, point in zip(order.tolist(), points.T[order].tolist(), strict=True):
+        if point != before:  # equal points share their fate
+            _, y, z = point
+            step = bisect_right(ys, y)
+            survives = step == 0 or zs[step - 1] > z
+            if survives:
+                start = end = bisect_left(ys, y)
+                while end < len(zs) and zs[end] >= z:
+                    end += 1
+                ys[start:end], zs[start:end] = [y], [z]
+            before = point
+        on_front[index] = survives
+    return on_front
+
+
 def _elimination(points: Floats) -> Bools:
-    mask = np.zeros(points.shape[1], dtype=np.bool_)
-    left = np.argsort(points.sum(axis=0), kind="stable")  # strong points first: they eliminate most
-    points, at = points[:, left], 0
-    while at < points.shape[1]:
+    """A few strong points eliminate most; who is left is compared with all others who are, block by block."""
+    n_points, at = points.shape[1], 0
+    left = np.argsort(points.sum(axis=0), kind="stable")  # strong points first
+    points = points[:, left]
+    for _ in range(min(_PIVOTS, n_points)):
+        if at >= points.shape[1]:
+            break
         pivot = points[:, at : at + 1]
         keep = (points < pivot).any(axis=0) | (points == pivot).all(axis=0)
         at = int(keep[:at].sum()) + 1
         left, points = left[keep], points[:, keep]
-    mask[left] = True
+    mask = np.zeros(n_points, dtype=np.bool_)
+    for start in range(0, len(left), _BLOCK):
+        mask[left[start : start + _BLOCK]] = ~_dominated(points[:, start : start + _BLOCK], points)
     return mask
+
+
+def _dominated(block: Floats, points: Floats) -> Bools:
+    """Which points of the block (n_objectives, n_block) some point beats."""
+    not_worse = np.ones((points.shape[1], block.shape[1]), dtype=np.bool_)  # (n_points, n_block)
+    better = np.zeros_like(not_worse)
+    for theirs, ours in zip(points, block, strict=True):
+        not_worse &= np.asarray(theirs[:, None] <= ours)
+        better |= theirs[:, None] < ours
+    return np.asarray((not_worse & better).any(axis=0))

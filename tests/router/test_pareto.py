@@ -56,8 +56,16 @@ def test_the_front_is_what_comparing_all_with_all_finds(points: np.ndarray) -> N
     assert non_dominated(points).tolist() == brute_force(points)
 
 
-def test_many_points_in_three_objectives_have_the_same_front_as_by_comparing_all_with_all() -> None:
-    points = np.random.default_rng(0).integers(0, 12, size=(3, 300)).astype(float)
+@pytest.mark.parametrize("n_objectives", [3, 4])
+@pytest.mark.parametrize("kind", ["ties", "unknown", "all on the front"])
+def test_many_points_have_the_same_front_as_by_comparing_all_with_all(n_objectives: int, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    points = rng.integers(0, 12, size=(n_objectives, 300)).astype(float)
+    if kind == "unknown":
+        points[rng.random(points.shape) < 0.1] = np.nan
+    if kind == "all on the front":
+        points = rng.random((n_objectives, 300))
+        points = np.concatenate([points / np.linalg.norm(points, axis=0)] * 2, axis=1)  # each of them twice
     assert non_dominated(points).tolist() == brute_force(points)
 
 
