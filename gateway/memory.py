@@ -7,10 +7,16 @@ is there once the gateway stands is set aside, and cycles are looked for rarely.
 Beside the event loop run threads, such as those that learn from the journal, encode tools or count for `/metrics`. By
 default one may hold the interpreter for 5 ms while a request waits: as long as ten requests take. Here it is half a
 millisecond.
+
+NumPy's linear algebra starts a thread for each core and lets them wait busily for each other. A decision's products are
+too small to gain by that: with two workers on two cores it took a request from 0.7 to 1.7 ms of CPU
+(`tests/benchmarks/bench_workers.py`). Here it has one thread; more of the cores come by more workers.
 """
 
 import gc
 import sys
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 __all__ = ["settle"]
 
@@ -26,3 +32,4 @@ def settle() -> None:
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS_BETWEEN_LOOKS, _YOUNG_PER_MIDDLE, _MIDDLE_PER_OLD)
     sys.setswitchinterval(_THREADS_TURN_S)
+    threadpool_limits(limits=1, user_api="blas")

@@ -10,6 +10,7 @@ requests.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -88,6 +89,19 @@ def _soak(target: "_Process", requests: int, *, connections: int) -> None:
     sys.stdout.write(f"growth from the first tenth on: {100 * (last / first - 1):+.1f} %\n")
 
 
+def family(pid: int) -> list[int]:
+    """A process and all that came from it."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    return [pid, *(below for child in children for below in family(child))]
+
+
+def cpu_s(pid: int) -> float:
+    """What a process has used of a core."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @dataclass
 class _Process:
     name: str
@@ -96,8 +110,8 @@ class _Process:
     startup_s: float
 
     def cpu_s(self) -> float:
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Its own, and that of the processes it started, such as the journal's."""
+        return sum(cpu_s(pid) for pid in family(self.pid))
 
     def rss_mb(self) -> float:
         status = Path(f"/proc/{self.pid}/status").read_text()
@@ -213,14 +227,14 @@ def _litellm(python: Path, core: int, upstream: int) -> Iterator[_Process]:
 def _started(
     name: str,
     command: list[str],
-    core: int,
+    cores: int | str,
     port: int,
     *,
     environ: dict[str, str] | None = None,
     stdout: int | None = None,
 ) -> Iterator[_Process]:
     began = time.perf_counter()
-    child = subprocess.Popen(["taskset", "-c", str(core), *command], env=environ, stdout=stdout)
+    child = subprocess.Popen(["taskset", "-c", str(cores), *command], env=environ, stdout=stdout)
     try:
         _wait(port, child)
         yield _Process(name=name, pid=child.pid, port=port, startup_s=time.perf_counter() - began)
@@ -230,14 +244,16 @@ def _started(
 
 
 def _wait(port: int, child: subprocess.Popen[bytes]) -> None:
+    """Until it answers anything: some listen before they can."""
     for _ in range(2400):  # LiteLLM takes half a minute to start
         if child.poll() is not None:
             raise SystemExit("a process of the benchmark ended before it began")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=60) as probe:
+            probe.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            if probe.recv(1):
                 return
         time.sleep(0.05)
-    raise SystemExit("a process of the benchmark never listened")
+    raise SystemExit("a process of the benchmark never answered")
 
 
 def _free_port() -> int:

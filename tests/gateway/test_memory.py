@@ -3,7 +3,9 @@ import sys
 import weakref
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from gateway.memory import settle
 
@@ -42,3 +44,10 @@ def test_what_was_exchanged_is_given_back_at_the_next_settling() -> None:
 def test_a_thread_in_the_background_gives_way_sooner_than_by_default() -> None:
     settle()
     assert sys.getswitchinterval() < 0.005
+
+
+def test_linear_algebra_does_not_take_the_cores_from_other_workers() -> None:
+    with threadpool_limits(limits=2, user_api="blas"):
+        settle()
+        assert np.array_equal(np.eye(2) @ np.eye(2), np.eye(2))
+        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
