@@ -11,6 +11,8 @@ from contextvars import ContextVar
 from importlib.util import find_spec
 from typing import Any
 
+import structlog
+
 from gateway.errors import ForbiddenError, InvalidRequestError, UnavailableError
 from gateway.governor import Governor
 from gateway.keys import ApiKey
@@ -18,11 +20,15 @@ from gateway.wire.asgi import Receive, Scope, Send, read_body, read_headers, rep
 from gateway.wire.body import read_json
 
 from .desk import ToolDesk
+from .errors import InvalidRegistryError, UnknownRegistryError
 from .servers import call_server
 from .wishes import wishes_of
 
 __all__ = ["McpEndpoint"]
 
+log = structlog.get_logger(__name__)
+
+_MOST_FOUND = 64  # as many as a ranking holds
 _CALLER: ContextVar[ApiKey | None] = ContextVar("caller", default=None)
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -98,11 +104,17 @@ class McpEndpoint:
 
     async def _search_tools(self, query: str, registry: str = "", top_k: int = 5) -> list[dict[str, Any]]:
         """Find the tools that serve a request: names, descriptions, parameters, and the registry to call them in."""
+        most = max(1, min(_MOST_FOUND, top_k))
         labels = [registry] if registry else [self._desk.settings.set or "", *self._desk.store.names()]
         found: list[dict[str, Any]] = []
         for label in dict.fromkeys(label for label in labels if label):
-            found += await self._desk.search(query, label=label, key=_CALLER.get(), top_k=max(1, min(64, top_k)))
-        return sorted(found, key=lambda tool: -tool["score"])[:top_k]
+            try:
+                found += await self._desk.search(query, label=label, key=_CALLER.get(), top_k=most)
+            except (InvalidRegistryError, UnknownRegistryError):
+                if registry:
+                    raise
+                log.warning("tool_registry_skipped", registry=label)  # the others are still worth searching
+        return sorted(found, key=lambda tool: -tool["score"])[:most]
 
     async def _call_tool(self, registry: str, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Call a tool that `search_tools` found, on the MCP server that its registry was imported from."""

@@ -38,6 +38,19 @@ async def test_tools_are_found_and_called_through_the_gateway(tmp_path: Path) ->
         assert unknown.is_error
 
 
+async def test_a_damaged_registry_is_told_of_by_name_and_keeps_no_other_from_being_searched(tmp_path: Path) -> None:
+    await registered(tmp_path)
+    damaged = tmp_path / "tools" / "registries" / "broken" / "1.json"
+    damaged.parent.mkdir()
+    damaged.write_text("{")
+    async with pair(tmp_path) as (gateway, _, _), Client(f"{gateway.url}/mcp") as client:
+        found = await client.call_tool("search_tools", {"query": "how many words has this", "top_k": -3})
+        assert "count_words" in str(found.content)
+        assert not found.is_error
+        named = await client.call_tool("search_tools", {"query": "words", "registry": "broken"})
+        assert named.is_error
+
+
 async def test_whoever_needs_a_key_needs_one_here_too(tmp_path: Path) -> None:
     key, token = issue(random_bytes=secrets.token_bytes, now_s=0.0, tenant="t", tools_deny=("count_*",))
     KeyFile(tmp_path / "keys.json").change(lambda keys: (*keys, key))
