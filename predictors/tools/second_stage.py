@@ -292,20 +292,21 @@ def _held_out_trees(
 
 
 def choose(judged: Mapping[str, Floats]) -> str:
-    """The best option by its mean; where that is trees, a blend with the linear score within a standard error of it.
+    """The best option by its mean; where one is within a standard error of it, a blend of trees and the linear score.
 
-    Two opinions err apart from each other, so a blend is steadier than trees alone. Where the linear score is the
-    better by itself, there is too little use to grow trees on.
+    Two opinions err apart from each other, so a blend is the steadier choice where there is enough to grow trees on. Of
+    fewer requests it must be shown that trees are the better at all.
     """
     best = max(judged, key=lambda name: float(judged[name].mean()))
     for name in _STEADIEST_FIRST:
-        if name in judged and best.startswith("trees"):
+        if name in judged and (best.startswith("trees") or len(judged[name]) >= _MIN_QUERIES_FOR_TRUST):
             less = judged[best] - judged[name]  # (n_queries,)
             if less.mean() <= less.std() / np.sqrt(len(less)):
                 return name
     return best
 
 
+_MIN_QUERIES_FOR_TRUST: Final = 400
 _STEADIEST_FIRST: Final = ("trees + 0.6 linear", "trees + 0.3 linear")
 
 

@@ -63,9 +63,12 @@ def test_probabilities_add_up_to_the_number_of_needed_tools(interaction: bool) -
     assert stage.score(candidates, CO_USE).sum() == pytest.approx(relevant.sum(), rel=0.15)
 
 
-def test_trees_give_way_to_a_blend_that_is_hardly_worse_and_to_nothing_else() -> None:
-    noise = np.random.default_rng(0).normal(scale=0.1, size=400)  # a standard error of 0.005
-    trees, blend = np.full(400, 0.8), 0.797 + noise - noise.mean()
-    assert choose({"linear": trees - 0.1, "trees": trees, "trees + 0.6 linear": blend}) == "trees + 0.6 linear"
-    assert choose({"linear": trees - 0.1, "trees": trees, "trees + 0.6 linear": blend - 0.1}) == "trees"
-    assert choose({"linear": trees, "trees": trees - 0.1, "trees + 0.6 linear": blend}) == "linear"
+@pytest.mark.parametrize(("n_queries", "beside_linear"), [(399, "linear"), (400, "trees + 0.6 linear")])
+def test_a_blend_is_chosen_where_it_is_hardly_worse_and_there_is_enough_to_grow_trees_on(
+    n_queries: int, beside_linear: str
+) -> None:
+    noise = np.random.default_rng(0).normal(scale=0.1, size=n_queries)  # a standard error of 0.005
+    best, blend = np.full(n_queries, 0.8), 0.797 + noise - noise.mean()
+    assert choose({"linear": best - 0.1, "trees": best, "trees + 0.6 linear": blend}) == "trees + 0.6 linear"
+    assert choose({"linear": best - 0.1, "trees": best, "trees + 0.6 linear": blend - 0.1}) == "trees"
+    assert choose({"linear": best, "trees": best - 0.1, "trees + 0.6 linear": blend}) == beside_linear
