@@ -38,7 +38,9 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shared]:
     with redis_cluster(tmp_path) as cluster:
         client = RedisCluster.from_url(cluster.url)
         found = {"PARETOGATE_STATE__URL": cluster.url, "PARETOGATE_STATE__CLUSTER": "true"}
-        yield Shared(found, lambda pattern: {name: client.get(name) for name in client.keys(pattern)})
+        yield Shared(
+            found, lambda pattern: {name: client.get(name) for name in client.keys(pattern, target_nodes="primaries")}
+        )
         client.close()
 
 
