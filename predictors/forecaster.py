@@ -1,4 +1,4 @@
-"""All predictors behind one door: bound to a pool once, asked once per request."""
+"""All predictors behind one door: bound to a pool once, asked once for the requests of a turn."""
 
 from collections.abc import Sequence
 from pathlib import Path
