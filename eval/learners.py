@@ -38,6 +38,11 @@ class Learner(Protocol):
 class FeatureExtractor(Protocol):
     """Texts in, rows of numbers out (predictors.features.Features)."""
 
+    @property
+    def n_surface(self) -> int:
+        """How many of the last columns are surface features."""
+        ...
+
     def extract(self, texts: Sequence[str]) -> Matrix:
         """Features of every text, shape (n_texts, dim)."""
         ...
@@ -49,6 +54,11 @@ class FeatureMemory:
     def __init__(self, features: FeatureExtractor) -> None:
         self._features = features
         self._known: dict[str, Floats] = {}
+
+    @property
+    def n_surface(self) -> int:
+        """How many of the last columns are surface features."""
+        return self._features.n_surface
 
     def extract(self, texts: Sequence[str]) -> Matrix:
         """Features of every text, shape (n_texts, dim)."""
@@ -75,6 +85,7 @@ class PredictorLearner:
                 models=tuple(f"{i}:{m}" for i, m in enumerate(train.models)),
                 domain=np.char.add(f"{train.name}/", train.domain),
                 group=train.group,
+                n_surface=self.features.n_surface,
             )
         )
         return lambda prompts: fitted.predict(self.features.extract(prompts))

@@ -73,6 +73,11 @@ class Features:
         return self.encoder.dim
 
     @property
+    def n_surface(self) -> int:
+        """How many of the last columns are surface features."""
+        return len(SURFACE_FEATURES)
+
+    @property
     def dim(self) -> int:
         """Number of columns."""
         return self.encoder.dim + len(SURFACE_FEATURES)

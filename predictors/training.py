@@ -23,6 +23,11 @@ class FeatureExtractor(Protocol):
         """Names the encoder and the surface features; a saved predictor is bound to it."""
         ...
 
+    @property
+    def n_surface(self) -> int:
+        """How many of the last columns are surface features, the others being an encoding."""
+        ...
+
     def extract(self, texts: Sequence[str]) -> Matrix:
         """Features of every text, shape (n_texts, dim)."""
         ...
@@ -73,6 +78,7 @@ def training_set(
         models=models,
         domain=np.array([_domain(*row) for row in prompts.select("dataset", "benchmark", "domain").iter_rows()]),
         group=np.array(prompts["group_key"].to_list(), dtype=np.str_),
+        n_surface=features.n_surface,
     )
 
 

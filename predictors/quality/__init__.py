@@ -11,6 +11,7 @@ from .linear import RidgeHeads
 from .model import QualityModel
 from .neighbours import NearestNeighbours
 from .protocol import BoundQuality, QualityEstimate, QualityPredictor, TrainingSet
+from .task_heads import TaskHeads
 
 __all__ = [
     "BoundQuality",
@@ -23,6 +24,7 @@ __all__ = [
     "QualityPredictor",
     "RidgeHeads",
     "StackedEnsemble",
+    "TaskHeads",
     "TopicMeans",
     "TrainingSet",
 ]

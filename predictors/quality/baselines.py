@@ -56,7 +56,7 @@ class TopicMeans:
 
     def fit(self, training: TrainingSet) -> Self:
         """Learn the topics and every model's mean in each."""
-        self.basis.fit(training.features, training.domain)
+        self.basis.fit(training.features, training.domain, n_surface=training.n_surface)
         labels = merged_domains(training.domain, min_prompts=self.basis.topics.min_prompts)
         names = np.array(self.basis.topics.names_)
         member = (labels[:, None] == names).astype(np.float64)  # (n_prompts, n_topics)
@@ -74,7 +74,7 @@ class TopicMeans:
         return QualityEstimate(mean=mean, se=se, familiarity=np.ones(len(features)))
 
     def _shares(self, features: Matrix) -> Matrix:
-        share = self.basis.topics.predict((features - self.basis.centre_) * self.basis.scale_)
+        share = self.basis.topics.predict(self.basis.standard(features))
         if self.hard:
             share = np.eye(share.shape[1])[share.argmax(axis=1)]
         return share

@@ -13,19 +13,21 @@ from .baselines import TopicMeans
 from .basis import PromptBasis
 from .familiarity import Familiarity, Unquestioned
 from .imputation import best_single, filled, model_means
-from .linear import RidgeHeads
 from .neighbours import NearestNeighbours
 from .protocol import Matrix, QualityEstimate, QualityPredictor, TrainingSet
+from .surface_slopes import SurfaceSlopes
+from .task_heads import TaskHeads
 
 __all__ = ["StackedEnsemble", "act_only_when_sure", "stacking_weights"]
 
 _MARGINS = (0.0, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.2)
 _NEVER = 1.0  # a margin no predicted difference exceeds: always the best single model
+_SURFACE_WEIGHT = 4.0  # of length and the like against a coordinate of the encoding (docs/quality.md)
 _INDIFFERENT = 0.25  # standard errors of the gain that a smaller margin may lack against the best one
 
 
 class StackedEnsemble:
-    """Ridge heads, topic means and neighbours together, acting only when sure.
+    """Task heads, topic means and neighbours together, acting only when sure.
 
     A prediction is a level (how easy is the prompt, for all models) plus contrasts (which model is better here).
     The level is learned well: members are weighed by non-negative least squares on predictions for held-out groups.
@@ -35,6 +37,9 @@ class StackedEnsemble:
     A model predicted to beat the best single one keeps only what exceeds a margin, chosen out of fold too, and larger
     where the prompt's kind of task is in doubt: `doubt` is the lead that is not believed on a task nobody has seen.
     When no lead ever paid, routing by quality alone always answers with the best single model.
+
+    On a prompt unlike the training data nobody leads, and what is expected is each model's mean and what the prompt's
+    surface says on any task (`SurfaceSlopes`): it still tells a hard prompt from an easy one.
     """
 
     def __init__(
@@ -44,11 +49,12 @@ class StackedEnsemble:
         familiarity: Familiarity | None = None,
         doubt: float = 0.1,
         n_folds: int = 4,
-        caution: float = 1.0,
+        caution: float = 0.5,
         seed: int = 1,
     ) -> None:
         self.members = tuple(members) if members is not None else _default_members()
         self.familiarity = familiarity or Familiarity()
+        self.slopes = SurfaceSlopes()
         self.doubt = doubt
         self.n_folds = n_folds
         self.caution = caution
@@ -67,6 +73,7 @@ class StackedEnsemble:
         self.contrast_slope_ = _slope(_contrasts(np.mean(offsets, axis=0)), _contrasts(target))
         stacked = self._stack(out_of_fold)
         self.familiarity.fit(training.features, training.domain)
+        self.slopes.fit(training)
         doubted = self._doubted(training.features)  # (n_prompts,)
         self.margin_ = _margin(stacked, training.score, score, self.best_, doubted, self.caution)
         for member in self.members:
@@ -74,7 +81,7 @@ class StackedEnsemble:
         return self
 
     def predict(self, features: Matrix) -> QualityEstimate:
-        """Expected scores, fading into the models' means where the prompt is unlike the training data.
+        """Expected scores, fading into what holds on any task where the prompt is unlike the training data.
 
         Fading changes no order that survived the margin: a believed lead shrinks, but stays a lead.
         """
@@ -86,14 +93,14 @@ class StackedEnsemble:
         margin = np.maximum(self._doubted(features), self.margin_)
         near = act_only_when_sure(self._stack([estimate.mean for estimate in estimates]), best, margin)
         lead = near - near[:, [best]]  # (n_queries, n_models)
-        usual = np.minimum(self.means_ - self.means_[best], 0.0)  # (n_models,)
+        anywhere = self.means_ + self.slopes.predict(features)  # (n_queries, n_models)
+        usual = np.minimum(anywhere - anywhere[:, [best]], 0.0)
         faded = share * lead + (1.0 - share) * np.where(lead > 0.0, 0.0, usual)
-        level = share * near[:, [best]] + (1.0 - share) * self.means_[best]
-        return QualityEstimate(
-            mean=np.clip(level + faded, 0.0, 1.0),
-            se=np.hypot(estimates[0].se, (1.0 - share) * self.spread_),
-            familiarity=familiarity,
-        )
+        level = share * near[:, [best]] + (1.0 - share) * anywhere[:, [best]]
+        se = np.hypot(estimates[0].se, (1.0 - share) * self.spread_)
+        # one error for all models of a query: a lead has been doubted once, and caution must not turn a near-tie round
+        se = np.broadcast_to(se.mean(axis=1, keepdims=True), lead.shape)
+        return QualityEstimate(mean=np.clip(level + faded, 0.0, 1.0), se=se, familiarity=familiarity)
 
     def _doubted(self, features: Matrix) -> Floats:
         """The lead that is not believed on each query, (n_queries,); none is where nothing looks known."""
@@ -121,9 +128,10 @@ class StackedEnsemble:
 
 
 def _default_members() -> tuple[QualityPredictor, ...]:
-    basis, familiar = PromptBasis(), Unquestioned()  # the basis is fitted once, used by all; the ensemble doubts
+    # the basis is fitted once and used by all; the ensemble does the doubting
+    basis, familiar = PromptBasis(surface_weight=_SURFACE_WEIGHT), Unquestioned()
     return (
-        RidgeHeads(basis=basis, familiarity=familiar),
+        TaskHeads(basis=basis, familiarity=familiar),
         TopicMeans(basis=basis),
         NearestNeighbours(basis=basis, familiarity=familiar),
     )

@@ -67,7 +67,7 @@ class LogisticFactorization:
 
     def fit(self, training: TrainingSet) -> Self:
         """Maximum a posteriori by L-BFGS over the observed cells."""
-        self.basis.fit(training.features, training.domain)
+        self.basis.fit(training.features, training.domain, n_surface=training.n_surface)
         self.familiarity.fit(training.features, training.domain)
         coordinates = self.basis.transform(training.features)  # (n_prompts, basis dim)
         profile = training.profile_features

@@ -31,7 +31,7 @@ class RidgeHeads:
 
     def fit(self, training: TrainingSet) -> Self:
         """Closed form; cells that were not tried count as their model's mean plus their prompt's ease."""
-        self.basis.fit(training.features, training.domain)
+        self.basis.fit(training.features, training.domain, n_surface=training.n_surface)
         self.familiarity.fit(training.features, training.domain)
         rows = self.basis.transform(training.features)  # (n_prompts, basis dim), centred
         score = filled(training.score)

@@ -137,7 +137,7 @@ class QualityModel:
         basis = fitted.basis
         on_features, on_constant, on_topics = basis.fold_in(fitted.weights_)
         head_on_features, head_constant, head_on_topics = basis.fold_in(heads)
-        topic_weights = basis.topics.weights_ * basis.scale_
+        topic_weights = basis.topics.weights_ * basis.scale_[:, None]
         arrays = {
             "on_features": on_features,
             "on_constant": on_constant,

@@ -34,7 +34,7 @@ class NearestNeighbours:
 
     def fit(self, training: TrainingSet) -> Self:
         """Remember the prompts; cells that were not tried count as their model's mean plus their prompt's ease."""
-        self.basis.fit(training.features, training.domain)
+        self.basis.fit(training.features, training.domain, n_surface=training.n_surface)
         self.familiarity.fit(training.features, training.domain)
         self.score_: Matrix = filled(training.score)  # (n_prompts, n_models)
         self.means_: Floats = model_means(training.score)  # (n_models,)

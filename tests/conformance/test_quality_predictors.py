@@ -15,6 +15,7 @@ from predictors.quality import (
     QualityPredictor,
     RidgeHeads,
     StackedEnsemble,
+    TaskHeads,
     TopicMeans,
     TrainingSet,
     state,
@@ -27,10 +28,21 @@ MAKERS: tuple[Callable[[], QualityPredictor], ...] = (
     lambda: ClusterMeans(n_clusters=4),
     lambda: NearestNeighbours(n_neighbours=20),
     RidgeHeads,
+    TaskHeads,
     lambda: LogisticFactorization(n_traits=2),
     StackedEnsemble,
 )
-NAMES = ("global", "topics", "topics-hard", "clusters", "neighbours", "ridge", "factorization", "ensemble")
+NAMES = (
+    "global",
+    "topics",
+    "topics-hard",
+    "clusters",
+    "neighbours",
+    "ridge",
+    "task-heads",
+    "factorization",
+    "ensemble",
+)
 
 
 def two_kinds_of_prompts(*, n: int = 400, missing: float = 0.0, seed: int = 0) -> TrainingSet:

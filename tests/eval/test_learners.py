@@ -29,6 +29,8 @@ def test_features_of_a_prompt_are_computed_once() -> None:
     seen: list[str] = []
 
     class Counting:
+        n_surface = 1
+
         def extract(self, texts: list[str]) -> np.ndarray:
             seen.extend(texts)
             return np.array([[float(len(t))] for t in texts])

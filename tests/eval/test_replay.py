@@ -20,6 +20,8 @@ ABACUS, BARD, SAGE = range(3)
 class Lengths:
     """The plainest features there are."""
 
+    n_surface = 1
+
     def extract(self, texts: list[str]) -> np.ndarray:
         return np.array([[float(len(t))] for t in texts])
 

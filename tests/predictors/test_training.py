@@ -15,6 +15,7 @@ class Lengths:
     """The shortest feature extractor there is."""
 
     name = "length"
+    n_surface = 1
 
     def extract(self, texts: Sequence[str]) -> np.ndarray:
         return np.array([[float(len(text))] for text in texts])

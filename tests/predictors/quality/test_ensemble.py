@@ -61,3 +61,24 @@ def test_on_prompts_unlike_any_it_learned_from_it_answers_with_the_best_single_m
     strange = ensemble.predict(3.0 * np.eye(6)[[4, 5]] + 40.0 * np.eye(6)[[1, 1]]).mean.argmax(axis=1)
     assert known.tolist() == [0, 1]
     assert strange.tolist() == [0, 0]
+
+
+def test_on_a_strange_task_the_weaker_model_is_expected_to_lose_most_where_the_surface_looks_hard() -> None:
+    rng = np.random.default_rng(0)
+    kind, hardness = rng.integers(3, size=900), rng.normal(size=900)
+    features = np.column_stack([3.0 * np.eye(6)[kind] + 0.3 * rng.normal(size=(900, 6)), hardness])
+    chance = np.clip(np.column_stack([np.full(900, 0.8), 0.5 - 0.15 * hardness]), 0.0, 1.0)
+    training = TrainingSet(
+        features=features,
+        score=(rng.random((900, 2)) < chance).astype(float),
+        models=("strong", "weak"),
+        domain=np.array(["set/sums", "set/verse", "set/code"])[kind],
+        group=np.arange(900).astype(str),
+        n_surface=1,
+    )
+    strange = np.tile(40.0 * np.eye(7)[4], (2, 1))
+    strange[:, 6] = [-1.5, 1.5]
+    estimate = StackedEnsemble().fit(training).predict(strange)
+    easy, hard = estimate.mean[:, 0] - estimate.mean[:, 1]
+    assert estimate.familiarity.max() < 0.1
+    assert hard > easy + 0.1  # 0.45 apart in truth; half of it survives the penalty

@@ -21,6 +21,7 @@ class Words:
     """Two coordinates: how easy and how hard a prompt says it is."""
 
     name = "words"
+    n_surface = 0
 
     def extract(self, texts: Sequence[str]) -> np.ndarray:
         jitter = np.array([[(hash_of(text) % 97) / 970] * 2 for text in texts])
