@@ -49,7 +49,7 @@ class StackedEnsemble:
         familiarity: Familiarity | None = None,
         doubt: float = 0.1,
         n_folds: int = 4,
-        caution: float = 0.5,
+        caution: float = 1.0,
         seed: int = 1,
     ) -> None:
         self.members = tuple(members) if members is not None else _default_members()
