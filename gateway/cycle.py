@@ -16,7 +16,7 @@ __all__ = ["Cycle"]
 # RFC 9110, sections 5.1 and 5.5: names are tokens, and values hold no control character but the tabulator.
 _NAMES = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+,)*")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 _BODILESS = frozenset({204, 304})
 
 
@@ -72,10 +72,14 @@ class Cycle(RequestResponseCycle):
         self.response_started, self.waiting_for_100_continue = True, False
         lines = [STATUS_LINE[status]]
         lines += [b"%b: %b\r\n" % (name, value) for name, (_, value) in zip(names, headers, strict=True)]
+        closes_itself = False
         for name, (_, value) in zip(names, headers, strict=True):
             if name in _FRAMING:
                 self._frame(name, value)
-        if not self.keep_alive and b"connection" not in names:
+            closes_itself |= name == b"connection" and _says_close(value)
+        if closes_itself:
+            self.keep_alive = False
+        elif not self.keep_alive:
             lines.append(b"connection: close\r\n")
         if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in _BODILESS:
             self.chunked_encoding = True
@@ -84,17 +88,19 @@ class Cycle(RequestResponseCycle):
         self.transport.write(b"".join(lines))
 
     def _frame(self, name: bytes, value: bytes) -> None:
-        """Headers that say where the answer ends, and the connection."""
+        """Headers that say where the answer ends."""
         if name == b"content-length" and self.chunked_encoding is None:
             self.expected_content_length, self.chunked_encoding = int(value), False
         elif name == b"transfer-encoding" and value.lower() == b"chunked":
             self.expected_content_length, self.chunked_encoding = 0, True
-        elif name == b"connection" and b"close" in value.lower():
-            self.keep_alive = False
 
     def _chunk(self, body: bytes) -> None:
         if body and self.scope["method"] != "HEAD":
             self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+
+
+def _says_close(value: bytes) -> bool:
+    return b"close" in [token.strip() for token in value.lower().split(b",")]
 
 
 def _check(names: list[bytes], headers: list[tuple[bytes, bytes]]) -> None:

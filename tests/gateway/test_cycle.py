@@ -139,3 +139,11 @@ async def test_who_has_answered_is_not_told() -> None:
     await said(cycle, [start(200, (b"content-length", b"2")), body(b"ok")])
     cycle.client_left()
     assert told == []
+
+
+@pytest.mark.parametrize("value", [b"5", b"keep-alive", b"disclosed", b"close", b"x, Close"])
+async def test_a_connection_that_ends_is_said_to_end_once(value: bytes) -> None:
+    said_ours = await said(
+        Cycle.of(cycle_on(Wire(), keep_alive=False)), [start(200, (b"connection", value)), body(b"")]
+    )
+    assert said_ours == await said(cycle_on(Wire(), keep_alive=False), [start(200, (b"connection", value)), body(b"")])
