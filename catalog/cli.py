@@ -352,7 +352,7 @@ def diff(
     from .tables import flip_report  # noqa: PLC0415
 
     paired = read_paired_scores(outcomes, old=old, new=new)
-    flips = per_task(paired.old, paired.new, paired.tasks)
+    flips = per_task(paired.old, paired.new, paired.tasks, changed=paired.changed)
     passed = flips[0].negative <= max_nfr
     if as_json:
         rows = [asdict(task) for task in flips]

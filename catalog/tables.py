@@ -210,7 +210,7 @@ def runtime_list(fitted: Mapping[str, DenoisedRuntime]) -> Table:
 
 def flip_report(flips: Sequence[Flips]) -> Table:
     """What an update broke and mended, one line per task."""
-    table = _table("task", "n", "old", "new", "NFR", "PFR", "still right", "mean gain", "mean loss")
+    table = _table("task", "n", "old", "new", "NFR", "NFR_mc", "PFR", "still right", "mean gain", "mean loss")
     for column in table.columns[1:]:
         column.justify = "right"
     for told in flips:
@@ -221,6 +221,7 @@ def flip_report(flips: Sequence[Flips]) -> Table:
             f"{told.old_mean:.3f}",
             f"{told.new_mean:.3f}",
             f"{told.negative:.1%}",
+            "?" if told.negative_changed is None else f"{told.negative_changed:.1%}",
             f"{told.positive:.1%}",
             *("?" if share is None else f"{share:.3f}" for share in shares),
         )

@@ -13,11 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from catalog.errors import InvalidMeasurementError
 from catalog.pool import Floats
 
 __all__ = ["Flips", "compare_answers", "compare_scores", "per_task"]
+
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,32 +55,43 @@ def compare_answers(
     return _flips(was, now, changed, task=task, right_from=0.5)
 
 
-def compare_scores(old: Floats, new: Floats, *, task: str = "all", right_from: float = 0.5) -> Flips:
+def compare_scores(
+    old: Floats, new: Floats, *, changed: Bools | None = None, task: str = "all", right_from: float = 0.5
+) -> Flips:
     """Flips between two versions whose scores are known, (n_prompts,) each, in the same order.
 
     Args:
         old: scores of the old version, in [0, 1].
         new: scores of the new version.
+        changed: (n_prompts,) whether the answers differ, for NFR_mc; None where answers are not known.
         task: a name for the report.
         right_from: a score of at least this counts as right, for NFR and BTC. Rises and falls of any size count for
             PFR, gain and regression.
     """
-    return _flips(old, new, None, task=task, right_from=right_from)
+    return _flips(old, new, changed, task=task, right_from=right_from)
 
 
-def per_task(old: Floats, new: Floats, tasks: Sequence[str], *, right_from: float = 0.5) -> tuple[Flips, ...]:
+def per_task(
+    old: Floats, new: Floats, tasks: Sequence[str], *, changed: Bools | None = None, right_from: float = 0.5
+) -> tuple[Flips, ...]:
     """Flips of all prompts together, then of each task by name."""
     if len(tasks) != len(old):
         raise InvalidMeasurementError(f"{len(tasks)} tasks for {len(old)} scores")
     names = np.array(tasks, dtype=object)
     each = [
-        compare_scores(old[names == task], new[names == task], task=task, right_from=right_from)
+        compare_scores(
+            old[names == task],
+            new[names == task],
+            changed=None if changed is None else changed[names == task],
+            task=task,
+            right_from=right_from,
+        )
         for task in sorted(set(tasks))
     ]
-    return (compare_scores(old, new, right_from=right_from), *each)
+    return (compare_scores(old, new, changed=changed, right_from=right_from), *each)
 
 
-def _flips(old: Floats, new: Floats, changed: np.ndarray | None, *, task: str, right_from: float) -> Flips:
+def _flips(old: Floats, new: Floats, changed: Bools | None, *, task: str, right_from: float) -> Flips:
     if old.shape != new.shape or old.ndim != 1 or not len(old):
         raise InvalidMeasurementError(f"{task}: {old.shape} old and {new.shape} new scores cannot be compared")
     if not (np.isfinite(old).all() and np.isfinite(new).all()):

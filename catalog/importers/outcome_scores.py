@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from catalog.errors import ImportFailedError
 from catalog.pool import Floats
 
 __all__ = ["PairedScores", "read_paired_scores", "table_rows"]
+
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,22 +25,26 @@ class PairedScores:
     old: Floats
     new: Floats
     tasks: tuple[str, ...]
+    changed: Bools | None  # whether the answers differ; None where the table does not hold both answers of every prompt
 
 
 def read_paired_scores(path: Path, *, old: str, new: str) -> PairedScores:
-    """Read the rows of two models; a task is the row's benchmark.
+    """Read the rows of two models; a task is the row's benchmark. A column `answer` tells which answers changed.
 
     Raises:
         ImportFailedError: the file cannot be read, lacks a column, or the two share no scored prompt.
     """
     scores: dict[str, dict[tuple[str, str], float]] = {old: {}, new: {}}
+    answers: dict[str, dict[tuple[str, str], str | None]] = {old: {}, new: {}}
     for row in table_rows(path):
         try:
             model, prompt, score = str(row["model"]), str(row["prompt_id"]), row["score"]
         except KeyError as exc:
             raise ImportFailedError(source=str(path), problem=f"column {exc} is missing") from exc
         if model in scores and score not in (None, ""):
-            scores[model][str(row.get("benchmark") or "all"), prompt] = _score(score, path, prompt)
+            at = str(row.get("benchmark") or "all"), prompt
+            scores[model][at] = _score(score, path, prompt)
+            answers[model][at] = None if row.get("answer") in (None, "") else str(row["answer"])
     shared = sorted(scores[old].keys() & scores[new].keys())
     if not shared:
         problem = f"no prompt is scored for both {old!r} and {new!r}; name them as the file's column `model` does"
@@ -46,7 +53,14 @@ def read_paired_scores(path: Path, *, old: str, new: str) -> PairedScores:
         old=np.array([scores[old][at] for at in shared]),
         new=np.array([scores[new][at] for at in shared]),
         tasks=tuple(task for task, _ in shared),
+        changed=_changed([answers[old][at] for at in shared], [answers[new][at] for at in shared]),
     )
+
+
+def _changed(old: list[str | None], new: list[str | None]) -> Bools | None:
+    if None in old or None in new:
+        return None
+    return np.array([was != now for was, now in zip(old, new, strict=True)])
 
 
 def _score(value: object, path: Path, prompt: str) -> float:

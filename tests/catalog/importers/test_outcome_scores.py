@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from catalog import ImportFailedError
+from catalog.capability.compatibility import per_task
 from catalog.importers.outcome_scores import read_paired_scores
 
 ROWS = [
@@ -55,3 +56,21 @@ def test_what_is_not_parquet_or_absent_is_refused_by_name(tmp_path: Path) -> Non
     for path in (bad, tmp_path / "absent.csv"):
         with pytest.raises(ImportFailedError, match=path.name):
             read_paired_scores(path, old="v1", new="v2")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_answers_tell_flips_from_wrong_to_another_wrong(tmp_path: Path, suffix: str) -> None:
+    # methods of MUSCLE: truth ABCDA, old ABADC, new ACBDA gives NFR 0.2 and NFR_mc 0.4
+    rows = [
+        {"prompt_id": f"p{i}", "model": model, "score": float(said == truth), "benchmark": "b", "answer": said}
+        for i, (truth, *answers) in enumerate(zip("ABCDA", "ABADC", "ACBDA", strict=True))
+        for model, said in zip(("v1", "v2"), answers, strict=True)
+    ]
+    paired = read_paired_scores(write(rows, tmp_path / f"outcomes{suffix}"), old="v1", new="v2")
+    told, task = per_task(paired.old, paired.new, paired.tasks, changed=paired.changed)
+    assert (told.negative, told.negative_changed, task.negative_changed) == (0.2, 0.4, 0.4)
+
+
+def test_where_an_answer_is_missing_nobody_says_which_changed(tmp_path: Path) -> None:
+    rows = [{**row, "answer": "" if row["prompt_id"] == "p1" else "A"} for row in ROWS]
+    assert read_paired_scores(write(rows, tmp_path / "outcomes.csv"), old="v1", new="v2").changed is None
