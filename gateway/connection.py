@@ -94,6 +94,10 @@ class GuardedHttp(HttpToolsProtocol):
         """The head is whole."""
         self._in_head, self._head_bytes = False, 0
         self._stop_timer()
+        hosts = [name for name, _ in self.headers if name == b"host"]
+        if len(hosts) != 1 and (hosts or self.parser.get_http_version() != "1.0"):  # RFC 9112, section 3.2
+            self._problem = InvalidRequestError("send exactly one host header", param="host", code="malformed_http")
+            raise self._problem
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

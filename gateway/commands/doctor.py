@@ -222,7 +222,7 @@ def _port(settings: Settings) -> Check:
 
 def _decision(settings: Settings, catalog: Catalog) -> Check:
     def decide() -> str:
-        from gateway.app import serving_factory  # noqa: PLC0415 - what it loads is itself checked here
+        from gateway.parts import serving_factory  # noqa: PLC0415 - what it loads is itself checked here
 
         serving = serving_factory(settings, catalog)((), also=("all",))
         query = Query.from_prompt("What is 2 + 2?")

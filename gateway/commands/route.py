@@ -91,7 +91,7 @@ def decide(
     Raises:
         ParetoGateError: a wish is malformed, no model qualifies, or there is nothing to choose among.
     """
-    from gateway.app import serving_factory  # noqa: PLC0415 - help and usage errors need not load it
+    from gateway.parts import serving_factory  # noqa: PLC0415 - help and usage errors need not load it
 
     settings = load_settings(config=config, environ=os.environ, folder=Path.cwd())
     catalog, backends = _candidates(settings, pool)

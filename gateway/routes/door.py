@@ -231,13 +231,14 @@ class DecisionDoor:
         dialect: Dialect,
         *,
         pools: PoolShelf,
+        admission: Admission,
         governor: Governor,
         max_body_bytes: int,
         tools: ToolDesk | None = None,
         history: ResponseHistory | None = None,
     ) -> None:
         self._dispatcher, self._dialect, self._pools, self._tools = dispatcher, dialect, pools, tools
-        self._history = history
+        self._admission, self._history = admission, history
         self._max_body_bytes, self._governor = max_body_bytes, governor
         self._request_id = RequestIds()
 
@@ -246,7 +247,9 @@ class DecisionDoor:
         started_s = self._dispatcher.clocks.monotonic()
         headers = read_headers(scope)
         exchange = Exchange(send, self._dialect, self._dispatcher, request_id=self._request_id(headers))
+        self._admission.enter()
         try:
+            self._admission.check()
             key = self._governor.caller(headers)
             raw = await read_body(scope, receive, limit_bytes=self._max_body_bytes)
             if self._history is not None:
@@ -265,6 +268,8 @@ class DecisionDoor:
         except Exception as exc:  # as above
             log.exception("request_crashed", request_id=exchange.request_id)
             await exchange.fail(reply_to(exc))
+        finally:
+            self._admission.leave()
 
 
 async def _prepared(

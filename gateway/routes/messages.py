@@ -20,7 +20,7 @@ from gateway.wire.stream import ChatStream
 from predictors import read_query
 from predictors.cost import input_token_ratio
 
-from .door import RequestIds
+from .door import Admission, RequestIds
 from .exchange import Exchange
 
 __all__ = ["CountTokensDoor", "MessagesDialect"]
@@ -54,15 +54,20 @@ class MessagesDialect:
 class CountTokensDoor:
     """Says how long a prompt is, by our own estimate: in the tokens of the model that is named, else in usual ones."""
 
-    def __init__(self, dispatcher: Dispatcher, *, governor: Governor, max_body_bytes: int) -> None:
-        self._dispatcher, self._governor, self._max_body_bytes = dispatcher, governor, max_body_bytes
+    def __init__(
+        self, dispatcher: Dispatcher, *, admission: Admission, governor: Governor, max_body_bytes: int
+    ) -> None:
+        self._dispatcher, self._admission = dispatcher, admission
+        self._governor, self._max_body_bytes = governor, max_body_bytes
         self._dialect, self._request_id = MessagesDialect(), RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         headers = read_headers(scope)
         exchange = Exchange(send, self._dialect, self._dispatcher, request_id=self._request_id(headers))
+        self._admission.enter()
         try:
+            self._admission.check()
             self._governor.caller(headers)
             request = read_messages(await read_body(scope, receive, limit_bytes=self._max_body_bytes), counting=True)
             await exchange.send_json(200, {"input_tokens": self._count(request, headers)})
@@ -73,6 +78,8 @@ class CountTokensDoor:
         except Exception as exc:  # the last line: the client gets an answer, the operator the reason
             log.exception("request_crashed", request_id=exchange.request_id)
             await exchange.fail(reply_to(exc))
+        finally:
+            self._admission.leave()
 
     def _count(self, request: ChatRequest, headers: Mapping[str, str]) -> int:
         serving = self._dispatcher.serving

@@ -1,25 +1,49 @@
 """What the path of a request tells of itself to whoever traces it. Switched off, calls carry None instead."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from catalog import Backend, Usage
 from gateway.errors import UpstreamError
+from gateway.serving import Serving
+from gateway.standing import Standing
+from gateway.wire.body import ChatRequest
+from router import Decision, RoutingOptions
 
-if TYPE_CHECKING:
-    from gateway.dispatch.call import Call  # which carries a trace
+__all__ = ["RequestTrace", "Traced", "Tracing"]
 
-__all__ = ["RequestTrace", "Tracing"]
+
+class Traced(Protocol):
+    """As much of a call as its trace tells; `gateway.dispatch.Call` has more, its trace among it."""
+
+    decision_id: str
+    request: ChatRequest
+    decision: Decision
+    serving: Serving
+    standing: Standing
+    failures: list[UpstreamError]
+    ttft_s: float | None
+    cost_usd: float | None
+
+    @property
+    def options(self) -> RoutingOptions:
+        """What the caller wished."""
+        ...
+
+    @property
+    def attempts(self) -> int:
+        """Backends asked so far."""
+        ...
 
 
 class RequestTrace(Protocol):
     """What one request leaves behind. Attempts follow one another: at most one is open at a time."""
 
-    def decided(self, call: "Call", *, duration_s: float) -> None:
+    def decided(self, call: Traced, *, duration_s: float) -> None:
         """A model was chosen, in the seconds up to now."""
         ...
 
-    def attempt_began(self, call: "Call", backend: Backend, model_id: str) -> None:
+    def attempt_began(self, call: Traced, backend: Backend, model_id: str) -> None:
         """A backend is asked."""
         ...
 
@@ -33,7 +57,7 @@ class RequestTrace(Protocol):
 
     def concluded(
         self,
-        call: "Call",
+        call: Traced,
         *,
         status: str,
         usage: Usage | None,

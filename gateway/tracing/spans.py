@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from time import time_ns
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from opentelemetry.metrics import Histogram, MeterProvider, NoOpMeterProvider
 from opentelemetry.trace import (
@@ -30,8 +30,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from catalog import Backend, Usage
 from gateway.errors import UpstreamError
 
-if TYPE_CHECKING:
-    from gateway.dispatch.call import Call
+from .protocol import Traced
 
 __all__ = ["OtlpTracing", "Trace"]
 
@@ -108,7 +107,7 @@ class Trace:
         )
         self._context = set_span_in_context(self._span)
 
-    def decided(self, call: "Call", *, duration_s: float) -> None:
+    def decided(self, call: Traced, *, duration_s: float) -> None:
         """See `RequestTrace.decided`."""
         if not self._span.is_recording():
             return
@@ -132,7 +131,7 @@ class Trace:
             now_ns
         )
 
-    def attempt_began(self, call: "Call", backend: Backend, model_id: str) -> None:
+    def attempt_began(self, call: Traced, backend: Backend, model_id: str) -> None:
         """See `RequestTrace.attempt_began`."""
         asked = call.request.model
         self._facts = {
@@ -167,7 +166,7 @@ class Trace:
 
     def concluded(
         self,
-        call: "Call",
+        call: Traced,
         *,
         status: str,
         usage: Usage | None,
@@ -205,7 +204,7 @@ class Trace:
         self._tracing.request_s.record(duration_s, facts)
         self._span.end()
 
-    def _measure(self, call: "Call", usage: Usage | None) -> None:
+    def _measure(self, call: Traced, usage: Usage | None) -> None:
         tracing, facts = self._tracing, self._facts
         if usage is not None:
             tracing.tokens.record(usage.input_tokens, {**facts, "gen_ai.token.type": "input"})

@@ -160,6 +160,8 @@ NO_HTTP = {
     "a chunk of no length": f"POST {CHAT} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n".encode(),
     "another protocol": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "a header without a name": b"GET / HTTP/1.1\r\n: x\r\n\r\n",
+    "no host": b"GET /health HTTP/1.1\r\n\r\n",
+    "two hosts": b"GET /health HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
 }
 
 
@@ -167,6 +169,10 @@ NO_HTTP = {
 async def test_what_is_no_http_is_a_400_in_json(gateway: RunningGateway, sent: bytes) -> None:
     reply = await say(gateway.url, sent)
     assert is_told(reply, "/", status=400) == "malformed_http"
+
+
+async def test_before_http_1_1_a_host_could_be_left_out(gateway: RunningGateway) -> None:
+    assert (await say(gateway.url, b"GET /health HTTP/1.0\r\n\r\n")).status == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/%00", "/v1/%ff%fe", "/v1/models/%ed%a0%80", "/v1/../../etc/passwd", "//v1//"])

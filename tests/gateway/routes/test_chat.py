@@ -193,13 +193,15 @@ async def test_a_door_that_does_not_exist_is_a_json_404(tmp_path: Path) -> None:
     assert (wrong_method.status_code, wrong_method.json()["error"]["code"]) == (405, "method_not_allowed")
 
 
-async def test_too_many_requests_at_once_are_told_to_come_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", [CHAT, f"/routing{CHAT}", "/v1/messages/count_tokens"])
+async def test_too_many_requests_at_once_are_told_to_come_back(tmp_path: Path, path: str) -> None:
     async with pair(tmp_path, settings={"server": {"max_concurrency": 1}}) as (gateway, strong, _):
         strong.misbehave(Misbehaviour(fault="slow_first_token", delay_s=0.3))
         slow = asyncio.create_task(gateway.chat())
         await strong.wait_until_asked()
-        refused = await gateway.chat()
+        refused = await gateway.client.post(path, json={"messages": HI})
         assert (await slow).status_code == 200
+        assert (await gateway.client.post(path, json={"messages": HI})).status_code == 200
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
 
 

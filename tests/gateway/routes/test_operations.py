@@ -15,6 +15,21 @@ async def test_it_is_alive_and_asks_no_model(tmp_path: Path, path: str) -> None:
         assert strong.requests == []
 
 
+@pytest.mark.parametrize("path", ["/health", "/health/readiness", "/metrics", "/v1/models", "/dashboard"])
+async def test_whoever_asks_for_the_head_alone_gets_that(tmp_path: Path, path: str) -> None:
+    async with pair(tmp_path) as (gateway, _, __):
+        whole, head = await gateway.client.get(path), await gateway.client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"] == whole.headers["content-type"]
+        assert (await gateway.client.get(path)).content  # the connection goes on
+
+
+async def test_a_method_that_is_not_taken_hears_which_are(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, _, __):
+        refused = await gateway.client.post("/health")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
+
+
 async def test_it_is_ready_while_somebody_can_answer(tmp_path: Path) -> None:
     async with pair(tmp_path) as (gateway, strong, cheap):
         assert (await gateway.client.get("/readyz")).json()["available"] == 2

@@ -1,0 +1,146 @@
+"""What a gateway does beside answering: it follows what was measured and learned, server loads, canaries and gauges.
+
+Each goes on by itself until the gateway ends. One that breaks is logged and begun again: requests are answered without.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import structlog
+
+from catalog import ParetoGateError
+from catalog.capability.canary_file import Fingerprint
+
+from .canaries import CanaryBudget, CanaryWatch, watched_backends
+from .dispatch import Dispatcher
+from .memory import settle
+from .parts import Parts
+from .refinement import MeasuredFileError, apply_measured, read_measured
+from .telemetry import Telemetry
+from .tools import ToolDesk
+from .tools.learning import read_learned
+from .upstreams.health import Health
+
+__all__ = ["in_background"]
+
+log = structlog.get_logger(__name__)
+
+_AGAIN_AFTER_S = 5.0
+
+
+@asynccontextmanager
+async def in_background(
+    parts: Parts, dispatcher: Dispatcher, desk: ToolDesk, fingerprints: tuple[Fingerprint, ...]
+) -> AsyncIterator[None]:
+    """All of it, for as long as this is open."""
+    work: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+        "measurements": lambda: _follow_measurements(parts, dispatcher),
+        "tool_usage": lambda: _follow_tool_usage(parts, desk),
+        "loads": lambda: _follow_loads(parts, dispatcher.health),
+        "canaries": lambda: _watch_canaries(parts, dispatcher, fingerprints),
+        "gauges": lambda: _keep_gauges_fresh(parts, dispatcher.telemetry),
+    }
+    tasks = [asyncio.create_task(_kept_up(name, begin)) for name, begin in work.items()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _kept_up(name: str, begin: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    while True:
+        try:
+            return await begin()
+        except Exception:
+            log.exception("background_work_broke", work=name, again_after_s=_AGAIN_AFTER_S)
+            await asyncio.sleep(_AGAIN_AFTER_S)
+
+
+async def _keep_gauges_fresh(parts: Parts, telemetry: Telemetry) -> None:
+    """Where another worker may be asked for this one's gauges, they are never older than a second."""
+    while parts.metrics_dir is not None:
+        telemetry.refresh()
+        await asyncio.sleep(1)
+
+
+async def _follow_loads(parts: Parts, health: Health) -> None:
+    """What model servers say of their load is what the next decisions know of it."""
+    from .upstreams.scraping import LoadScraper, scraped_servers  # noqa: PLC0415 - it brings aiohttp
+
+    scraping = parts.settings.scraping
+    servers = scraped_servers(parts.backends) if scraping.every_s else ()
+    await LoadScraper(
+        servers,
+        health,
+        api_keys=parts.api_keys,
+        jitter=parts.rng.random,
+        every_s=scraping.every_s,
+        timeout_s=scraping.timeout_s,
+    ).run()
+
+
+async def _watch_canaries(parts: Parts, dispatcher: Dispatcher, fingerprints: tuple[Fingerprint, ...]) -> None:
+    """Every worker asks for itself, since each has its own view of who is well; they share the budget."""
+    settings = parts.settings.canaries
+    share = max(1, settings.calls_per_day // parts.settings.server.workers)
+    watched = watched_backends(parts.backends, fingerprints)
+    for model in sorted({f.model for f in fingerprints} - {w.fingerprint.model for w in watched}):
+        log.warning("canaries_of_no_backend", model=model)
+    await CanaryWatch(
+        watched,
+        dispatcher.upstreams,
+        settings,
+        budget=CanaryBudget(share, clock=parts.clocks.monotonic),
+        health=dispatcher.health,
+        telemetry=dispatcher.telemetry,
+        jitter=parts.rng.random,
+    ).run()
+
+
+async def _follow_measurements(parts: Parts, dispatcher: Dispatcher) -> None:
+    """Whatever refinement measures becomes what the next decisions rest on; a damaged file changes nothing."""
+    path, seen = parts.settings.measured_path, _modified(parts.settings.measured_path)
+    while True:
+        await asyncio.sleep(parts.settings.learning.watch_s)
+        if (now := _modified(path)) == seen:
+            continue
+        seen = now
+        try:
+            backends = apply_measured(parts.backends, await asyncio.to_thread(read_measured, path))
+            dispatcher.serving = await asyncio.to_thread(parts.make_serving, backends)
+            settle()
+        except (MeasuredFileError, ParetoGateError) as exc:
+            log.warning("measured_facts_refused", reason=str(exc))
+        else:
+            log.info("measured_facts_applied", backends=len(backends))
+
+
+async def _follow_tool_usage(parts: Parts, desk: ToolDesk) -> None:
+    """What refinement learned of the tools of a registry, taken up when its files change."""
+    folder = parts.settings.tools_dir / "usage"
+    seen: dict[str, tuple[int | None, ...]] = {}
+    while True:
+        await asyncio.sleep(parts.settings.learning.watch_s)
+        for name in await asyncio.to_thread(desk.store.names):
+            now = tuple(_modified(path) for path in sorted((folder / name).glob("*.npz")))
+            if not now or seen.get(name) == now:
+                continue
+            seen[name] = now
+            try:
+                if (learned := await asyncio.to_thread(read_learned, folder, name)) is not None:
+                    await desk.take_up(desk.store.load(name), learned)
+            except Exception as exc:  # noqa: BLE001 - what was served goes on serving
+                log.warning("tool_usage_refused", registry=name, kind=type(exc).__name__)
+
+
+def _modified(path: os.PathLike[str]) -> int | None:
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116 - a missing file is the usual case
+    except OSError:
+        return None

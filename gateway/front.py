@@ -1,0 +1,110 @@
+"""What a request meets first: the hot doors, and before every other address who may come in and with how much."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from catalog import ParetoGateError
+
+from .errors import ErrorReply, anthropic_error, openai_error, reply_to
+from .governor import Governor
+from .wire.asgi import ClientGoneError, Headers, Receive, Scope, Send, read_body, read_headers, replaying, send_json
+from .wire.body import read_json
+
+__all__ = ["Asgi", "Front", "advice", "told"]
+
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_METHOD_NOT_ALLOWED = ErrorReply(
+    status=405, kind="invalid_request_error", code="method_not_allowed", message="this address takes POST"
+)
+_FOR_ADMINS = ("/metrics", "/dashboard/data")  # the pages themselves hold nothing
+_GUARDED = ("/v1/", *_FOR_ADMINS)
+_ANTHROPIC = "/v1/messages"
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class Front:
+    """Hands each request to its door, or to the framework behind all of them."""
+
+    def __init__(
+        self,
+        doors: Mapping[str, Asgi],
+        framework: Asgi,
+        *,
+        governor: Governor,
+        max_body_bytes: int,
+        mounted: Mapping[str, Asgi] | None = None,
+    ) -> None:
+        """`doors` take POST and answer for themselves; those `mounted` take any method, and raise what they refuse."""
+        self._doors, self._framework, self._mounted = doors, framework, mounted or {}
+        self._governor, self._max_body_bytes = governor, max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the life of the application."""
+        if scope["type"] != "http":
+            await self._framework(scope, receive, send)
+        elif (door := self._doors.get(scope["path"])) is None:
+            await self._behind(scope, receive, send)
+        elif scope["method"] == "POST":
+            await door(scope, receive, send)
+        else:
+            await _send_refusal(send, scope["path"], _METHOD_NOT_ALLOWED, [(b"allow", b"POST")])
+
+    async def _behind(self, scope: Scope, receive: Receive, send: Send) -> None:
+        mounted = self._mounted.get(scope["path"])
+        try:
+            if mounted is not None:
+                await mounted(scope, receive, send)
+                return
+            self._guard(scope)
+            receive = await self._whole_body(scope, receive)
+        except ClientGoneError:
+            return
+        except ParetoGateError as exc:
+            await _send_refusal(send, scope["path"], reply_to(exc))
+            return
+        if scope["method"] == "HEAD":  # RFC 9110, section 9.3.2: as GET, and the server leaves the body out
+            scope = {**scope, "method": "GET"}
+        await self._framework(scope, receive, send)
+
+    def _guard(self, scope: Scope) -> None:
+        """Let only those pass to the framework's addresses who may; whose a request is then stands in its scope.
+
+        Raises:
+            UnauthenticatedError, ForbiddenError.
+        """
+        if not scope["path"].startswith(_GUARDED):
+            return
+        headers = read_headers(scope)
+        if scope["path"].startswith(_FOR_ADMINS):
+            self._governor.admin(headers)
+        scope["paretogate.key"] = self._governor.caller(headers)
+
+    async def _whole_body(self, scope: Scope, receive: Receive) -> Receive:
+        """The framework would take in a body of any size, and its JSON reader falls over what is nested deep.
+
+        Raises:
+            BodyTooLargeError, SlowRequestError, InvalidRequestError, ClientGoneError.
+        """
+        if scope["method"] not in _WITH_BODY:
+            return receive
+        body = await read_body(scope, receive, limit_bytes=self._max_body_bytes)
+        if body:
+            read_json(body)
+        return replaying(body, receive)
+
+
+def told(path: str, reply: ErrorReply) -> Mapping[str, object]:
+    """The body of a refusal, in the protocol that is spoken at this address."""
+    return anthropic_error(reply, request_id="") if path.startswith(_ANTHROPIC) else openai_error(reply)
+
+
+def advice(reply: ErrorReply) -> Headers:
+    """What a client shall do about it, in headers."""
+    more: Headers = [(b"www-authenticate", b"Bearer")] if reply.status == 401 else []
+    if reply.retry_after_s is not None:
+        more.append((b"retry-after", str(max(1, round(reply.retry_after_s))).encode()))
+    return more
+
+
+async def _send_refusal(send: Send, path: str, reply: ErrorReply, more: Headers | None = None) -> None:
+    await send_json(send, reply.status, told(path, reply), [*advice(reply), *(more or [])])

@@ -1,0 +1,126 @@
+"""Reading the configuration: a file, then the environment, then flags; the later wins, and all is checked at once."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import EnvSettingsSource
+
+from .complaints import explain, meant
+from .section import InvalidSettingsError
+from .whole import PREFIX, Settings
+
+__all__ = ["load_settings"]
+
+_DEFAULT_FILES = ("paretogate.toml", "paretogate.yaml", "paretogate.yml")
+_NOT_SETTINGS = frozenset({"PARETOGATE_CONFIG", "PARETOGATE_DATA"})  # where the file and the public datasets are
+
+
+def load_settings(
+    *,
+    config: Path | None = None,
+    environ: Mapping[str, str],
+    flags: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
+) -> Settings:
+    """Read the configuration.
+
+    Args:
+        config: the file; else the one that PARETOGATE_CONFIG names; else `paretogate.toml` or `.yaml` in `folder`.
+        environ: usually `os.environ`.
+        flags: what the command line said, nested like the file; None values are ignored.
+        folder: usually the working directory; None looks for no file.
+
+    Raises:
+        InvalidSettingsError: a file cannot be read, a key is unknown or a value is impossible.
+    """
+    file = config or (Path(environ["PARETOGATE_CONFIG"]) if environ.get("PARETOGATE_CONFIG") else _find(folder))
+    sources = [("flag", _without_none(flags or {})), ("environment", _from_environment(environ))]
+    if file is not None:
+        sources.append((str(file), _from_file(file)))
+    merged: dict[str, Any] = {}
+    for _, values in reversed(sources):
+        merged = _merge(merged, values)
+    try:
+        return Settings(**merged)
+    except ValidationError as exc:
+        raise InvalidSettingsError(explain(exc, sources)) from exc
+
+
+def _find(folder: Path | None) -> Path | None:
+    if folder is None:
+        return None
+    return next((folder / name for name in _DEFAULT_FILES if (folder / name).is_file()), None)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415 - only where there is a file
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+    except OSError as exc:
+        raise InvalidSettingsError(f"cannot read {path}: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError) as exc:
+        kind = "TOML" if path.suffix == ".toml" else "YAML"
+        raise InvalidSettingsError(f"{path} is not valid {kind}: {' '.join(str(exc).split())}") from exc
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise InvalidSettingsError(f"{path}: the file must hold sections, not a {type(values).__name__}")
+    return _relative_to(path.parent, values)
+
+
+def _relative_to(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """Paths in a file are relative to the file, wherever the command was run."""
+    for section, key in (
+        ("predictor", "path"),
+        ("state", "dir"),
+        ("embedded", "gguf"),
+        ("catalog", "overlays"),
+        ("canaries", "files"),
+        ("auth", "keys"),
+    ):
+        table = values.get(section)
+        if isinstance(table, dict) and isinstance(table.get(key), str):
+            table[key] = str(folder / table[key])
+        elif isinstance(table, dict) and isinstance(table.get(key), list):
+            table[key] = [str(folder / str(item)) for item in table[key]]
+    return values
+
+
+class _GivenEnvironment(EnvSettingsSource):
+    """The library's reader of nested variables, over an environment that is handed in."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = {name.lower(): value for name, value in environ.items()}
+        super().__init__(Settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return self._environ
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    for name in environ:
+        top = name.upper().removeprefix(PREFIX).partition("__")[0].lower()
+        if name.upper().startswith(PREFIX) and name.upper() not in _NOT_SETTINGS and top not in Settings.model_fields:
+            raise InvalidSettingsError(f"environment: {name} is no setting{meant(top, Settings.model_fields)}")
+    try:
+        return _GivenEnvironment(environ)()
+    except ValueError as exc:
+        raise InvalidSettingsError(f"environment: {exc}; a list or a table is written as JSON") from exc
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if nested else value
+    return merged
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: _without_none(v) if isinstance(v, Mapping) else v for key, v in values.items() if v is not None}
+    return {key: value for key, value in kept.items() if value != {}}
