@@ -4,6 +4,7 @@ In front of the framework rather than inside it: routing, middleware and body mo
 decision does (`tests/benchmarks/bench_gateway.py` prints both).
 """
 
+import asyncio
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -35,6 +36,7 @@ __all__ = ["Admission", "AnswerDoor", "DecisionDoor", "RequestIds"]
 
 log = structlog.get_logger(__name__)
 
+_LARGE_BYTES = 500_000  # reading so much takes some milliseconds: others have their turn before it goes on
 _SANE_ID = re.compile(r"[\w.:/=+@-]{1,128}")
 
 
@@ -142,6 +144,8 @@ class AnswerDoor:
         if self._history is not None:
             raw = await self._history.continued(raw, key)
         request = self._dialect.read(raw)
+        if len(raw) > _LARGE_BYTES:
+            await asyncio.sleep(0)
         serving = dispatcher.serving if self._serving_for is None else self._serving_for(request)
         reading = dispatcher.read_wishes(request, headers, serving, prompt_flags=governor.prompt_flags(key))
         protected = governor.protected(key, request, reading)

@@ -1,6 +1,7 @@
 """Which of the offered tools are sent, turn by turn, so that a conversation's list only ever grows at its end."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 
 from predictors.tools import ToolRanking, select_tools
 
@@ -11,6 +12,7 @@ from .wishes import ToolWishes
 __all__ = ["choose_tools"]
 
 _RANKED = 64  # as many as the retriever looks at twice
+_MANY = 2_000  # tools: a turn of more takes about a millisecond
 
 
 async def choose_tools(
@@ -38,20 +40,23 @@ async def choose_tools(
     texts = [event.asked for event in events if event.asked is not None]
     rankings = iter(await index.rank_apart(texts, k=_RANKED))
     sent = [tool_id for tool_id in earlier or () if tool_id in offer.declared]
+    tokens = offer.tokens if wishes.max_tokens is not None else dict.fromkeys(offer.declared, 0)  # counting takes time
     for event in events:
+        if len(offer) > _MANY:
+            await asyncio.sleep(0)  # each turn looks through the whole offer
         if event.called is not None and event.called in offer.declared and event.called not in sent:
             sent.append(event.called)
         elif event.asked is not None:
-            sent = list(_with_turn(offer, index, wishes, sent, next(rankings)))
+            sent = list(_with_turn(tokens, index, wishes, sent, next(rankings)))
     sent += [tool_id for tool_id in offer.declared if tool_id in offer.forced and tool_id not in sent]
     return tuple(sent)
 
 
 def _with_turn(
-    offer: Offer, index: ToolIndex, wishes: ToolWishes, sent: Sequence[str], ranking: ToolRanking
+    tokens: Mapping[str, int], index: ToolIndex, wishes: ToolWishes, sent: Sequence[str], ranking: ToolRanking
 ) -> tuple[str, ...]:
     return select_tools(
-        offer.tokens if wishes.max_tokens is not None else dict.fromkeys(offer.declared, 0),  # counting takes a while
+        tokens,
         ranking,
         ranked_among=index.tool_ids,
         always=wishes.always,

@@ -36,9 +36,10 @@ class HeldBack:
 
 def held_back(offer: Offer) -> HeldBack | None:
     """The parts of an offer that defers tools or brings a search tool; None where it does neither."""
-    searches = {tool_id for tool_id, entry in offer.declared.items() if _is_search(entry)}
-    deferred = {tool_id for tool_id, entry in offer.declared.items() if _is_deferred(entry)} - searches
-    by_client = any(is_clients_search(entry) for entry in offer.declared.values())
+    marked = {tool_id: offer.declared[tool_id] for tool_id in offer.marked}
+    searches = {tool_id for tool_id, entry in marked.items() if _is_search(entry)}
+    deferred = {tool_id for tool_id, entry in marked.items() if _is_deferred(entry)} - searches
+    by_client = any(is_clients_search(entry) for entry in marked.values())
     if not searches and not deferred and not by_client:
         return None
     loaded = offer.declared.keys() - searches - deferred

@@ -25,7 +25,8 @@ from .errors import InvalidRegistryError, UnknownRegistryError
 from .mending import AskAgain, mended
 from .metrics import ToolMetrics
 from .observing import observed_in, packed
-from .offer import Event, Offer, events_of, read_offer
+from .offer import Event, Offer, digest_of, events_of, read_offer
+from .reader import OfferReader, in_pieces
 from .registries import RegistryStore, StoredRegistry
 from .shelf import IndexShelf, ToolIndex, open_encoder
 from .trail import ToolTrail
@@ -54,6 +55,7 @@ class ToolDesk:
         self.settings, self.store = settings, store
         self.metrics = ToolMetrics(telemetry.registry)
         self.shelf = IndexShelf(lambda: open_encoder(settings.encoder))
+        self._reader = OfferReader()
         self._clocks = clocks
         self._promoted: dict[str, ToolIndex] = {}  # by label: indexes that have learned from calls
 
@@ -74,8 +76,8 @@ class ToolDesk:
         wishes = wishes_of(self.settings, key, said)
         _refuse_impossible(request, wishes, said or {})
         stored = self._stored(wishes, is_said=bool(said and said.get("set")))
-        offered = _offered(request, stored)
-        offer = _permitted(offered, wishes)
+        offered = await self._offered(request, stored)
+        offer = await _permitted(offered, wishes)
         if not len(offered):
             return Prepared(request=request, reading=reading, wishes=wishes)
         messages = reading.messages if reading.messages is not None else request.body.get("messages")
@@ -209,8 +211,11 @@ class ToolDesk:
         if label is None and not declared:
             raise InvalidRequestError("set: name a registry, or send tools", param="set")
         stored = self.store.load(label) if label is not None and not declared else None
-        entries = list(declared or ()) or [tool.declaration for tool in (stored.tools if stored else ())]
-        offer = _permitted(read_offer({"tools": entries}), wishes_of(self.settings, key, None))
+        if declared:
+            offered = await self._reader.read({"tools": list(declared)})
+        else:
+            offered = await self._offer_of(stored, {}) if stored else read_offer({})
+        offer = await _permitted(offered, wishes_of(self.settings, key, None))
         if category is not None and stored is not None:
             offer = offer.only({t.name for t in stored.tools if t.category == category})
         if not len(offer):
@@ -231,14 +236,22 @@ class ToolDesk:
     async def index_over(self, offer: Offer, stored: StoredRegistry | None) -> ToolIndex:
         """An index over what of the offer can be ranked: over the request's own words, or over a stored registry."""
         if stored is None:
-            registry = ToolRegistry(tools=tuple(offer.readable.values()), name="request")
-            return await self.shelf.index(offer.digest, lambda: self.shelf.fit(registry, ToolUsage()))
+            return await self.shelf.index(offer.digest, lambda: self.shelf.fit(_registry_of(offer), ToolUsage()))
         index = await self.index_of(stored)
         hidden = [name for name in stored.by_name if name not in offer.declared]
         if not hidden:
             return index
-        part = stored.registry.without(hidden)
-        return await self.shelf.index(f"{stored.label}/{part.digest}", lambda: index.over(part))
+        part = digest_of(name.encode() for name in hidden)
+        return await self.shelf.index(f"{stored.label}/{part}", lambda: index.over(stored.registry.without(hidden)))
+
+    async def _offered(self, request: ChatRequest, stored: StoredRegistry | None) -> Offer:
+        """The request's own tools; a request without any means those of the registry that it names."""
+        offer = await self._reader.read(request.body)
+        return offer if len(offer) or stored is None else await self._offer_of(stored, request.body)
+
+    async def _offer_of(self, stored: StoredRegistry, body: Mapping[str, Any]) -> Offer:
+        """All tools of a registry, as if the body had brought them."""
+        return await self._reader.read({**body, "tools": stored.declarations}, known_as=stored.label)
 
     async def index_of(self, stored: StoredRegistry) -> ToolIndex:
         """The index over a whole registry and its usage."""
@@ -265,14 +278,6 @@ def _loaded_by_client(deferred: Offer, events: Sequence[Event], wanted: Collecti
     return ToolTrail(n_offered=len(deferred), sent=sent, how="deferred")
 
 
-def _offered(request: ChatRequest, stored: StoredRegistry | None) -> Offer:
-    """The request's own tools; a request without any means those of the registry that it names."""
-    offer = read_offer(request.body)
-    if len(offer) or stored is None:
-        return offer
-    return read_offer({**request.body, "tools": [tool.declaration for tool in stored.tools]})
-
-
 def _refuse_impossible(request: ChatRequest, wishes: ToolWishes, said: Mapping[str, Any]) -> None:
     """What a request asks for by name is done or refused; a deployment's own `repair` leaves streams alone."""
     asked = {"refine": bool(wishes.refine), "repair": said.get("repair", "off") != "off"}
@@ -285,19 +290,25 @@ def _refuse_impossible(request: ChatRequest, wishes: ToolWishes, said: Mapping[s
         check_installed()
 
 
-def _permitted(offer: Offer, wishes: ToolWishes) -> Offer:
+async def _permitted(offer: Offer, wishes: ToolWishes) -> Offer:
     """Permissions come first: what a key may not use is neither ranked nor sent."""
     if not wishes.allow and not wishes.deny:
         return offer
-    kept = {
-        tool_id
-        for tool_id, entry in offer.declared.items()
-        if tool_id in offer.readable
-        and (wishes.may_use(tool_id) or (is_clients_search(entry) and wishes.may_search(tool_id)))
-    }
+    kept: set[str] = set()
+    async for some in in_pieces(tuple(offer.declared)):
+        kept.update(
+            tool_id
+            for tool_id in some
+            if tool_id in offer.readable
+            and (wishes.may_use(tool_id) or (is_clients_search(offer.declared[tool_id]) and wishes.may_search(tool_id)))
+        )
     if denied := sorted(offer.forced & offer.readable.keys() - kept):
         raise ForbiddenError(f"this key may not use the tool {denied[0]!r:.80}; choose another", param="tool_choice")
     return offer.only(kept)
+
+
+def _registry_of(offer: Offer) -> ToolRegistry:
+    return ToolRegistry(tools=tuple(offer.readable.values()), name="request")
 
 
 def _described(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The tools that a request brought, and what its conversation says about them."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -12,7 +12,7 @@ import orjson
 from predictors.tokens import estimate_tokens
 from predictors.tools import InvalidToolError, Tool
 
-__all__ = ["Event", "Offer", "events_of", "read_offer", "text_of"]
+__all__ = ["Event", "Offer", "digest_of", "events_of", "read_offer", "reading_offer", "text_of"]
 
 _LAST_CHARS = 2_000  # of a long message, these are what retrieval reads: the question mostly stands at the end
 
@@ -36,6 +36,8 @@ class Offer:
     declared: Mapping[str, Mapping[str, Any]]  # id -> as the client declared it, in chat's shape
     readable: Mapping[str, Tool]
     forced: frozenset[str]  # named by `tool_choice`
+    known_digest: str | None = None  # what `digest` would find, where it was found in reading
+    known_marked: tuple[str, ...] | None = None  # likewise
 
     def __len__(self) -> int:
         return len(self.declared)
@@ -43,16 +45,19 @@ class Offer:
     @cached_property
     def digest(self) -> str:
         """Names the content, in any order."""
-        lines = sorted(orjson.dumps(entry, option=orjson.OPT_SORT_KEYS) for entry in self.declared.values())
-        return blake2b(b"\n".join(lines), digest_size=16).hexdigest()
+        return self.known_digest or digest_of(map(_digest_of_entry, self.declared.values()))
+
+    @cached_property
+    def marked(self) -> tuple[str, ...]:
+        """Ids of what is more than a plain function: search tools, and functions that bear a mark of deferred ones."""
+        if self.known_marked is not None:
+            return self.known_marked
+        return tuple(tool_id for tool_id, entry in self.declared.items() if _is_marked(entry))
 
     @cached_property
     def tokens(self) -> Mapping[str, int]:
-        """Id -> about how many tokens its declaration takes in a prompt."""
-        return {
-            tool_id: round(estimate_tokens(json.dumps(entry, ensure_ascii=False)))
-            for tool_id, entry in self.declared.items()
-        }
+        """Id -> about how many tokens its declaration takes in a prompt; counted when it is asked for."""
+        return _TokensByTool(self.declared)
 
     def only(self, tool_ids: Collection[str]) -> "Offer":
         """The same offer without the others."""
@@ -65,22 +70,55 @@ class Offer:
 
 def read_offer(body: Mapping[str, Any]) -> Offer:
     """The offer of a body in chat's shape; what is no list of objects is the backend's to judge, and offers nothing."""
+    reading = reading_offer(body, at_once=None)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as done:
+            offer: Offer = done.value
+            return offer
+
+
+def reading_offer(body: Mapping[str, Any], *, at_once: int | None) -> Generator[None, None, Offer]:
+    """`read_offer` with a pause after every so many tools, in which others can have their turn.
+
+    Where there are pauses, the digest is found on the way, since nobody could pause for it later.
+    """
     tools = body.get("tools")
     declared: dict[str, Mapping[str, Any]] = {}
     readable: dict[str, Tool] = {}
+    digests: list[bytes] = []
+    marked: list[str] = []
     for place, entry in enumerate(tools if isinstance(tools, list) else ()):
         if not isinstance(entry, Mapping):
             return Offer(declared={}, readable={}, forced=frozenset())
+        if at_once is not None:
+            digests.append(_digest_of_entry(entry))
+            if place % at_once == at_once - 1:
+                yield
         try:
             tool: Tool | None = Tool.from_openai(entry)
         except InvalidToolError:
             tool = None
-        if tool is None or not tool.name or tool.name in declared:
-            declared[f"#{place}"] = entry
-        else:
-            declared[tool.name] = entry
-            readable[tool.name] = tool
-    return Offer(declared=declared, readable=readable, forced=_forced(body.get("tool_choice")))
+        tool_id = f"#{place}"
+        if tool is not None and tool.name and tool.name not in declared:
+            tool_id = tool.name
+            readable[tool_id] = tool
+        declared[tool_id] = entry
+        if _is_marked(entry):
+            marked.append(tool_id)
+    return Offer(
+        declared=declared,
+        readable=readable,
+        forced=_forced(body.get("tool_choice")),
+        known_digest=digest_of(digests) if at_once is not None else None,
+        known_marked=tuple(marked),
+    )
+
+
+def digest_of(parts: Iterable[bytes]) -> str:
+    """Names these parts, in any order."""
+    return blake2b(b"\n".join(sorted(parts)), digest_size=16).hexdigest()
 
 
 def events_of(messages: object) -> tuple[Event, ...]:
@@ -103,6 +141,42 @@ def text_of(content: object) -> str:
     parts: Sequence[object] = content if isinstance(content, list) else ()
     texts = [part["text"] for part in parts if isinstance(part, Mapping) and isinstance(part.get("text"), str)]
     return "\n".join(texts)
+
+
+class _TokensByTool(Mapping[str, int]):
+    """Counted one by one: of ten thousand declarations only those that may be sent are ever asked for."""
+
+    def __init__(self, declared: Mapping[str, Mapping[str, Any]]) -> None:
+        self._declared, self._counted = declared, dict[str, int]()
+
+    def __getitem__(self, tool_id: str) -> int:
+        if tool_id not in self._counted:
+            text = json.dumps(self._declared[tool_id], ensure_ascii=False)
+            self._counted[tool_id] = round(estimate_tokens(text))
+        return self._counted[tool_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._declared)
+
+    def __len__(self) -> int:
+        return len(self._declared)
+
+    def __contains__(self, tool_id: object) -> bool:
+        return tool_id in self._declared  # without counting it
+
+
+def _is_marked(entry: Mapping[str, Any]) -> bool:
+    function = entry.get("function")
+    return (
+        entry.get("type") != "function"
+        or "defer_loading" in entry
+        or "execution" in entry
+        or (isinstance(function, dict) and "defer_loading" in function)
+    )
+
+
+def _digest_of_entry(entry: Mapping[str, Any]) -> bytes:
+    return blake2b(orjson.dumps(entry, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
 
 
 def _called(calls: object) -> list[str]:

@@ -96,6 +96,11 @@ class StoredRegistry:
         """The tools by their names."""
         return {tool.name: tool for tool in self.tools}
 
+    @cached_property
+    def declarations(self) -> list[dict[str, Any]]:
+        """The tools as chat declares them; read only."""
+        return [tool.declaration for tool in self.tools]
+
     def summary(self) -> dict[str, Any]:
         """Without the tools."""
         return {

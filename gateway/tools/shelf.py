@@ -13,7 +13,7 @@ __all__ = ["IndexShelf", "ToolIndex", "open_encoder"]
 
 _MAX_INDEXES = 64
 _MAX_RANKINGS = 4_096  # remembered per index: a conversation's earlier turns are ranked again with every request
-_INLINE_TOOLS = 2_000  # ranking more than this takes long enough to be a thread's work
+_INLINE_TOOLS = 2_000  # times texts: ranking more than this takes long enough to be a thread's work
 
 
 class ToolIndex:
@@ -49,8 +49,9 @@ class ToolIndex:
         return found
 
     async def rank_apart(self, texts: Sequence[str], *, k: int) -> list[ToolRanking]:
-        """The same without holding up the event loop where there are many tools."""
-        if len(self.registry) <= _INLINE_TOOLS:
+        """The same without holding up the event loop where there are many tools, or many texts to rank them for."""
+        n_new = sum((text, k) not in self._known for text in dict.fromkeys(texts))
+        if n_new * len(self.registry) <= _INLINE_TOOLS:
             return self.rank(texts, k=k)
         return await asyncio.to_thread(self.rank, texts, k=k)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import orjson
 
 from catalog import PoolEntry
@@ -116,7 +117,7 @@ def read_json(raw: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
     except orjson.JSONDecodeError as exc:
         raise InvalidRequestError(f"the body is not valid JSON: {exc}", code="invalid_json") from exc
     if raw.count(b"[") + raw.count(b"{") > _MAX_DEPTH:
-        _check_depth(body)
+        _check_depth(raw)
     if b"\\u0000" in raw and _any_text(body, lambda text: "\x00" in text):
         raise InvalidRequestError("the body holds a NUL character (\\u0000); remove it", code="invalid_json")
     return body
@@ -183,19 +184,18 @@ def _check_count(name: str, value: object) -> None:
         raise InvalidRequestError(f"{name}: must be between {least} and {_MAX_INTEGER}", param=name)
 
 
-def _check_depth(value: object) -> None:
-    level: list[object] = [value]
-    for _ in range(_MAX_DEPTH):
-        level = [
-            child
-            for node in level
-            if isinstance(node, dict | list)
-            for child in (node.values() if isinstance(node, dict) else node)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return
-    raise InvalidRequestError(f"the body is nested deeper than {_MAX_DEPTH} levels", code="invalid_json")
+def _check_depth(raw: bytes) -> None:
+    """Of bytes that are JSON, without walking through what was read from them: that takes a tenth of a second."""
+    plain = raw.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in raw else raw
+    marks = np.frombuffer(plain.translate(None, delete=_NO_MARKS), dtype=np.uint8)  # quotes and brackets
+    in_text = np.cumsum(marks == ord('"'), dtype=np.uint8) & 1  # an odd number of quotes stands before
+    steps = np.where(in_text, 0, _STEPS[marks])
+    if steps.cumsum(dtype=np.int64).max(initial=0) > _MAX_DEPTH:
+        raise InvalidRequestError(f"the body is nested deeper than {_MAX_DEPTH} levels", code="invalid_json")
+
+
+_NO_MARKS = bytes(byte for byte in range(256) if byte not in b'"[]{}')
+_STEPS = np.array([(byte in b"[{") - (byte in b"]}") for byte in range(256)], dtype=np.int8)
 
 
 def _any_text(value: object, test: Callable[[str], bool]) -> bool:

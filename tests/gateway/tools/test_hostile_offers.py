@@ -1,5 +1,6 @@
 """Lists of tools that nobody would write by accident are answered, whole or cut, and hold nothing up."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +53,16 @@ async def test_ten_thousand_tools_are_sent_whole_until_their_index_is_ready_and_
     async with pair(tmp_path, settings={"tools": {"deadline_ms": 60_000}}) as (gateway, _, _):
         cut = await gateway.client.post(CHAT, json=body)
         assert cut.headers["x-paretogate-tools"] == "10000->10"
+
+
+async def test_others_are_answered_while_ten_thousand_tools_are_read_and_indexed(tmp_path: Path) -> None:
+    many = [function(f"tool_{n}", f"Does thing {n}.") for n in range(10_000)]
+    async with pair(tmp_path, settings={"tools": {"deadline_ms": 60_000}}) as (gateway, _, _):
+        await gateway.chat()  # whatever a first request has to do
+        large = asyncio.create_task(gateway.client.post(CHAT, json={"model": "cheap", "messages": HI, "tools": many}))
+        answered = 0
+        while not large.done():
+            assert (await gateway.chat(model="cheap")).status_code == 200
+            answered += 1
+        assert (await large).headers["x-paretogate-tools"] == "10000->10"
+        assert answered >= 10  # all of them within the two seconds or so that it takes

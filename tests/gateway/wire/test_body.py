@@ -3,7 +3,7 @@ import pytest
 
 from catalog import ModelProfile, PoolEntry
 from gateway.errors import InvalidRequestError
-from gateway.wire.body import read_chat
+from gateway.wire.body import read_chat, read_json
 
 HI = '[{"role": "user", "content": "hi"}]'
 
@@ -112,3 +112,19 @@ def test_signed_reasoning_goes_to_its_author_and_to_nobody_else() -> None:
     assert orjson.loads(read_chat(raw.encode()).for_backend("m", recipient=author)) == orjson.loads(raw)
     sent = orjson.loads(read_chat(raw.encode()).for_backend("m", recipient=other))
     assert sent["messages"][1] == {"role": "assistant", "content": "yes"}
+
+
+@pytest.mark.parametrize("text", ["[" * 200, '\\"' + "{" * 200, '"[\\' + "[" * 200, "\\" * 7 + '"' + "[" * 200])
+def test_brackets_in_texts_are_no_depth(text: str) -> None:
+    body = {"messages": [{"role": "user", "content": text}], "tools": [{}] * 200}
+    assert read_chat(orjson.dumps(body)).body == body
+
+
+@pytest.mark.parametrize(("levels", "fine"), [(100, True), (101, False)])
+def test_a_body_is_nested_a_hundred_levels_deep_at_most(levels: int, fine: bool) -> None:
+    raw = b'{"a\\"[": ' + b"[" * (levels - 1) + b"]" * (levels - 1) + b"}"
+    if fine:
+        read_json(raw)
+        return
+    with pytest.raises(InvalidRequestError, match="nested deeper than 100 levels"):
+        read_json(raw)
