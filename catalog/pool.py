@@ -22,6 +22,12 @@ class PoolEntry:
 
     profile: ModelProfile
     backend: Backend | None = None
+    called: str | None = None  # what outcomes of it may call it; None: by the backend's id
+
+    @property
+    def name(self) -> str:
+        """What tells this candidate from others of the same profile, as far as anything does."""
+        return self.called or (self.backend.id if self.backend is not None else self.profile.id)
 
     @property
     def price(self) -> Price | None:
@@ -51,6 +57,11 @@ class Pool:
     def ids(self) -> tuple[str, ...]:
         """Catalog ids, one per candidate; a model served by two backends appears twice."""
         return tuple(entry.profile.id for entry in self.entries)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What outcomes may call each candidate."""
+        return tuple(entry.name for entry in self.entries)
 
     @cached_property
     def backend_ids(self) -> tuple[str | None, ...]:

@@ -85,7 +85,7 @@ class ReplayTable:
         domain = np.array(prompts["domain"].fill_null("").to_list(), dtype=np.str_)
         return cls(
             name=name,
-            pool=Pool(PoolEntry(profile=_profile(m, name, profiles or {})) for m in models),
+            pool=Pool(PoolEntry(profile=_profile(m, name, profiles or {}), called=m) for m in models),
             models=models,
             prompt_id=np.array(prompts["prompt_id"].to_list(), dtype=np.str_),
             prompt=tuple(prompts["prompt"].to_list()),

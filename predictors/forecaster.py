@@ -35,8 +35,8 @@ class QualitySource(Protocol):
         """The features it was fitted on."""
         ...
 
-    def bind(self, profiles: Sequence[ModelProfile]) -> BoundQuality:
-        """Ready for these candidates, in this order."""
+    def bind(self, profiles: Sequence[ModelProfile], *, names: Sequence[str] | None = None) -> BoundQuality:
+        """Ready for these candidates, in this order; `names` are what their own outcomes may call them."""
         ...
 
 
@@ -100,7 +100,7 @@ class BoundForecaster:
         self.version = forecaster.version
         self._features = forecaster.features
         self._length_features = forecaster.length_features
-        self._quality = forecaster.quality.bind([entry.profile for entry in pool.entries])
+        self._quality = forecaster.quality.bind([entry.profile for entry in pool.entries], names=pool.names)
         self._length = forecaster.length.bind(pool)
         self._cost = BoundCost(pool)
         self._latency = BoundLatency(pool)

@@ -7,7 +7,7 @@ from datetime import date
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,8 @@ from .quality.imputation import best_single
 from .quality.model import QualityModel
 from .quality.own import TableEnsemble
 from .quality.placing import Placing, learn_placing
-from .quality.protocol import TrainingSet
-from .training import FeatureExtractor, training_set
+from .quality.protocol import Matrix, TrainingSet
+from .training import FeatureExtractor, scores_by_name, training_set
 
 __all__ = [
     "SHIPPED_DATASETS",
@@ -109,7 +109,7 @@ def fit_quality_model(
     Args:
         outcomes: of any models, on any prompts.
         features: what prompts are read with; the model is bound to its name.
-        profile_of: the profile of (dataset, model name); two names of one profile id are pooled.
+        profile_of: the profile of (dataset, model name); two names of one profile id are pooled, but in the ensembles.
         prior: general ability from a profile's facts.
         ensembles: also one for each dense table, which speaks for the models in it.
         seed: of folds and start values; the same seed and outcomes give the same bytes.
@@ -121,10 +121,12 @@ def fit_quality_model(
     """
     tell = progress or _silent
     profiles: dict[str, ModelProfile] = {}
+    ids: dict[tuple[str | None, str], str] = {}
 
     def model_id(dataset: str | None, name: str) -> str:
         profile = profile_of(dataset, name)
         profiles.setdefault(profile.id, profile)
+        ids[dataset, name] = profile.id
         return profile.id
 
     training = training_set(
@@ -133,12 +135,13 @@ def fit_quality_model(
     side = _ModelSide.of([profiles[m] for m in training.models], prior)
     training = replace(training, profile_features=side.standard)
     tell("judging on held-out prompts", 0, 2)
-    judged = _judge(training, side, seed, by_ensemble=ensembles and _is_dense(training))
+    tables = tuple(_dense_tables(training, outcomes, ids)) if ensembles else ()
+    speaks_for_all = bool(tables) and len(tables[0].named.group) == len(training.group)
+    judged = _judge(training, side, seed)
     tell("fitting on all prompts", 1, 2)
     fitted = _factorization(training, seed).fit(training)
     _rescale(fitted, judged.platt)
     heads = _heads(fitted, training)
-    tables = tuple(_ensemble(table) for table in _dense_tables(training)) if ensembles else ()
     tell("fitting on all prompts", 2, 2)
     sample = spread_over_domains(training.domain, min(_N_SAMPLE, len(training.features)), np.random.default_rng(seed))
     return QualityModel.from_fit(
@@ -160,11 +163,11 @@ def fit_quality_model(
             "n_outcomes": int(np.isfinite(training.score).sum()),
             "n_prompts": len(training.features),
             "seed": seed,
-            "held_out": judged.report,
+            "held_out": {**judged.report, **(tables[0].held_out(seed) if speaks_for_all else {})},
             "releases": releases_of([profiles[m] for m in training.models]),
             **(provenance or {}),
         },
-        ensembles=tables,
+        ensembles=[table.fitted() for table in tables],
     )
 
 
@@ -231,7 +234,7 @@ def _heads(fitted: LogisticFactorization, training: TrainingSet) -> npt.NDArray[
     return residual_heads(coordinates, training.score, sigmoid(fitted.logits(coordinates, fitted.vectors_)))
 
 
-def _judge(training: TrainingSet, side: _ModelSide, seed: int, *, by_ensemble: bool) -> _Judgement:
+def _judge(training: TrainingSet, side: _ModelSide, seed: int) -> _Judgement:
     fold = group_folds(training.group, _N_FOLDS, seed)
     held_out = fold == 0
     if not held_out.any() or held_out.all():
@@ -246,21 +249,8 @@ def _judge(training: TrainingSet, side: _ModelSide, seed: int, *, by_ensemble: b
     _rescale(fitted, platt)
     expected = sigmoid(platt.slope * logits + platt.shift) + coordinates @ _heads(fitted, inside)
     expected = np.clip(expected, 0.0, 1.0)
-    constant = np.broadcast_to(fitted.global_mean_, score.shape)
     per_model = [excess_logit_sd(expected[tried[:, m], m], score[tried[:, m], m]) for m in np.flatnonzero(tried.any(0))]
-    if by_ensemble:
-        expected = StackedEnsemble().fit(inside).predict(training.features[held_out]).mean
-    report = {
-        "n_outcomes": int(tried.sum()),
-        "brier": _rounded(np.mean((expected - score)[tried] ** 2)),
-        "brier_of_model_means": _rounded(np.mean((constant - score)[tried] ** 2)),
-        "calibration_error": _rounded(expected_calibration_error(expected[tried], score[tried])),
-        "platt_slope": _rounded(platt.slope),
-    }
-    if tried.all():
-        choice = expected.argmax(axis=1)
-        report["score_of_choice"] = _rounded(score[np.arange(len(score)), choice].mean())
-        report["score_of_best_single"] = _rounded(score[:, best_single(inside.score)].mean())
+    report = _report(expected, score, means=fitted.global_mean_, best=best_single(inside.score))
     known_sd = max(float(np.sqrt(np.mean(np.square(per_model)))), _MIN_LOGIT_SD)
     placing = learn_placing(
         vectors=fitted.vectors_,
@@ -270,27 +260,65 @@ def _judge(training: TrainingSet, side: _ModelSide, seed: int, *, by_ensemble: b
         owner=side.owner,
         years=side.years,
     )
-    return _Judgement(platt=platt, known_sd=known_sd, placing=placing, report=report)
+    return _Judgement(
+        platt=platt, known_sd=known_sd, placing=placing, report={**report, "platt_slope": _rounded(platt.slope)}
+    )
 
 
-def _ensemble(training: TrainingSet) -> TableEnsemble:
-    return TableEnsemble(models=training.models, ensemble=StackedEnsemble().fit(training))
+def _report(expected: Matrix, score: Matrix, *, means: Floats, best: int) -> dict[str, float]:
+    """What expected scores of held-out prompts were worth, beside the models' means and the best single model."""
+    tried = np.isfinite(score)
+    report = {
+        "n_outcomes": int(tried.sum()),
+        "brier": _rounded(np.mean((expected - score)[tried] ** 2)),
+        "brier_of_model_means": _rounded(np.mean((np.broadcast_to(means, score.shape) - score)[tried] ** 2)),
+        "calibration_error": _rounded(expected_calibration_error(expected[tried], score[tried])),
+    }
+    if tried.all():
+        choice = expected.argmax(axis=1)
+        report["score_of_choice"] = _rounded(score[np.arange(len(score)), choice].mean())
+        report["score_of_best_single"] = _rounded(score[:, best].mean())
+    return report
 
 
-def _dense_tables(training: TrainingSet) -> Iterator[TrainingSet]:
-    """All outcomes together if most models answered most prompts, else each dataset of which that holds."""
-    if _is_dense(training):
-        yield training
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """A dense table: its outcomes by the names that it uses, and the profile ids of these."""
+
+    named: TrainingSet
+    ids: tuple[str, ...]
+
+    def fitted(self) -> TableEnsemble:
+        return TableEnsemble(names=self.named.models, models=self.ids, ensemble=StackedEnsemble().fit(self.named))
+
+    def held_out(self, seed: int) -> dict[str, float]:
+        """What an ensemble of the other folds is worth on the first."""
+        fold = group_folds(self.named.group, _N_FOLDS, seed)
+        inside, score = self.named.only(fold != 0), self.named.score[fold == 0]
+        expected = StackedEnsemble().fit(inside).predict(self.named.features[fold == 0]).mean
+        return _report(expected, score, means=np.nanmean(inside.score, axis=0), best=best_single(inside.score))
+
+
+def _dense_tables(
+    training: TrainingSet, outcomes: Outcomes, ids: Mapping[tuple[str | None, str], str]
+) -> Iterator[_Table]:
+    """All outcomes together if most models answered most prompts, else each dataset of which that holds.
+
+    Here every name is a model of its own: configurations of one model differ by more than routing gains.
+    """
+    names, score = scores_by_name(outcomes)
+    named = replace(training, models=names, score=score, profile_features=None)
+    if _is_dense(named):
+        by_name = {name: model for (_, name), model in ids.items()}
+        yield _Table(named=named, ids=tuple(by_name[name] for name in names))
         return
-    dataset = np.array([domain.partition("/")[0] for domain in training.domain])
-    for name in np.unique(dataset):
-        rows = training.only(dataset == name)
-        tried = np.flatnonzero(np.isfinite(rows.score).any(axis=0))
-        table = replace(
-            rows, score=rows.score[:, tried], models=tuple(rows.models[i] for i in tried), profile_features=None
-        )
+    of = np.char.partition(named.domain, "/")[:, 0]  # (n_prompts,)
+    for dataset in dict.fromkeys(dataset for dataset, _ in ids if dataset):
+        rows = named.only(of == dataset)
+        tried = [i for i, name in enumerate(names) if (dataset, name) in ids]
+        table = replace(rows, score=rows.score[:, tried], models=tuple(names[i] for i in tried))
         if len(tried) > 1 and _is_dense(table):
-            yield table
+            yield _Table(named=table, ids=tuple(ids[dataset, name] for name in table.models))
 
 
 def _is_dense(training: TrainingSet) -> bool:
@@ -308,7 +336,7 @@ def _newest(years: Floats) -> float:
     return float(np.quantile(dated, _NEWEST)) if len(dated) else float("inf")
 
 
-def _rounded(value: float) -> float:
+def _rounded(value: float | np.floating[Any]) -> float:
     return round(float(value), 5)
 
 

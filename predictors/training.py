@@ -1,7 +1,7 @@
 """From a table of outcomes to the matrices that predictors learn from."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -12,7 +12,10 @@ from .folds import group_folds
 from .outcomes import Outcomes
 from .quality.protocol import Matrix, TrainingSet
 
-__all__ = ["FeatureExtractor", "group_folds", "training_set"]
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["FeatureExtractor", "group_folds", "scores_by_name", "training_set"]
 
 
 class FeatureExtractor(Protocol):
@@ -51,27 +54,12 @@ def training_set(
     Raises:
         InvalidOutcomesError: two prompts share one prompt_id.
     """
-    import polars as pl  # noqa: PLC0415  # heavy, and needed only by those who train
-
     table = outcomes.table
-    prompts = table.unique(subset=["dataset", "prompt_id"], keep="first", maintain_order=True)
+    prompts = _prompts(table)
     clash = table.select("dataset", "prompt_id", "prompt").unique().height - prompts.height
     if clash:
         raise InvalidOutcomesError(f"{clash} prompt_id(s) stand for several prompts; make them unique or drop them")
-    prompts = prompts.sort("dataset", "prompt_id", nulls_last=False).with_row_index("_row")
-    pairs = table.select("dataset", "model").unique().sort("dataset", "model")
-    ids = [model_id(dataset, name) if model_id else name for dataset, name in pairs.iter_rows()]
-    models = tuple(sorted(set(ids)))
-    column = {m: j for j, m in enumerate(models)}
-    pairs = pairs.with_columns(pl.Series("_column", [column[m] for m in ids], dtype=pl.Int64))
-    cells = (
-        table.join(prompts.select("dataset", "prompt_id", "_row"), on=["dataset", "prompt_id"], nulls_equal=True)
-        .join(pairs, on=["dataset", "model"], nulls_equal=True)
-        .group_by("_row", "_column")
-        .agg(pl.col("score").mean())
-    )
-    score = np.full((prompts.height, len(models)), np.nan)  # (n_prompts, n_models)
-    score[cells["_row"].to_numpy(), cells["_column"].to_numpy()] = cells["score"].to_numpy()
+    models, score = _scores(table, prompts, model_id or _name)
     return TrainingSet(
         features=_extract(features, prompts["prompt"].to_list(), progress),
         score=score,
@@ -80,6 +68,42 @@ def training_set(
         group=np.array(prompts["group_key"].to_list(), dtype=np.str_),
         n_surface=features.n_surface,
     )
+
+
+def scores_by_name(outcomes: Outcomes) -> tuple[tuple[str, ...], Matrix]:
+    """Every model as the table writes it: names, and scores (n_prompts, n_names) of the prompts of `training_set`."""
+    return _scores(outcomes.table, _prompts(outcomes.table), _name)
+
+
+def _name(_dataset: str | None, name: str) -> str:
+    return name
+
+
+def _prompts(table: "pl.DataFrame") -> "pl.DataFrame":
+    distinct = table.unique(subset=["dataset", "prompt_id"], keep="first", maintain_order=True)
+    return distinct.sort("dataset", "prompt_id", nulls_last=False).with_row_index("_row")
+
+
+def _scores(
+    table: "pl.DataFrame", prompts: "pl.DataFrame", column_of: Callable[[str | None, str], str]
+) -> tuple[tuple[str, ...], Matrix]:
+    """Columns in the order of what they are called, and the mean score of each prompt in each."""
+    import polars as pl  # noqa: PLC0415  # heavy, and needed only by those who train
+
+    pairs = table.select("dataset", "model").unique().sort("dataset", "model")
+    called = [column_of(dataset, name) for dataset, name in pairs.iter_rows()]
+    columns = tuple(sorted(set(called)))
+    at = {column: j for j, column in enumerate(columns)}
+    pairs = pairs.with_columns(pl.Series("_column", [at[column] for column in called], dtype=pl.Int64))
+    cells = (
+        table.join(prompts.select("dataset", "prompt_id", "_row"), on=["dataset", "prompt_id"], nulls_equal=True)
+        .join(pairs, on=["dataset", "model"], nulls_equal=True)
+        .group_by("_row", "_column")
+        .agg(pl.col("score").mean())
+    )
+    score = np.full((prompts.height, len(columns)), np.nan)  # (n_prompts, n_columns)
+    score[cells["_row"].to_numpy(), cells["_column"].to_numpy()] = cells["score"].to_numpy()
+    return columns, score
 
 
 _BATCH = 512

@@ -226,8 +226,13 @@ class QualityModel:
         """The name of the features it was fitted on; it predicts from no others."""
         return str(self.manifest["features"])
 
-    def bind(self, profiles: Sequence[ModelProfile]) -> BoundQuality:
-        """Everything that depends on the candidates alone, computed once."""
+    def bind(self, profiles: Sequence[ModelProfile], *, names: Sequence[str] | None = None) -> BoundQuality:
+        """Everything that depends on the candidates alone, computed once.
+
+        Args:
+            profiles: of the candidates.
+            names: what a table of outcomes may call them; a table can hold several configurations of one profile.
+        """
         vectors, logit_sd = self.vectors(profiles)
         rows = [self._find(profile) for profile in profiles]
         on_side, strength = self._logit_weights(vectors, np.array([row is not None for row in rows], dtype=np.bool_))
@@ -239,11 +244,9 @@ class QualityModel:
             logit_sd=logit_sd,
             prompt_sd=self.scalars["prompt_sd"],
         )
-        own = [_columns(table.models, profiles) for table in self.ensembles]
-        most = max(range(len(own)), key=lambda i: len(own[i]), default=None)
-        if most is None or not own[most]:
-            return bound
-        return PreferringOwn(bound, self.ensembles[most].ensemble, own[most])
+        own = [(table, table.columns(profiles, names or [p.id for p in profiles])) for table in self.ensembles]
+        table, columns = max(own, key=lambda known: len(known[1]), default=(None, {}))
+        return PreferringOwn(bound, table.ensemble, columns) if table is not None and columns else bound
 
     def vectors(self, profiles: Sequence[ModelProfile]) -> tuple[Matrix, Floats]:
         """(Strength, traits) of each model, (n_models, 1 + n_traits), and the error of its strength, (n_models,)."""
@@ -289,16 +292,6 @@ class QualityModel:
             if name is not None and name in self._row:
                 return self._row[name]
         return None
-
-
-def _columns(models: Sequence[str], profiles: Sequence[ModelProfile]) -> dict[int, int]:
-    """The column of each profile among these models, by its position; those that are not among them are left out."""
-    column = {model: i for i, model in enumerate(models)}
-    found = (
-        (at, next((column[name] for name in (p.id, *p.aliases) if name in column), None))
-        for at, p in enumerate(profiles)
-    )
-    return {at: known for at, known in found if known is not None}
 
 
 def _recognition_arrays(recognition: TaskRecognition | None, dim: int) -> Mapping[str, Matrix | Floats]:

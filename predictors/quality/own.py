@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from catalog import Floats
+from catalog import Floats, ModelProfile
 from predictors.errors import BadArtefactError
 from predictors.persistence import load_artefact, save_artefact
 
@@ -22,10 +22,29 @@ _KIND = "ensemble"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableEnsemble:
-    """An ensemble, and the models of the table it was fitted to, in the order of its columns."""
+    """An ensemble, and the models of the table it was fitted to, in the order of its columns.
 
-    models: tuple[str, ...]
+    A table may hold several configurations of one model, such as prompted and native function calls: each has a name
+    and a column of its own, and they share a profile.
+    """
+
+    names: tuple[str, ...]  # as the table writes them
+    models: tuple[str, ...]  # ids of their profiles
     ensemble: StackedEnsemble
+
+    def columns(self, profiles: Sequence[ModelProfile], names: Sequence[str]) -> dict[int, list[int]]:
+        """The columns that speak for each candidate, by its position; those without any are left out.
+
+        The one of its own name, or else all of its profile.
+        """
+        column = {name: i for i, name in enumerate(self.names)}
+        found = {}
+        for at, (profile, name) in enumerate(zip(profiles, names, strict=True)):
+            same = {profile.id, *profile.aliases}
+            of_profile = [i for i, model in enumerate(self.models) if model in same]
+            if known := [column[name]] if name in column else of_profile:
+                found[at] = known
+        return found
 
 
 class PreferringOwn:
@@ -37,21 +56,25 @@ class PreferringOwn:
     Args:
         general: bound to all candidates.
         ensemble: fitted to a table of outcomes.
-        columns: the ensemble's column by the candidate's position, for those that it knows.
+        columns: the ensemble's columns by the candidate's position, for those that it knows. Several count alike.
     """
 
-    def __init__(self, general: BoundQuality, ensemble: StackedEnsemble, columns: Mapping[int, int]) -> None:
+    def __init__(self, general: BoundQuality, ensemble: StackedEnsemble, columns: Mapping[int, Sequence[int]]) -> None:
         self._general, self._ensemble = general, ensemble
         self._at = np.array(list(columns), dtype=np.int64)
-        self._columns = np.array(list(columns.values()), dtype=np.int64)
+        n_columns = 1 + max(max(own) for own in columns.values())
+        self._share = np.zeros((n_columns, len(columns)))  # of each column in each candidate that is known
+        for known, own in enumerate(columns.values()):
+            self._share[list(own), known] = 1.0 / len(own)
 
     def estimate(self, features: Matrix) -> tuple[Matrix, Matrix, Floats]:
         """See `BoundQuality.estimate`; how familiar a query is, the ensemble says."""
         mean, se, _ = self._general.estimate(features)
         own = self._ensemble.predict(np.atleast_2d(features))
         shape = (*features.shape[:-1], len(self._at))
-        mean[..., self._at] = own.mean[:, self._columns].reshape(shape)
-        se[..., self._at] = own.se[:, self._columns].reshape(shape)
+        used = slice(len(self._share))
+        mean[..., self._at] = (own.mean[:, used] @ self._share).reshape(shape)
+        se[..., self._at] = (own.se[:, used] @ self._share).reshape(shape)
         return mean, se, own.familiarity.reshape(features.shape[:-1])
 
 
@@ -61,7 +84,7 @@ def save_ensembles(folder: Path, tables: Sequence[TableEnsemble]) -> list[dict[s
     for number, table in enumerate(tables):
         name = f"ensemble-{number}"
         digest = save_artefact(folder / name, learned(table.ensemble), {"kind": _KIND})
-        written.append({"folder": name, "sha256": digest, "models": list(table.models)})
+        written.append({"folder": name, "sha256": digest, "names": list(table.names), "models": list(table.models)})
     return written
 
 
@@ -80,4 +103,4 @@ def _load(folder: Path, entry: Mapping[str, Any]) -> TableEnsemble:
         raise BadArtefactError(path=str(folder), problem="it belongs to another predictor; train again")
     ensemble = StackedEnsemble()
     restore(ensemble, arrays)
-    return TableEnsemble(models=tuple(entry["models"]), ensemble=ensemble)
+    return TableEnsemble(names=tuple(entry["names"]), models=tuple(entry["models"]), ensemble=ensemble)

@@ -21,7 +21,8 @@ class LongPromptsAreHard:
     def __init__(self, features_name: str) -> None:
         self.features_name = features_name
 
-    def bind(self, profiles: Sequence[ModelProfile]) -> BoundQuality:
+    def bind(self, profiles: Sequence[ModelProfile], *, names: Sequence[str] | None = None) -> BoundQuality:
+        assert names is None or len(names) == len(profiles)
         n = len(profiles)
 
         class Bound:

@@ -216,3 +216,24 @@ def test_each_dense_table_among_pooled_ones_has_an_ensemble_and_a_pool_is_told_b
     mean, _, _ = fitted.bind([LADDER["m2"], LADDER["m0"], LADDER["m5"], LADDER["m6"]]).estimate(query)
     told = fitted.ensembles[1].ensemble.predict(query[None]).mean[0]
     np.testing.assert_allclose(mean[[0, 2, 3]], told[[0, 3, 4]])
+
+
+def test_configurations_of_one_profile_are_told_apart_by_the_names_that_the_table_has_for_them() -> None:
+    rows = [
+        {"prompt": f"{KINDS[n % 2]} {n}", "benchmark": KINDS[n % 2], "model": name, "score": float(n % 5 < of_five)}
+        for n in range(160)
+        for name, of_five in (("m2 prompted", 1), ("m2 native", 4), ("m5", 3))
+    ]
+    fitted = fit_quality_model(
+        Outcomes.from_table(pl.DataFrame(rows)),
+        Words(),
+        profile_of=lambda _dataset, name: LADDER[name.split()[0]],
+        prior=AbilityPrior().fit(list(LADDER.values())),
+    )
+    assert fitted.models == ("maker/m2", "maker/m5")
+    pool = [LADDER["m2"], LADDER["m2"], LADDER["m2"], LADDER["m5"]]
+    names = ["m2 native", "m2 prompted", "at some host", "m5"]
+    mean, se, _ = fitted.bind(pool, names=names).estimate(Words().extract(["easy 3", "hard 4"]))
+    np.testing.assert_allclose(mean.mean(axis=0), [0.8, 0.2, 0.5, 0.6], atol=0.07)
+    np.testing.assert_allclose(mean[:, 2], mean[:, :2].mean(axis=1))  # nobody knows which of the two it is
+    assert np.isfinite(se).all()
