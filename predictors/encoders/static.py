@@ -94,6 +94,9 @@ class StaticEncoder:
         """Unit rows, shape (n_texts, dim)."""
         vectors = np.empty((len(texts), self.dim), dtype=np.float32)  # (n_texts, dim)
         read = [text[:_MAX_CHARS] for text in texts]
+        if len(read) <= _AT_ONCE and 0 < sum(map(len, read)) <= _MAX_CHARS:
+            self._encode(read, vectors)
+            return vectors
         start = 0
         while start < len(texts):  # many at once, but not so many that their arrays would outgrow the caches
             sizes = np.cumsum([len(text) for text in read[start : start + _AT_ONCE]])

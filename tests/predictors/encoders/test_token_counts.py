@@ -1,11 +1,14 @@
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from predictors.encoders import StaticEncoder
 from predictors.encoders.token_counts import TokenCounter
 
+COUNTER = TokenCounter(StaticEncoder.load().tokenizer, forgiving=True)
 TEXTS = [
     "Solve x_1^2 + 3.14*y = ##ing [unused1]; don't e-mail foo@bar.com!",
     "antidisestablishmentarianism\tpneumonoultramicroscopic\n\nqwertyuiop",
@@ -58,3 +61,9 @@ def test_only_plain_words_are_remembered(tokenizer: Tokenizer) -> None:
     for _ in range(2):
         counter.count(["rhombicuboctas sk4f9a77b1c0ffee " + "q" * 17])
     assert asked == ["rhombicuboctas", "sk4f9a77b1c0ffee", "q" * 17, "sk4f9a77b1c0ffee", "q" * 17]
+
+
+@given(st.lists(st.text(alphabet="aeZ9 .-#'\t\n\x07\u00e9\u6cd5", max_size=30), min_size=1, max_size=4))
+def test_few_words_are_counted_as_many_are(texts: list[str]) -> None:
+    many = ["filler " * 100, *texts]
+    assert counted(COUNTER, texts) == counted(COUNTER, many)[1:]
