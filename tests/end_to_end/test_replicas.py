@@ -1,4 +1,4 @@
-"""Two gateways in processes of their own, one real Redis or a cluster of three: limits hold across both, exactly."""
+"""Two gateways in processes of their own, one real Redis or a cluster of three: what they share holds across both."""
 
 import asyncio
 import json
@@ -8,12 +8,16 @@ from decimal import Decimal
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from redis.cluster import RedisCluster
 
+from gateway.tools.learning import read_learned
 from gateway.upstreams.fake import FakeProvider
+from predictors.tools import UsageStatistics
 from tests.end_to_end.conftest import paretogate, start
 from tests.gateway.state.clusters import redis_cluster
+from tests.gateway.tools.offers import function
 
 pytestmark = pytest.mark.loopback
 
@@ -83,3 +87,73 @@ async def test_two_replicas_spend_one_budget_and_count_one_rate(tmp_path: Path, 
     assert sorted(answer.status_code for answer in answers) == [200] * 9 + [429] * 15
     billed = sum(Decimal(answer.headers["x-paretogate-cost-usd"]) for answer in answers if answer.status_code == 200)
     assert spent_nano == billed * 1_000_000_000
+
+
+@pytest.mark.parametrize("shared", ["one server"], indirect=True)
+async def test_what_two_replicas_saw_called_is_learned_by_both_once_and_in_any_order(
+    tmp_path: Path, shared: Shared
+) -> None:
+    """Each replica observes its own calls and refines its own journal; the sums of both are what either serves by."""
+    state = tmp_path / "state"
+    tools = [function("book_train", "Books a seat on a train."), function("get_weather", "Tells the weather.")]
+    (tmp_path / "office.json").write_text(json.dumps(tools), encoding="utf-8")
+    imported = await asyncio.to_thread(
+        paretogate, "tools", "import", str(tmp_path / "office.json"), "--name", "office", state=state
+    )
+    assert imported.returncode == 0, imported.stderr
+    async with FakeProvider() as provider:
+        backend = {
+            "id": "fake",
+            "profile": "openai/gpt-4o-mini",
+            "kind": "openai",
+            "base_url": provider.url,
+            "price": {"input": 0.1, "output": 0.2},
+        }
+        more = {
+            "PARETOGATE_BACKENDS": json.dumps([backend]),
+            "PARETOGATE_EMBEDDED__ENABLED": "off",
+            **shared.settings,
+            "PARETOGATE_STATE__TIMEOUT_MS": "10000",
+            "PARETOGATE_LEARNING__REFINE_EVERY_S": "0.2",  # each replica refines its own journal
+        }
+        names = ("one", "two")
+        journals = [{"PARETOGATE_JOURNAL__URL": f"sqlite:///{tmp_path / f'{name}.sqlite3'}"} for name in names]
+        replicas = [await asyncio.to_thread(start, state, more={**more, **journal}) for journal in journals]
+        try:
+            async with httpx.AsyncClient(timeout=60) as client:
+                for number in range(12):  # four calls of the train by the first replica, eight by the second
+                    body = {"model": "openai/gpt-4o-mini", "messages": called("book_train", f"Go to town {number}.")}
+                    body["routing"] = {"tools": {"set": "office"}}
+                    answer = await client.post(f"{replicas[number % 3 > 0].url}/v1/chat/completions", json=body)
+                    assert answer.status_code == 200, answer.text
+            folder = state / "tools" / "usage"
+            learned = await until(lambda: read_learned(folder, "office"), {"book_train": 12})
+        finally:
+            for replica in replicas:
+                await asyncio.to_thread(replica.stop)
+    files = sorted((folder / "office").glob("*.npz"))
+    one, two = (UsageStatistics.from_arrays(np.load(file)) for file in files)
+    assert sorted(part.n_events()["book_train"] for part in (one, two)) == [4, 8]
+    for merged in (one.merge(two), two.merge(one), one.merge(two).merge(one)):
+        for name, array in merged.to_arrays().items():
+            assert np.array_equal(array, learned.to_arrays()[name]), name
+
+
+def called(tool: str, asked: str) -> list[dict[str, object]]:
+    """A conversation that brings back a call's result."""
+    call = {"id": "c1", "type": "function", "function": {"name": tool, "arguments": "{}"}}
+    return [
+        {"role": "user", "content": asked},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "Done."},
+    ]
+
+
+async def until(read: Callable[[], UsageStatistics | None], events: dict[str, int]) -> UsageStatistics:
+    """What is learned as soon as it counts so many events."""
+    for _ in range(300):
+        found = await asyncio.to_thread(read)
+        if found is not None and found.n_events() == events:
+            return found
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{None if found is None else found.n_events()} is not {events} after 30 s")
