@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,8 @@ __all__ = ["SURFACE_FEATURES", "Features", "surface_of"]
 _Matrix = npt.NDArray[np.float64]
 
 # Every feature with its mean and standard deviation over the prompts of the permissively licensed routing sets
-# (23,391 distinct prompts of routellm, mmlu_pro, zeroeval, llmrouter and arena_bench_v1).
+# (23,391 distinct prompts of routellm, mmlu_pro, zeroeval, llmrouter and arena_bench_v1). New ones are appended, so
+# that a predictor which was fitted on the first few still reads these.
 _STANDARD: Final = {
     "log_characters": (5.6353, 0.8853),
     "log_words": (3.8525, 0.8671),
@@ -34,6 +35,18 @@ _STANDARD: Final = {
     "log_options": (1.4503, 0.9132),
     "code_words": (0.0694, 0.2541),
     "asks_for_json": (0.0230, 0.1499),
+    "log_numbers": (1.1676, 1.3316),
+    "log_distinct_numbers": (0.9851, 1.0892),
+    "log_sentences": (1.1151, 0.7858),
+    "log_commas": (0.8826, 0.9880),
+    "log_distinct_words": (3.5314, 0.6476),
+    "log_word_length": (1.9355, 0.1474),
+    "comparing_words": (0.3156, 0.4778),
+    "sharing_words": (0.2862, 0.4285),
+    "counting_words": (0.2376, 0.4134),
+    "units": (0.2135, 0.4160),
+    "negations": (0.2192, 0.3845),
+    "asking_words": (0.5935, 0.4398),
 }
 SURFACE_FEATURES: Final = tuple(_STANDARD)
 
@@ -42,11 +55,32 @@ _SD: Final = np.array([sd for _, sd in _STANDARD.values()])  # (n_surface,)
 _CLIP: Final = 4.0  # standard deviations: one strange prompt must not be carried far outside what was seen
 _MAX_CHARS: Final = 50_000
 
+_N_SURFACE: Final = re.compile(r"\+surface(\d+)\.2$")  # at the end of a name
+
 # The mark of an option or of an item of a list, at the beginning of a line: "A. ", "(b) ", "[3] ", "iv) ".
 _MARK: Final = re.compile(
     r"\n[ \t]*(?:\(?(?:[A-La-l]|\d{1,2}|[ivxIVX]{1,4}) ?[.):]|[\[<](?:[A-La-l]|\d{1,2}|[ivxIVX]{1,4})[\]>])[ \t]"
 )
-_CODE_WORDS: Final = ("```", "def ", "class ", "import ", "return ", "function ", "#include", "SELECT ", "</")
+_CODE_WORDS: Final = ("def ", "class ", "import ", "return ", "function ", "SELECT ")
+_CODE_SIGNS: Final = ("```", "#include", "</")
+# What makes a word problem long-winded, and a question of knowledge tricky; of each kind the different words count.
+_KINDS_OF_WORDS: Final = tuple(
+    frozenset(words.encode().split())
+    for words in (
+        """more less fewer than times twice thrice half third quarter double triple as same larger smaller older younger
+        faster slower longer shorter higher lower greater""",
+        """each every per total altogether left remaining remain remains rest average sum difference equal equally both
+        all together combined another""",
+        """one two three four five six seven eight nine ten eleven twelve dozen twenty thirty fifty hundred thousand
+        first second fourth fifth""",
+        """dollar dollars cent cents euro euros percent second seconds minute minutes hour hours day days week weeks
+        month months year years mile miles meter meters metre metres km cm mm kg gram grams kilogram kilograms inch
+        inches foot feet yard yards gallon gallons liter liters litre litres ounce ounces degree degrees mph""",
+        "not except never no neither nor none without unless cannot least incorrect false",
+        "what which who whom whose why where how many much explain describe",
+    )
+)
+_WORDS_WITHIN: Final = 1_000  # bytes: a word problem is no longer, and to tell all words of a long text apart is dear
 
 
 class Features:
@@ -59,13 +93,21 @@ class Features:
     and, as far as the encoder forgives them, typing slips (docs/quality.md has the measurements).
     """
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, *, n_surface: int = len(SURFACE_FEATURES)) -> None:
+        """`n_surface`: how many of `SURFACE_FEATURES`, from the first on."""
         self.encoder = encoder
+        self.n_surface = n_surface
+
+    @classmethod
+    def named(cls, name: str, encoder: Encoder) -> Self:
+        """Those that a predictor was fitted on, by the name it keeps; all there are where the name tells no number."""
+        found = _N_SURFACE.search(name)
+        return cls(encoder, n_surface=min(int(found[1]), len(SURFACE_FEATURES))) if found else cls(encoder)
 
     @property
     def name(self) -> str:
-        """Names the encoder and this list of surface features; a fitted predictor insists on it."""
-        return f"{self.encoder.name}+surface{len(SURFACE_FEATURES)}.2"
+        """Names the encoder and the surface features; a fitted predictor insists on it."""
+        return f"{self.encoder.name}+surface{self.n_surface}.2"
 
     @property
     def encoding_dim(self) -> int:
@@ -73,14 +115,13 @@ class Features:
         return self.encoder.dim
 
     @property
-    def n_surface(self) -> int:
-        """How many of the last columns are surface features."""
-        return len(SURFACE_FEATURES)
-
-    @property
     def dim(self) -> int:
         """Number of columns."""
-        return self.encoder.dim + len(SURFACE_FEATURES)
+        return self.encoder.dim + self.n_surface
+
+    def begin(self, other: "Features") -> bool:
+        """Whether the other ones' first columns are these: then a text need be read only once for both."""
+        return self.encoder.name == other.encoder.name and self.n_surface <= other.n_surface
 
     def extract(self, texts: Sequence[str]) -> _Matrix:
         """Features of every text, shape (n_texts, dim)."""
@@ -88,40 +129,69 @@ class Features:
         features = np.empty((len(texts), self.dim))  # (n_texts, dim)
         features[:, : self.encoding_dim] = self.encoder.encode([text for text, _ in read])
         if texts:
-            standard = np.minimum(np.maximum((_surfaces(read) - _MEAN) / _SD, -_CLIP), _CLIP)  # (n_texts, n_surface)
-            features[:, self.encoding_dim :] = standard / math.sqrt(self.encoding_dim)
+            standard = np.minimum(np.maximum((_surfaces(read) - _MEAN) / _SD, -_CLIP), _CLIP)  # (n_texts, n_all)
+            features[:, self.encoding_dim :] = standard[:, : self.n_surface] / math.sqrt(self.encoding_dim)
         return features
 
 
 def surface_of(text: str) -> Floats:
-    """The raw surface features of a text, shape (n_surface,), in the order of `SURFACE_FEATURES`."""
+    """All raw surface features of a text, in the order of `SURFACE_FEATURES`."""
     surface: Floats = _surfaces([_MARK.subn("\n", text[:_MAX_CHARS])])[0]
     return surface
 
 
 def _surfaces(read: Sequence[tuple[str, int]]) -> _Matrix:
-    """Of texts without their options' marks, and how many these were, (n_texts, n_surface).
+    """Of texts without their options' marks, and how many these were, (n_texts, n_all).
 
     A share is per character, the rest are log(1 + count). Any run of white space counts as one blank, and lines
     without a word do not count.
     """
     rows = []
-    for (text, n_marks), shares in zip(read, _class_counts([text for text, _ in read]), strict=True):
-        words = text.split()
-        length = max(len(" ".join(words)), 1)
+    for (text, n_marks), counts in zip(read, _class_counts([text for text, _ in read]), strict=True):
+        blanked, n_words, n_characters = _spread(text)
+        length = max(n_characters, 1)
         n_lines = sum(map(bool, map(str.strip, text.split("\n")))) if "\n" in text else 1
+        folded = blanked.translate(_FOLDED)
+        numbers = blanked.translate(_DIGITS).split()
+        words = set(folded[:_WORDS_WITHIN].split())
+        *shares, n_commas = counts
         rows.append(
             (
                 math.log1p(length),
-                math.log1p(max(len(words) - 1, 0)),
+                math.log1p(max(n_words - 1, 0)),
                 math.log1p(max(n_lines - 1, 0)),
-                *[share / length for share in shares],
+                *[count / length for count in shares],
                 math.log1p(n_marks),
-                math.log1p(sum(map(text.count, _CODE_WORDS))),
-                float("json" in text.lower()),
+                math.log1p(_code_words(text)),
+                float(b"json" in folded),
+                math.log1p(len(numbers)),
+                math.log1p(len(set(numbers))),
+                math.log1p(blanked.translate(_ENDS).count(b". ")),
+                math.log1p(n_commas),
+                math.log1p(len(words)),
+                math.log1p(length / max(n_words, 1)),
+                *[math.log1p(len(kind & words)) for kind in _KINDS_OF_WORDS],
             )
         )
     return np.array(rows)
+
+
+def _code_words(text: str) -> int:
+    found = sum(map(text.count, _CODE_WORDS))
+    if "`" in text or "#" in text or "<" in text:
+        found += sum(map(text.count, _CODE_SIGNS))
+    return found
+
+
+def _spread(text: str) -> tuple[bytes, int, int]:
+    """The text in UTF-8 with blanks for white space, its words, and its characters were all words one blank apart."""
+    if not text.isascii():
+        words = text.split()
+        flat = " ".join(words)
+        return flat.encode("utf-8", "surrogatepass"), len(words), len(flat)
+    blanked = text.encode().translate(_WHITE).strip()
+    n_words = (b" " + blanked.translate(_INK)).count(b" #")
+    return blanked, n_words, len(blanked) - blanked.count(b" ") + max(n_words - 1, 0)
 
 
 def _class_counts(texts: Sequence[str]) -> list[list[float]]:
@@ -132,6 +202,15 @@ def _class_counts(texts: Sequence[str]) -> list[list[float]]:
         counts[row] = np.bincount(as_bytes, minlength=256)
     found: list[list[float]] = (counts @ _CLASSES).tolist()
     return found
+
+
+def _only(kept: Mapping[bytes, bytes], *, other: bytes) -> bytes:
+    """A table for `bytes.translate`: what stands for the members of each kind, and for all else."""
+    table = bytearray(other * 256)
+    for members, sign in kept.items():
+        for member in members:
+            table[member] = sign[0]
+    return bytes(table)
 
 
 def _byte_classes() -> _Matrix:
@@ -146,6 +225,7 @@ def _byte_classes() -> _Matrix:
         b"?",
         b"\"'",
         b"_",
+        b",",
     ]
     classes = np.zeros((256, len(members)))
     for column, byte_values in enumerate(members):
@@ -154,3 +234,9 @@ def _byte_classes() -> _Matrix:
 
 
 _CLASSES: Final = _byte_classes()
+_BLANKS: Final = b" \t\n\v\f\r\x1c\x1d\x1e\x1f"  # what `str.split` splits at, in ASCII
+_WHITE: Final = bytes.maketrans(_BLANKS, b" " * len(_BLANKS))
+_INK: Final = _only({b" ": b" "}, other=b"#")
+_DIGITS: Final = bytes(v if v in b"0123456789" else 0x20 for v in range(256))
+_ENDS: Final = _only({b".?!": b".", b" ": b" "}, other=b"#")
+_FOLDED: Final = bytes(v if v >= 0x80 or bytes((v,)).isalnum() else 0x20 for v in bytes(range(256)).lower())

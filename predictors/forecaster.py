@@ -74,13 +74,11 @@ class Forecaster:
 
         own_length = path if path is not None and (path / LENGTH_FILE).exists() else None
         quality, length = QualityModel.load(path), LengthPredictor.load(own_length)
-        features = Features(open_encoder(quality.encoder, api_key=encoder_key))
-        return cls(
-            features=features,
-            quality=quality,
-            length=length,
-            length_features=None if length.feature_name_ == features.name else Features(open_encoder("static")),
-        )
+        features = Features.named(quality.features_name, open_encoder(quality.encoder, api_key=encoder_key))
+        length_features = Features.named(length.feature_name_, features.encoder)
+        if length_features.name != length.feature_name_:
+            length_features = Features.named(length.feature_name_, open_encoder("static"))
+        return cls(features=features, quality=quality, length=length, length_features=length_features)
 
     @property
     def version(self) -> str:
@@ -101,6 +99,7 @@ class BoundForecaster:
         self._features = forecaster.features
         self._length_features = forecaster.length_features
         self._quality = forecaster.quality.bind([entry.profile for entry in pool.entries], names=pool.names)
+        self._read_once = self._length_features.begin(self._features)
         self._length = forecaster.length.bind(pool)
         self._cost = BoundCost(pool)
         self._latency = BoundLatency(pool)
@@ -117,10 +116,11 @@ class BoundForecaster:
         """
         texts = [query.text for query in queries]
         features = self._features.extract(texts)  # (n_queries, dim)
-        same = self._length_features is self._features
+        first = slice(self._length_features.dim)
+        for_length = features[:, first] if self._read_once else self._length_features.extract(texts)
         quality, quality_se, familiarity = self._quality.estimate(features)
         tokens, tokens_sd = self._length.estimate(
-            features if same else self._length_features.extract(texts),
+            for_length,
             max_output_tokens=[query.max_output_tokens for query in queries],
             offers_tools=[bool(query.tool_names) for query in queries],
         )

@@ -206,11 +206,12 @@ def _subject(profile: ModelProfile, questions: Path | None, siblings: list[Path]
         recorded = json.loads(path.read_text(encoding="utf-8"))
         answers: Mapping[str, str] = {one["prompt"]: one["answer"] for one in recorded["canaries"]}
         told[recorded["model"]] = [answers.get(prompt, "") for prompt in CANARY_PROMPTS]
+    quality = QualityModel.load()
     return Subject(
         profile=replace(profile),
         questions=read_questions(questions) if questions else make_questions(400),
-        quality=QualityModel.load(),
-        features=Features(open_encoder("static")),
+        quality=quality,
+        features=Features.named(quality.features_name, open_encoder("static")),
         texts=TEXTS,
         siblings=told,
     )

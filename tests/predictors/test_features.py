@@ -25,6 +25,39 @@ def test_the_surface_is_counted_by_hand() -> None:
     assert found["question_marks"] == pytest.approx(1 / 14)
 
 
+def test_what_makes_a_word_problem_long_winded_is_counted_by_hand() -> None:
+    text = (
+        "Each of 3 men has 12 hats, and each of 3 boys has twice as many.  How many\nhats are there? Not one is lost."
+    )
+    found = surface(text)
+    assert found["log_numbers"] == pytest.approx(np.log(4))
+    assert found["log_distinct_numbers"] == pytest.approx(np.log(3))
+    assert found["log_sentences"] == pytest.approx(np.log(3))  # ends before a blank; the last one has none
+    assert found["log_commas"] == pytest.approx(np.log(2))
+    assert found["log_distinct_words"] == pytest.approx(np.log(20))  # each, of, has, many, hats and 3 count once
+    assert found["comparing_words"] == pytest.approx(np.log(3))  # twice, as
+    assert found["sharing_words"] == pytest.approx(np.log(2))  # each, which counts once
+    assert found["counting_words"] == pytest.approx(np.log(2))  # one
+    assert found["units"] == 0.0
+    assert found["negations"] == pytest.approx(np.log(2))  # not
+    assert found["asking_words"] == pytest.approx(np.log(3))  # how, many
+
+
+def test_words_are_told_apart_in_the_first_thousand_bytes_only() -> None:
+    filler = "word " * 200
+    assert surface(filler + "not")["negations"] == 0.0
+    assert surface("not " + filler)["negations"] > 0.0
+
+
+@pytest.mark.parametrize("blank", ["\t", "\x1c", "  "])
+def test_any_white_space_is_one_blank_and_none_at_either_end(blank: str) -> None:
+    assert surface(f" one{blank}two, three. ") == surface("one two, three.")
+
+
+def test_white_space_beyond_ascii_parts_words_too() -> None:
+    assert surface("für\u3000zwei\u00a0Leute")["log_words"] == surface("für zwei Leute")["log_words"]
+
+
 def test_options_code_and_json_are_seen() -> None:
     assert surface("Which?\nA. one\nB. two\n(C) three")["log_options"] == pytest.approx(np.log(4))
     assert surface("```\ndef f(): return 1\n```")["code_words"] == pytest.approx(np.log(5))
@@ -63,7 +96,7 @@ def test_chinese_is_beyond_ascii_and_cjk_while_german_is_only_beyond_ascii() -> 
 def test_a_row_is_the_encoding_then_the_surface(features: Features) -> None:
     text = "What is the capital of France?"
     row = features.extract([text])[0]
-    assert row.shape == (features.dim,) == (256 + 15,)
+    assert row.shape == (features.dim,) == (256 + len(SURFACE_FEATURES),)
     assert row.dtype == np.float64
     np.testing.assert_allclose(row[: features.encoding_dim], features.encoder.encode([text])[0])
 
@@ -82,3 +115,14 @@ def test_a_text_has_the_same_features_alone_and_in_a_batch(features: Features) -
 
 def test_the_name_follows_the_encoder(features: Features) -> None:
     assert features.name.startswith(features.encoder.name)
+
+
+def test_a_name_stands_for_the_features_of_its_time_which_are_the_first_of_todays(features: Features) -> None:
+    earlier = Features.named(f"{features.encoder.name}+surface15.2", features.encoder)
+    assert earlier.name == f"{features.encoder.name}+surface15.2"
+    assert earlier.begin(features)
+    assert not features.begin(earlier)
+    text = ["Is 12 > 9?"]
+    np.testing.assert_array_equal(earlier.extract(text), features.extract(text)[:, : 256 + 15])
+    assert Features.named(features.name, features.encoder).name == features.name
+    assert Features.named("a name of another kind", features.encoder).name == features.name

@@ -43,8 +43,9 @@ POOL = Pool([entry("a"), entry("b", usd=20, params_total_b=400.0), entry("unpric
 
 @pytest.fixture(scope="module")
 def forecaster() -> Forecaster:
-    features = Features(open_encoder("static"))
-    return Forecaster(features=features, quality=LongPromptsAreHard(features.name), length=LengthPredictor.load())
+    length = LengthPredictor.load()
+    features = Features.named(length.feature_name_, open_encoder("static"))
+    return Forecaster(features=features, quality=LongPromptsAreHard(features.name), length=length)
 
 
 def test_every_array_has_one_entry_per_candidate_in_the_pools_order(forecaster: Forecaster) -> None:
@@ -113,6 +114,21 @@ def test_parts_fitted_on_other_features_are_refused() -> None:
     features = Features(open_encoder("static"))
     with pytest.raises(BadArtefactError, match="some-other-encoder"):
         Forecaster(features=features, quality=LongPromptsAreHard("some-other-encoder"), length=LengthPredictor.load())
+
+
+def test_a_part_fitted_on_fewer_surface_features_reads_the_first_of_them() -> None:
+    shipped = Forecaster.load()
+    earlier = LengthPredictor.load().feature_name_
+    wide = Features(shipped.features.encoder)
+    forecaster = Forecaster(
+        features=wide,
+        quality=LongPromptsAreHard(wide.name),
+        length=LengthPredictor.load(),
+        length_features=Features.named(earlier, wide.encoder),
+    )
+    query = Query.from_prompt("What is 2 + 2?")
+    tokens = forecaster.bind(POOL).forecast(query).output_tokens
+    np.testing.assert_allclose(tokens, shipped.bind(POOL).forecast(query).output_tokens, rtol=1e-12)
 
 
 def test_an_empty_pool_has_empty_forecasts(forecaster: Forecaster) -> None:

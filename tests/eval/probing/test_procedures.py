@@ -27,11 +27,12 @@ RIGHT = {question.prompt(): question for question in QUESTIONS}
 
 @pytest.fixture(scope="module")
 def subject() -> Subject:
+    quality = QualityModel.load()
     return Subject(
         profile=ModelProfile(id="huggingfacetb/smollm2-135m-instruct", name="x", params_total_b=0.135),
         questions=QUESTIONS,
-        quality=QualityModel.load(),
-        features=Features(open_encoder("static")),
+        quality=quality,
+        features=Features.named(quality.features_name, open_encoder("static")),
         texts=("a text",),
     )
 

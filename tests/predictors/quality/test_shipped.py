@@ -28,7 +28,8 @@ STRONG, SMALL_CLOUD, OLD_7B, TINY = (
 
 @functools.cache
 def shipped() -> tuple[QualityModel, Features, Catalog]:
-    return QualityModel.load(), Features(open_encoder("static")), Catalog.load()
+    model = QualityModel.load()
+    return model, Features.named(model.features_name, open_encoder("static")), Catalog.load()
 
 
 def estimate(text: str, *names: str) -> tuple[np.ndarray, np.ndarray, float]:
