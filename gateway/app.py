@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,11 +28,12 @@ from .memory import settle
 from .parts import Parts, serving_factory
 from .routes.chat import ChatDialect
 from .routes.completions import CompletionsDialect
+from .routes.counting import CountTokensDoor
 from .routes.dashboard import dashboard_routes
 from .routes.door import Admission, AnswerDoor, DecisionDoor
 from .routes.embeddings import Embedders, EmbeddingsDialect, split_embedders
 from .routes.feedback import feedback_routes
-from .routes.messages import CountTokensDoor, MessagesDialect
+from .routes.messages import MessagesDialect
 from .routes.models import models_routes
 from .routes.operations import operations_routes
 from .routes.pools import PoolShelf
@@ -48,6 +50,8 @@ from .tracing import open_tracing
 from .upstreams.health import Health
 from .upstreams.protocol import Upstream
 from .wire.dialect import Dialect
+from .wire.messages import read_messages
+from .wire.responses import read_responses
 
 __all__ = ["Parts", "build", "create_app"]
 
@@ -172,7 +176,22 @@ def _doors(
     admission = Admission(dispatcher.telemetry, max_concurrency=limits.max_concurrency)
     doors: dict[str, Asgi] = {
         "/v1/messages/count_tokens": CountTokensDoor(
-            dispatcher, admission=admission, governor=governor, max_body_bytes=most
+            dispatcher,
+            MessagesDialect(),
+            read=partial(read_messages, counting=True),
+            admission=admission,
+            governor=governor,
+            max_body_bytes=most,
+        ),
+        "/v1/responses/input_tokens": CountTokensDoor(
+            dispatcher,
+            ResponsesDialect(),
+            read=read_responses,
+            admission=admission,
+            governor=governor,
+            max_body_bytes=most,
+            kind="response.input_tokens",
+            history=history,
         ),
         "/v1/embeddings": AnswerDoor(
             dispatcher,

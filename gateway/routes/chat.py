@@ -15,6 +15,7 @@ class ChatDialect:
     """See `Dialect`. Nothing is translated: bytes pass as the backend sent them."""
 
     door = "chat"
+    id_headers = (b"x-request-id",)
 
     def read(self, raw: bytes) -> ChatRequest:
         """See `Dialect.read`."""

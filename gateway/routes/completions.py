@@ -18,6 +18,7 @@ class CompletionsDialect:
     """See `Dialect`."""
 
     door = "completions"
+    id_headers = (b"x-request-id",)
 
     def read(self, raw: bytes) -> ChatRequest:
         """See `Dialect.read`."""

@@ -24,6 +24,7 @@ class EmbeddingsDialect:
     """See `Dialect`. Nothing is translated."""
 
     door = "embeddings"
+    id_headers = (b"x-request-id",)
 
     def read(self, raw: bytes) -> ChatRequest:
         """See `Dialect.read`."""

@@ -28,10 +28,11 @@ class Exchange:
         self.relayed_s = 0.0  # spent passing a stream on: not our overhead
         self._send, self._dialect, self._dispatcher = send, dialect, dispatcher
         self._streaming: StreamTranslation | None = None
+        self._ids: Headers = [(name, request_id.encode()) for name in dialect.id_headers]
 
     async def send_json(self, status: int, value: Mapping[str, object], more: Headers | None = None) -> None:
         """A whole response."""
-        await send_json(self._send, status, value, [(b"x-request-id", self.request_id.encode()), *(more or [])])
+        await send_json(self._send, status, value, [*self._ids, *(more or [])])
 
     async def answer(self, call: Call, answer: ChatAnswer) -> None:
         """A whole answer, with the explanation where it was asked for."""
@@ -90,7 +91,7 @@ class Exchange:
 
     def _headers(self) -> Headers:
         """What is known of the decision and of the call so far."""
-        found: Headers = [(b"x-request-id", self.request_id.encode())]
+        found: Headers = [*self._ids]
         found += [(name.encode(), value.encode()) for name, value in self.told.items()]
         call = self.call
         if call is None or call.entry is None or call.entry.backend is None:

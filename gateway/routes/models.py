@@ -1,6 +1,9 @@
-"""`GET /v1/models` and `GET /v1/models/{id}`: what a client may put into `model`; a key sees what it may use."""
+"""`GET /v1/models` and `GET /v1/models/{id}`: what a client may put into `model`; a key sees what it may use.
 
-from collections.abc import Callable
+Clients of OpenAI and of Anthropic ask at the same address and want different shapes; Anthropic's tell by a header.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -28,8 +31,8 @@ def models_routes(serving: Callable[[], Serving], *, embedding: Serving | None =
     async def list_models(request: Request) -> dict[str, Any]:
         """Every model that can be asked for here, `auto` first."""
         key = _key(request)
-        listed = (*_models(serving()), *embedders.values())
-        return {"object": "list", "data": [model for model in listed if _is_open(model, key)]}
+        listed = [model for model in (*_models(serving()), *embedders.values()) if _is_open(model, key)]
+        return _anthropics_list(listed, request) if _is_anthropics(request) else {"object": "list", "data": listed}
 
     @router.get("/models/{name:path}")
     async def one_model(request: Request, name: str) -> dict[str, Any]:
@@ -37,7 +40,7 @@ def models_routes(serving: Callable[[], Serving], *, embedding: Serving | None =
         found = _found(name)
         if not _is_open(found, _key(request)):
             raise UnknownModelError(name[:200])
-        return found
+        return _as_anthropics(found) if _is_anthropics(request) else found
 
     def _found(name: str) -> dict[str, Any]:
         current = serving()
@@ -49,6 +52,29 @@ def models_routes(serving: Callable[[], Serving], *, embedding: Serving | None =
         return _model(current.pool.entries[current.positions(name)[0]])
 
     return router
+
+
+def _is_anthropics(request: Request) -> bool:
+    return "anthropic-version" in request.headers
+
+
+def _as_anthropics(model: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "model",
+        "id": model["id"],
+        "display_name": model.get("name") or model["id"],
+        "created_at": datetime.fromtimestamp(model["created"], UTC).isoformat().replace("+00:00", "Z"),
+        "lifecycle": "active",
+        "max_input_tokens": model.get("context_length"),
+    }
+
+
+def _anthropics_list(listed: Sequence[Mapping[str, Any]], request: Request) -> dict[str, Any]:
+    """All of them on one page, whatever was asked for: what comes after or before it is nothing."""
+    turning = {"after_id", "before_id"} & request.query_params.keys()
+    data = [] if turning else [_as_anthropics(model) for model in listed]
+    ends = (data[0]["id"], data[-1]["id"]) if data else (None, None)
+    return {"data": data, "has_more": False, "first_id": ends[0], "last_id": ends[1]}
 
 
 def _key(request: Request) -> ApiKey | None:

@@ -55,6 +55,7 @@ _DOORS = {  # path: what it does, its tag, what it takes
         _asks(messages=_TURNS, max_tokens={"type": "integer", "minimum": 1}),
     ),
     "/v1/messages/count_tokens": ("Estimate how long a prompt is", "messages", _asks(messages=_TURNS)),
+    "/v1/responses/input_tokens": ("Estimate how long a prompt is", "responses", _asks(input=_TEXT_OR_LIST)),
     "/v1/responses": ("Answer OpenAI's Responses", "responses", _asks(input=_TEXT_OR_LIST)),
     "/v1/completions": ("Continue a prompt", "completions", _asks(prompt=_TEXT_OR_LIST)),
     "/v1/embeddings": ("Turn texts into vectors", "embeddings", _asks(input=_TEXT_OR_LIST)),

@@ -20,6 +20,7 @@ class ResponsesDialect:
     """See `Dialect`."""
 
     door = "responses"
+    id_headers = (b"x-request-id",)
 
     def read(self, raw: bytes) -> ChatRequest:
         """See `Dialect.read`."""

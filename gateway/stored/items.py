@@ -10,7 +10,14 @@ from typing import Any
 __all__ = ["RESPONSE_ID", "as_items", "conversation", "named_items", "response_of_item"]
 
 RESPONSE_ID = re.compile(r"resp_[0-9a-f]{32}")
-_PREFIXES = {"message": "msg", "function_call": "fc", "function_call_output": "fco", "reasoning": "rs"}
+_PREFIXES = {
+    "message": "msg",
+    "function_call": "fc",
+    "function_call_output": "fco",
+    "custom_tool_call": "ctc",
+    "custom_tool_call_output": "ctco",
+    "reasoning": "rs",
+}
 
 Item = dict[str, Any]
 

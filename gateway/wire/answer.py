@@ -32,6 +32,11 @@ class ChatAnswer:
         found: list[dict[str, Any]] = self._body["choices"]
         return found
 
+    @property
+    def service_tier(self) -> str | None:
+        """How urgently the backend says it answered, in its own words."""
+        return _text(self._body.get("service_tier"))
+
     def for_client(self, model_id: str, routing: Mapping[str, object] | None = None) -> bytes:
         """The answer with the catalog's name of the model that gave it, and with an explanation where asked for.
 

@@ -18,7 +18,12 @@ from .pieces import ChunkReader
 __all__ = ["CompletionRequest", "CompletionsStream", "completion_of", "read_completions"]
 
 _SPEAKERS = frozenset({"vllm", "llama_cpp", "ollama", "embedded", "fake"})  # kinds of servers that continue a prompt
-_ONLY_WHERE_SPOKEN = ("best_of", "echo", "logprobs", "suffix")
+_ONLY_WHERE_SPOKEN: Mapping[str, object] = {  # and the value of each that asks for nothing
+    "best_of": 1,
+    "echo": False,
+    "logprobs": None,
+    "suffix": None,
+}
 _REMEDY = "the backend that was chosen answers chats only; leave it out, or name a model on vLLM or llama.cpp"
 
 
@@ -49,8 +54,9 @@ class CompletionRequest(ChatRequest):
         bare = {**kept, **(replacing or {})}
         body = {**bare, "model": model_name, "messages": _as_chat(bare["prompt"])}
         del body["prompt"]
-        for name in _ONLY_WHERE_SPOKEN:
-            if body.pop(name, None) not in (None, False, 1):
+        for name, nothing in _ONLY_WHERE_SPOKEN.items():
+            asked = body.pop(name, None)
+            if asked is not None and (type(asked), asked) != (type(nothing), nothing):  # for True == 1, and 0 == False
                 refuse(name, _REMEDY)
         if self.stream:
             body["stream_options"] = {"include_usage": True}

@@ -45,6 +45,11 @@ class Dialect(Protocol):
         """Its name in metrics."""
         ...
 
+    @property
+    def id_headers(self) -> tuple[bytes, ...]:
+        """Where its clients look for the request's id."""
+        ...
+
     def read(self, raw: bytes) -> ChatRequest:
         """What the client wants.
 

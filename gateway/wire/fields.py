@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 from gateway.errors import InvalidRequestError
 
-__all__ = ["boolean_at", "list_at", "nothing_else", "object_at", "refuse", "text_at"]
+__all__ = ["boolean_at", "list_at", "nothing_else", "object_at", "one_answer", "refuse", "text_at"]
 
 
 def refuse(where: str, problem: str) -> NoReturn:
@@ -37,6 +37,12 @@ def list_at(value: object, where: str) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else refuse(where, "must be a list")
+
+
+def one_answer(told: Mapping[str, object]) -> None:
+    """Only chat and completions have room for several answers; others would be paid for and lost."""
+    if told.get("n") not in (None, 1):
+        refuse("n", "there is room for one answer here; ask again for another, or ask at /v1/chat/completions")
 
 
 def nothing_else(given: Mapping[str, object], where: str, known: Collection[str], *, remedy: str) -> None:

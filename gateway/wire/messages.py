@@ -1,8 +1,9 @@
 """Anthropic's Messages, told as a chat request.
 
-What chat has no word for is refused, with the field and the remedy. Four things are no loss and are let go: marks for a
+What chat has no word for is refused, with the field and the remedy. Five things are no loss and are let go: marks for a
 prompt cache where the backend has none of Anthropic's kind, citations within earlier answers, thinking that another
-model would not accept (see `bound`), and a thinking budget where the model does not think.
+model would not accept (see `bound`), a thinking budget where the model does not think, and the wish to hear why a
+prompt cache was missed, which the answer then does not say.
 
 Source of the shapes: Anthropic's API reference, Messages.
 """
@@ -15,9 +16,9 @@ import orjson
 
 from .answer import ChatAnswer, read_answer
 from .body import read_chat, read_object
-from .fields import boolean_at, list_at, nothing_else, object_at, refuse, text_at
+from .fields import boolean_at, list_at, nothing_else, object_at, one_answer, refuse, text_at
 from .messages_answer import check_arguments
-from .messages_history import HINTS, chat_messages, marked, system_messages
+from .messages_history import HINTS, cached_to_the_end, chat_messages, marked, system_messages
 from .translated import TranslatedRequest
 
 __all__ = ["MessagesRequest", "read_messages"]
@@ -25,12 +26,15 @@ __all__ = ["MessagesRequest", "read_messages"]
 
 _TRANSLATED = frozenset(
     {
+        "cache_control",
+        "diagnostics",
         "max_tokens",
         "messages",
         "metadata",
         "output_config",
         "output_format",
         "service_tier",
+        "speed",
         "stop_sequences",
         "stream",
         "system",
@@ -43,9 +47,7 @@ _REMOTE = {  # what only Anthropic's own servers can do
     "container": "leave it out: code runs at Anthropic only",
     "mcp_servers": "connect to the servers yourself and declare their tools",
     "inference_geo": "say routing.require.regions instead",
-    "speed": "say routing.policy fast instead",
 }
-_SERVICE_TIERS = {"auto": "auto", "standard_only": "default"}
 _EFFORTS = {"low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "xhigh"}
 
 
@@ -77,7 +79,9 @@ def read_messages(raw: bytes, *, counting: bool = False) -> MessagesRequest:
             refuse(key, f"cannot be translated for other models; {remedy}")
     if "context_management" in body:
         _check_context_management(body.pop("context_management"))
-    body["messages"] = system_messages(told.get("system")) + chat_messages(told.get("messages"))
+    one_answer(told)
+    messages = system_messages(told.get("system")) + chat_messages(told.get("messages"))
+    body["messages"] = cached_to_the_end(messages, told.get("cache_control"))
     body |= _limits(told, counting=counting) | _tools(told) | _wishes(told)
     if body.get("stream"):
         body["stream_options"] = {"include_usage": True}
@@ -108,8 +112,8 @@ def _wishes(told: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if told.get("thinking") is not None:
         thinking = object_at(told["thinking"], "thinking")
-        if thinking.get("type") not in ("enabled", "disabled", "adaptive"):
-            refuse("thinking.type", "must be enabled, adaptive or disabled")
+        if thinking.get("type") not in ("enabled", "disabled", "adaptive", "between_tools"):
+            refuse("thinking.type", "must be enabled, adaptive, between_tools or disabled")
         if thinking["type"] != "disabled":
             found["thinking"] = thinking
     config = object_at(told.get("output_config") or {}, "output_config")
@@ -126,12 +130,16 @@ def _wishes(told: Mapping[str, Any]) -> dict[str, Any]:
     nothing_else(metadata, "metadata", {"user_id"}, remedy="only user_id is understood")
     if metadata.get("user_id") is not None:
         found["user"] = text_at(metadata["user_id"], "metadata.user_id")
-    if told.get("service_tier") is not None:
-        tier = text_at(told["service_tier"], "service_tier")
-        found["service_tier"] = _SERVICE_TIERS.get(tier) or refuse("service_tier", "must be auto or standard_only")
-        if tier == "auto":
-            del found["service_tier"]  # what every backend does anyway; not all know the word
-    return found
+    return found | _urgency(told)
+
+
+def _urgency(told: Mapping[str, Any]) -> dict[str, Any]:
+    if told.get("speed") not in (None, "standard"):
+        refuse("speed", "must be standard; for a fast model say routing.policy fast")
+    tier = told.get("service_tier")
+    if tier not in (None, "auto", "standard_only"):
+        refuse("service_tier", "must be auto or standard_only")
+    return {"service_tier": "default"} if tier == "standard_only" else {}  # auto is what all do; not all know the word
 
 
 def _response_format(form: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from .answer import ChatAnswer
 from .dialect import Answering
 from .pieces import Piece, pieces_of
 
-__all__ = ["check_arguments", "content_block", "is_input", "message_of", "stop_of", "usage_of"]
+__all__ = ["check_arguments", "content_block", "is_input", "message_of", "stop_details", "stop_of", "usage_of"]
 
 _STOPS = {
     "stop": "end_turn",
@@ -39,6 +39,7 @@ def message_of(answer: ChatAnswer, answering: Answering, routing: Mapping[str, o
         "content": [content_block(piece) for piece in pieces],
         "stop_reason": reason,
         "stop_sequence": sequence,
+        "stop_details": stop_details(reason),
         "usage": usage_of(answer.usage),
     }
     return message if routing is None else {**message, "routing": routing}
@@ -82,16 +83,24 @@ def stop_of(choice: Mapping[str, Any], stops: object, *, refused: bool = False) 
     return ("refusal" if refused else _STOPS.get(str(choice.get("finish_reason")), "end_turn")), None
 
 
+def stop_details(reason: str) -> dict[str, Any] | None:
+    """What else is known of why it stopped: of refusals in chat, neither category nor explanation."""
+    return {"type": "refusal", "category": None, "explanation": None} if reason == "refusal" else None
+
+
 def usage_of(usage: Usage | None) -> dict[str, Any]:
     """Anthropic counts what was read from or written to the prompt cache apart from the rest of the input."""
     if usage is None:
         return {"input_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 0}
-    return {
+    told: dict[str, Any] = {
         "input_tokens": usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens,
         "cache_creation_input_tokens": usage.cache_write_tokens,
         "cache_read_input_tokens": usage.cached_input_tokens,
         "output_tokens": usage.output_tokens,
     }
+    if usage.reasoning_tokens:
+        told["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
+    return told
 
 
 def _refused(pieces: list[Piece]) -> bool:

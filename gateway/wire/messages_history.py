@@ -1,13 +1,13 @@
 """The turns of a Messages request as chat messages: texts, pictures, documents, calls of tools and their results."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
 from .fields import boolean_at, list_at, nothing_else, object_at, refuse, text_at
 
-__all__ = ["HINTS", "chat_messages", "marked", "system_messages"]
+__all__ = ["HINTS", "cached_to_the_end", "chat_messages", "marked", "system_messages"]
 
 HINTS = frozenset({"type", "cache_control"})
 """Fields that any block may have."""
@@ -38,16 +38,31 @@ def chat_messages(messages: object) -> list[dict[str, Any]]:
         where = f"messages[{i}]"
         role, content = object_at(message, where).get("role"), message.get("content")
         nothing_else(message, where, {"role", "content"}, remedy="leave it out")
-        if role not in ("user", "assistant"):
-            refuse(f"{where}.role", "must be user or assistant; instructions go into the field system")
+        if role not in ("user", "assistant", "system"):
+            refuse(f"{where}.role", "must be user, assistant or system")
         if isinstance(content, str):
             found.append({"role": role, "content": content})
         elif not isinstance(content, list):
             refuse(f"{where}.content", "must be a string or a list of blocks")
         else:
             blocks = [(object_at(b, f"{where}.content[{n}]"), f"{where}.content[{n}]") for n, b in enumerate(content)]
-            found += _assistant(blocks) if role == "assistant" else _user(blocks)
+            found += _TURNS[role](blocks)
     return found
+
+
+def cached_to_the_end(messages: list[dict[str, Any]], mark: object) -> list[dict[str, Any]]:
+    """Everything so far is worth a prompt cache, where the request as a whole says so: its last part is marked."""
+    if mark is None:
+        return messages
+    *before, last = messages
+    content = last.get("content")
+    if last["role"] == "tool":
+        return [*before, {**last, "cache_control": mark}]
+    if isinstance(content, str) and content:
+        content = [{"type": "text", "text": content}]
+    if isinstance(content, list) and content:
+        last = {**last, "content": [*content[:-1], {**content[-1], "cache_control": mark}]}
+    return [*before, last]
 
 
 def marked(part: dict[str, Any], block: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,6 +125,17 @@ def _assistant(blocks: _Blocks) -> list[dict[str, Any]]:
     elif not parts and not thoughts:
         message["content"] = ""
     return [message]
+
+
+def _system(blocks: _Blocks) -> list[dict[str, Any]]:
+    return [{"role": "system", "content": _content([_text(block, where) for block, where in blocks])}]
+
+
+_TURNS: Mapping[object, Callable[[_Blocks], list[dict[str, Any]]]] = {
+    "user": _user,
+    "assistant": _assistant,
+    "system": _system,
+}
 
 
 def _is_search(block: Mapping[str, Any]) -> bool:

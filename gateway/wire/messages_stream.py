@@ -16,7 +16,7 @@ from catalog import Usage
 from gateway.errors import ErrorReply, anthropic_error
 
 from .dialect import Answering
-from .messages_answer import is_input, stop_of, usage_of
+from .messages_answer import is_input, stop_details, stop_of, usage_of
 from .pieces import ChunkReader, Piece, PieceSequence, Step
 from .stream import ChatStream
 from .usage import read_usage
@@ -114,7 +114,7 @@ class MessagesStream:
 
     def _end(self) -> list[dict[str, Any]]:
         reason, sequence = self._stop
-        delta = {"stop_reason": reason, "stop_sequence": sequence}
+        delta = {"stop_reason": reason, "stop_sequence": sequence, "stop_details": stop_details(reason)}
         last: dict[str, Any] = {"type": "message_delta", "delta": delta, "usage": usage_of(self._usage)}
         if self._routing is not None:
             last["routing"] = self._routing

@@ -15,7 +15,8 @@ import orjson
 
 from .body import read_chat, read_object
 from .bound import sealed_blocks
-from .fields import list_at, nothing_else, object_at, refuse, text_at
+from .fields import list_at, nothing_else, object_at, one_answer, refuse, text_at
+from .responses_custom import custom_arguments
 from .responses_tools import SEARCH, chat_name, chat_tools, found_names, made_by_client
 from .translated import TranslatedRequest
 
@@ -41,12 +42,14 @@ _TRANSLATED = frozenset(
 )
 _REMOTE = {  # what only a server that keeps conversations, or runs tools, can do
     "background": "leave it out and wait for the answer",
+    "context_management": "nothing is compacted here; shorten the input yourself",
     "conversation": "go on by previous_response_id, or send the whole conversation in input",
     "max_tool_calls": "no tools run here; count the calls yourself",
     "prompt": "no prompts are stored here; send the prompt itself in input",
 }
 _INCLUDED = ("message.output_text.logprobs", "reasoning.encrypted_content")
 _TEXTS = ("input_text", "output_text", "text")
+_USUAL_REASONING = {"context": "auto", "mode": "standard"}  # what happens anyway
 
 
 def read_responses(raw: bytes) -> TranslatedRequest:
@@ -59,6 +62,7 @@ def read_responses(raw: bytes) -> TranslatedRequest:
     for key, remedy in _REMOTE.items():
         if told.get(key) not in (None, False):
             refuse(key, f"is not available here; {remedy}")
+    one_answer(told)
     if not isinstance(told.get("store"), bool | None):
         refuse("store", "must be true or false")
     known = {key: value for key, value in told.items() if key not in _TRANSLATED and value is not None}
@@ -105,7 +109,9 @@ def _form(told: Mapping[str, Any]) -> dict[str, Any]:
         case kind:
             refuse("text.format.type", f"{kind} cannot be translated; choose text, json_object or json_schema")
     reasoning = object_at(told.get("reasoning") or {}, "reasoning")
-    nothing_else(reasoning, "reasoning", {"effort", "summary", "generate_summary"}, remedy="leave it out")
+    usual = {key for key, value in _USUAL_REASONING.items() if reasoning.get(key) == value}
+    known = {"effort", "summary", "generate_summary", *usual}
+    nothing_else(reasoning, "reasoning", known, remedy="leave it out")
     if reasoning.get("effort") is not None:
         found["reasoning_effort"] = text_at(reasoning["effort"], "reasoning.effort")
     return found
@@ -151,9 +157,9 @@ class _Turns:
         match item.get("type", "message"):
             case "message":
                 self._message(item, where)
-            case "function_call":
+            case "function_call" | "custom_tool_call":
                 self._assistant().setdefault("tool_calls", []).append(_call(item, where))
-            case "function_call_output":
+            case "function_call_output" | "custom_tool_call_output":
                 call_id = text_at(item.get("call_id"), f"{where}.call_id")
                 result, pictures = _output(item.get("output"), f"{where}.output")
                 self.messages.append({"role": "tool", "tool_call_id": call_id, "content": result})
@@ -209,10 +215,11 @@ class _Turns:
 
 
 def _call(item: Mapping[str, Any], where: str) -> dict[str, Any]:
-    function = {
-        "name": chat_name(item, where),
-        "arguments": text_at(item.get("arguments"), f"{where}.arguments"),
-    }
+    if item["type"] == "custom_tool_call":
+        arguments = custom_arguments(text_at(item.get("input"), f"{where}.input"))
+    else:
+        arguments = text_at(item.get("arguments"), f"{where}.arguments")
+    function = {"name": chat_name(item, where), "arguments": arguments}
     return {"id": text_at(item.get("call_id"), f"{where}.call_id"), "type": "function", "function": function}
 
 

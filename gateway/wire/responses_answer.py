@@ -9,6 +9,7 @@ from .answer import ChatAnswer
 from .bound import seal
 from .dialect import Answering
 from .pieces import Piece, pieces_of
+from .responses_custom import custom_input, is_custom_call
 from .responses_tools import called_item, is_search_call, search_arguments
 
 __all__ = ["content_part", "frame_of", "item_of", "outcome_of", "response_of", "usage_of"]
@@ -22,6 +23,7 @@ _ECHOED: dict[str, Any] = {  # what a Response repeats of its request, and what 
     "previous_response_id": None,
     "prompt_cache_key": None,
     "safety_identifier": None,
+    "service_tier": None,
     "temperature": None,
     "text": {"format": {"type": "text"}},
     "tool_choice": "auto",
@@ -50,6 +52,7 @@ def response_of(
     items = [item_of(piece, frame["id"], answering, status="completed") for piece in pieces]
     if items and status == "incomplete" and "status" in items[-1]:
         items[-1]["status"] = "incomplete"
+    frame["service_tier"] = answer.service_tier or frame["service_tier"]
     frame |= {"status": status, "incomplete_details": details, "output": items, "usage": usage_of(answer.usage)}
     return frame if routing is None else {**frame, "routing": routing}
 
@@ -113,6 +116,9 @@ def _call(piece: Piece, place: str, told: Mapping[str, Any], *, status: str) -> 
             **call,
             "arguments": arguments,
         }
+    if is_custom_call(piece.name, told):
+        said = "" if begun else custom_input(piece.text)
+        return {"id": f"ctc_{place}", "type": "custom_tool_call", **call, "name": piece.name, "input": said}
     arguments = "" if begun else piece.text or "{}"
     return {
         "id": f"fc_{place}",

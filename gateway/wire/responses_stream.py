@@ -41,6 +41,7 @@ class ResponsesStream:
         self._finish_reason: object = None
         self._usage: Usage | None = None
         self._routing: object = None
+        self._service_tier: object = None
         self._items: list[dict[str, Any]] = []
         self._whole: dict[str, Any] | None = None
 
@@ -81,6 +82,7 @@ class ResponsesStream:
     def _chunk(self, chunk: Mapping[str, Any]) -> bytes:
         self._usage = read_usage(chunk.get("usage")) or self._usage
         self._routing = chunk.get("routing", self._routing)
+        self._service_tier = chunk.get("service_tier") or self._service_tier
         choices = chunk.get("choices")
         choice = choices[0] if choices else {}
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
@@ -101,8 +103,8 @@ class ResponsesStream:
                 if _has_part(piece):
                     out += self._event("response.content_part.added", **at, part=content_part(piece, empty=True))
                 return out
-            case "add" if item["type"] == "tool_search_call":
-                return b""  # its arguments are an object: they come when it is whole
+            case "add" if item["type"] in {"tool_search_call", "custom_tool_call"}:
+                return b""  # what it says is wrapped in an object: it comes when that is whole
             case "add":
                 more = {"logprobs": list(step.logprobs)} if piece.kind == "text" else {}
                 return self._event(f"response.{_DELTAS[piece.kind]}.delta", **at, delta=step.text, **more)
@@ -116,6 +118,9 @@ class ResponsesStream:
                 out += self._event(
                     "response.function_call_arguments.done", **at, name=item["name"], arguments=item["arguments"]
                 )
+            case "tool" if item["type"] == "custom_tool_call":
+                out += self._event("response.custom_tool_call_input.delta", **at, delta=item["input"])
+                out += self._event("response.custom_tool_call_input.done", **at, input=item["input"])
             case "text":
                 out += self._event("response.output_text.done", **at, text=piece.text, logprobs=piece.logprobs)
             case "refusal":
@@ -131,8 +136,10 @@ class ResponsesStream:
         status, details = outcome_of(self._finish_reason)
         if status == "incomplete" and self._items and "status" in self._items[-1]:
             self._items[-1]["status"] = "incomplete"
+        frame = self._frame or {}
         response = {
-            **(self._frame or {}),
+            **frame,
+            "service_tier": self._service_tier or frame.get("service_tier"),
             "status": status,
             "incomplete_details": details,
             "output": self._items,

@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 
 from .fields import list_at, nothing_else, object_at, refuse, text_at
+from .responses_custom import custom_function
 
 __all__ = [
     "SEARCH",
@@ -127,6 +128,8 @@ def _declared(tool: object, where: str) -> list[dict[str, Any]]:
     match tool.get("type"):
         case "function":
             return [_function(tool, where)]
+        case "custom":
+            return [custom_function(tool, where)]
         case "namespace":
             nothing_else(tool, where, {"type", "name", "description", "tools"}, remedy="leave it out")
             members = list_at(tool.get("tools"), f"{where}.tools")
@@ -134,11 +137,13 @@ def _declared(tool: object, where: str) -> list[dict[str, Any]]:
         case "tool_search":
             return [_search(tool, where)]
         case kind:
-            return refuse(f"{where}.type", f"{kind} runs at its provider only; declare a tool of type function")
+            return refuse(f"{where}.type", f"{kind} runs at its provider only; declare a function, or a custom tool")
 
 
 def _function(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
     known = {"type", "name", "description", "parameters", "strict", "defer_loading"}
+    if tool.get("allowed_callers") == ["direct"]:  # what happens anyway
+        known.add("allowed_callers")
     nothing_else(tool, where, known, remedy="leave it out")
     function = {"name": text_at(tool.get("name"), f"{where}.name")}
     function |= {k: tool[k] for k in ("description", "parameters", "strict") if tool.get(k) is not None}
@@ -200,7 +205,7 @@ def _is_clients_search(tool: object) -> bool:
 
 def _tool_choice(choice: Mapping[str, Any]) -> dict[str, Any]:
     match choice.get("type"):
-        case "function":
+        case "function" | "custom":
             return {"type": "function", "function": {"name": chat_name(choice, "tool_choice")}}
         case "allowed_tools":
             tools = [object_at(t, "tool_choice.tools") for t in list_at(choice.get("tools"), "tool_choice.tools")]

@@ -78,6 +78,17 @@ async def test_a_decision_alone_asks_nobody(tmp_path: Path) -> None:
     assert gateway.journal.records == []
 
 
+@pytest.mark.parametrize("path", [MESSAGES, f"{MESSAGES}/count_tokens"])
+@pytest.mark.parametrize("body", [{}, {"stream": True}, {"messages": []}])
+async def test_the_requests_id_is_where_anthropics_clients_look_for_it(
+    tmp_path: Path, path: str, body: dict[str, Any]
+) -> None:
+    async with pair(tmp_path) as (gateway, _, __):
+        answer = await ask(gateway, path, **body)
+    assert answer.headers["request-id"] == answer.headers["x-request-id"]
+    assert answer.headers["request-id"].startswith("req_")
+
+
 async def test_tokens_are_counted_in_those_of_the_named_model(tmp_path: Path) -> None:
     async with pair(tmp_path) as (gateway, strong, _):
         counts = [

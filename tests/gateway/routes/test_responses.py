@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import openai
 import pytest
 
 from tests.gateway.running import pair
@@ -33,3 +34,18 @@ async def test_a_decision_alone_asks_nobody(tmp_path: Path) -> None:
         answer = await gateway.client.post(f"/routing{RESPONSES}", json={"model": "auto:best", "input": "hi"})
     assert answer.json()["models"] == ["maker/strong", "maker/cheap"]
     assert strong.requests == cheap.requests == []
+
+
+async def test_tokens_are_counted_with_those_of_what_is_gone_on_from(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, strong, _):
+        client = openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="x")
+        first = await client.responses.create(model="strong", input="hi")
+        alone = await client.responses.input_tokens.count(model="strong", input="and now?")
+        onward = await client.responses.input_tokens.count(
+            model="strong", input="and now?", previous_response_id=first.id
+        )
+        with pytest.raises(openai.NotFoundError, match="gpt-99"):
+            await client.responses.input_tokens.count(model="gpt-99", input="hi")
+    assert alone.object == "response.input_tokens"
+    assert 0 < alone.input_tokens < onward.input_tokens
+    assert len(strong.requests) == 1

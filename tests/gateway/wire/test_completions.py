@@ -47,12 +47,21 @@ def test_any_other_is_asked_as_a_chat() -> None:
         ({"suffix": "end"}, "suffix"),
         ({"logprobs": 2}, "logprobs"),
         ({"best_of": 3}, "best_of"),
+        ({"echo": True}, "echo"),
+        ({"logprobs": 0}, "logprobs"),
+        ({"logprobs": 1}, "logprobs"),
     ],
 )
 def test_what_a_chat_cannot_do_is_refused_by_name(told: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequestError) as refused:
         read(**told).for_backend("m", recipient=candidate("openai"))
     assert refused.value.param == param
+
+
+def test_what_asks_for_nothing_is_no_obstacle() -> None:
+    plain, request = read(), read(echo=False, best_of=1, logprobs=None, suffix=None)
+    chat = candidate("openai")
+    assert request.for_backend("m", recipient=chat) == plain.for_backend("m", recipient=chat)
 
 
 @pytest.mark.parametrize("prompt", [None, "", [], 3])

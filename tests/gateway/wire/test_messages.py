@@ -128,6 +128,34 @@ def test_the_other_wishes_have_words_in_chat_too() -> None:
     assert body["response_format"]["json_schema"] == {"name": "answer", "schema": {"type": "object"}, "strict": True}
 
 
+def test_instructions_may_come_midway() -> None:
+    told = [HI, turn("system", text("Be brief.")), {"role": "system", "content": "Be kind."}, HI]
+    assert read(messages=told).body["messages"][1:3] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "system", "content": "Be kind."},
+    ]
+
+
+def test_what_happens_anyway_may_be_asked_for() -> None:
+    usual = read(speed="standard", service_tier="auto", diagnostics={"previous_message_id": None}, n=1)
+    assert usual.body == {**read().body, "n": 1}
+
+
+@pytest.mark.parametrize(
+    ("last", "marked"),
+    [
+        (HI, {"role": "user", "content": [text("hi", cache_control=CACHED)]}),
+        (turn("user", text("a"), text("b")), turn("user", text("a"), text("b", cache_control=CACHED))),
+        (
+            turn("user", {"type": "tool_result", "tool_use_id": "t", "content": "rain"}),
+            {"role": "tool", "tool_call_id": "t", "content": "rain", "cache_control": CACHED},
+        ),
+    ],
+)
+def test_a_request_that_is_to_be_cached_is_marked_at_its_end(last: dict[str, Any], marked: dict[str, Any]) -> None:
+    assert read(messages=[HI, last], cache_control=CACHED).body["messages"] == [HI, marked]
+
+
 def test_a_client_that_keeps_all_thinking_asks_for_nothing_special() -> None:
     keep = {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}
     assert "context_management" not in read(context_management=keep).body
@@ -139,7 +167,10 @@ def test_a_client_that_keeps_all_thinking_asks_for_nothing_special() -> None:
         ({"max_tokens": None}, "max_tokens"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"messages": []}, "messages"),
-        ({"messages": [{"role": "system", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "developer", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [turn("system", {"type": "image", "source": PIXEL})]}, "messages[0].content[0].type"),
+        ({"speed": "fast"}, "speed"),
+        ({"n": 2}, "n"),
         ({"messages": [{"role": "user", "content": 3}]}, "messages[0].content"),
         ({"messages": [turn("user", {"type": "search_result"})]}, "messages[0].content[0].type"),
         ({"messages": [turn("assistant", {"type": "server_tool_use"})]}, "messages[0].content[0].type"),

@@ -19,11 +19,13 @@ def test_a_text_is_one_block() -> None:
         "content": [{"type": "text", "text": "Hello", "citations": None}],
         "stop_reason": "end_turn",
         "stop_sequence": None,
+        "stop_details": None,
         "usage": {  # 10 in, of which 4 from the cache
             "input_tokens": 6,
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 4,
             "output_tokens": 3,
+            "output_tokens_details": {"thinking_tokens": 1},
         },
     }
 

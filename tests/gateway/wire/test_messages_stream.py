@@ -45,12 +45,13 @@ def test_a_text_has_a_beginning_deltas_and_an_end() -> None:
     ]
     assert last == {
         "type": "message_delta",
-        "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+        "delta": {"stop_reason": "end_turn", "stop_sequence": None, "stop_details": None},
         "usage": {  # 10 in, of which 4 from the cache
             "input_tokens": 6,
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 4,
             "output_tokens": 3,
+            "output_tokens_details": {"thinking_tokens": 1},
         },
         "routing": {"attempts": 1},
     }
@@ -135,7 +136,7 @@ def test_the_reason_to_stop_is_told(finish: str, reason: str) -> None:
 
 def test_a_stop_sequence_is_named_where_the_server_names_it() -> None:
     last = told(streamed({"content": "x"}, stop_reason="END"), stop_sequences=["END"])[-2]
-    assert last["delta"] == {"stop_reason": "stop_sequence", "stop_sequence": "END"}
+    assert last["delta"] == {"stop_reason": "stop_sequence", "stop_sequence": "END", "stop_details": None}
 
 
 def test_a_comment_is_a_ping() -> None:

@@ -102,6 +102,9 @@ def test_tools_and_the_form_of_the_answer_keep_their_meaning() -> None:
         ({"input": []}, "input"),
         ({"conversation": "conv_1"}, "conversation"),
         ({"background": True}, "background"),
+        ({"context_management": [{"type": "compaction"}]}, "context_management"),
+        ({"n": 2}, "n"),
+        ({"reasoning": {"context": "all_turns"}}, "reasoning.context"),
         ({"prompt": {"id": "p"}}, "prompt"),
         ({"truncation": "auto"}, "truncation"),
         ({"max_output_tokens": 0}, "max_output_tokens"),
@@ -125,3 +128,9 @@ def test_what_has_no_translation_is_refused_by_name(told: dict[str, Any], param:
     with pytest.raises(InvalidRequestError) as refused:
         read(**told)
     assert refused.value.param == param
+
+
+def test_what_happens_anyway_may_be_asked_for() -> None:
+    tool = {"type": "function", "name": "f"}
+    usual = read(reasoning={"context": "auto", "mode": "standard"}, tools=[{**tool, "allowed_callers": ["direct"]}])
+    assert usual.body == read(tools=[tool]).body
