@@ -19,10 +19,13 @@ ParetoGateError
     │   ├── UpstreamUnreachableError   refused, reset, name not found
     │   ├── UpstreamTimeoutError       too slow to connect, to start or to go on
     │   ├── UpstreamStatusError        answered with an error status
-    │   └── UpstreamProtocolError      answered with something that is not an answer
+    │   ├── UpstreamProtocolError      answered with something that is not an answer
+    │   ├── UpstreamUnusableError      cannot be asked at all, as it is configured
+    │   └── UpstreamUnsupportedError   cannot be asked this, for want of a word for it
     └── AllBackendsFailedError    every backend of the ranking failed
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -50,12 +53,19 @@ __all__ = [
     "UpstreamStatusError",
     "UpstreamTimeoutError",
     "UpstreamUnreachableError",
+    "UpstreamUnsupportedError",
+    "UpstreamUnusableError",
     "anthropic_error",
     "openai_error",
     "reply_to",
 ]
 
 _CLIENTS_FAULT = frozenset({400, 413, 422})  # what a backend says about the request itself is passed on
+_LIKELY: Mapping[int, str] = {  # what is wrong, most often
+    401: "; its key is missing or wrong",
+    403: "; its key is not for this",
+    404: "; it may not know the model by this name",
+}
 
 
 class GatewayError(ParetoGateError):
@@ -197,7 +207,7 @@ class UpstreamStatusError(UpstreamError):
         retry_after_s: float | None = None,
         detail: Mapping[str, object] | None = None,
     ) -> None:
-        super().__init__(f"answered with status {status}", backend_id=backend_id)
+        super().__init__(f"answered with status {status}{_LIKELY.get(status, '')}", backend_id=backend_id)
         self.status, self.retry_after_s = status, retry_after_s
         self.detail: Mapping[str, object] = detail or {}
 
@@ -213,11 +223,33 @@ class UpstreamProtocolError(UpstreamError):
     reason = "protocol"
 
 
+class UpstreamUnusableError(UpstreamError):
+    """Cannot be asked at all, as it is configured; asking again will not help."""
+
+    reason = "unusable"
+
+    def __init__(self, *, backend_id: str, cause: str) -> None:
+        super().__init__(f"cannot be asked as it is configured ({cause})", backend_id=backend_id)
+        self.cause = cause
+
+
+class UpstreamUnsupportedError(UpstreamError):
+    """Cannot be asked this: there is no word for a parameter in its provider's dialect. Others may have one."""
+
+    reason = "unsupported"
+
+    def __init__(self, *, backend_id: str, parameters: Sequence[str]) -> None:
+        named = ", ".join(parameters)
+        super().__init__(f"does not take {named}; leave it out, or ask another model", backend_id=backend_id)
+        self.parameters = tuple(parameters)
+
+
 class AllBackendsFailedError(GatewayError):
     """Every backend that was allowed to answer failed."""
 
     def __init__(self, failures: Sequence[UpstreamError]) -> None:
-        tried = "; ".join(str(failure) for failure in failures)
+        times = Counter(str(failure) for failure in failures)
+        tried = "; ".join(f"{failure} ({n} times)" if n > 1 else failure for failure, n in times.items())
         super().__init__(f"no backend could answer: {tried}")
         self.failures = tuple(failures)
 
@@ -362,6 +394,8 @@ def _upstream(failures: Sequence[UpstreamError], message: str) -> ErrorReply:
             param=param if isinstance(param, str) else None,
             is_backends_own=True,
         )
+    if isinstance(last, UpstreamUnsupportedError):
+        return _invalid(message, code="unsupported_parameter", param=last.parameters[0] if last.parameters else None)
     limited = [f for f in failures if isinstance(f, UpstreamStatusError) and f.status == 429]
     if failures and len(limited) == len(failures):
         waits = [f.retry_after_s for f in limited if f.retry_after_s is not None]

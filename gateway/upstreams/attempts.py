@@ -8,7 +8,13 @@ from tenacity import RetryCallState, wait_random_exponential
 from tenacity.wait import wait_base
 
 from catalog import PoolEntry
-from gateway.errors import UpstreamError, UpstreamStatusError, UpstreamTimeoutError
+from gateway.errors import (
+    UpstreamError,
+    UpstreamStatusError,
+    UpstreamTimeoutError,
+    UpstreamUnsupportedError,
+    UpstreamUnusableError,
+)
 
 __all__ = ["AttemptPlan", "NextAttempt", "RetryBudget"]
 
@@ -94,7 +100,7 @@ class AttemptPlan:
 
     def _pause_s(self, failure: UpstreamError) -> float | None:
         """What the backend asked for, else what the backoff says; None where waiting would not help."""
-        if isinstance(failure, UpstreamTimeoutError):
+        if isinstance(failure, UpstreamTimeoutError | UpstreamUnusableError | UpstreamUnsupportedError):
             return None
         if isinstance(failure, UpstreamStatusError):
             if failure.status in {401, 403, 404}:

@@ -8,7 +8,13 @@ from typing import Literal
 import numpy as np
 
 from catalog import Backend, Pool
-from gateway.errors import OverloadedError, UpstreamError, UpstreamStatusError, UpstreamTimeoutError
+from gateway.errors import (
+    OverloadedError,
+    UpstreamError,
+    UpstreamStatusError,
+    UpstreamTimeoutError,
+    UpstreamUnsupportedError,
+)
 from predictors import Load
 from router import Bools
 
@@ -82,6 +88,8 @@ class Health:
         if isinstance(outcome, UpstreamStatusError) and outcome.is_about_the_request:
             outcome = "answered"
         if isinstance(outcome, UpstreamTimeoutError) and outcome.was_hurried:
+            outcome = "abandoned"
+        if isinstance(outcome, UpstreamUnsupportedError):
             outcome = "abandoned"
         if outcome == "answered":
             health.breaker.succeed()

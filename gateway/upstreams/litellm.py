@@ -6,7 +6,8 @@ a thread, and never otherwise.
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Mapping
+import re
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -19,12 +20,18 @@ from gateway.errors import (
     UpstreamProtocolError,
     UpstreamStatusError,
     UpstreamUnreachableError,
+    UpstreamUnsupportedError,
+    UpstreamUnusableError,
 )
 
 from .openai import retry_after_s
 from .protocol import UpstreamCall
 
 __all__ = ["LiteLLMMissingError", "LiteLLMUpstream"]
+
+_UNSUPPORTED = re.compile(r"parameters: \[([^\]]*)\]")
+_LASTING = frozenset({400, 401, 403, 404, 422})  # said by litellm itself, before anybody was asked
+_MOST_CAUSES = 10
 
 
 class LiteLLMMissingError(GatewayError):
@@ -98,23 +105,65 @@ class LiteLLMUpstream:
         return self._library
 
     def _translated(self, exc: Exception, call: UpstreamCall, *, phase: str, within_s: float) -> UpstreamError:
-        """Every provider's failure is one of OpenAI's exceptions here; their names are litellm's contract."""
+        """Every provider's failure is one of OpenAI's exceptions here; their names are litellm's contract.
+
+        So are failures of litellm itself: of credentials that it does not find, of parameters that it has no word for,
+        of answers that it does not understand. A status then says nothing about the request. What they say may quote
+        the request, so only the kind of the first cause is told.
+        """
         names = {kind.__name__ for kind in type(exc).__mro__}
-        backend, status = call.backend, getattr(exc, "status_code", None)
+        backend_id, status, causes = call.backend.id, getattr(exc, "status_code", None), list(_causes(exc))
         if "Timeout" in names or "APITimeoutError" in names:
             return call.timed_out(phase, after_s=within_s)  # the time that it was given
-        if "APIConnectionError" in names:
-            return UpstreamUnreachableError("cannot be reached", backend_id=backend.id)
-        if isinstance(status, int):
-            headers = getattr(exc, "litellm_response_headers", None) or {}  # `response` is a stand-in without any
+        if isinstance(status, int) and (headers := _heard(causes)):
             message = getattr(exc, "message", None)
             return UpstreamStatusError(
-                backend_id=backend.id,
+                backend_id=backend_id,
                 status=status,
                 retry_after_s=retry_after_s(headers.get("retry-after")),
-                detail={"message": message} if isinstance(message, str) else None,
+                detail=_own_words(message) if isinstance(message, str) else None,
             )
-        return UpstreamProtocolError(f"failed inside litellm ({type(exc).__name__})", backend_id=backend.id)
+        cause = type(causes[-1]).__name__
+        if any(isinstance(each, OSError) for each in causes):
+            return UpstreamUnreachableError(f"cannot be reached ({cause})", backend_id=backend_id)
+        if "UnsupportedParamsError" in names:
+            found = _UNSUPPORTED.search(str(exc))
+            parameters = [name.strip(" '") for name in found[1].split(",")] if found else ["a parameter"]
+            return UpstreamUnsupportedError(backend_id=backend_id, parameters=parameters)
+        if status in _LASTING or isinstance(causes[-1], ImportError):
+            return UpstreamUnusableError(backend_id=backend_id, cause=cause)
+        return UpstreamProtocolError(f"failed inside litellm ({cause})", backend_id=backend_id)
+
+
+def _causes(exc: BaseException) -> Iterator[BaseException]:
+    """The exception and what it came from, down to the first cause."""
+    seen: BaseException | None = exc
+    for _ in range(_MOST_CAUSES):
+        if seen is None:
+            return
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def _heard(causes: list[BaseException]) -> Mapping[str, str] | None:
+    """The headers of the provider's answer; None where it was not asked: the `response` is then a stand-in."""
+    for each in causes:
+        response = getattr(each, "response", None)
+        if headers := getattr(each, "litellm_response_headers", None) or getattr(response, "headers", None):
+            found: Mapping[str, str] = headers
+            return found
+    return None
+
+
+def _own_words(message: str) -> Mapping[str, object]:
+    """The provider's error object, which litellm quotes behind words of its own; else all of them."""
+    _, _, quoted = message.partition(" - ")
+    try:
+        told = orjson.loads(quoted)
+    except orjson.JSONDecodeError:
+        return {"message": quoted or message}
+    error = told.get("error") if isinstance(told, dict) else None
+    return error if isinstance(error, dict) and isinstance(error.get("message"), str) else {"message": quoted}
 
 
 def _model(backend: Backend) -> str:
@@ -123,7 +172,8 @@ def _model(backend: Backend) -> str:
 
 
 def _import_litellm() -> Any:  # noqa: ANN401 - as above
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # read at import: no download of prices
+    for local in ("LITELLM_LOCAL_MODEL_COST_MAP", "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS"):
+        os.environ.setdefault(local, "True")  # read at import and later: nothing is downloaded
     try:
         library: Any = import_module("litellm")
     except ImportError as exc:

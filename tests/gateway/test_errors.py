@@ -11,6 +11,8 @@ from gateway.errors import (
     UpstreamStatusError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
+    UpstreamUnsupportedError,
+    UpstreamUnusableError,
     anthropic_error,
     openai_error,
     reply_to,
@@ -20,6 +22,7 @@ from router import InvalidRoutingError, NoEligibleModelError
 LIMITED = UpstreamStatusError(backend_id="a", status=429, retry_after_s=7.0)
 SLOW = UpstreamTimeoutError(backend_id="a", phase="answer", after_s=3)
 GONE = UpstreamUnreachableError("cannot be reached", backend_id="b")
+UNSUPPORTED = UpstreamUnsupportedError(backend_id="a", parameters=["logit_bias"])
 REFUSED = UpstreamStatusError(backend_id="a", status=400, detail={"message": "too long", "code": "context_length"})
 
 
@@ -38,6 +41,8 @@ REFUSED = UpstreamStatusError(backend_id="a", status=400, detail={"message": "to
         (AllBackendsFailedError([SLOW, GONE]), 502, "upstream_failed"),
         (AllBackendsFailedError([LIMITED, GONE]), 502, "upstream_failed"),
         (AllBackendsFailedError([GONE, REFUSED]), 400, "context_length"),
+        (AllBackendsFailedError([GONE, UNSUPPORTED]), 400, "unsupported_parameter"),
+        (AllBackendsFailedError([UpstreamUnusableError(backend_id="a", cause="X")]), 502, "upstream_failed"),
         (AllBackendsFailedError([UpstreamStatusError(backend_id="a", status=500)]), 502, "upstream_failed"),
         (GatewayError("the disk at /secret is full"), 503, "unavailable"),
         (RuntimeError("a secret"), 500, "internal_error"),
@@ -74,3 +79,8 @@ def test_both_protocols_shape_the_same_reply() -> None:
     theirs = anthropic_error(reply, request_id="req_1")
     assert (theirs["type"], theirs["request_id"]) == ("error", "req_1")
     assert theirs["error"]["type"] == "invalid_request_error"  # type: ignore[index]
+
+
+def test_what_was_tried_several_times_is_said_once() -> None:
+    said = str(AllBackendsFailedError([GONE, SLOW, GONE]))
+    assert said == f"no backend could answer: {GONE} (2 times); {SLOW}"

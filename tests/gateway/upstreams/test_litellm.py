@@ -10,7 +10,8 @@ import pytest
 
 from catalog import Backend, Limits
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
-from tests.gateway.running import running
+from gateway.upstreams.litellm import _own_words
+from tests.gateway.running import backend, running
 
 pytestmark = [
     pytest.mark.loopback,
@@ -50,6 +51,72 @@ async def test_answers_streams_and_failures_come_out_as_ours(tmp_path: Path) -> 
     assert [record["usage"]["input_tokens"] for record in gateway.journal.of("outcome")[:2]] == [10, 10]
     assert refused.status_code == 400
     assert (limited.status_code, limited.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+
+
+@asynccontextmanager
+async def beside_another(tmp_path: Path, *, key: str | None):
+    """A strong model at Anthropic, by litellm, and a cheap one that answers."""
+    strong = Backend(
+        id="strong",
+        profile_id="maker/strong",
+        kind="litellm",
+        provider="anthropic",
+        model_name="claude-of-tomorrow",
+        base_url="http://127.0.0.1:9",  # nobody listens
+        limits=Limits(timeout_s=30, first_token_timeout_s=30),
+    )
+    async with FakeProvider(words=("cheap",)) as provider:
+        cheap = backend("cheap", provider.url)
+        async with running(strong, cheap, tmp_path=tmp_path, api_keys={"strong": key} if key else {}) as gateway:
+            yield gateway
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_backend_without_a_key_is_passed_over_and_said_to_be_unusable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    async with beside_another(tmp_path, key=None) as gateway:
+        answered = await gateway.chat(model="auto:best", stream=stream)
+        named = await gateway.chat(model="strong", stream=stream)
+    assert (answered.status_code, answered.headers["x-paretogate-fallback-from"]) == (200, "strong")
+    assert gateway.journal.of("outcome")[0]["attempts"] == [{"backend": "strong", "error": "unusable"}]
+    assert (named.status_code, named.json()["error"]["code"]) == (502, "upstream_failed")
+    assert named.json()["error"]["message"] == (
+        "no backend could answer: backend strong cannot be asked as it is configured (AuthenticationError)"
+    )
+
+
+async def test_a_parameter_without_a_word_in_the_providers_dialect_goes_to_another_or_is_named(tmp_path: Path) -> None:
+    async with beside_another(tmp_path, key="sk-test") as gateway:
+        answered = await gateway.chat(model="auto:best", logit_bias={"5": 1})
+        named = await gateway.chat(model="strong", logit_bias={"5": 1})
+        for _ in range(6):  # nor is the backend blamed
+            await gateway.chat(model="strong", logit_bias={"5": 1})
+        well = (await gateway.client.get("/health/readiness")).json()["available"]
+    assert answered.headers["x-paretogate-fallback-from"] == "strong"
+    told = named.json()["error"]
+    assert (named.status_code, told["code"], told["param"]) == (400, "unsupported_parameter", "logit_bias")
+    assert well == 2
+
+
+async def test_a_provider_that_is_away_is_told_by_its_cause(tmp_path: Path) -> None:
+    async with beside_another(tmp_path, key="sk-test") as gateway:
+        answer = await gateway.chat(model="strong")
+    assert "backend strong cannot be reached (ConnectionRefusedError)" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ('litellm.BadRequestError: XException - {"error": {"message": "too long", "code": "c"}}', "too long"),
+        ("litellm.BadRequestError: XException - too long", "too long"),
+        ("too long", "too long"),
+    ],
+)
+def test_a_providers_own_words_are_told(message: str, told: str) -> None:
+    assert _own_words(message)["message"] == told
 
 
 def test_without_such_a_backend_it_is_not_imported() -> None:
