@@ -80,16 +80,21 @@ class StackedEnsemble:
             member.fit(training)
         return self
 
-    def predict(self, features: Matrix) -> QualityEstimate:
+    def predict(self, features: Matrix, *, best: int | None = None) -> QualityEstimate:
         """Expected scores, fading into what holds on any task where the prompt is unlike the training data.
 
         Fading changes no order that survived the margin: a believed lead shrinks, but stays a lead.
+
+        Args:
+            features: (n_queries, dim).
+            best: column of the model that leads are taken over, where the best single one cannot be chosen.
         """
         if not hasattr(self, "margin_"):
             raise NotFittedError(self)
+        best = self.best_ if best is None else best
         estimates = [member.predict(features) for member in self.members]
         familiarity = self.familiarity.predict(features)  # (n_queries,)
-        share, best = familiarity[:, None], self.best_
+        share = familiarity[:, None]
         margin = np.maximum(self._doubted(features), self.margin_)
         near = act_only_when_sure(self._stack([estimate.mean for estimate in estimates]), best, margin)
         lead = near - near[:, [best]]  # (n_queries, n_models)
@@ -101,6 +106,10 @@ class StackedEnsemble:
         # one error for all models of a query: a lead has been doubted once, and caution must not turn a near-tie round
         se = np.broadcast_to(se.mean(axis=1, keepdims=True), lead.shape)
         return QualityEstimate(mean=np.clip(level + faded, 0.0, 1.0), se=se, familiarity=familiarity)
+
+    def best_among(self, columns: Sequence[int]) -> int:
+        """The best single model among these columns, of which there is at least one."""
+        return self.best_ if self.best_ in columns else max(columns, key=self.means_.__getitem__)
 
     def _doubted(self, features: Matrix) -> Floats:
         """The lead that is not believed on each query, (n_queries,); none is where nothing looks known."""

@@ -51,7 +51,8 @@ class PreferringOwn:
     """A bound model in which some candidates have an ensemble that was fitted to their own outcomes.
 
     The two are never mixed for one candidate: an ensemble's leads over the best single model hold among its own
-    models, and what a profile tells of the others has its wider error to be cautious by.
+    models, and what a profile tells of the others has its wider error to be cautious by. Where the best single model of
+    the table is no candidate, leads are taken over the best one that is: no lead is believed for want of it.
 
     Args:
         general: bound to all candidates.
@@ -66,11 +67,12 @@ class PreferringOwn:
         self._share = np.zeros((n_columns, len(columns)))  # of each column in each candidate that is known
         for known, own in enumerate(columns.values()):
             self._share[list(own), known] = 1.0 / len(own)
+        self._best = ensemble.best_among(np.flatnonzero(self._share.any(axis=1)).tolist())
 
     def estimate(self, features: Matrix) -> tuple[Matrix, Matrix, Floats]:
         """See `BoundQuality.estimate`; how familiar a query is, the ensemble says."""
         mean, se, _ = self._general.estimate(features)
-        own = self._ensemble.predict(np.atleast_2d(features))
+        own = self._ensemble.predict(np.atleast_2d(features), best=self._best)
         shape = (*features.shape[:-1], len(self._at))
         used = slice(len(self._share))
         mean[..., self._at] = (own.mean[:, used] @ self._share).reshape(shape)

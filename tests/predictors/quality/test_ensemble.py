@@ -36,6 +36,11 @@ def test_where_nothing_can_be_learned_it_always_answers_with_the_best_single_mod
     ensemble = StackedEnsemble(caution=2.0).fit(training)
     choice = ensemble.predict(rng.normal(size=(100, 6))).mean.argmax(axis=1)
     assert set(choice.tolist()) == {int(score.mean(axis=0).argmax())}
+    # and where that one cannot be had, always with the best of the others
+    weaker = list(range(10))
+    best = ensemble.best_among(weaker)
+    told = ensemble.predict(rng.normal(size=(100, 6)), best=best).mean[:, weaker]
+    assert set(told.argmax(axis=1).tolist()) == {best} == {int(score[:, weaker].mean(axis=0).argmax())}
 
 
 def test_a_margin_may_differ_from_query_to_query() -> None:
