@@ -27,9 +27,9 @@ class Exploration:
 
     def near_best(self, utility: Floats, admitted: Bools, best: Positions) -> Bools:
         """Who may be drawn, (n_queries, n_candidates); utility and admission are of that shape, `best` (n_queries,)."""
-        reached = utility >= np.take_along_axis(utility, best[:, None], axis=1) - self.reach
-        near: Bools = admitted & reached
-        np.put_along_axis(near, best[:, None], values=True, axis=1)
+        rows = np.arange(len(best))
+        near: Bools = admitted & (utility >= utility[rows, best][:, None] - self.reach)
+        near[rows, best] = True
         return near
 
     def choose(self, near: Bools, *, best: int, rng: np.random.Generator) -> tuple[int, float]:

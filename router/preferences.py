@@ -88,7 +88,8 @@ def resolve(options: RoutingOptions, policies: Mapping[str, Policy]) -> Preferen
 
 def weighted_loss(loss: Floats, costs: Floats, lambdas: Floats) -> Floats:
     """`loss + sum_j lambda_j C_j`; loss (..., n_candidates), costs (n_goals, ..., n_candidates), lambdas (n_goals,)."""
-    return loss + np.tensordot(lambdas, costs, axes=1)
+    weighed: Floats = (lambdas @ costs.reshape(len(costs), -1)).reshape(costs.shape[1:])
+    return loss + weighed
 
 
 class Valuer:

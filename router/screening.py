@@ -101,8 +101,9 @@ class Screener:
     ) -> None:
         """What the requests themselves need."""
         too_small = self.pool.context_tokens < _wanted_tokens(asked, forecasts)  # an unknown window passes
+        is_too_small_for_some = bool(too_small.any())
         for found, one, narrow in zip(checks, asked, too_small, strict=True):
-            if narrow.any():
+            if is_too_small_for_some and narrow.any():
                 found.append(Check("context", one.query.input_tokens, narrow, self.pool.context_tokens))
             if one.query.needs:
                 found.append(self._remembered("needs", one.query.needs))

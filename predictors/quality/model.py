@@ -380,8 +380,9 @@ class _Bound:
         slope = near * (1.0 - near)
         variance = slope * slope * self._variance
         part = share[..., None]
-        mean = part * near + (1.0 - part) * self._global_mean
-        variance = part * variance + (1.0 - part) * self._global_variance
+        rest = 1.0 - part
+        mean = part * near + rest * self._global_mean
+        variance = part * variance + rest * self._global_variance
         return mean, np.sqrt(variance), share
 
     def _near(self, side: Matrix, heads: Matrix) -> Matrix:

@@ -150,15 +150,18 @@ class BoundTrust:
         self._places = np.ascontiguousarray(-2.0 * fitted.places_.T)  # (n_directions, n_domains)
         self._place_squares = (fitted.places_**2).sum(axis=1)  # (n_domains,)
         self._within = fitted.ratio_ / (1.0 + fitted.ratio_)  # (n_directions,)
-        self._centre, self._spread, self._slope, self._shift, self._edge = fitted.scale_
+        # the logit of being strange is a line in the novelty, cut off where novelty and logit are
+        centre, spread, slope, shift, self._edge = fitted.scale_
+        self._slope, self._shift = slope / spread, -slope * centre / spread - shift
+        ends = [min(max(slope * end - shift, -40.0), 40.0) for end in (-_STRANGE, _STRANGE)]
+        self._least, self._most = min(ends), max(ends)
 
     def __call__(self, at: Matrix) -> Floats:
         """Trust in [0, 1] in queries that lie there: (n_queries, n_directions) to (n_queries,)."""
         nearest = (at @ self._places + self._place_squares).min(axis=-1)
         novelty = (at * at) @ self._within + nearest
-        standard = -np.minimum(np.maximum((novelty - self._centre) / self._spread, -_STRANGE), _STRANGE)
-        logit = np.minimum(np.maximum(self._slope * standard + self._shift, -40.0), 40.0)
-        trust: Floats = np.minimum(1.0 / (1.0 + np.exp(-logit)) / self._edge, 1.0)
+        strange = np.minimum(np.maximum(self._slope * novelty + self._shift, self._least), self._most)
+        trust: Floats = np.minimum(1.0 / (self._edge + self._edge * np.exp(strange)), 1.0)
         return trust
 
 
