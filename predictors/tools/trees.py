@@ -40,14 +40,14 @@ class TreeEnsemble:
         return scores
 
     def _predict_chunk(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        n_tests, n_trees = self.feature.shape
         columns = np.ascontiguousarray(features.T, dtype=np.float32)  # (n_features, n_rows)
-        left = np.full((n_trees, columns.shape[1]), _ALL)  # (n_trees, n_rows) leaves not yet ruled out
-        for test in range(n_tests):  # one test of every tree at a time: small arrays stay in the cache
-            failed = columns[self.feature[test]] > self.threshold[test][:, None]  # (n_trees, n_rows)
-            left &= ~(failed * ~self.mask[test][:, None])
-        places = _LOWEST_BIT[left] + np.arange(0, n_trees * MAX_LEAVES, MAX_LEAVES)[:, None]  # (n_trees, n_rows)
-        total: npt.NDArray[np.float64] = self.baseline + self.value.reshape(-1)[places].sum(axis=0)
+        ruled_out = np.zeros((self.feature.shape[1], columns.shape[1]), dtype=np.uint16)  # (n_trees, n_rows) leaves
+        for feature, threshold, mask in zip(self.feature, self.threshold, ~self.mask, strict=True):
+            failed = columns.take(feature, axis=0) > threshold[:, None]  # (n_trees, n_rows), of one test of each tree
+            ruled_out |= failed * mask[:, None]  # test by test: small arrays stay in the cache
+        places = _LOWEST_BIT.take(~ruled_out)  # (n_trees, n_rows)
+        places += np.arange(0, self.value.size, MAX_LEAVES)[:, None]
+        total: npt.NDArray[np.float64] = self.baseline + self.value.reshape(-1).take(places).sum(axis=0)
         return total
 
     @classmethod

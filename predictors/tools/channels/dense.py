@@ -8,6 +8,7 @@ from predictors.tools.evidence import Evidence, QueryBatch
 from predictors.tools.protocol import Planes, Rows
 
 from .clause_best import best_clause
+from .products import products
 
 __all__ = ["DenseDescriptions"]
 
@@ -30,7 +31,7 @@ class DenseDescriptions:
     def score(self, queries: QueryBatch, tools: Rows | None = None) -> Planes:
         """Scores of new requests, shape (n_planes, n_queries, n_tools)."""
         vectors = self.tool_vectors_ if tools is None else self.tool_vectors_[tools]  # (n_tools, dim)
-        similarity = queries.clause_vectors @ vectors.T  # (n_clauses, n_tools)
+        similarity = products(queries.clause_vectors, vectors)  # (n_clauses, n_tools)
         return np.stack([similarity[queries.starts[:-1]], best_clause(similarity, queries.starts)])
 
     def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:  # noqa: ARG002

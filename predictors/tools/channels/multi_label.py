@@ -9,6 +9,7 @@ import numpy.typing as npt
 from predictors.tools.evidence import Evidence, QueryBatch
 from predictors.tools.protocol import Planes, Rows
 
+from .products import products
 from .smoothed import SmoothedTool2Vec
 from .tool2vec import own_pairs
 
@@ -67,7 +68,7 @@ class MultiLabelHead:
 
     def score(self, queries: QueryBatch, tools: Rows | None = None) -> Planes:
         """Logits of new requests over the scale, shape (1, n_queries, n_tools)."""
-        return (queries.vectors @ (self.weights_ if tools is None else self.weights_[tools]).T)[None]
+        return products(queries.vectors, self.weights_ if tools is None else self.weights_[tools])[None]
 
     def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:  # noqa: ARG002
         """Logits by heads that never saw the request, shape (1, n_rows, n_tools)."""

@@ -8,6 +8,8 @@ import numpy.typing as npt
 from predictors.tools.evidence import Evidence, QueryBatch
 from predictors.tools.protocol import Planes, Rows
 
+from .products import products
+
 __all__ = ["UsageNeighbours"]
 
 
@@ -56,7 +58,7 @@ class UsageNeighbours:
         if not len(self.evidence_.past):
             return planes
         for start in range(0, len(vectors), _CHUNK):
-            similarity = vectors[start : start + _CHUNK] @ self.past_vectors_.T  # (chunk, n_past)
+            similarity = products(vectors[start : start + _CHUNK], self.past_vectors_)  # (chunk, n_past)
             if excluded is not None:
                 rows = excluded[start : start + _CHUNK]
                 similarity[np.arange(len(rows)), rows] = -np.inf

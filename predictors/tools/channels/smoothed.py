@@ -10,6 +10,7 @@ from predictors.tools.protocol import Planes, Rows
 
 from .clause_best import best_clause
 from .clause_share import clause_share
+from .products import products
 from .tool2vec import usage_sums
 
 __all__ = ["SmoothedTool2Vec"]
@@ -52,7 +53,7 @@ class SmoothedTool2Vec:
         whole, aligned = self.unit_whole_, self.unit_aligned_
         if tools is not None:
             whole, aligned = whole[tools], aligned[tools]
-        return _planes(queries.vectors @ whole.T, queries.clause_vectors @ aligned.T, queries.starts)
+        return _planes(products(queries.vectors, whole), products(queries.clause_vectors, aligned), queries.starts)
 
     def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:
         """Scores with each request taken out of the sums it is in, shape (3, n_rows, n_tools)."""
@@ -62,8 +63,8 @@ class SmoothedTool2Vec:
             whole, aligned = self.unit_whole_[scored], self.unit_aligned_[scored]
         else:
             whole, aligned = self._without(stripped, scored)
-        similarity = past.vectors @ whole.T  # (n_rows, n_tools)
-        by_clause = past.clause_vectors @ aligned.T  # (n_clauses, n_tools)
+        similarity = products(past.vectors, whole)  # (n_rows, n_tools)
+        by_clause = products(past.clause_vectors, aligned)  # (n_clauses, n_tools)
         place = np.full(len(self.whole_), -1, dtype=np.int64)  # of each tool among the scored
         place[scored] = np.arange(len(scored))
         at_row = np.full(len(self.evidence_.past), -1, dtype=np.int64)  # of each past request among `rows`
