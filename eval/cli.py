@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog import ParetoGateError
+from predictors.cli_options import DataFolder, EncoderKey, EncoderName, data_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,10 +21,8 @@ if TYPE_CHECKING:
     from .report import Outputs
     from .study import Study
 
-__all__ = ["DATA_VARIABLE", "DEFAULT_DATA", "PAGE_WIDTH", "replay"]
+__all__ = ["PAGE_WIDTH", "replay"]
 
-DATA_VARIABLE = "PARETOGATE_DATA"
-DEFAULT_DATA = "../shared/data"
 PAGE_WIDTH = 160  # of tables that go to a file or a pipe
 
 
@@ -33,21 +32,13 @@ def replay(
         typer.Argument(help="Public datasets by name, files or folders of outcomes, or an exported journal (JSONL)."),
     ],
     *,
-    data: Annotated[
-        Path | None,
-        typer.Option(help=f"Folder of the public datasets [default: ${DATA_VARIABLE}, else {DEFAULT_DATA}]."),
-    ] = None,
+    data: DataFolder = None,
     predictor: Annotated[
         Path | None,
         typer.Option(help="A saved predictor, or `default`; then ours learns nothing from the replayed file."),
     ] = None,
-    encoder: Annotated[
-        str,
-        typer.Option(help="What reads prompts: static, minilm, a sentence-transformers model, or MODEL@URL."),
-    ] = "static",
-    encoder_key: Annotated[
-        str | None, typer.Option(envvar="PARETOGATE_ENCODER_KEY", help="Of an endpoint; better by the variable.")
-    ] = None,
+    encoder: EncoderName = "static",
+    encoder_key: EncoderKey = None,
     policy: Annotated[list[str] | None, typer.Option(help="A policy to show beside the sweep; repeatable.")] = None,
     config: Annotated[Path | None, typer.Option(help="A paretogate.toml whose [policies.NAME] may be shown.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation, split by question.")] = 5,
@@ -75,7 +66,7 @@ def replay(
     from .report import Outputs  # noqa: PLC0415
     from .study import Study  # noqa: PLC0415
 
-    folder = data or Path(os.environ.get(DATA_VARIABLE, DEFAULT_DATA))
+    folder = data_folder(data, os.environ)
     journals = [Path(name) for name in outcomes if Path(name).is_file() and is_journal(Path(name))]
     if journals and len(journals) < len(outcomes):
         raise typer.BadParameter("a journal is replayed by itself; name it alone")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog import ParetoGateError
+from predictors.cli_options import DataFolder, data_folder
 
-from .cli import DATA_VARIABLE, DEFAULT_DATA, PAGE_WIDTH
+from .cli import PAGE_WIDTH
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -33,10 +34,7 @@ def diff_policy(
     ],
     config: Annotated[Path | None, typer.Option(help="A paretogate.toml whose [policies.NAME] may be named.")] = None,
     pool: Annotated[list[str] | None, typer.Option(help="Models to choose from for bare prompts; repeatable.")] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(help=f"Folder of the public datasets [default: ${DATA_VARIABLE}, else {DEFAULT_DATA}]."),
-    ] = None,
+    data: DataFolder = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds of outcomes, split by question.")] = 5,
     max_nfr: Annotated[float, typer.Option(min=0, max=1, help="Fail above this share of negative flips.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of the folds and the bootstrap.")] = 0,
@@ -53,7 +51,7 @@ def diff_policy(
     try:
         policies = read_policies(config)
         sides = (_side(old, policies), _side(new, policies))
-        folder = data or Path(os.environ.get(DATA_VARIABLE, DEFAULT_DATA))
+        folder = data_folder(data, os.environ)
         routed = _routed(corpus, sides, policies, data=folder, pool=tuple(pool or ("all",)), folds=folds, seed=seed)
         found = difference(routed.old, routed.new, task=routed.task, group=routed.group, seed=seed)
         if max_nfr < 1 and not found.flips:

@@ -11,6 +11,8 @@ import typer
 
 from catalog import ParetoGateError
 
+from .cli_options import DataFolder, EncoderKey, EncoderName, data_folder
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
     from .recipe import Progress
 
 __all__ = ["train"]
-
-_DATA_VARIABLE = "PARETOGATE_DATA"
-_DEFAULT_DATA = "../shared/data"
 
 
 def train(
@@ -36,22 +35,14 @@ def train(
     check: Annotated[
         bool, typer.Option("--check", help="Make the shipped model again and compare it byte by byte; write nothing.")
     ] = False,
-    data: Annotated[
-        Path | None,
-        typer.Option(help=f"Folder of the public datasets [default: ${_DATA_VARIABLE}, else {_DEFAULT_DATA}]."),
-    ] = None,
-    encoder: Annotated[
-        str,
-        typer.Option(help="What reads prompts: static, minilm, a sentence-transformers model, or MODEL@URL."),
-    ] = "static",
-    encoder_key: Annotated[
-        str | None, typer.Option(envvar="PARETOGATE_ENCODER_KEY", help="Of an endpoint; better by the variable.")
-    ] = None,
+    data: DataFolder = None,
+    encoder: EncoderName = "static",
+    encoder_key: EncoderKey = None,
     seed: Annotated[int, typer.Option(help="Of the folds and of the start values.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
     """Fit a quality predictor to outcomes and write it as arrays and a manifest."""
-    folder = data or Path(os.environ.get(_DATA_VARIABLE, _DEFAULT_DATA))
+    folder = data_folder(data, os.environ)
     if check and (outcomes or out is not None):
         raise typer.BadParameter("--check makes the shipped model again: give neither outcomes nor --out")
     if out is None and not check:

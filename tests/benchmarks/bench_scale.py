@@ -2,7 +2,7 @@
 """What more models and more remembered outcomes cost: `python -m tests.benchmarks.bench_scale PART... [--svg FOLDER]`.
 
 `decisions`: a whole decision (encode, forecast, constrain, front, choose) for a 200-token prompt against the number of
-models. `encoders`: the same over 30 models, read by the static encoder and by MiniLM. `learning`: training on made-up
+models. `encoders`: the same over 30 models, by encoder. `learning`: training on made-up
 outcomes of 20 models, each size in a process of its own so that its memory is its own, and one neighbour search.
 """
 
@@ -36,7 +36,7 @@ from tests.benchmarks.bench_forecast import PROMPTS, percentiles, pool_of
 
 MODELS = (10, 30, 100, 1_000, 3_000)
 OUTCOMES = (10_000, 100_000, 1_000_000)
-ENCODERS = ("static", "minilm")
+ENCODERS = ("static", "minilm", "minilm-exact", "joint")
 N_MODELS, DIM = 20, 271
 WORDS = PROMPTS["200 tokens"].split()
 

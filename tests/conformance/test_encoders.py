@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from predictors.encoders import CachedEncoder, Encoder, RemoteEncoder, SentenceTransformersEncoder, StaticEncoder
+from predictors.encoders.minilm_graph import Precision
+from predictors.encoders.onnx_minilm import OnnxMiniLmEncoder
 from predictors.errors import EncoderUnavailableError
 
 TEXTS = [
@@ -43,10 +45,20 @@ def sentence_transformers() -> Encoder:
         pytest.skip(str(exc))
 
 
+def minilm(precision: Precision) -> Encoder:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    try:
+        return OnnxMiniLmEncoder.load(precision=precision)
+    except EncoderUnavailableError as exc:
+        pytest.skip(str(exc))
+
+
 MAKERS: dict[str, Callable[[], Encoder]] = {
     "static": StaticEncoder.load,
     "cached": lambda: CachedEncoder(StaticEncoder.load(), max_entries=3),
     "remote": remote,
+    "minilm in 8 bits": lambda: minilm("int8"),
+    "minilm in float32": lambda: minilm("float32"),
     "sentence_transformers": sentence_transformers,
 }
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from predictors.encoders import CachedEncoder, StaticEncoder, open_encoder
+from predictors.encoders import CachedEncoder, Encoder, StaticEncoder, open_encoder
 from predictors.errors import EncoderUnavailableError
 
 
@@ -11,14 +11,28 @@ def test_static_is_the_shipped_one_that_reads_over_slips() -> None:
     np.testing.assert_array_equal(encoder.encode(["a theorem"]), encoder.encode(["a thoerem"]))
 
 
-def test_minilm_remembers_what_it_read() -> None:
+def opened(name: str) -> Encoder:
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     try:
-        encoder = open_encoder("minilm")
+        return open_encoder(name)
     except EncoderUnavailableError as exc:
         pytest.skip(str(exc))
+
+
+@pytest.mark.parametrize("name", ["minilm", "minilm-exact"])
+def test_minilm_remembers_what_it_read(name: str) -> None:
+    encoder = opened(name)
     assert isinstance(encoder, CachedEncoder)
     assert encoder.dim == 384
+    assert ("int8" in encoder.name) == (name == "minilm")
+
+
+def test_joint_is_the_static_one_and_minilm_end_to_end() -> None:
+    encoder, static = opened("joint"), open_encoder("static")
+    vector = encoder.encode(["a theorem"])
+    assert encoder.dim == static.dim + 384
+    np.testing.assert_allclose(vector[:, : static.dim], static.encode(["a theorem"]) * 0.5**0.5, rtol=1e-6)
+    assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["", "  "])
