@@ -10,6 +10,7 @@ from pathlib import Path
 
 from catalog import ParetoGateError
 from eval.sources import read_table
+from predictors.cli_options import data_folder
 
 from .comparison import Comparison, compare
 from .exchange import PEERS
@@ -21,8 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print one table in Markdown per dataset; progress goes to standard error."""
     parser = argparse.ArgumentParser(prog="python -m eval.peers", description=__doc__)
     parser.add_argument("dataset", nargs="+", help="routing datasets by name")
-    folder = os.environ.get("PARETOGATE_DATA", "../shared/data")
-    parser.add_argument("--data", type=Path, default=Path(folder), help="folder of the public datasets")
+    parser.add_argument(
+        "--data", type=Path, default=data_folder(None, os.environ), help="folder of the public datasets"
+    )
     parser.add_argument("--peer-python", type=Path, required=True, help="a Python with llmrouter-lib installed")
     parser.add_argument("--peer", action="append", choices=PEERS, help="default: all")
     parser.add_argument("--folds", type=int, default=5)

@@ -73,7 +73,13 @@ def compare(
             for peer in peers:
                 progress(f"{table.name}: fold {fold + 1}, {peer}")
                 choice, version = choices_of_peer(
-                    peer, train=encodings[0], score=train.score, test=encodings[1], python=python, folder=Path(folder)
+                    peer,
+                    train=encodings[0],
+                    score=train.score,
+                    price=np.nanmean(train.cost_usd, axis=0),
+                    test=encodings[1],
+                    python=python,
+                    folder=Path(folder),
                 )
                 chosen.setdefault(f"llmrouter-lib {peer}", np.zeros(len(table), dtype=np.int64))[test_rows] = choice
     bootstrap = GroupBootstrap(table.group[judged], seed=seed)

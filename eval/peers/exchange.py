@@ -12,7 +12,7 @@ from predictors.quality.protocol import Matrix
 
 __all__ = ["PEERS", "PeerFailedError", "choices_of_peer"]
 
-PEERS = ("knn", "svm", "mlp", "mf")
+PEERS = ("knn", "svm", "mlp", "mf", "graph", "hybrid", "elo", "smallest", "largest")
 _BRIDGE = Path(__file__).with_name("bridge.py")
 _LAST = 600  # characters of what the peer said
 
@@ -28,7 +28,15 @@ class PeerFailedError(EvalError):
 
 
 def choices_of_peer(
-    peer: str, *, train: Matrix, score: Floats, test: Matrix, python: Path, folder: Path, timeout_s: float = 1_800.0
+    peer: str,
+    *,
+    train: Matrix,
+    score: Floats,
+    price: Floats,
+    test: Matrix,
+    python: Path,
+    folder: Path,
+    timeout_s: float = 1_800.0,
 ) -> tuple[Ints, str]:
     """The model that a peer chooses for every test prompt, (n_test,), and the peer's version.
 
@@ -36,6 +44,7 @@ def choices_of_peer(
         peer: one of `PEERS`.
         train: (n_train, dim) encodings.
         score: (n_train, n_models), NaN where untried.
+        price: (n_models,), what tells small models from large ones.
         test: (n_test, dim) encodings.
         python: the interpreter of the peer's environment.
         folder: for the files of this exchange.
@@ -45,7 +54,7 @@ def choices_of_peer(
         PeerFailedError: it ended with an error, took too long, or chose for another number of prompts.
     """
     given, taken = folder / f"{peer}-in.npz", folder / f"{peer}-out.npz"
-    np.savez(given, train=train, test=test, score=score)
+    np.savez(given, train=train, test=test, score=score, price=price)
     command = [str(python), str(_BRIDGE), peer, str(given), str(taken), str(folder / peer)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)  # noqa: S603 - the operator names the interpreter

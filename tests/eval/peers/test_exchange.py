@@ -9,19 +9,32 @@ import pytest
 from eval.peers.exchange import PeerFailedError, choices_of_peer
 
 ENCODINGS, SCORE = np.eye(3), np.array([[1.0, 0.0], [0.0, 1.0], [1.0, np.nan]])
+PRICE = np.array([1.0, 2.0])
 
 
 def test_a_python_without_the_peer_is_an_error_that_says_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(PeerFailedError, match="llmrouter-lib installed where --peer-python points"):
         choices_of_peer(
-            "knn", train=ENCODINGS, score=SCORE, test=ENCODINGS, python=Path(sys.executable), folder=tmp_path
+            "knn",
+            train=ENCODINGS,
+            score=SCORE,
+            price=PRICE,
+            test=ENCODINGS,
+            python=Path(sys.executable),
+            folder=tmp_path,
         )
 
 
 def test_a_python_that_does_not_exist_is_the_same_error(tmp_path: Path) -> None:
     with pytest.raises(PeerFailedError, match="no-such-python"):
         choices_of_peer(
-            "knn", train=ENCODINGS, score=SCORE, test=ENCODINGS, python=tmp_path / "no-such-python", folder=tmp_path
+            "knn",
+            train=ENCODINGS,
+            score=SCORE,
+            price=PRICE,
+            test=ENCODINGS,
+            python=tmp_path / "no-such-python",
+            folder=tmp_path,
         )
 
 
@@ -36,7 +49,7 @@ def test_what_the_peer_chose_comes_back_with_its_version(tmp_path: Path) -> None
     )
     stand_in.chmod(0o755)
     chosen, version = choices_of_peer(
-        "knn", train=ENCODINGS, score=SCORE, test=ENCODINGS[:2], python=stand_in, folder=tmp_path
+        "knn", train=ENCODINGS, score=SCORE, price=PRICE, test=ENCODINGS[:2], python=stand_in, folder=tmp_path
     )
     assert chosen.tolist() == [0, 0]  # means 2/3 and 1/2
     assert version == "9.9"
