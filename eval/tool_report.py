@@ -30,7 +30,8 @@ def terminal_report(result: RegistryResult) -> list["RenderableType"]:
     for row in result.methods:
         label = row.method if row.choice is None else f"{row.method} ({row.choice})"
         cells = [_cell(row, name) for name in _SHOWN]
-        split = [_percent(group["R@5"]) if group else "-" for group in (row.seen, row.cold)]
+        groups = ((row.seen, row.seen_intervals), (row.cold, row.cold_intervals))
+        split = [_percent(means["R@5"], intervals["R@5"]) if means else "-" for means, intervals in groups]
         table.add_row(label, *cells, *split, f"{row.fit_s:.1f}", f"{row.rank_ms:.1f}")
     lines: list[RenderableType] = [table]
     for method, gains in result.gains.items():
@@ -41,6 +42,11 @@ def terminal_report(result: RegistryResult) -> list["RenderableType"]:
             f"  {method} over description retrieval: {100 * gain.mean:+.1f} points of R@5 "
             f"[{100 * gain.interval.lower:+.1f}, {100 * gain.interval.upper:+.1f}]"
         )
+    lines += [
+        f"  {method} on cold requests: {100 * gap.mean:+.1f} points of R@5 to {gap.best_without_usage} "
+        f"[{100 * gap.interval.lower:+.1f}, {100 * gap.interval.upper:+.1f}]"
+        for method, gap in result.cold_gaps.items()
+    ]
     return lines
 
 
@@ -61,6 +67,10 @@ def json_report(results: Sequence[RegistryResult], *, encoder: str) -> dict[str,
                 "gain_over_descriptions": {
                     method: {name: {"mean": gain.mean, **_bounds(gain.interval)} for name, gain in gains.items()}
                     for method, gains in result.gains.items()
+                },
+                "cold_gap_in_recall_at_5": {
+                    method: {"to": gap.best_without_usage, "mean": gap.mean, **_bounds(gap.interval)}
+                    for method, gap in result.cold_gaps.items()
                 },
             }
             for result in results
@@ -87,7 +97,9 @@ def _method(row: MethodResult) -> dict[str, object]:
         "metrics": row.metrics,
         "intervals": {name: _bounds(interval) for name, interval in row.intervals.items()},
         "seen": row.seen,
+        "seen_intervals": {name: _bounds(interval) for name, interval in row.seen_intervals.items()},
         "cold": row.cold,
+        "cold_intervals": {name: _bounds(interval) for name, interval in row.cold_intervals.items()},
         "fit_s": row.fit_s,
         "rank_ms": row.rank_ms,
         "choice": row.choice,

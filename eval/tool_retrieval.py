@@ -18,7 +18,9 @@ from .tool_tables import LabelledRegistry
 
 __all__ = [
     "DEPTH",
+    "KNOW_NO_USAGE",
     "PAPER_GAINS",
+    "ColdGap",
     "Gain",
     "MethodResult",
     "RegistryResult",
@@ -37,6 +39,9 @@ PAPER_GAINS: Final[Mapping[str, float]] = {"ToolBench": 27.28, "ToolBank": 30.5}
 K and the subset are not stated; its ToolBank baseline was trained with random negatives and is weak.
 """
 
+KNOW_NO_USAGE: Final = ("dense", "bm25", "unused")
+"""What methods that learn from usage are held against where a request's tools were never used."""
+
 Clock = Callable[[], float]
 
 
@@ -48,7 +53,9 @@ class MethodResult:
     metrics: dict[str, float]  # "R@5" and the like, over all test requests
     intervals: dict[str, Interval]
     seen: dict[str, float]  # over requests whose relevant tools were all used in train; empty where there are none
+    seen_intervals: dict[str, Interval]
     cold: dict[str, float]  # over requests none of whose relevant tools was ever used in train
+    cold_intervals: dict[str, Interval]
     fit_s: float
     rank_ms: float  # per request, in one batch
     choice: str | None  # what the method chose by cross-validation, where it chooses
@@ -59,6 +66,15 @@ class MethodResult:
 class Gain:
     """A paired difference to description retrieval."""
 
+    mean: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColdGap:
+    """Recall@5 of cold requests less that of the method without usage that is best on them, paired."""
+
+    best_without_usage: str
     mean: float
     interval: Interval
 
@@ -75,6 +91,7 @@ class RegistryResult:
     n_cold: int
     methods: tuple[MethodResult, ...]
     gains: dict[str, dict[str, Gain]]  # method -> metric -> gain over description retrieval
+    cold_gaps: dict[str, ColdGap]  # method that knows usage -> how far it is; empty where no request is cold
 
 
 def evaluate(
@@ -100,7 +117,8 @@ def evaluate(
     uses = labelled.uses
     used = np.array([[tool_id in uses for tool_id in ids].count(True) for ids in relevant])  # (n_test,)
     seen = used == [len(ids) for ids in relevant]
-    bootstrap = GroupBootstrap(np.array([str(row) for row in judged or [0]]), seed=seed)  # it wants one group
+    everything = np.ones(len(judged), dtype=bool)
+    bootstrap, of_seen, of_cold = (_bootstrap(chosen, seed) for chosen in (everything, seen, used == 0))
     results: list[MethodResult] = []
     values: dict[str, dict[str, Floats]] = {}
     for method in dict.fromkeys((REFERENCE, *fitted, *methods)):
@@ -124,7 +142,9 @@ def evaluate(
                 metrics=_means(values[method]),
                 intervals=_intervals(bootstrap, values[method]),
                 seen=_means(values[method], seen),
+                seen_intervals=_intervals(of_seen, values[method], seen),
                 cold=_means(values[method], used == 0),
+                cold_intervals=_intervals(of_cold, values[method], used == 0),
                 fit_s=ready - begun,
                 rank_ms=1_000.0 * (ranked - started) / max(len(rankings), 1),
                 choice=retriever.choice.chosen if isinstance(retriever, StackedRetriever) else None,
@@ -140,6 +160,7 @@ def evaluate(
         n_cold=int((used == 0).sum()),
         methods=tuple(results),
         gains={m: _gains(bootstrap, values[m], values[REFERENCE]) for m in values if m != REFERENCE},
+        cold_gaps=_cold_gaps(of_cold, values, used == 0),
     )
 
 
@@ -194,8 +215,36 @@ def _means(values: Mapping[str, Floats], chosen: npt.NDArray[np.bool_] | None = 
     return {name: float((column if chosen is None else column[chosen]).mean()) for name, column in values.items()}
 
 
-def _intervals(bootstrap: GroupBootstrap, values: Mapping[str, Floats]) -> dict[str, Interval]:
-    return {name: bootstrap.of_difference(column, np.zeros_like(column)) for name, column in values.items()}
+def _bootstrap(chosen: npt.NDArray[np.bool_], seed: int) -> GroupBootstrap:
+    """Over the chosen requests, each a group of its own; it wants one at least."""
+    return GroupBootstrap(np.array([str(row) for row in np.flatnonzero(chosen)] or ["none"]), seed=seed)
+
+
+def _intervals(
+    bootstrap: GroupBootstrap, values: Mapping[str, Floats], chosen: npt.NDArray[np.bool_] | None = None
+) -> dict[str, Interval]:
+    if chosen is not None and not chosen.any():
+        return {}
+    columns = {name: column if chosen is None else column[chosen] for name, column in values.items()}
+    return {name: bootstrap.of_difference(column, np.zeros_like(column)) for name, column in columns.items()}
+
+
+def _cold_gaps(
+    bootstrap: GroupBootstrap, values: Mapping[str, Mapping[str, Floats]], cold: npt.NDArray[np.bool_]
+) -> dict[str, ColdGap]:
+    if not cold.any():
+        return {}
+    recall = {method: of_method["R@5"][cold] for method, of_method in values.items()}
+    best = max((m for m in recall if m in KNOW_NO_USAGE), key=lambda m: float(recall[m].mean()))
+    return {
+        method: ColdGap(
+            best_without_usage=best,
+            mean=float((column - recall[best]).mean()),
+            interval=bootstrap.of_difference(column, recall[best]),
+        )
+        for method, column in recall.items()
+        if method not in KNOW_NO_USAGE
+    }
 
 
 def _gains(bootstrap: GroupBootstrap, values: Mapping[str, Floats], reference: Mapping[str, Floats]) -> dict[str, Gain]:

@@ -25,7 +25,7 @@ tools = typer.Typer(help="Find the tools that a request needs.", no_args_is_help
 
 _DATA_VARIABLE = "PARETOGATE_DATA"
 _DEFAULT_DATA = "../shared/data"
-_DEFAULT_METHODS = ("bm25", "dense", "tool2vec", "smoothed", "hybrid", "best")
+_DEFAULT_METHODS = ("bm25", "dense", "unused", "tool2vec", "smoothed", "hybrid", "best")
 _PAGE_WIDTH = 200  # of tables that go to a file or a pipe
 _CACHED_TEXTS = 400_000  # every method reads the same texts
 

@@ -16,6 +16,7 @@ from .errors import InvalidToolError
 from .protocol import ToolRetriever
 from .single import SingleChannelRetriever
 from .stacked import StackedRetriever
+from .unused import UnusedRetriever
 
 __all__ = ["METHODS", "build_retriever"]
 
@@ -28,6 +29,7 @@ METHODS: Final[Mapping[str, Callable[[Encoder], ToolRetriever]]] = {
     "neighbours": lambda encoder: SingleChannelRetriever(UsageNeighbours(), encoder),
     "word-neighbours": lambda encoder: SingleChannelRetriever(WordNeighbours(), encoder),
     "multi-label": lambda encoder: SingleChannelRetriever(MultiLabelHead(), encoder),
+    "unused": UnusedRetriever,
     "hybrid": lambda encoder: StackedRetriever(encoder, boosted=False),
     "refined": lambda encoder: StackedRetriever(encoder, boosted=True),
     "best": StackedRetriever,

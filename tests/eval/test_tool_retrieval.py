@@ -43,6 +43,21 @@ def test_seen_and_cold_requests_are_told_apart(labelled: LabelledRegistry) -> No
     assert (result.n_seen, result.n_cold) == (1, 1)
     best = result.methods[-1]
     assert best.metrics["R@1"] == pytest.approx((best.seen["R@1"] + best.cold["R@1"]) / 2)
+    one = best.cold_intervals["R@1"]
+    assert one.lower == one.upper == best.cold["R@1"]  # one request: every draw is the same
+
+
+def test_on_cold_requests_usage_is_held_against_the_best_that_knows_none(labelled: LabelledRegistry) -> None:
+    unused = LabelledRegistry(
+        registry=labelled.registry, train=ToolUsage(), test=labelled.test, test_ids=labelled.test_ids
+    )
+    result = evaluate(unused, ["bm25", "unused", "tool2vec", "best"], StaticEncoder.load(), clock=lambda: 0.0)
+    assert set(result.cold_gaps) == {"tool2vec", "best"}
+    by_name = {row.method: row.cold["R@5"] for row in result.methods}
+    gap = result.cold_gaps["tool2vec"]
+    assert by_name[gap.best_without_usage] == max(by_name[name] for name in ("dense", "bm25", "unused"))
+    assert gap.mean == by_name["tool2vec"] - by_name[gap.best_without_usage]
+    assert not evaluate(labelled, ["best"], StaticEncoder.load(), clock=lambda: 0.0).cold_gaps
 
 
 def test_requests_without_labels_are_ranked_and_not_judged(labelled: LabelledRegistry) -> None:
