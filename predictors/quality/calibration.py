@@ -6,9 +6,10 @@ import numpy as np
 
 from catalog import Floats
 
-__all__ = ["PlattScaling", "excess_logit_sd", "expected_calibration_error"]
+__all__ = ["PlattScaling", "error_scale", "excess_logit_sd", "expected_calibration_error"]
 
 _NEWTON_STEPS = 25
+_Z90 = 1.6448536269514722  # standard errors that hold nine in ten
 _PRIOR = 10.0  # outcomes' worth of trust in "already calibrated"
 
 
@@ -64,3 +65,31 @@ def excess_logit_sd(expected: Floats, score: Floats, *, per_bin: int = 200) -> f
         excess += error
         weight += slope**2
     return float(np.sqrt(max(excess, 0.0) / weight)) if weight else 0.0
+
+
+def error_scale(expected: Floats, error: Floats, score: Floats, *, besides: Floats, per_group: int = 50) -> float:
+    """What to multiply errors by so that nine in ten means over groups of prompts lie within 1.64 of them; else 1.
+
+    A model's prompts are sorted by expectation and cut into groups, since one answer is right or wrong and only a mean
+    can lie in an interval. What chance and `besides` explain of a group's distance is taken off; the 0.9 quantile of
+    what is left, in errors, is the factor: 0 where chance is enough. Fit it to predictions for held-out groups.
+
+    Args:
+        expected: (n_prompts, n_models) expected scores in [0, 1].
+        error: (n_prompts,) standard errors up to a factor, alike for all models.
+        score: (n_prompts, n_models) scores in [0, 1], NaN where untried.
+        besides: (n_prompts,) standard errors that are not scaled, independent of the others.
+        per_group: prompts in a group; a model with fewer outcomes tells nothing.
+
+    Source: split conformal prediction with normalised residuals; Lei et al., JASA 2018.
+    """
+    needed: list[float] = []  # squared factors
+    for said, seen in zip(expected.T, score.T, strict=True):
+        tried = np.flatnonzero(np.isfinite(seen))
+        tried = tried[np.argsort(said[tried], kind="stable")]
+        for group in np.array_split(tried, len(tried) // per_group) if len(tried) >= per_group else ():
+            chance = float((said[group] * (1.0 - said[group])).mean()) / len(group)
+            distance = float(seen[group].mean() - said[group].mean()) / _Z90
+            left = distance**2 - chance - float(besides[group].mean()) ** 2
+            needed.append(left / max(float(error[group].mean()) ** 2, 1e-12))
+    return float(np.sqrt(max(np.quantile(needed, 0.9), 0.0))) if needed else 1.0

@@ -11,7 +11,9 @@ from predictors.folds import group_folds
 
 from .baselines import TopicMeans
 from .basis import PromptBasis
-from .familiarity import Familiarity, Unquestioned
+from .calibration import error_scale
+from .familiarity import STRANGER, Familiarity, Unquestioned
+from .forms import Forms
 from .imputation import best_single, filled, model_means
 from .neighbours import NearestNeighbours
 from .protocol import Matrix, QualityEstimate, QualityPredictor, TrainingSet
@@ -40,6 +42,8 @@ class StackedEnsemble:
 
     On a prompt unlike the training data nobody leads, and what is expected is each model's mean and what the prompt's
     surface says on any task (`SurfaceSlopes`): it still tells a hard prompt from an easy one.
+
+    The error is the first member's, scaled to what predictions for held-out groups turned out to be off.
     """
 
     def __init__(
@@ -47,13 +51,14 @@ class StackedEnsemble:
         *,
         members: Sequence[QualityPredictor] | None = None,
         familiarity: Familiarity | None = None,
-        doubt: float = 0.1,
+        doubt: float = 0.2,
         n_folds: int = 4,
         caution: float = 1.0,
         seed: int = 1,
     ) -> None:
         self.members = tuple(members) if members is not None else _default_members()
         self.familiarity = familiarity or Familiarity()
+        self.forms = Forms()
         self.slopes = SurfaceSlopes()
         self.doubt = doubt
         self.n_folds = n_folds
@@ -61,21 +66,25 @@ class StackedEnsemble:
         self.seed = seed
 
     def fit(self, training: TrainingSet) -> Self:
-        """Fit members on the folds, then weights and margin on what they said out of fold, then members on all."""
+        """Fit members on the folds, then all else on what they said out of fold, then members on all."""
         score, means = filled(training.score), model_means(training.score)
         self.means_: Floats = means  # (n_models,)
-        self.spread_: Floats = score.std(axis=0)  # (n_models,)
+        self.spread_ = float(score.std(axis=0).mean())
         self.best_ = best_single(training.score)
-        out_of_fold = self._out_of_fold(training)
+        out_of_fold, error = self._out_of_fold(training)
         offsets = [said - means for said in out_of_fold]  # each (n_prompts, n_models)
         target = score - means
         self.level_weights_ = stacking_weights([offset.mean(axis=1) for offset in offsets], target.mean(axis=1))
         self.contrast_slope_ = _slope(_contrasts(np.mean(offsets, axis=0)), _contrasts(target))
         stacked = self._stack(out_of_fold)
         self.familiarity.fit(training.features, training.domain)
+        self.forms.fit(training.features, training.domain, n_surface=training.n_surface)
         self.slopes.fit(training)
         doubted = self._doubted(training.features)  # (n_prompts,)
         self.margin_ = _margin(stacked, training.score, score, self.best_, doubted, self.caution)
+        familiarity = self._familiarity(training.features)  # (n_prompts,)
+        expected = self._expected(stacked, training.features, familiarity, best=self.best_)
+        self.error_scale_ = error_scale(expected, error, training.score, besides=self._strange_error(familiarity))
         for member in self.members:
             member.fit(training)
         return self
@@ -83,50 +92,74 @@ class StackedEnsemble:
     def predict(self, features: Matrix, *, best: int | None = None) -> QualityEstimate:
         """Expected scores, fading into what holds on any task where the prompt is unlike the training data.
 
-        Fading changes no order that survived the margin: a believed lead shrinks, but stays a lead.
+        All models of a query have one error: a lead has been doubted once, and caution must not turn a near-tie round.
 
         Args:
             features: (n_queries, dim).
             best: column of the model that leads are taken over, where the best single one cannot be chosen.
         """
-        if not hasattr(self, "margin_"):
+        if not hasattr(self, "error_scale_"):
             raise NotFittedError(self)
-        best = self.best_ if best is None else best
         estimates = [member.predict(features) for member in self.members]
-        familiarity = self.familiarity.predict(features)  # (n_queries,)
-        share = familiarity[:, None]
-        margin = np.maximum(self._doubted(features), self.margin_)
-        near = act_only_when_sure(self._stack([estimate.mean for estimate in estimates]), best, margin)
-        lead = near - near[:, [best]]  # (n_queries, n_models)
-        anywhere = self.means_ + self.slopes.predict(features)  # (n_queries, n_models)
-        usual = np.minimum(anywhere - anywhere[:, [best]], 0.0)
-        faded = share * lead + (1.0 - share) * np.where(lead > 0.0, 0.0, usual)
-        level = share * near[:, [best]] + (1.0 - share) * anywhere[:, [best]]
-        se = np.hypot(estimates[0].se, (1.0 - share) * self.spread_)
-        # one error for all models of a query: a lead has been doubted once, and caution must not turn a near-tie round
-        se = np.broadcast_to(se.mean(axis=1, keepdims=True), lead.shape)
-        return QualityEstimate(mean=np.clip(level + faded, 0.0, 1.0), se=se, familiarity=familiarity)
+        familiarity = self._familiarity(features)  # (n_queries,)
+        stacked = self._stack([estimate.mean for estimate in estimates])
+        mean = self._expected(stacked, features, familiarity, best=self.best_ if best is None else best)
+        error = self.error_scale_ * estimates[0].se.mean(axis=1)  # (n_queries,)
+        se = np.hypot(error, self._strange_error(familiarity))[:, None]  # (n_queries, 1)
+        return QualityEstimate(mean=mean, se=np.broadcast_to(se, mean.shape), familiarity=familiarity)
 
     def best_among(self, columns: Sequence[int]) -> int:
         """The best single model among these columns, of which there is at least one."""
         return self.best_ if self.best_ in columns else max(columns, key=self.means_.__getitem__)
 
+    def _expected(self, stacked: Matrix, features: Matrix, familiarity: Floats, *, best: int) -> Matrix:
+        """What is believed of the stacked members (n_queries, n_models).
+
+        Fading changes no order that survived the margin: a believed lead shrinks, but stays a lead.
+        """
+        share = familiarity[:, None]
+        margin = np.maximum(self._doubted(features), self.margin_)
+        near = act_only_when_sure(stacked, best, margin)
+        lead = near - near[:, [best]]  # (n_queries, n_models)
+        anywhere = self.means_ + self.slopes.predict(features)  # (n_queries, n_models)
+        usual = np.minimum(anywhere - anywhere[:, [best]], 0.0)
+        faded = share * lead + (1.0 - share) * np.where(lead > 0.0, 0.0, usual)
+        level = share * near[:, [best]] + (1.0 - share) * anywhere[:, [best]]
+        return np.clip(level + faded, 0.0, 1.0)
+
+    def _strange_error(self, familiarity: Floats) -> Floats:
+        """What expectations may be off for being made of means, (n_queries,): next to nothing on known prompts."""
+        strange = 1.0 - familiarity
+        error: Floats = strange**2 * (3.0 - 2.0 * strange) * self.spread_
+        return error
+
+    def _familiarity(self, features: Matrix) -> Floats:
+        """Whether each query's task and form are known, (n_queries,), in [0, 1]."""
+        familiarity: Floats = self.familiarity.predict(features) * self.forms.trust(features)
+        return familiarity
+
     def _doubted(self, features: Matrix) -> Floats:
         """The lead that is not believed on each query, (n_queries,); none is where nothing looks known."""
         doubt = self.familiarity.doubt(features)
-        return np.where(doubt < 1.0, self.doubt * doubt, _NEVER)
+        strange = (doubt >= 1.0) | (self._familiarity(features) < STRANGER)
+        doubted = self.doubt * (1.0 - (1.0 - doubt) * self.forms.trust(features))
+        return np.where(strange, _NEVER, doubted)
 
-    def _out_of_fold(self, training: TrainingSet) -> list[Matrix]:
+    def _out_of_fold(self, training: TrainingSet) -> tuple[list[Matrix], Floats]:
+        """What each member expects of prompts that it did not see, and the first one's mean error, (n_prompts,)."""
         said = [np.tile(self.means_, (len(training.features), 1)) for _ in self.members]
+        error = np.zeros(len(training.features))
         fold = group_folds(training.group, self.n_folds, self.seed)
         for held_out in range(self.n_folds):
             inside, outside = fold != held_out, fold == held_out
             if not inside.any() or not outside.any():
                 continue
             part = training.only(inside)
-            for member, predictions in zip(self.members, said, strict=True):
-                predictions[outside] = member.fit(part).predict(training.features[outside]).mean
-        return said
+            estimates = [member.fit(part).predict(training.features[outside]) for member in self.members]
+            for predictions, estimate in zip(said, estimates, strict=True):
+                predictions[outside] = estimate.mean
+            error[outside] = estimates[0].se.mean(axis=1)
+        return said, error
 
     def _stack(self, members: Sequence[Matrix]) -> Matrix:
         offsets = [said - self.means_ for said in members]

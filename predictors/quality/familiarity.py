@@ -12,9 +12,9 @@ from predictors.errors import NotFittedError
 from .protocol import Matrix
 from .recognition import BoundTrust, TaskRecognition
 
-__all__ = ["BoundFamiliarity", "Familiarity", "Unquestioned", "spread_over_domains"]
+__all__ = ["STRANGER", "BoundFamiliarity", "Familiarity", "Unquestioned", "spread_over_domains"]
 
-_STRANGER = 0.4  # familiarity below which nothing learned is acted on (docs/quality.md)
+STRANGER = 0.4  # familiarity below which nothing learned is acted on (docs/quality.md)
 
 
 class Familiarity:
@@ -65,15 +65,15 @@ class Familiarity:
         """Whether there is reason to act on what was learned, (n_queries,): 0 where a prompt looks typical, up to 1.
 
         It rises as soon as a prompt is recognised less surely than half of the known ones, earlier than familiarity
-        falls, and is whole where familiarity is below `_STRANGER`. What was fitted has it, what was restored has not.
+        falls, and is whole where familiarity is below `STRANGER`. What was fitted has it, what was restored has not.
         """
         near = self._nearness(features)
         if self.recognition_ is None:
-            return np.where(near < _STRANGER, 1.0, 1.0 - near)
+            return np.where(near < STRANGER, 1.0, 1.0 - near)
         probability = self.recognition_.probability(features)
         sure = near * np.minimum(probability / self.recognition_.typical_, 1.0)
         familiar = near * np.minimum(probability / self.recognition_.edge_, 1.0)
-        return np.where(familiar < _STRANGER, 1.0, 1.0 - sure)
+        return np.where(familiar < STRANGER, 1.0, 1.0 - sure)
 
     def restore(
         self, landmarks: Matrix, *, edge: float, width: float, recognition: TaskRecognition | None = None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from predictors.quality.calibration import PlattScaling, excess_logit_sd, expected_calibration_error
+from predictors.quality.calibration import PlattScaling, error_scale, excess_logit_sd, expected_calibration_error
 
 
 def test_calibration_error_is_the_weighted_gap_of_the_bins() -> None:
@@ -34,3 +34,24 @@ def test_the_excess_error_is_nothing_for_the_truth_and_found_where_there_is_some
     score = (rng.random(40_000) < 1 / (1 + np.exp(-logit))).astype(float)
     assert excess_logit_sd(1 / (1 + np.exp(-logit)), score) < 0.1
     assert excess_logit_sd(1 / (1 + np.exp(-(logit + 0.6))), score) == pytest.approx(0.6, abs=0.1)
+
+
+def test_errors_are_scaled_to_what_groups_of_prompts_were_off_beyond_chance() -> None:
+    rng = np.random.default_rng(0)
+    shift = np.repeat(rng.normal(scale=0.1, size=(400, 5)), 50, axis=0)  # a group of 50 prompts is off together
+    expected = np.linspace(0.3, 0.7, 20_000)[:, None] + np.zeros(5)
+    score = (rng.random((20_000, 5)) < expected + shift).astype(float)
+    claimed = np.full(20_000, 0.05)
+    assert error_scale(expected, claimed, score, besides=np.zeros(20_000)) == pytest.approx(2.0, abs=0.15)
+    assert error_scale(expected, claimed, score, besides=np.full(20_000, 0.1)) < 0.7  # what is said besides is enough
+
+
+def test_where_chance_explains_all_there_is_hardly_an_error_left() -> None:
+    rng = np.random.default_rng(0)
+    expected = np.linspace(0.3, 0.7, 20_000)[:, None] + np.zeros(5)
+    score = (rng.random((20_000, 5)) < expected).astype(float)
+    assert error_scale(expected, np.full(20_000, 0.05), score, besides=np.zeros(20_000)) < 0.3
+
+
+def test_too_few_outcomes_to_group_leave_errors_as_they_are() -> None:
+    assert error_scale(np.full((9, 1), 0.5), np.full(9, 0.1), np.ones((9, 1)), besides=np.zeros(9)) == 1.0

@@ -87,3 +87,47 @@ def test_on_a_strange_task_the_weaker_model_is_expected_to_lose_most_where_the_s
     easy, hard = estimate.mean[:, 0] - estimate.mean[:, 1]
     assert estimate.familiarity.max() < 0.1
     assert hard > easy + 0.1  # 0.45 apart in truth; half of it survives the penalty
+
+
+def test_on_prompts_of_another_form_it_answers_with_the_best_single_model_however_near_their_words_are() -> None:
+    rng = np.random.default_rng(0)
+    kind = rng.integers(3, size=600)
+    words, options = 3.0 * np.eye(6)[kind] + 0.3 * rng.normal(size=(600, 6)), 0.1 * rng.normal(size=600)
+    chance = np.array([[0.9, 0.5], [0.2, 0.8], [0.9, 0.6]])[kind]
+    training = TrainingSet(
+        features=np.column_stack([words, options]),
+        score=(rng.random((600, 2)) < chance).astype(float),
+        models=("first", "second"),
+        domain=np.array(["set/sums", "set/verse", "set/code"])[kind],
+        group=np.arange(600).astype(str),
+        n_surface=1,
+    )
+    ensemble = StackedEnsemble().fit(training)
+    verse = 3.0 * np.eye(6)[1]
+    estimate = ensemble.predict(np.array([[*verse, 0.0], [*verse, 2.0]]))
+    assert estimate.mean.argmax(axis=1).tolist() == [1, 0]
+    assert estimate.familiarity[1] == 0.0
+    assert estimate.se[1, 0] > 3 * estimate.se[0, 0]
+
+
+def test_nine_in_ten_means_of_known_prompts_lie_in_their_intervals() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(4_000, 5))
+    ease = features @ np.array([0.08, -0.05, 0.05, 0.0, 0.0])
+    chance = np.clip(np.linspace(0.4, 0.7, 6) + ease[:, None] + 0.05 * rng.normal(size=(4_000, 6)), 0.0, 1.0)
+    training = TrainingSet(
+        features=features,
+        score=(rng.random((4_000, 6)) < chance).astype(float),
+        models=tuple("abcdef"),
+        domain=np.full(4_000, "set/all"),
+        group=np.arange(4_000).astype(str),
+    )
+    known = np.arange(4_000) < 2_000
+    estimate = StackedEnsemble().fit(training.only(known)).predict(features[~known])
+    inside = []
+    for model in range(6):
+        for rows in np.array_split(np.argsort(estimate.mean[:, model]), 40):
+            said, se = estimate.mean[rows, model], estimate.se[rows, model].mean()
+            reach = 1.645 * np.hypot(se, np.sqrt((said * (1 - said)).mean() / len(rows)))
+            inside.append(abs(training.score[~known][rows, model].mean() - said.mean()) <= reach)
+    assert 0.85 <= np.mean(inside) <= 0.96
