@@ -1,7 +1,9 @@
 """`paretogate train`: parse, call one public function, print."""
 
 import json
+import math
 import os
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from catalog import ParetoGateError
+from catalog import ModelProfile, ParetoGateError
 
 from .cli_options import DataFolder, EncoderKey, EncoderName, data_folder
+from .length import LENGTH_FILE
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from .length import LengthPredictor
     from .quality.model import QualityModel
     from .recipe import Progress
 
@@ -48,11 +52,14 @@ def train(
     if out is None and not check:
         raise typer.BadParameter("say where to write the predictor: --out FOLDER")
     try:
-        model = _fit(outcomes or [], folder, seed, _Reader(encoder, encoder_key))
+        model, lengths = _fit(outcomes or [], folder, seed, _Reader(encoder, encoder_key))
         if out is None:
             _compare(model)
             return
         model.save(out)
+        (out / LENGTH_FILE).unlink(missing_ok=True)  # an earlier fit's
+        if lengths is not None:
+            lengths.save(out)
     except (ParetoGateError, OSError) as exc:
         typer.echo(f"error: {exc}", err=True)
         raise typer.Exit(1) from exc
@@ -67,6 +74,19 @@ def train(
         f"on {model.manifest['n_prompts']:,} prompts, written to {out}\n"
         f"on held-out questions: Brier score {held_out['brier']} (model means {held_out['brier_of_model_means']}), "
         f"calibration error {held_out['calibration_error']}{routed}"
+    )
+
+    if "lengths" in model.manifest:
+        typer.echo(_told_of_lengths(model.manifest["lengths"]))
+
+
+def _told_of_lengths(report: Mapping[str, float] | None) -> str:
+    if report is None:
+        return "answer lengths: those of the shipped predictor, since fewer than 100 prompts have output_tokens"
+    off, of_mean = (math.exp(report[f"held_out_rmse_log{of}"]) for of in ("", "_of_the_mean"))
+    return (
+        f"answer lengths, of {report['n_prompts']:,.0f} prompts: on held-out questions off by a factor of {off:.2f} "
+        f"(the mean length {of_mean:.2f})"
     )
 
 
@@ -93,12 +113,13 @@ class _Reader(NamedTuple):
     key: str | None
 
 
-def _fit(paths: list[Path], data: Path, seed: int, reader: _Reader) -> "QualityModel":
+def _fit(paths: list[Path], data: Path, seed: int, reader: _Reader) -> "tuple[QualityModel, LengthPredictor | None]":
     # the imports below are heavy: `paretogate --help` must not pay for them
     from catalog.registry import Catalog  # noqa: PLC0415
 
     from .encoders import open_encoder  # noqa: PLC0415
     from .features import Features  # noqa: PLC0415
+    from .length_fit import own_lengths  # noqa: PLC0415
     from .outcomes import Outcomes  # noqa: PLC0415
     from .profiles import profile_of_outcome  # noqa: PLC0415
     from .quality.cold_start import AbilityPrior  # noqa: PLC0415
@@ -107,11 +128,23 @@ def _fit(paths: list[Path], data: Path, seed: int, reader: _Reader) -> "QualityM
     catalog = Catalog.load()
     table = Outcomes.read(paths) if paths else shipped_outcomes(data)
     trained_on: object = [str(path) for path in paths] if paths else SHIPPED_DATASETS
+
+    def profile_of(dataset: str | None, name: str) -> ModelProfile:
+        return profile_of_outcome(catalog, dataset=dataset, name=name)
+
     with single_threaded(), _Bar() as progress:
-        return fit_quality_model(
+        told = None
+        if paths:  # the shipped lengths are fitted on other sets: python -m predictors.length_fit
+            progress("reading lengths", 0, 1)
+            told = own_lengths(
+                table, Features(open_encoder("static")), model_id=lambda *named: profile_of(*named).id, seed=seed
+            )
+            progress("reading lengths", 1, 1)
+        lengths, report = told or (None, None)
+        model = fit_quality_model(
             table,
             Features(open_encoder(reader.name, api_key=reader.key)),
-            profile_of=lambda dataset, name: profile_of_outcome(catalog, dataset=dataset, name=name),
+            profile_of=profile_of,
             prior=AbilityPrior().fit(list(catalog)),
             seed=seed,
             ensembles=bool(paths),  # what ships is for models of which nobody has outcomes, and is to stay small
@@ -120,9 +153,11 @@ def _fit(paths: list[Path], data: Path, seed: int, reader: _Reader) -> "QualityM
                 "encoder": reader.name,
                 "libraries": library_versions(),
                 "trained_on": trained_on,
+                **({"lengths": report} if paths else {}),
             },
             progress=progress,
         )
+    return model, lengths
 
 
 class _Bar:

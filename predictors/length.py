@@ -7,10 +7,10 @@ the assumptions at the head of this file.
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from catalog import Floats, ModelProfile, Pool, PoolEntry
 
 from .errors import BadArtefactError, NotFittedError
 
-__all__ = ["BoundLength", "LengthPredictor"]
+__all__ = ["BoundLength", "LengthPredictor", "Share"]
 
 LENGTH_FILE: Final = "length.json"
 _FORMAT: Final = 1
@@ -31,13 +31,31 @@ _MIN_CALLS: Final = 5.0  # measured calls at which the journal and the assumptio
 _REFERENCE_TOKENS_PER_CHAR: Final = 0.25
 
 
+class Share(NamedTuple):
+    """How much more a model of one's own outcomes writes than the average one, in natural logarithms of tokens."""
+
+    name: str  # as the outcomes write it
+    model: str  # id of its profile
+    shift: float
+    n_calls: int
+
+
 class LengthPredictor:
     """The prompt's share, fitted; `bind` adds the models'."""
 
     def __init__(self, *, ridge: float = 30.0) -> None:
         self.ridge = ridge
 
-    def fit(self, features: Floats, tokens: Floats, *, feature_name: str, noise_sd: float, model_sd: float) -> Self:
+    def fit(
+        self,
+        features: Floats,
+        tokens: Floats,
+        *,
+        feature_name: str,
+        noise_sd: float,
+        model_sd: float,
+        shares: Sequence[Share] = (),
+    ) -> Self:
         """Learn the logarithm of the tokens that the average model writes.
 
         Args:
@@ -46,6 +64,7 @@ class LengthPredictor:
             feature_name: the name of the features, checked again when used.
             noise_sd: what prompt and model leave unexplained, in natural logarithms.
             model_sd: how much models differ in verbosity, in natural logarithms.
+            shares: of the models that the lengths are from, where candidates go by these names or profiles.
         """
         log_tokens = np.log(tokens)  # (n_prompts,)
         self.feature_name_ = feature_name
@@ -56,6 +75,7 @@ class LengthPredictor:
         self.level_ = float(log_tokens.mean())
         self.noise_sd_ = noise_sd
         self.model_sd_ = model_sd
+        self.shares_ = tuple(shares)
         return self
 
     def log_tokens(self, features: Floats) -> Floats:
@@ -82,6 +102,7 @@ class LengthPredictor:
             "ridge": self.ridge,
             "mean": [round(x, 9) for x in self.mean_.tolist()],
             "weight": [round(x, 9) for x in self.weight_.tolist()],
+            **({"shares": [share._asdict() for share in self.shares_]} if self.shares_ else {}),
         }
         (folder / LENGTH_FILE).write_text(json.dumps(fit) + "\n", encoding="utf-8")
 
@@ -102,6 +123,7 @@ class LengthPredictor:
             loaded.mean_, loaded.weight_ = np.array(fit["mean"]), np.array(fit["weight"])
             loaded.level_ = float(fit["level"])
             loaded.noise_sd_, loaded.model_sd_ = float(fit["noise_sd"]), float(fit["model_sd"])
+            loaded.shares_ = tuple(Share(**share) for share in fit.get("shares", ()))
         except (OSError, ValueError, KeyError, TypeError) as exc:
             if isinstance(exc, BadArtefactError):
                 raise
@@ -178,18 +200,30 @@ def _share(entry: PoolEntry, predictor: LengthPredictor) -> tuple[float, float]:
     if "reasoning" in profile.capabilities:
         shift, sd = _REASONING[0], math.hypot(sd, _REASONING[1])
     shift += _log_tokenizer_ratio(profile)
-    measured = entry.backend.measured if entry.backend is not None else None
-    for mean, calls in (
-        (profile.output_tokens_mean, _PROFILE_CALLS),
-        (measured.output_tokens_mean, float(measured.n_calls)) if measured is not None else (None, 0.0),
-    ):
-        if mean is None or mean <= 0 or calls <= 0:
-            continue
-        # A mean stands half a variance above the logarithm's: compare like with like.
-        seen = math.log(mean) - predictor.noise_sd_**2 / 2 - predictor.level_
+    for seen, calls in _seen(entry, predictor):
         trust = calls / (calls + _MIN_CALLS)
         shift, sd = shift + trust * (seen - shift), sd * math.sqrt(1 - 0.8 * trust)
     return shift, sd
+
+
+def _seen(entry: PoolEntry, predictor: LengthPredictor) -> Iterator[tuple[float, float]]:
+    """What is known of a candidate's share, and of how many calls: by its profile, by own outcomes, by the journal."""
+
+    def above(mean: float) -> float:
+        # A mean stands half a variance above the logarithm's: compare like with like.
+        return math.log(mean) - predictor.noise_sd_**2 / 2 - predictor.level_
+
+    profile, measured = entry.profile, entry.backend.measured if entry.backend is not None else None
+    if profile.output_tokens_mean is not None and profile.output_tokens_mean > 0:
+        yield above(profile.output_tokens_mean), _PROFILE_CALLS
+    same = {profile.id, *profile.aliases}
+    named = [share for share in predictor.shares_ if share.name == entry.name]
+    if own := named or [share for share in predictor.shares_ if share.model in same]:
+        calls = sum(share.n_calls for share in own)
+        yield sum(share.shift * share.n_calls for share in own) / calls, float(calls)
+    journal = measured.output_tokens_mean if measured is not None and measured.n_calls else None
+    if measured is not None and journal is not None and journal > 0:
+        yield above(journal), float(measured.n_calls)
 
 
 def _log_tokenizer_ratio(profile: ModelProfile) -> float:
