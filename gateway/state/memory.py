@@ -12,6 +12,7 @@ from .protocol import Claim, Grant, LimitName, Quota, Settlement, from_nano_usd,
 __all__ = ["MemoryState"]
 
 _MAX_SESSIONS = 50_000
+_MAX_PERIODS = 64  # days and months of which the spending is known: two months, whatever the clock says meanwhile
 
 
 @dataclass(slots=True)
@@ -145,8 +146,7 @@ def _overspent(claim: Claim, left_nano: dict[LimitName, int]) -> LimitName | Non
 def _charge(account: _Account, wall_s: float, nano: int) -> None:
     if nano == 0:
         return
-    current = periods(wall_s)
-    for stale in [p for p in account.spent_nano if p < min(current) and p[:7] != current[1]]:
-        del account.spent_nano[stale]
-    for period in current:
+    for period in periods(wall_s):
         account.spent_nano[period] = account.spent_nano.get(period, 0) + nano
+    while len(account.spent_nano) > _MAX_PERIODS:
+        del account.spent_nano[min(account.spent_nano)]

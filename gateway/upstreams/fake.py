@@ -1,7 +1,7 @@
 """A model provider that answers at once, for tests and demonstrations, and that misbehaves on purpose when told to.
 
     async with FakeProvider() as provider:
-        provider.misbehave(Misbehaviour("truncated_stream"), times=1)
+        provider.misbehave(Misbehaviour(fault="truncated_stream"), times=1)
         ...  # point a client, or a backend of kind "openai", at provider.url
 
 It listens on the loopback interface and speaks enough of `/v1/chat/completions`, `/v1/completions` and

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import ssl
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,6 +16,7 @@ from gateway.errors import (
     UpstreamStatusError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
+    UpstreamUnusableError,
 )
 
 from .http1 import (
@@ -126,6 +128,9 @@ def _translated(exc: Exception, call: UpstreamCall, *, phase: str, after_s: floa
         return call.timed_out(phase, after_s=after_s)
     if isinstance(exc, LostConnectionError):
         return UpstreamUnreachableError("closed the connection too early", backend_id=backend.id)
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        cause = f"its certificate is not trusted: {exc.verify_message}; SSL_CERT_FILE may name its authority"
+        return UpstreamUnusableError(backend_id=backend.id, cause=cause)
     if isinstance(exc, OSError):
         return UpstreamUnreachableError(f"cannot be reached ({type(exc).__name__})", backend_id=backend.id)
     return UpstreamProtocolError(f"does not speak HTTP ({exc})", backend_id=backend.id)

@@ -63,7 +63,8 @@ class Upstream(Protocol):
         """The body of a successful answer.
 
         Raises:
-            UpstreamUnreachableError, UpstreamTimeoutError, UpstreamStatusError, UpstreamProtocolError.
+            UpstreamUnreachableError, UpstreamTimeoutError, UpstreamStatusError, UpstreamProtocolError,
+            UpstreamUnusableError, UpstreamUnsupportedError.
         """
         ...
 
@@ -71,7 +72,8 @@ class Upstream(Protocol):
         """The body of a successful streamed answer, as it arrives: Server-Sent Events in OpenAI's dialect.
 
         Raises:
-            UpstreamUnreachableError, UpstreamTimeoutError, UpstreamStatusError, UpstreamProtocolError; also midway.
+            UpstreamUnreachableError, UpstreamTimeoutError, UpstreamStatusError, UpstreamProtocolError, also midway;
+            UpstreamUnusableError, UpstreamUnsupportedError.
         """
         ...
 

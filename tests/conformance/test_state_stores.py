@@ -143,6 +143,14 @@ async def test_a_new_day_has_a_new_budget_and_the_month_goes_on(store: StateStor
     assert (await store.reserve(claim(quota, wall_s=next_month))).usd_left == pytest.approx(1.0)
 
 
+async def test_a_clock_that_was_wrong_for_a_while_forgives_nothing(store: StateStore, clock: Clock) -> None:
+    quota = Quota(budget_usd_per_day=1.0, budget_usd_per_month=1.5)
+    await store.reserve(claim(quota, cost_usd=0.9))
+    for wrong in (NOON + 40 * DAY_S, NOON - 40 * DAY_S):
+        assert (await store.reserve(claim(quota, cost_usd=0.1, wall_s=wrong))).refused_by is None
+    assert (await store.reserve(claim(quota))).usd_left == pytest.approx(0.1)
+
+
 async def test_the_bill_corrects_what_was_reserved(store: StateStore, clock: Clock) -> None:
     quota = Quota(budget_usd_per_day=1.0)
     await store.reserve(claim(quota, cost_usd=0.9))

@@ -5,11 +5,15 @@ Refused, an unknown name, a connection that is never accepted, a connection that
 
 import asyncio
 import socket
+import ssl
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 from unittest.mock import patch
 
@@ -61,11 +65,57 @@ def never_accepted() -> Iterator[str]:
             one.close()
 
 
+@contextmanager
+def untrusted() -> Iterator[str]:
+    """A server whose certificate nobody vouches for."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with NamedTemporaryFile() as file:
+        file.write(_self_signed())
+        file.flush()
+        context.load_cert_chain(file.name)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=_shake_hands, args=(listening, context), daemon=True).start()
+        yield f"https://127.0.0.1:{listening.getsockname()[1]}/v1"
+
+
+def _shake_hands(listening: socket.socket, context: ssl.SSLContext) -> None:
+    while True:
+        try:
+            one, _ = listening.accept()
+        except OSError:
+            return  # closed: the test is over
+        with one, suppress(OSError), context.wrap_socket(one, server_side=True) as talking:
+            talking.recv(1)
+
+
+def _self_signed() -> bytes:
+    """A key and a certificate, as PEM."""
+    x509, hashes, serialization, ec = (
+        pytest.importorskip(f"cryptography.{name}", reason="cryptography makes certificates; it is not installed")
+        for name in (
+            "x509",
+            "hazmat.primitives.hashes",
+            "hazmat.primitives.serialization",
+            "hazmat.primitives.asymmetric.ec",
+        )
+    )
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "nobody")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1)).sign(
+        key, hashes.SHA256()
+    )
+    pem = serialization.Encoding.PEM
+    return made.public_bytes(pem) + key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
 Broken = Callable[[], AbstractContextManager[str]]
 UNREACHABLE: dict[str, tuple[Broken, str]] = {
     "refused": (refused, "unreachable"),
     "an unknown name": (unknown_name, "unreachable"),
     "never accepted": (never_accepted, "timeout"),
+    "an untrusted certificate": (untrusted, "unusable"),
 }
 
 
