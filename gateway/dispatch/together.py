@@ -13,13 +13,18 @@ A = TypeVar("A")
 class Together(Generic[Q, A]):
     """Gathers questions until the loop comes round, at most `most`, and answers them in the order they were asked.
 
-    Nobody waits for company: who comes alone is answered in the loop's next turn. An error is of whom it is about
-    alone, and a question whose asker has gone is not answered.
+    Nobody waits for company: who comes alone is answered in the loop's next turn. So are `few`, one per turn, so that
+    the first is on its way while the next is thought about: together they would all leave when the last is ready, come
+    back together, and meet again. More than that are worth their company.
+
+    An error is of whom it is about alone, and a question whose asker has gone is not answered.
     """
 
-    def __init__(self, answer_all: Callable[[Sequence[Q]], Iterable[A | Exception]], *, most: int = 16) -> None:
+    def __init__(
+        self, answer_all: Callable[[Sequence[Q]], Iterable[A | Exception]], *, few: int = 4, most: int = 16
+    ) -> None:
         """`answer_all` gives one answer per question; what would be raised for one, it gives back in its place."""
-        self._answer_all, self._most = answer_all, most
+        self._answer_all, self._few, self._most = answer_all, few, most
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
 
     async def ask(self, question: Q) -> A:
@@ -28,14 +33,20 @@ class Together(Generic[Q, A]):
         future: asyncio.Future[A] = loop.create_future()
         self._waiting.append((question, future))
         if len(self._waiting) >= self._most:
-            self._answer()
+            self._answer(self._most)
         elif len(self._waiting) == 1:
-            loop.call_soon(self._answer)
+            loop.call_soon(self._come_round)
         return await future
 
-    def _answer(self) -> None:
-        waiting = [(question, future) for question, future in self._waiting if not future.done()]
-        self._waiting.clear()  # now: an answer may not be held up by who asks meanwhile
+    def _come_round(self) -> None:
+        self._answer(1 if len(self._waiting) <= self._few else self._most)
+        if self._waiting:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._come_round)  # a turn for whoever has been answered to go first
+
+    def _answer(self, at_most: int) -> None:
+        waiting = [(question, future) for question, future in self._waiting[:at_most] if not future.done()]
+        del self._waiting[:at_most]  # now: an answer may not be held up by who asks meanwhile
         if not waiting:
             return
         answers = self._answers([question for question, _ in waiting])

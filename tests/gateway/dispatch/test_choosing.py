@@ -40,15 +40,23 @@ def chooser(health: Health | None = None, *, seed: int = 0) -> Chooser:
 
 
 async def chosen(
-    chooser: Chooser, readings: Sequence[Reading], serving: Serving, queries: Sequence[Query] = ()
+    chooser: Chooser,
+    readings: Sequence[Reading],
+    serving: Serving,
+    queries: Sequence[Query] = (),
+    *,
+    health: Health | None = None,
 ) -> list[Decision | BaseException]:
-    """All in one turn of the loop."""
-    asking = [
-        chooser.choose(one, query, serving, standing=ANONYMOUS)
-        for one, query in zip(readings, queries or [ASKED] * len(readings), strict=True)
-    ]
-    found = await asyncio.gather(*asking, return_exceptions=True)
-    return [one if isinstance(one, BaseException) else one[1] for one in found]
+    """All asked in one turn of the loop; who is chosen is begun with at once, where `health` is given."""
+
+    async def choose(one: Reading, query: Query) -> Decision:
+        _, decision = await chooser.choose(one, query, serving, standing=ANONYMOUS)
+        if health is not None and decision.chosen.backend is not None:
+            assert health.begin(decision.chosen.backend)
+        return decision
+
+    asking = [choose(one, query) for one, query in zip(readings, queries or [ASKED] * len(readings), strict=True)]
+    return await asyncio.gather(*asking, return_exceptions=True)
 
 
 def names(decisions: Sequence[Decision | BaseException]) -> list[str]:
@@ -110,14 +118,17 @@ def twins(places: int) -> Serving:
     return replace(fixed, source=source, router=Router(source, explore=0.0))
 
 
-@pytest.mark.parametrize("places", [1, 2, 4])
+@pytest.mark.parametrize("places", [1, 2, 4])  # of eight, those before are decided about; of fewer, they have begun
 async def test_requests_of_one_turn_see_the_load_that_those_before_them_bring(places: int) -> None:
-    found = await chosen(chooser(), [reading(RoutingOptions(policy="fast"))] * 2 * places, twins(places))
+    health = Health(clock=lambda: 0.0)
+    wished = [reading(RoutingOptions(policy="fast"))] * 2 * places
+    found = await chosen(chooser(health), wished, twins(places), health=health)
     assert names(found) == ["strong"] * places + ["two"] * places
 
 
 async def test_who_comes_when_all_places_are_taken_is_told_so() -> None:
-    found = await chosen(chooser(), [reading(RoutingOptions(policy="fast"))] * 3, twins(1))
+    health = Health(clock=lambda: 0.0)
+    found = await chosen(chooser(health), [reading(RoutingOptions(policy="fast"))] * 3, twins(1), health=health)
     assert names(found[:2]) == ["strong", "two"]
     assert isinstance(found[2], OverloadedError)
 

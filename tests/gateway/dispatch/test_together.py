@@ -21,7 +21,7 @@ class Doubling:
 
 async def test_what_is_asked_in_one_turn_is_answered_together_in_its_order() -> None:
     doubling = Doubling()
-    together = Together(doubling)
+    together = Together(doubling, few=1)
     assert await asyncio.gather(*(together.ask(n) for n in (4, 2, 8))) == [8, 4, 16]
     assert await together.ask(6) == 12
     assert doubling.asked == [[4, 2, 8], [6]]
@@ -32,6 +32,23 @@ async def test_no_more_than_the_most_are_answered_at_once() -> None:
     together = Together(doubling, most=2)
     assert await asyncio.gather(*(together.ask(n) for n in (0, 2, 4, 6, 8))) == [0, 4, 8, 12, 16]
     assert doubling.asked == [[0, 2], [4, 6], [8]]
+
+
+async def test_of_few_the_first_goes_on_before_the_next_is_answered() -> None:
+    seen: list[str] = []
+
+    def answer(numbers: Sequence[int]) -> list[int | Exception]:
+        seen.append(f"answered {numbers}")
+        return list(numbers)
+
+    together = Together(answer, few=3)
+
+    async def going_on(number: int) -> None:
+        await together.ask(number)
+        seen.append(f"went on {number}")
+
+    await asyncio.gather(*(going_on(n) for n in (1, 2, 3)))
+    assert seen == ["answered [1]", "went on 1", "answered [2]", "went on 2", "answered [3]", "went on 3"]
 
 
 async def test_who_comes_alone_waits_for_nobody() -> None:
@@ -51,7 +68,7 @@ async def test_an_error_reaches_only_whom_it_is_about() -> None:
 
 async def test_who_breaks_the_answering_takes_nobody_along() -> None:
     doubling = Doubling()
-    together = Together(doubling)
+    together = Together(doubling, few=1)
     answers = await asyncio.gather(*(together.ask(n) for n in (2, 13, 4)), return_exceptions=True)
     assert answers[::2] == [4, 8]
     assert isinstance(answers[1], ZeroDivisionError)
@@ -60,7 +77,7 @@ async def test_who_breaks_the_answering_takes_nobody_along() -> None:
 
 async def test_who_has_gone_is_not_answered_and_harms_nobody() -> None:
     doubling = Doubling()
-    together = Together(doubling)
+    together = Together(doubling, few=1)
     asking = [asyncio.ensure_future(together.ask(n)) for n in (2, 4, 6)]
     await asyncio.sleep(0)  # all have asked
     asking[1].cancel()
