@@ -258,7 +258,7 @@ def _pair(pair: PairReplay, bootstrap: GroupBootstrap) -> PairSummary:
         name=pair.name,
         benchmark=pair.benchmark,
         apgr=whole.apgr,
-        apgr_interval=bootstrap.of_statistic(pair.score, lambda means: curve(means).apgr),
+        apgr_interval=bootstrap.of_statistic(pair.score, lambda means: _or_nan(lambda: curve(means).apgr)),
         cpt20=cpt[0],
         cpt50=cpt[1],
         cpt80=cpt[2],

@@ -56,19 +56,32 @@ def test_a_pool_of_three_has_no_pair_measures(summary: Summary) -> None:
     assert summary.pairs == ()
 
 
-def test_two_models_have_a_recovered_gap_on_each_benchmark() -> None:
+def summary_of_pair(rows: slice) -> Summary:
+    """A weak and a strong model, on some of the prompts: those that gain nothing first, then those that gain all."""
     whole = specialists()
     pair = replace(
         whole, pool=whole.pool.select([0, 2]), models=("abacus", "sage"), score=whole.score[:, [0, 2]],
         cost_usd=whole.cost_usd[:, [0, 2]], benchmark=np.full(len(whole), "both"),
     )  # fmt: skip
+    table = pair.take(np.argsort(pair.score[:, 1] - pair.score[:, 0], kind="stable")[rows])
     contender = LearnedContender(learner=TfidfRidge(alpha=1.0), features=Lengths())
-    folds = Folds.by_group(pair, n_folds=3, seed=0)
-    found = summarise(
-        replay(pair, [contender], folds, points=operating_points(knob=(0.0,)), split="3-fold"), n_resamples=50
+    folds = Folds.by_group(table, n_folds=3, seed=0)
+    return summarise(
+        replay(table, [contender], folds, points=operating_points(knob=(0.0,)), split="3-fold"), n_resamples=50
     )
-    ours = next(p for p in found.pairs if p.name == "tfidf_ridge")
+
+
+def test_two_models_have_a_recovered_gap_on_each_benchmark() -> None:
+    ours = next(p for p in summary_of_pair(slice(None)).pairs if p.name == "tfidf_ridge")
     # half the prompts gain, and they are sent first: recovery rises in a line to 1 at a share of one half
     assert ours.apgr == pytest.approx(0.75)
     assert ours.cpt50 == pytest.approx(0.25)
     assert not math.isnan(ours.apgr_interval.lower)
+
+
+def test_draws_without_a_gap_are_left_out_of_its_interval() -> None:
+    n_alike = len(specialists()) // 2
+    ours = next(p for p in summary_of_pair(slice(n_alike + 1)).pairs if p.name == "tfidf_ridge")
+    # one prompt gains; the third of all draws that miss it have no gap to recover
+    assert not math.isnan(ours.apgr)
+    assert ours.apgr_interval.lower - 1e-6 < ours.apgr < ours.apgr_interval.upper  # draws are in single precision
