@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RemoteEncoder"]
 
-_BATCH: Final = 64
+_BATCH: Final = 16  # a model on a few cores takes a second a text
 _BLANK: Final = " "  # the empty text is refused by OpenAI and most others
 
 
@@ -28,7 +28,7 @@ class RemoteEncoder:
         model: the model's name there.
         dim: length of its vectors; asked of the endpoint once where it is None.
         api_key: sent as a bearer token; None sends none.
-        timeout_s: for one batch.
+        timeout_s: for one text; a batch may take as long as its texts one by one.
         client: an httpx client to use instead of our own (tests pass one with a mock transport).
 
     Raises:
@@ -85,9 +85,15 @@ class RemoteEncoder:
         import httpx  # noqa: PLC0415 - loaded by __init__ already
 
         body = {"model": self.model, "input": texts, "encoding_format": "float"}
+        patience = httpx.Timeout(self.timeout_s, read=self.timeout_s * len(texts))
         try:
-            response = self._client.post(self.url, json=body, headers=self._headers, timeout=self.timeout_s)
+            response = self._client.post(self.url, json=body, headers=self._headers, timeout=patience)
             response.raise_for_status()
+        except httpx.ReadTimeout as exc:
+            raise EncoderUnavailableError(
+                f"{self.url} did not answer within {patience.read:g} s for {len(texts)} texts; give it more resources, "
+                "or use the static encoder"
+            ) from exc
         except httpx.HTTPStatusError as exc:
             raise self._unusable(f"status {exc.response.status_code}") from exc
         except httpx.HTTPError as exc:

@@ -41,8 +41,21 @@ def test_many_texts_go_in_batches_and_come_back_in_order() -> None:
         return embeddings([[1.0, float(text)] for text in texts])
 
     vectors = encoder_before(handler).encode([str(i) for i in range(100)])
-    assert sizes == [64, 36]
+    assert sizes == [16] * 6 + [4]
     np.testing.assert_allclose(vectors[:, 1] / vectors[:, 0], np.arange(100), rtol=1e-4)
+
+
+def test_a_batch_may_take_as_long_as_its_texts_one_by_one() -> None:
+    patience: list[tuple[float, float]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        timeout = request.extensions["timeout"]
+        patience.append((timeout["connect"], timeout["read"]))
+        raise httpx.ReadTimeout("still thinking", request=request)
+
+    with pytest.raises(EncoderUnavailableError, match="did not answer within 6 s for 3 texts"):
+        encoder_before(handler, timeout_s=2.0).encode(["a", "b", "c"])
+    assert patience == [(2.0, 6.0)]
 
 
 def test_the_dimension_is_asked_for_where_it_is_not_given() -> None:
