@@ -194,7 +194,7 @@ class QualityModel:
         if missing := sorted(set(_ARRAYS) - set(arrays)):
             raise BadArtefactError(path=str(folder), problem=f"arrays are missing: {', '.join(missing)}")
         try:
-            ensembles = load_ensembles(folder, manifest.get(_ENSEMBLES, ()))
+            ensembles = load_ensembles(folder, manifest.get(_ENSEMBLES, ()), dim=len(arrays["on_features"]))
             return cls(arrays=arrays, manifest=manifest, ensembles=ensembles)
         except (KeyError, TypeError, ValueError) as exc:
             raise BadArtefactError(path=str(folder), problem=f"the manifest lacks or garbles {exc}") from exc

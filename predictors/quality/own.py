@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from catalog import Floats, ModelProfile
-from predictors.errors import BadArtefactError
+from predictors.errors import BadArtefactError, NotFittedError
 from predictors.persistence import load_artefact, save_artefact
 
 from .ensemble import StackedEnsemble
@@ -90,19 +90,24 @@ def save_ensembles(folder: Path, tables: Sequence[TableEnsemble]) -> list[dict[s
     return written
 
 
-def load_ensembles(folder: Path, written: Sequence[Mapping[str, Any]]) -> tuple[TableEnsemble, ...]:
-    """Read what `save_ensembles` wrote.
+def load_ensembles(folder: Path, written: Sequence[Mapping[str, Any]], *, dim: int) -> tuple[TableEnsemble, ...]:
+    """Read what `save_ensembles` wrote; queries have `dim` features.
 
     Raises:
-        BadArtefactError: one is missing, damaged, or not the one that belongs to this predictor.
+        BadArtefactError: one is missing, damaged, or not the one that belongs to this predictor and program.
     """
-    return tuple(_load(folder / entry["folder"], entry) for entry in written)
+    return tuple(_load(folder / entry["folder"], entry, dim) for entry in written)
 
 
-def _load(folder: Path, entry: Mapping[str, Any]) -> TableEnsemble:
+def _load(folder: Path, entry: Mapping[str, Any], dim: int) -> TableEnsemble:
     arrays, manifest = load_artefact(folder, kind=_KIND)
     if manifest["arrays_sha256"] != entry["sha256"]:
         raise BadArtefactError(path=str(folder), problem="it belongs to another predictor; train again")
     ensemble = StackedEnsemble()
     restore(ensemble, arrays)
+    try:
+        ensemble.predict(np.zeros((1, dim)))
+    except (AttributeError, NotFittedError, ValueError) as exc:
+        problem = f"another version of this program made it ({exc}); train again"
+        raise BadArtefactError(path=str(folder), problem=problem) from exc
     return TableEnsemble(names=tuple(entry["names"]), models=tuple(entry["models"]), ensemble=ensemble)

@@ -1,5 +1,6 @@
 """The model that serves: known models by their outcomes, unknown ones by their profiles."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from catalog import Ability, ModelProfile
 from predictors import BadArtefactError
 from predictors.outcomes import Outcomes
+from predictors.persistence import load_artefact, save_artefact
 from predictors.quality import QualityModel
 from predictors.quality.cold_start import AbilityPrior
 from predictors.recipe import fit_quality_model
@@ -168,6 +170,18 @@ def test_an_ensemble_of_another_fit_is_refused(model: QualityModel, tmp_path: Pa
     manifest = tmp_path / "manifest.json"
     manifest.write_text(manifest.read_text().replace(model.manifest["ensembles"][0]["sha256"], "0" * 64))
     with pytest.raises(BadArtefactError, match="belongs to another predictor"):
+        QualityModel.load(tmp_path)
+
+
+def test_an_ensemble_that_another_version_saved_with_less_in_it_is_refused(model: QualityModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    [entry] = json.loads((tmp_path / "manifest.json").read_text())["ensembles"]
+    arrays, manifest = load_artefact(tmp_path / entry["folder"], kind="ensemble")
+    del arrays["error_scale_"], manifest["arrays_sha256"]
+    digest = save_artefact(tmp_path / entry["folder"], arrays, manifest)
+    whole = tmp_path / "manifest.json"
+    whole.write_text(whole.read_text().replace(entry["sha256"], digest))
+    with pytest.raises(BadArtefactError, match=r"another version .* train again"):
         QualityModel.load(tmp_path)
 
 
