@@ -134,15 +134,21 @@ def fit_quality_model(
     )
     side = _ModelSide.of([profiles[m] for m in training.models], prior)
     training = replace(training, profile_features=side.standard)
-    tell("judging on held-out prompts", 0, 2)
+    tell("judging on held-out prompts", 0, 1)
     tables = tuple(_dense_tables(training, outcomes, ids)) if ensembles else ()
     speaks_for_all = bool(tables) and len(tables[0].named.group) == len(training.group)
     judged = _judge(training, side, seed)
-    tell("fitting on all prompts", 1, 2)
+    report = {**judged.report, **(tables[0].held_out(seed) if speaks_for_all else {})}
+    tell("judging on held-out prompts", 1, 1)
+    tell("fitting on all prompts", 0, 1 + len(tables))
     fitted = _factorization(training, seed).fit(training)
     _rescale(fitted, judged.platt)
     heads = _heads(fitted, training)
-    tell("fitting on all prompts", 2, 2)
+    own: list[TableEnsemble] = []
+    for table in tables:
+        tell("fitting on all prompts", 1 + len(own), 1 + len(tables))
+        own.append(table.fitted())
+    tell("fitting on all prompts", 1 + len(tables), 1 + len(tables))
     sample = spread_over_domains(training.domain, min(_N_SAMPLE, len(training.features)), np.random.default_rng(seed))
     return QualityModel.from_fit(
         fitted,
@@ -163,11 +169,11 @@ def fit_quality_model(
             "n_outcomes": int(np.isfinite(training.score).sum()),
             "n_prompts": len(training.features),
             "seed": seed,
-            "held_out": {**judged.report, **(tables[0].held_out(seed) if speaks_for_all else {})},
+            "held_out": report,
             "releases": releases_of([profiles[m] for m in training.models]),
             **(provenance or {}),
         },
-        ensembles=[table.fitted() for table in tables],
+        ensembles=own,
     )
 
 
