@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["commands"]
 
-commands = typer.Typer(help="List, show, compare and import models.", no_args_is_help=True)
+commands = typer.Typer(help="List, show, compare and import models.", no_args_is_help=True, add_completion=False)
 
 _Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 _File = Annotated[Path | None, typer.Option("--catalog", help="A compiled catalog; default: the shipped one.")]
@@ -307,7 +307,7 @@ def runtime(
 def risk(
     results: Annotated[Path, typer.Argument(help="A red team's results: answers, runs of agents, or groups.")],
     *,
-    out: Annotated[Path, typer.Option(help="The overlay to write; name it under [catalog] overlays.")],
+    out: Annotated[Path, typer.Option(help="The overlay to write; name it in catalog.overlays.")],
     catalog: _File = None,
     as_json: _Json = False,
 ) -> None:

@@ -40,7 +40,7 @@ def replay(
     encoder: EncoderName = "static",
     encoder_key: EncoderKey = None,
     policy: Annotated[list[str] | None, typer.Option(help="A policy to show beside the sweep; repeatable.")] = None,
-    config: Annotated[Path | None, typer.Option(help="A paretogate.toml whose [policies.NAME] may be shown.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A paretogate.toml whose policies may be shown.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation, split by question.")] = 5,
     leave_out: Annotated[
         str | None,

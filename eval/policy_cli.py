@@ -32,7 +32,7 @@ def diff_policy(
     corpus: Annotated[
         str, typer.Option(help="Outcomes (a file or a public dataset), a table of prompts, or an exported journal.")
     ],
-    config: Annotated[Path | None, typer.Option(help="A paretogate.toml whose [policies.NAME] may be named.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A paretogate.toml whose policies may be named.")] = None,
     pool: Annotated[list[str] | None, typer.Option(help="Models to choose from for bare prompts; repeatable.")] = None,
     data: DataFolder = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds of outcomes, split by question.")] = 5,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["tools"]
 
-tools = typer.Typer(help="Find the tools that a request needs.", no_args_is_help=True)
+tools = typer.Typer(help="Find the tools that a request needs.", no_args_is_help=True, add_completion=False)
 
 _DATA_VARIABLE = "PARETOGATE_DATA"
 _DEFAULT_DATA = "../shared/data"
@@ -47,11 +47,11 @@ def evaluate_registries(
     test: Annotated[Path | None, typer.Option(help="Requests to judge on; the same file is split by `split`.")] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help=f"Measure all public registries here [default: ${_DATA_VARIABLE}, else {_DEFAULT_DATA}]."),
+        typer.Option(help=f"Measure all public registries; here: ${_DATA_VARIABLE}, else {_DEFAULT_DATA}."),
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Of the public registries, this one; repeatable.")] = None,
     method: Annotated[
-        list[str] | None, typer.Option(help=f"Repeatable [default: {' '.join(_DEFAULT_METHODS)}].")
+        list[str] | None, typer.Option(help=f"Repeatable; {' '.join(_DEFAULT_METHODS)} where left out.")
     ] = None,
     encoder: Annotated[EncoderName, typer.Option(help="What reads texts.")] = EncoderName.AUTO,
     rankings: Annotated[

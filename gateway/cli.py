@@ -81,7 +81,14 @@ class _Rooms(TyperGroup):
         return _LateCommand(cmd_name, _KNOWN.get(cmd_name, f"From {entry.value}."), load)
 
 
-app = typer.Typer(cls=_Rooms, no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
+app = typer.Typer(
+    cls=_Rooms,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},  # of every command below as well
+    epilog="New here? `paretogate doctor` says what works on this machine, `paretogate serve` starts with that.",
+)
 
 
 def _print_version(wanted: bool) -> None:
@@ -123,7 +130,7 @@ def _own(target: str) -> object:
 def _joined(entry: EntryPoint, target: str) -> object:
     """Another room's group and ours, under one name."""
     theirs, ours = entry.load(), _own(target)
-    group = typer.Typer(help=theirs.info.help, no_args_is_help=True)
+    group = typer.Typer(help=theirs.info.help, no_args_is_help=True, add_completion=False)
     group.registered_commands = [*theirs.registered_commands, *ours.registered_commands]  # type: ignore[attr-defined]
     return group
 

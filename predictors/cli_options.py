@@ -13,7 +13,7 @@ _DEFAULT_DATA: Final = "../shared/data"
 
 DataFolder = Annotated[
     Path | None,
-    typer.Option(help=f"Folder of the public datasets [default: ${_DATA_VARIABLE}, else {_DEFAULT_DATA}]."),
+    typer.Option(help=f"Folder of the public datasets; ${_DATA_VARIABLE}, else {_DEFAULT_DATA}, where left out."),
 ]
 EncoderName = Annotated[
     str,

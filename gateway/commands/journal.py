@@ -15,7 +15,7 @@ from .options import AsJson, ConfigFile
 
 __all__ = ["commands"]
 
-commands = typer.Typer(no_args_is_help=True, help="Look at the journal, or export it.")
+commands = typer.Typer(no_args_is_help=True, add_completion=False, help="Look at the journal, or export it.")
 
 
 @commands.command()

@@ -18,10 +18,9 @@ from .options import AsJson, ConfigFile
 
 __all__ = ["commands"]
 
-commands = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
+commands = typer.Typer(no_args_is_help=True, add_completion=False, help="Make, list and revoke API keys.")
 
 _DAY_S = 86_400.0
-Limit = Annotated[int | None, typer.Option(min=1)]
 
 
 class NoSuchKeyError(ParetoGateError):
@@ -38,12 +37,12 @@ def create(
     tools_allow: Annotated[list[str] | None, typer.Option(help="Tools it may use: globs over names.")] = None,
     tools_deny: Annotated[list[str] | None, typer.Option(help="Tools it may not use, repeatable.")] = None,
     tools_select: Annotated[str | None, typer.Option(help="auto cuts long lists of tools; off never does.")] = None,
-    tools_top_k: Limit = None,
-    tools_max_tokens: Limit = None,
+    tools_top_k: Annotated[int | None, typer.Option(help="Tools that a turn adds by ranking, at most.", min=1)] = None,
+    tools_max_tokens: Annotated[int | None, typer.Option(help="Of all declarations together, at most.", min=1)] = None,
     max_agent_risk: Annotated[float | None, typer.Option(help="Of models that get risky tools.")] = None,
-    requests_per_minute: Limit = None,
-    tokens_per_minute: Limit = None,
-    max_concurrency: Limit = None,
+    requests_per_minute: Annotated[int | None, typer.Option(help="Up to a minute's worth at once.", min=1)] = None,
+    tokens_per_minute: Annotated[int | None, typer.Option(help="Of prompts and answers together.", min=1)] = None,
+    max_concurrency: Annotated[int | None, typer.Option(help="Requests at a time.", min=1)] = None,
     budget_usd_per_day: Annotated[float | None, typer.Option(help="Dollars per UTC day.")] = None,
     budget_usd_per_month: Annotated[float | None, typer.Option(help="Dollars per UTC month.")] = None,
     prompt_flags: Annotated[bool | None, typer.Option(help="Obey flags in prompts.")] = None,

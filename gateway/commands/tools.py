@@ -17,7 +17,7 @@ from .options import AsJson, ConfigFile
 
 __all__ = ["commands"]
 
-commands = typer.Typer(no_args_is_help=True, help="Keep registries of tools.")
+commands = typer.Typer(no_args_is_help=True, add_completion=False, help="Keep registries of tools.")
 
 
 class NoSourceError(ParetoGateError):

@@ -1,11 +1,14 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
+from rich.text import Text
 
 from catalog import ParetoGateError
 from gateway import cli
@@ -105,3 +108,31 @@ def test_without_a_journal_one_is_told_to_serve_first(
     monkeypatch.setenv("PARETOGATE_STATE__DIR", str(tmp_path))
     assert cli.main(["journal", "status"]) == 1
     assert "serve some requests first" in capsys.readouterr().err
+
+
+def every_command(group: Any, path: str = "paretogate") -> Iterator[tuple[str, Any]]:
+    """Real commands with their names, groups among them."""
+    yield path, group
+    for name in getattr(group, "list_commands", lambda _: [])(None):
+        found = group.get_command(None, name)
+        if isinstance(found, cli._LateCommand):
+            found = cli._as_command(name, found._load)
+        yield from every_command(found, f"{path} {name}")
+
+
+def test_every_option_says_what_it_is_and_no_word_is_taken_for_markup() -> None:
+    pytest.importorskip("sklearn", reason="the extra train brings what some commands need; it is not installed")
+    commands = dict(every_command(typer.main.get_command(cli.app)))
+    assert {"paretogate keys create", "paretogate replay", "paretogate tools import"} <= commands.keys()
+    for name, command in commands.items():
+        for parameter in command.params:
+            said = getattr(parameter, "help", None) or ""
+            assert said or parameter.param_type_name == "argument", f"{name}: {parameter.name} has no help"
+            assert Text.from_markup(said).plain == said, f"{name}: {parameter.name}: rich would eat a word"
+        assert "install_completion" not in [parameter.name for parameter in command.params], name
+
+
+@pytest.mark.parametrize("words", [["-h"], ["keys", "-h"], ["keys", "create", "-h"], ["serve", "-h"]])
+def test_the_short_word_for_help_helps_everywhere(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words) == 0
+    assert "Usage: paretogate" in capsys.readouterr().out
