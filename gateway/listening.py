@@ -20,6 +20,9 @@ __all__ = ["AddressTakenError", "open_socket", "run_until_told", "server_config"
 
 _BACKLOG = 2048
 _NEW_CONNECTIONS_PER_TURN = 16  # each costs every new connection one accept(2) in vain, about a microsecond
+_KEEP_ALIVE_S = (
+    75  # longer than load balancers keep what is idle (60 s is usual): whoever closes second loses a request
+)
 _GRACE_S = 10  # for requests in flight when the gateway is told to stop
 
 
@@ -72,6 +75,7 @@ def server_config(app: Callable[..., Any], *, factory: bool = False, workers: in
         access_log=False,
         server_header=False,
         backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
         timeout_worker_healthcheck=_GRACE_S,  # a worker that starts on a busy machine is not a hung one
     )

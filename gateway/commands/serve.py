@@ -32,6 +32,8 @@ from .refine import refinement_pass
 
 __all__ = ["gathered", "serve"]
 
+_MORE_MODELS = "keys such as OPENAI_API_KEY, model servers on this machine and [[backends]] bring more"
+
 log = structlog.get_logger(__name__)
 
 
@@ -117,16 +119,27 @@ def _announce(found: Found, door: socket.socket, settings: Settings, *, as_json:
         return
     for finding in found.findings:
         typer.echo(f"  {finding}", err=True)
-    if not found.backends:
-        typer.echo("  no backend: only decisions can be made (POST /routing/v1/chat/completions)", err=True)
     typer.echo(f"journal: {settings.journal_path} (prompts: {settings.journal.prompts})", err=True)
-    typer.echo(f"serving on {url} with {len(found.catalog)} models in the catalog; try:\n\n{_example(url)}\n", err=True)
+    typer.echo(f"serving on {url} with {len(found.catalog)} models in the catalog", err=True)
+    if all(backend.kind == "embedded" for backend in found.backends):
+        who = (
+            "only the embedded model answers" if found.backends else "nothing answers yet, though decisions can be made"
+        )
+        typer.echo(f"  {who}; {_MORE_MODELS}", err=True)
+    typer.echo(f"  see it decide: {url}/dashboard", err=True)
+    typer.echo(f"  ask it:\n\n{_example(url, answers=bool(found.backends))}\n", err=True)
 
 
-def _example(url: str) -> str:
-    body = {"model": "auto", "messages": [{"role": "user", "content": "Name three primary colours."}]}
+def _example(url: str, *, answers: bool) -> str:
+    body: dict[str, object] = {
+        "model": "auto",
+        "messages": [{"role": "user", "content": "Name three primary colours."}],
+    }
+    if not answers:
+        body["routing"] = {"models": {"allow": ["all"]}}
+    door = "/v1/chat/completions" if answers else "/routing/v1/chat/completions"
     return (
-        f"  curl -i {url}/v1/chat/completions -H 'content-type: application/json' \\\n"
+        f"  curl -i {url}{door} -H 'content-type: application/json' \\\n"
         f"    -d {shlex.quote(orjson.dumps(body).decode())}"
     )
 

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from gateway.listening import AddressTakenError, open_socket, watched_often
+from gateway.listening import AddressTakenError, open_socket, server_config, watched_often
 
 pytestmark = pytest.mark.loopback
 
@@ -50,3 +50,10 @@ def test_a_taken_port_is_told_with_the_remedy() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(AddressTakenError, match=rf"127\.0\.0\.1:{port}.*choose another by --port"):
             open_socket("127.0.0.1", port)
+
+
+def test_an_idle_connection_outlives_a_load_balancers() -> None:
+    async def app(*_: object) -> None:
+        raise AssertionError("nobody asks")
+
+    assert server_config(app).timeout_keep_alive > 60
