@@ -7,6 +7,6 @@ here, nothing of it is copied.
 """
 
 from .comparison import Comparison, Row, compare
-from .exchange import PeerFailedError, choices_of_peer
+from .exchange import PeerFailedError, choices_of_peers
 
-__all__ = ["Comparison", "PeerFailedError", "Row", "choices_of_peer", "compare"]
+__all__ = ["Comparison", "PeerFailedError", "Row", "choices_of_peers", "compare"]

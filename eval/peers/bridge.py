@@ -1,8 +1,8 @@
-"""Runs under the peer's Python: `python bridge.py ROUTER IN.npz OUT.npz FOLDER`.
+"""Runs under the peer's Python: `python bridge.py IN.npz OUT.npz FOLDER ROUTER...`.
 
 It imports nothing of this project. IN holds `train` (n_train, dim) and `test` (n_test, dim) encodings, `score`
-(n_train, n_models), NaN where untried, and `price` (n_models,); OUT gets `chosen` (n_test,), a position among the
-models, and `version`. The routers of llmrouter-lib read their training data from files, which are written to FOLDER,
+(n_train, n_models), NaN where untried, and `price` (n_models,); OUT gets for each ROUTER the chosen models (n_test,) as
+positions, and `version`. The routers of llmrouter-lib read their training data from files, which are written to FOLDER,
 and train by their own trainers with the settings below, which are usual ones, not tuned. A router that takes the best
 model of a prompt as its label sees the models in order of their mean score, so that a tie goes to the stronger one.
 A router that asks for a model's size is given the rank of its price, since sizes of closed models are unknown.
@@ -46,24 +46,23 @@ _CLASSES: dict[str, tuple[str, str, str | None]] = {
 
 
 def main(argv: list[str]) -> int:
-    """Train one router and let it choose."""
-    name, source, target, folder = argv[0], np.load(argv[1]), argv[2], Path(argv[3])
-    torch.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002 - the generator that the peer draws from
+    """Train every router and let it choose."""
+    source, target, folder = np.load(argv[0]), argv[1], Path(argv[2])
     torch.set_num_threads(1)
-    train, test, score = source["train"], source["test"], source["score"]
-    order = np.argsort(-np.nanmean(score, axis=0), kind="stable")  # (n_models,)
-    folder.mkdir(parents=True, exist_ok=True)
+    _write_outcomes(folder, source["train"], source["score"])
     _write_sizes(folder, source["price"])
-    config = _write(folder, name, train, score, order)
-    package, router_name, trainer_name = _CLASSES[name]
-    module = importlib.import_module(f"llmrouter.models.{package}")
-    router = getattr(module, router_name)(str(config))
-    trainer = getattr(module, trainer_name)(router, device="cpu") if trainer_name else None
-    if trainer is not None:
-        trainer.train()
-    names = _chosen(name, router, trainer, test)
-    np.savez(target, chosen=np.array([int(n) for n in names]), version=version("llmrouter-lib"))
+    chosen: dict[str, Any] = {}
+    for name in argv[3:]:
+        torch.manual_seed(0)
+        np.random.seed(0)  # noqa: NPY002 - the generator that the peer draws from
+        package, router_name, trainer_name = _CLASSES[name]
+        module = importlib.import_module(f"llmrouter.models.{package}")
+        router = getattr(module, router_name)(str(_config(folder, name, dim=source["train"].shape[1])))
+        trainer = getattr(module, trainer_name)(router, device="cpu") if trainer_name else None
+        if trainer is not None:
+            trainer.train()
+        chosen[name] = np.array([int(n) for n in _chosen(name, router, trainer, source["test"])])
+    np.savez(target, version=version("llmrouter-lib"), **chosen)
     return 0
 
 
@@ -73,7 +72,8 @@ def _write_sizes(folder: Path, price: np.ndarray) -> None:
     (folder / "models.json").write_text(json.dumps(sizes), encoding="utf-8")
 
 
-def _write(folder: Path, name: str, train: np.ndarray, score: np.ndarray, order: np.ndarray) -> Path:
+def _write_outcomes(folder: Path, train: np.ndarray, score: np.ndarray) -> None:
+    order = np.argsort(-np.nanmean(score, axis=0), kind="stable")  # (n_models,)
     with (folder / "routing.jsonl").open("w", encoding="utf-8") as lines:
         for row in range(len(train)):
             for model in order:
@@ -81,23 +81,20 @@ def _write(folder: Path, name: str, train: np.ndarray, score: np.ndarray, order:
                     told = {"query": f"q{row}", "model_name": f"m{model}", "embedding_id": row}
                     lines.write(json.dumps({**told, "performance": float(score[row, model])}) + "\n")
     torch.save(torch.tensor(train, dtype=torch.float32), folder / "encodings.pt")
-    settings = dict(SETTINGS[name])
-    if name == "mf":
-        settings["text_dim"] = int(train.shape[1])
+
+
+def _config(folder: Path, name: str, *, dim: int) -> Path:
+    fitted = str(folder / f"{name}.pkl")
     config = {
         "data_path": {
             "routing_data_train": str(folder / "routing.jsonl"),
             "query_embedding_data": str(folder / "encodings.pt"),
             "llm_data": str(folder / "models.json"),
         },
-        "model_path": {
-            "ini_model_path": "",
-            "save_model_path": str(folder / "fitted.pkl"),
-            "load_model_path": str(folder / "fitted.pkl"),
-        },
-        "hparam": settings,
+        "model_path": {"ini_model_path": "", "save_model_path": fitted, "load_model_path": fitted},
+        "hparam": SETTINGS[name] | ({"text_dim": dim} if name == "mf" else {}),
     }
-    path = folder / "config.yaml"
+    path = folder / f"{name}.yaml"
     path.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
     return path
 

@@ -17,7 +17,7 @@ from predictors.encoders import open_encoder
 from predictors.features import Features
 from predictors.quality import StackedEnsemble
 
-from .exchange import PEERS, choices_of_peer
+from .exchange import PEERS, choices_of_peers
 
 __all__ = ["Comparison", "Row", "compare"]
 
@@ -70,18 +70,18 @@ def compare(
             chosen.setdefault(name, np.zeros(len(table), dtype=np.int64))[test_rows] = choice
         with TemporaryDirectory() as folder:
             encodings = features.extract(train.prompt), features.extract(test.prompt)
-            for peer in peers:
-                progress(f"{table.name}: fold {fold + 1}, {peer}")
-                choice, version = choices_of_peer(
-                    peer,
-                    train=encodings[0],
-                    score=train.score,
-                    price=np.nanmean(train.cost_usd, axis=0),
-                    test=encodings[1],
-                    python=python,
-                    folder=Path(folder),
-                )
-                chosen.setdefault(f"llmrouter-lib {peer}", np.zeros(len(table), dtype=np.int64))[test_rows] = choice
+            progress(f"{table.name}: fold {fold + 1}, {', '.join(peers)}")
+            choices, version = choices_of_peers(
+                peers,
+                train=encodings[0],
+                score=train.score,
+                price=np.nanmean(train.cost_usd, axis=0),
+                test=encodings[1],
+                python=python,
+                folder=Path(folder),
+            )
+        for peer, choice in choices.items():
+            chosen.setdefault(f"llmrouter-lib {peer}", np.zeros(len(table), dtype=np.int64))[test_rows] = choice
     bootstrap = GroupBootstrap(table.group[judged], seed=seed)
     scores = {name: _obtained(table, choice)[judged] for name, choice in chosen.items()}
     best = scores["best single model"]
