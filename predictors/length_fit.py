@@ -1,7 +1,9 @@
 """Fits length predictors: the shipped one (`python -m predictors.length_fit DATA --out DIR`), and anyone's own.
 
 The shipped one is trained on the three outcome sets with answer lengths whose licence allows it (mmlu_pro, zeroeval and
-arena_bench_v1, all Apache-2.0), at four characters to the token. Prompts are held out by `group_key` to measure a fit.
+arena_bench_v1, all Apache-2.0), at four characters to the token. Every benchmark counts the same there: of the prompts,
+eight in ten are exam questions with short worked answers, and everyday chat is like none of them. Prompts are held out
+by `group_key` to measure a fit.
 """
 
 import argparse
@@ -32,6 +34,7 @@ _SETS: Final = ("mmlu_pro", "zeroeval", "arena_bench_v1")
 _CHARS_PER_TOKEN: Final = 4.0
 _MIN_PROMPTS: Final = 100  # fewer tell less of prompts than the shipped fit does
 _N_FOLDS: Final = 5
+_RIDGE: Final = 3.0  # of the shipped fit, chosen on its held-out prompts
 _N_SURFACE: Final = 15  # of the shipped fit: the first of what the shipped quality model reads, so a text is read once
 
 
@@ -41,6 +44,7 @@ class _Lengths:
 
     prompts: list[str]
     groups: list[str]
+    benchmarks: list[str]
     log_tokens: Floats  # (n_prompts,) mean over models, their shares taken out
     shares: Mapping[tuple[str | None, str], tuple[float, int]]  # of (dataset, model): shift, number of answers
     noise_sd: float
@@ -57,7 +61,9 @@ def shipped_lengths(data: Path) -> tuple[LengthPredictor, dict[str, float]]:
     # Within a benchmark: models differ in what they were told, too, and the average model is not to carry that.
     lengths = _lengths(rows.with_columns(tokens=pl.col("output_chars") / _CHARS_PER_TOKEN), by=("benchmark", "model"))
     held_out = np.array([int(group, 16) % 5 == 0 for group in lengths.groups])
-    return _fitted(lengths, Features(open_encoder("static"), n_surface=_N_SURFACE), held_out, shares=())
+    _, where, count = np.unique(lengths.benchmarks, return_inverse=True, return_counts=True)
+    features = Features(open_encoder("static"), n_surface=_N_SURFACE)
+    return _fitted(lengths, features, held_out, weight=1.0 / count[where], ridge=_RIDGE)
 
 
 def own_lengths(
@@ -89,7 +95,7 @@ def own_lengths(
         Share(name=name, model=model_id(dataset, name), shift=shift, n_calls=n_calls)
         for (dataset, name), (shift, n_calls) in sorted(lengths.shares.items(), key=str)
     ]
-    return _fitted(lengths, features, held_out, shares=shares)
+    return _fitted(lengths, features, held_out, shares=shares, weight=np.ones(len(lengths.prompts)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -121,11 +127,12 @@ def _lengths(rows: "pl.DataFrame", *, by: tuple[str, str]) -> _Lengths:
     models = rows.group_by(by).agg(pl.col("of_model").first())["of_model"].std()
     shares = rows.group_by("dataset", "model").agg(pl.col("of_model").mean(), pl.len())
     prompts = rows.group_by("dataset", "prompt_id", maintain_order=True).agg(
-        pl.col("prompt").first(), pl.col("group_key").first(), pl.col("of_prompt").first()
+        pl.col("prompt", "group_key", "benchmark", "of_prompt").first()
     )
     return _Lengths(
         prompts=prompts["prompt"].to_list(),
         groups=prompts["group_key"].to_list(),
+        benchmarks=prompts["benchmark"].to_list(),
         log_tokens=prompts["of_prompt"].to_numpy(),
         shares={(dataset, model): (shift, n) for dataset, model, shift, n in shares.iter_rows()},
         noise_sd=float(noise or 0.0),
@@ -134,31 +141,43 @@ def _lengths(rows: "pl.DataFrame", *, by: tuple[str, str]) -> _Lengths:
 
 
 def _fitted(
-    lengths: _Lengths, features: Features, held_out: npt.NDArray[np.bool_], *, shares: Sequence[Share]
+    lengths: _Lengths,
+    features: Features,
+    held_out: npt.NDArray[np.bool_],
+    *,
+    weight: Floats,
+    ridge: float = 30.0,
+    shares: Sequence[Share] = (),
 ) -> tuple[LengthPredictor, dict[str, float]]:
+    """`weight` (n_prompts,) is how much each prompt counts, in the fit and in what is said of it."""
     x = features.extract(lengths.prompts)  # (n_prompts, dim)
     tokens = np.exp(lengths.log_tokens)
 
     def fit(rows: npt.NDArray[np.bool_]) -> LengthPredictor:
-        return LengthPredictor().fit(
+        return LengthPredictor(ridge=ridge).fit(
             x[rows],
             tokens[rows],
             feature_name=features.name,
             noise_sd=lengths.noise_sd,
             model_sd=lengths.model_sd,
+            weight=weight[rows],
             shares=shares,
         )
 
     error = fit(~held_out).log_tokens(x[held_out]) - lengths.log_tokens[held_out]
-    level = lengths.log_tokens[held_out] - lengths.log_tokens[~held_out].mean()
+    level = lengths.log_tokens[held_out] - np.average(lengths.log_tokens[~held_out], weights=weight[~held_out])
     report = {
         "n_prompts": float(len(tokens)),
         "noise_sd": lengths.noise_sd,
         "model_sd": lengths.model_sd,
-        "held_out_rmse_log": float(np.sqrt(np.mean(error**2))),
-        "held_out_rmse_log_of_the_mean": float(np.sqrt(np.mean(level**2))),
+        "held_out_rmse_log": _root_mean(error**2, weight[held_out]),
+        "held_out_rmse_log_of_the_mean": _root_mean(level**2, weight[held_out]),
     }
     return fit(np.ones(len(tokens), dtype=bool)), report
+
+
+def _root_mean(squares: Floats, weight: Floats) -> float:
+    return float(np.sqrt(np.average(squares, weights=weight)))
 
 
 if __name__ == "__main__":
