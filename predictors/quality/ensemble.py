@@ -80,10 +80,10 @@ class StackedEnsemble:
         self.familiarity.fit(training.features, training.domain)
         self.forms.fit(training.features, training.domain, n_surface=training.n_surface)
         self.slopes.fit(training)
-        doubted = self._doubted(training.features)  # (n_prompts,)
+        familiarity, doubted = self._known(training.features)
         self.margin_ = _margin(stacked, training.score, score, self.best_, doubted, self.caution)
-        familiarity = self._familiarity(training.features)  # (n_prompts,)
-        expected = self._expected(stacked, training.features, familiarity, best=self.best_)
+        believed = act_only_when_sure(stacked, self.best_, np.maximum(doubted, self.margin_))
+        expected = self._faded(believed, training.features, familiarity, best=self.best_)
         self.error_scale_ = error_scale(expected, error, training.score, besides=self._strange_error(familiarity))
         for member in self.members:
             member.fit(training)
@@ -100,10 +100,12 @@ class StackedEnsemble:
         """
         if not hasattr(self, "error_scale_"):
             raise NotFittedError(self)
+        best = self.best_ if best is None else best
         estimates = [member.predict(features) for member in self.members]
-        familiarity = self._familiarity(features)  # (n_queries,)
+        familiarity, doubted = self._known(features)
         stacked = self._stack([estimate.mean for estimate in estimates])
-        mean = self._expected(stacked, features, familiarity, best=self.best_ if best is None else best)
+        believed = act_only_when_sure(stacked, best, np.maximum(doubted, self.margin_))
+        mean = self._faded(believed, features, familiarity, best=best)
         error = self.error_scale_ * estimates[0].se.mean(axis=1)  # (n_queries,)
         se = np.hypot(error, self._strange_error(familiarity))[:, None]  # (n_queries, 1)
         return QualityEstimate(mean=mean, se=np.broadcast_to(se, mean.shape), familiarity=familiarity)
@@ -112,14 +114,12 @@ class StackedEnsemble:
         """The best single model among these columns, of which there is at least one."""
         return self.best_ if self.best_ in columns else max(columns, key=self.means_.__getitem__)
 
-    def _expected(self, stacked: Matrix, features: Matrix, familiarity: Floats, *, best: int) -> Matrix:
-        """What is believed of the stacked members (n_queries, n_models).
+    def _faded(self, near: Matrix, features: Matrix, familiarity: Floats, *, best: int) -> Matrix:
+        """What is expected near the training data (n_queries, n_models), fading into what holds anywhere.
 
         Fading changes no order that survived the margin: a believed lead shrinks, but stays a lead.
         """
         share = familiarity[:, None]
-        margin = np.maximum(self._doubted(features), self.margin_)
-        near = act_only_when_sure(stacked, best, margin)
         lead = near - near[:, [best]]  # (n_queries, n_models)
         anywhere = self.means_ + self.slopes.predict(features)  # (n_queries, n_models)
         usual = np.minimum(anywhere - anywhere[:, [best]], 0.0)
@@ -133,17 +133,16 @@ class StackedEnsemble:
         error: Floats = strange**2 * (3.0 - 2.0 * strange) * self.spread_
         return error
 
-    def _familiarity(self, features: Matrix) -> Floats:
-        """Whether each query's task and form are known, (n_queries,), in [0, 1]."""
-        familiarity: Floats = self.familiarity.predict(features) * self.forms.trust(features)
-        return familiarity
+    def _known(self, features: Matrix) -> tuple[Floats, Floats]:
+        """How known each query's task and form are, in [0, 1], and the lead that is not believed, (n_queries,) each.
 
-    def _doubted(self, features: Matrix) -> Floats:
-        """The lead that is not believed on each query, (n_queries,); none is where nothing looks known."""
+        Where nothing looks known no lead is believed at all.
+        """
+        trust = self.forms.trust(features)
+        familiarity: Floats = self.familiarity.predict(features) * trust
         doubt = self.familiarity.doubt(features)
-        strange = (doubt >= 1.0) | (self._familiarity(features) < STRANGER)
-        doubted = self.doubt * (1.0 - (1.0 - doubt) * self.forms.trust(features))
-        return np.where(strange, _NEVER, doubted)
+        strange = (doubt >= 1.0) | (familiarity < STRANGER)
+        return familiarity, np.where(strange, _NEVER, self.doubt * (1.0 - (1.0 - doubt) * trust))
 
     def _out_of_fold(self, training: TrainingSet) -> tuple[list[Matrix], Floats]:
         """What each member expects of prompts that it did not see, and the first one's mean error, (n_prompts,)."""
