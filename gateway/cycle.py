@@ -1,12 +1,14 @@
 """One request and its answer on a connection: uvicorn's, in fewer steps, and with two short ways beside ASGI.
 
 Uvicorn looks through every header of an answer with two regular expressions and writes what it finds piece by piece:
-for the fourteen of ours a twentieth of a request's CPU. Here they are looked through together. The short ways spare a
-hot door a timer for a body that has come already, and a task that waits for a client to leave.
+for the fourteen of ours a twentieth of a request's CPU. Here a name is looked at when it is first met, and all values
+together. The short ways spare a hot door a timer for a body that has come already, and a task that waits for a client
+to leave.
 """
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -14,9 +16,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 __all__ = ["Cycle"]
 
 # RFC 9110, sections 5.1 and 5.5: names are tokens, and values hold no control character but the tabulator.
-_NAMES = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+,)*")
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROL = bytes([*range(0x09), *range(0x0A, 0x20), 0x7F])
+_TELLING = frozenset({b"content-length", b"transfer-encoding", b"connection"})  # how the answer or the connection ends
 _BODILESS = frozenset({204, 304})
 
 
@@ -67,16 +69,17 @@ class Cycle(RequestResponseCycle):
             await super().send(message)
 
     def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        names = [name.lower() for name, _ in headers]
-        _check(names, headers)
-        self.response_started, self.waiting_for_100_continue = True, False
-        lines = [STATUS_LINE[status]]
-        lines += [b"%b: %b\r\n" % (name, value) for name, (_, value) in zip(names, headers, strict=True)]
-        closes_itself = False
-        for name, (_, value) in zip(names, headers, strict=True):
-            if name in _FRAMING:
+        values = b"".join([value for _, value in headers])
+        if len(values.translate(None, _CONTROL)) != len(values):
+            raise RuntimeError("an answer has a header with a control character in its value")
+        lines, closes_itself = [STATUS_LINE[status]], False
+        for given, value in headers:
+            begin, name = _line_of(given)
+            lines += (begin, value, b"\r\n")
+            if name is not None:
                 self._frame(name, value)
-            closes_itself |= name == b"connection" and _says_close(value)
+                closes_itself |= name == b"connection" and _says_close(value)
+        self.response_started, self.waiting_for_100_continue = True, False
         if closes_itself:
             self.keep_alive = False
         elif not self.keep_alive:
@@ -103,8 +106,10 @@ def _says_close(value: bytes) -> bool:
     return b"close" in [token.strip() for token in value.lower().split(b",")]
 
 
-def _check(names: list[bytes], headers: list[tuple[bytes, bytes]]) -> None:
-    if _NAMES.fullmatch(b",".join([*names, b""])) is None:
+@lru_cache(maxsize=512)
+def _line_of(name: bytes) -> tuple[bytes, bytes | None]:
+    """How the line of a header begins, and the header's name where that is one of the telling ones."""
+    if _NAME.fullmatch(name) is None:
         raise RuntimeError("an answer has a header with an impossible name")
-    if _CONTROL.search(b"".join([value for _, value in headers])):
-        raise RuntimeError("an answer has a header with a control character in its value")
+    name = name.lower()
+    return name + b": ", name if name in _TELLING else None

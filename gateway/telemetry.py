@@ -49,7 +49,7 @@ class Telemetry:
         self.registry, self._shared = CollectorRegistry(), shared
         self._sources: list[Callable[[], None]] = []
         self._servers: dict[str, Mapping[str, float | None]] = {}  # every one that ever told
-        self._children: dict[tuple[str, ...], Any] = {}
+        self._children: dict[tuple[object, ...], Any] = {}  # by metric and labels
         self._requests = self._counter("requests", "Requests by door and outcome", "door", "outcome")
         self._selections = self._counter("selections", "Models chosen, by policy", "model", "policy")
         self._tokens = self._counter("tokens", "Tokens, as the backends counted them", "model", "type")
@@ -208,15 +208,11 @@ class Telemetry:
 
     def _child(self, metric: MetricWrapperBase, *labels: str) -> Any:  # noqa: ANN401 - a metric of any kind
         """The labelled metric, remembered: looking it up in the library costs ten times as much."""
-        key = (_name_of(metric), *labels)
+        key = (metric, *labels)  # metrics are told apart by identity
         child = self._children.get(key)
         if child is None:
             child = self._children[key] = metric.labels(*labels) if labels else metric
         return child
-
-
-def _name_of(metric: MetricWrapperBase) -> str:
-    return str(metric._name)  # noqa: SLF001 - the library has no public word for it
 
 
 def _forget_the_dead(shared: Path) -> None:

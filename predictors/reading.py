@@ -54,9 +54,11 @@ def read_query(body: Mapping[str, object]) -> Query:
     """
     seen = _Turns()
     for key in ("system", "instructions"):
-        seen.system.extend(text for text in _texts(body.get(key), seen, 0) if text)
+        if key in body:
+            seen.system.extend(text for text in _texts(body[key], seen, 0) if text)
     for key in ("messages", "input", "prompt"):
-        _read_turns(body.get(key), seen)
+        if key in body:
+            _read_turns(body[key], seen)
     tools = _sequence(body.get("tools")) or _sequence(body.get("functions"))
     schema = _schema_of(body)
     _read_needs(body, tools=tools, schema=schema, needs=seen.needs)

@@ -43,6 +43,8 @@ class Reading:
     @property
     def replaced(self) -> dict[str, object]:
         """Top-level keys of the body whose values differ from what the client sent."""
+        if self.messages is None and self.prompt is None:
+            return {}
         values = {"messages": self.messages, "prompt": self.prompt}
         return {key: value for key, value in values.items() if value is not None}
 

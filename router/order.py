@@ -27,7 +27,7 @@ class Order:
 
     def ranking(self, by_utility: Sequence[int], options: RoutingOptions, *, first: int) -> list[int]:
         """Those the caller names in the caller's order, then `first`, then by utility."""
-        ranked = [first, *(i for i in by_utility if i != first)]
+        ranked = [first, *[i for i in by_utility if i != first]]
         if not options.order:
             return ranked
         turn = {i: self._turn(i, options.order) for i in ranked}

@@ -10,6 +10,7 @@ from predictors import Query
 from .constraints import Constraints
 from .decision import Decision
 from .options import RoutingOptions
+from .remembered import Remembered
 from .session import SessionState
 
 __all__ = ["SCHEMA", "decision_record", "routing_record"]
@@ -71,7 +72,7 @@ def decision_record(
         "key_id": key_id,
         "session": session.backend_id if isinstance(session, SessionState) else session,
         "query": asked,
-        "routing": routing_record(options),
+        "routing": _routing(options),
         "candidates": _candidates(decision),
         "front": list(decision.front),
         "chosen": decision.ranking[0],
@@ -100,6 +101,9 @@ def routing_record(options: RoutingOptions) -> dict[str, object]:
     if options.require is not _DEFAULT_REQUIRE and options.require != _DEFAULT_REQUIRE:
         said["require"] = _require(options.require)
     return said
+
+
+_routing = Remembered(routing_record)  # records are read, never changed
 
 
 def _require(constraints: Constraints) -> dict[str, object]:

@@ -104,8 +104,8 @@ class Exchange:
             (b"backend", call.entry.backend.id),
             (b"policy", decision.policy),
             (b"reason", decision.reason),
-            (b"predicted-quality", f"{decision.forecast.quality[chosen]:.4f}"),
-            (b"predicted-cost-usd", f"{decision.forecast.cost_usd[chosen]:.8g}"),
+            (b"predicted-quality", f"{decision.forecast.quality.item(chosen):.4f}"),
+            (b"predicted-cost-usd", f"{decision.forecast.cost_usd.item(chosen):.8g}"),
             (b"overhead-ms", f"{overhead_ms:.2f}"),
             (b"attempts", str(call.attempts)),
         ]
@@ -120,4 +120,6 @@ class Exchange:
 
 
 def _ascii(value: str) -> bytes:
+    if value.isascii() and value.isprintable():
+        return value.encode()
     return value.encode("ascii", "replace").replace(b"\n", b" ").replace(b"\r", b" ")

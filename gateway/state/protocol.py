@@ -50,7 +50,12 @@ class Quota:
     @property
     def is_unlimited(self) -> bool:
         """Nothing to count."""
-        return all(getattr(self, name) is None for name in self.__slots__)
+        return (
+            self.requests_per_minute is None
+            and self.tokens_per_minute is None
+            and self.max_concurrency is None
+            and not self.has_budget
+        )
 
     @property
     def has_budget(self) -> bool:

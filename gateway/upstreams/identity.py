@@ -14,6 +14,8 @@ _VERSION = re.compile(r"(?:[-@:](?:latest|preview|exp|00\d|\d{4,8}|\d{4}-\d{2}-\
 
 def is_same_model(asked: str, returned: str) -> bool:
     """`gpt-4o` may answer as `openai/gpt-4o-2024-08-06`, but not as `gpt-4o-mini`, nor one dated version as another."""
+    if asked == returned:
+        return True
     one, other = _bare(asked), _bare(returned)
     return one == other or _is_version(one, of=other) or _is_version(other, of=one)
 
