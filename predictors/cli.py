@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from .length import LengthPredictor
+    from .outcomes import Outcomes
+    from .own_prices import OwnPrices
     from .quality.model import QualityModel
     from .recipe import Progress
 
@@ -52,7 +54,7 @@ def train(
     if out is None and not check:
         raise typer.BadParameter("say where to write the predictor: --out FOLDER")
     try:
-        model, lengths = _fit(outcomes or [], folder, seed, _Reader(encoder, encoder_key))
+        model, lengths, prices = _fit(outcomes or [], folder, seed, _Reader(encoder, encoder_key))
         if out is None:
             _compare(model)
             return
@@ -60,6 +62,7 @@ def train(
         (out / LENGTH_FILE).unlink(missing_ok=True)  # an earlier fit's
         if lengths is not None:
             lengths.save(out)
+        prices.save(out)
     except (ParetoGateError, OSError) as exc:
         typer.echo(f"error: {exc}", err=True)
         raise typer.Exit(1) from exc
@@ -113,13 +116,18 @@ class _Reader(NamedTuple):
     key: str | None
 
 
-def _fit(paths: list[Path], data: Path, seed: int, reader: _Reader) -> "tuple[QualityModel, LengthPredictor | None]":
+class _Fitted(NamedTuple):
+    quality: "QualityModel"
+    lengths: "LengthPredictor | None"
+    prices: "OwnPrices"
+
+
+def _fit(paths: list[Path], data: Path, seed: int, reader: _Reader) -> _Fitted:
     # the imports below are heavy: `paretogate --help` must not pay for them
     from catalog.registry import Catalog  # noqa: PLC0415
 
     from .encoders import open_encoder  # noqa: PLC0415
     from .features import Features  # noqa: PLC0415
-    from .length_fit import own_lengths  # noqa: PLC0415
     from .outcomes import Outcomes  # noqa: PLC0415
     from .profiles import profile_of_outcome  # noqa: PLC0415
     from .quality.cold_start import AbilityPrior  # noqa: PLC0415
@@ -133,14 +141,9 @@ def _fit(paths: list[Path], data: Path, seed: int, reader: _Reader) -> "tuple[Qu
         return profile_of_outcome(catalog, dataset=dataset, name=name)
 
     with single_threaded(), _Bar() as progress:
-        told = None
-        if paths:  # the shipped lengths are fitted on other sets: python -m predictors.length_fit
-            progress("reading lengths", 0, 1)
-            told = own_lengths(
-                table, Features(open_encoder("static")), model_id=lambda *named: profile_of(*named).id, seed=seed
-            )
-            progress("reading lengths", 1, 1)
-        lengths, report = told or (None, None)
+        progress("reading lengths and costs", 0, 1)
+        lengths, prices, report = _of_answers(table if paths else None, lambda *named: profile_of(*named).id, seed)
+        progress("reading lengths and costs", 1, 1)
         model = fit_quality_model(
             table,
             Features(open_encoder(reader.name, api_key=reader.key)),
@@ -157,7 +160,27 @@ def _fit(paths: list[Path], data: Path, seed: int, reader: _Reader) -> "tuple[Qu
             },
             progress=progress,
         )
-    return model, lengths
+    return _Fitted(model, lengths, prices)
+
+
+def _of_answers(
+    own: "Outcomes | None", model_id: Callable[[str | None, str], str], seed: int
+) -> "tuple[LengthPredictor | None, OwnPrices, Mapping[str, float] | None]":
+    """Lengths, prices, and what the lengths are worth: of one's own outcomes; the shipped ones are made elsewhere."""
+    from .encoders import open_encoder  # noqa: PLC0415
+    from .features import Features  # noqa: PLC0415
+    from .length import LengthPredictor  # noqa: PLC0415
+    from .length_fit import own_lengths  # noqa: PLC0415
+    from .own_prices import OwnPrices  # noqa: PLC0415
+
+    if own is None:
+        return None, OwnPrices(), None
+    static = open_encoder("static")
+    told = own_lengths(own, Features(static), model_id=model_id, seed=seed)
+    expected = told[0] if told is not None else LengthPredictor.load()
+    features = Features.named(expected.feature_name_, static)
+    prices = OwnPrices.fit(own, model_id=model_id, lengths=expected, features=features)
+    return (None, prices, None) if told is None else (told[0], prices, told[1])
 
 
 class _Bar:

@@ -16,6 +16,7 @@ from .forecast import Forecast, Load
 from .forecasts import Forecasts
 from .latency import BoundLatency
 from .length import LENGTH_FILE, LengthPredictor
+from .own_prices import OwnPrices
 from .quality.protocol import BoundQuality
 from .query import Query
 
@@ -54,8 +55,12 @@ class Forecaster:
         quality: QualitySource,
         length: LengthPredictor,
         length_features: Features | None = None,
+        prices: OwnPrices | None = None,
     ) -> None:
-        """`length_features` is what lengths are read from, where that is not what quality is read from."""
+        """`length_features` is what lengths are read from, where that is not what quality is read from.
+
+        `prices` are for candidates that have none, as far as their own outcomes tell.
+        """
         read = length_features or features
         _insist("quality", quality.features_name, features)
         _insist("length", length.feature_name_, read)
@@ -63,6 +68,7 @@ class Forecaster:
         self.length_features = read
         self.quality = quality
         self.length = length
+        self.prices = prices or OwnPrices()
 
     @classmethod
     def load(cls, path: Path | None = None, *, encoder_key: str | None = None) -> Self:
@@ -78,7 +84,8 @@ class Forecaster:
         length_features = Features.named(length.feature_name_, features.encoder)
         if length_features.name != length.feature_name_:
             length_features = Features.named(length.feature_name_, open_encoder("static"))
-        return cls(features=features, quality=quality, length=length, length_features=length_features)
+        prices = OwnPrices.load(path) if path is not None else None
+        return cls(features=features, quality=quality, length=length, length_features=length_features, prices=prices)
 
     @property
     def version(self) -> str:
@@ -101,7 +108,7 @@ class BoundForecaster:
         self._quality = forecaster.quality.bind([entry.profile for entry in pool.entries], names=pool.names)
         self._read_once = self._length_features.begin(self._features)
         self._length = forecaster.length.bind(pool)
-        self._cost = BoundCost(pool)
+        self._cost = BoundCost(forecaster.prices.completed(pool))
         self._latency = BoundLatency(pool)
 
     def forecast(self, query: Query, *, load: Load | None = None) -> Forecast:
