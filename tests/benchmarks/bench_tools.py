@@ -3,27 +3,36 @@
 
 Whole retrieval for 1,000 tools (read, encode, score, shortlist, second look) by the static encoder, on public
 requests where PARETOGATE_DATA has them, else on made-up ones; the same among very many tools, of which all but the
-1,000 are made up from their words; adding, changing and removing a tool while serving; and an index of very many tools
-against exact search. Every latency is also a multiple of a reference measured in the
-same run, a 256 x 256 matrix-vector product in numpy repeated a hundred times.
+1,000 are made up from their words; adding, changing and removing a tool while serving; what others wait for while a
+gateway reads ten thousand tools of one request; and an index of very many tools against exact search. Latencies of the
+whole retrieval are also a multiple of a reference measured in the same run, a 256 x 256 matrix-vector product in numpy
+repeated a hundred times.
 """
 
 import argparse
+import asyncio
 import json
 import os
+import queue
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import numpy as np
 
 from eval.tool_scale_chart import ScalePoint, scale_chart
 from eval.tool_tables import read_labelled
+from gateway.upstreams.fake import FakeProvider
 from predictors.encoders import StaticEncoder
 from predictors.tools import StackedRetriever, Tool, ToolRegistry, ToolUsage
 from predictors.tools.lexical import LexicalIndex
 from predictors.tools.vector_index import VectorIndex
+from tests.end_to_end.conftest import start
 
 N_TOOLS = 1_000
 TOP_K = 10
@@ -144,6 +153,76 @@ def whole_retrieval_among(n: int, repeats: int) -> dict[str, float]:
     }
 
 
+def others_meanwhile(n_tools: int) -> dict[str, float]:
+    """What somebody else waits for a small answer while a gateway of one worker chooses among the tools of a request.
+
+    The first of the requests also has its tools read and indexed; the second only chosen.
+    """
+    many = [
+        {"type": "function", "function": {"name": t.name, "description": t.description, "parameters": _SCHEMA}}
+        for t in padded(made_up_tools()[0], n_tools)
+    ]
+    body = json.dumps({"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}], "tools": many})
+    found: dict[str, float] = {"tools": n_tools, "body_mb": len(body) / 1e6}
+    with tempfile.TemporaryDirectory() as folder, fake_provider() as provider_url:
+        backend = {"id": "fake", "profile": "openai/gpt-4o-mini", "kind": "openai", "base_url": provider_url}
+        more = {
+            "PARETOGATE_BACKENDS": json.dumps([backend]),
+            "PARETOGATE_EMBEDDED__ENABLED": "off",
+            "PARETOGATE_TOOLS__DEADLINE_MS": "60000",
+        }
+        gateway = start(Path(folder) / "state", more=more)
+        try:
+            with httpx.Client(base_url=gateway.url, timeout=60) as client:
+                alone = took_ms(lambda _: client.get("/healthz").raise_for_status(), repeats=200)
+                found["alone_p50_ms"] = float(np.median(alone))
+                for name in ("first", "again"):
+                    large = threading.Thread(target=_ask_for_tools, args=(gateway.url, body, n_tools))
+                    waits = []
+                    started = time.perf_counter()
+                    large.start()
+                    while large.is_alive():
+                        asked = time.perf_counter()
+                        client.get("/healthz").raise_for_status()
+                        waits.append(1e3 * (time.perf_counter() - asked))
+                    found[f"{name}_took_s"] = time.perf_counter() - started
+                    found[f"{name}_others"] = len(waits)
+                    found[f"{name}_others_p50_ms"] = float(np.median(waits))
+                    found[f"{name}_others_longest_ms"] = max(waits)
+        finally:
+            gateway.stop()
+    return found
+
+
+def _ask_for_tools(url: str, body: str, n_tools: int) -> None:
+    answer = httpx.post(f"{url}/v1/chat/completions", content=body, headers=_JSON, timeout=60)
+    if answer.headers.get("x-paretogate-tools") != f"{n_tools}->10":
+        raise SystemExit(f"{answer.status_code} {answer.headers.get('x-paretogate-tools')}: {answer.text[:300]}")
+
+
+_SCHEMA = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
+_JSON = {"content-type": "application/json"}
+
+
+@contextmanager
+def fake_provider() -> Iterator[str]:
+    """A provider that answers at once, on a loop of its own thread."""
+    ready, stop = queue.Queue[str](), threading.Event()
+
+    async def serve() -> None:
+        async with FakeProvider() as provider:
+            ready.put(provider.url)
+            await asyncio.to_thread(stop.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        yield ready.get(timeout=30)
+    finally:
+        stop.set()
+        thread.join()
+
+
 def very_many(n: int, dim: int, repeats: int) -> dict[str, float]:
     """Build, search against exact search, add and remove, for n tools."""
     vectors = clustered(n // 50, n, dim, seed=1)
@@ -203,6 +282,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=300)
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000])
     parser.add_argument("--retrieval-sizes", type=int, nargs="*", default=[30_000])
+    parser.add_argument("--offered", type=int, nargs="*", default=[10_000], help="tools of one request to a gateway")
     parser.add_argument("--chart", type=Path, help="write recall, latency, memory and build time of the index (SVG)")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -211,6 +291,8 @@ def main() -> int:
     print(f"whole retrieval: {report['whole_retrieval']}", file=sys.stderr)
     report["whole_retrieval_among"] = [whole_retrieval_among(n, args.repeats) for n in args.retrieval_sizes]
     print(f"among many: {report['whole_retrieval_among']}", file=sys.stderr)
+    report["others_meanwhile"] = [others_meanwhile(n) for n in args.offered]
+    print(f"others meanwhile: {report['others_meanwhile']}", file=sys.stderr)
     report["vector_index"] = []
     report["lexical_index"] = []
     for size in args.sizes:

@@ -5,7 +5,7 @@ from predictors.tools import ToolUsage
 from predictors.tools.candidates import Candidates
 from predictors.tools.co_use import CoUse
 from predictors.tools.evidence import Evidence
-from predictors.tools.second_stage import COLD_WEIGHTS, choose, fit_second_stage
+from predictors.tools.second_stage import COLD_WEIGHTS, choose, directions, fit_second_stage
 
 from .toys import WEATHER_AND_MONEY, CountedWords
 
@@ -22,10 +22,11 @@ def made(n_queries: int, *, interaction: bool) -> tuple[Candidates, np.ndarray]:
 
 
 def fitted(n_queries: int, *, interaction: bool, boosted: bool | None = None):
+    names = ("log_uses", "n_clauses") if interaction else NAMES  # trees may bend these either way
     candidates, relevant = made(n_queries, interaction=interaction)
     one = np.ones(n_queries, dtype=np.int64)
     own = [np.flatnonzero(row) for row in relevant]
-    stage = fit_second_stage(candidates, relevant, one, CO_USE, names=NAMES, columns=(0, 1), own=own, boosted=boosted)
+    stage = fit_second_stage(candidates, relevant, one, CO_USE, names=names, columns=(0, 1), own=own, boosted=boosted)
     return stage, candidates, relevant
 
 
@@ -72,3 +73,18 @@ def test_a_blend_is_chosen_where_it_is_hardly_worse_and_there_is_enough_to_grow_
     assert choose({"linear": best - 0.1, "trees": best, "trees + 0.6 linear": blend}) == "trees + 0.6 linear"
     assert choose({"linear": best - 0.1, "trees": best, "trees + 0.6 linear": blend - 0.1}) == "trees"
     assert choose({"linear": best, "trees": best - 0.1, "trees + 0.6 linear": blend}) == beside_linear
+
+
+def test_more_evidence_never_makes_a_tool_less_likely() -> None:
+    pytest.importorskip("sklearn", reason="growing trees needs scikit-learn")
+    stage, _, _ = fitted(600, interaction=False, boosted=True)
+    assert stage.trees is not None
+    described = np.zeros((50, 7), dtype=np.float32)  # two features and five of the first opinion, all alike
+    described[:, 0] = np.linspace(-2.0, 2.0, 50)  # but "smoothed"
+    rising = np.diff(stage.trees.predict(described))
+    assert (rising >= 0).all()
+    assert rising.max() > 0
+
+
+def test_ranks_count_downwards_and_counts_either_way() -> None:
+    assert directions(("bm25", "dense:gap", "smoothed:rank", "cold", "log_uses")) == [1, 1, -1, 0, 0, 1, 1, -1, 1, -1]
