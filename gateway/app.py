@@ -41,7 +41,7 @@ from .routes.responses import ResponsesDialect
 from .routes.stored_responses import stored_responses_routes
 from .routes.tools import tools_routes
 from .settings import InvalidSettingsError, ServerSettings, Settings
-from .state import GuardedState, MemoryState, RedisState, StateStore
+from .state import GuardedState, KeptState, MemoryState, RedisState, StateStore
 from .stored import ResponseHistory, open_history
 from .telemetry import Telemetry
 from .tools import RegistryStore, ToolDesk
@@ -131,7 +131,8 @@ def create_app(parts: Parts) -> Asgi:
             if endpoint is not None:
                 await stack.enter_async_context(endpoint.running())
             dispatcher.upstreams = _open_upstreams(parts, stack)
-            await stack.enter_async_context(in_background(parts, dispatcher, desk, fingerprints))
+            background = in_background(parts, dispatcher, governor=governor, desk=desk, fingerprints=fingerprints)
+            await stack.enter_async_context(background)
             settle()
             yield
 
@@ -241,6 +242,8 @@ def _governor(parts: Parts, telemetry: Telemetry) -> Governor:
     check_exposure(settings, has_keys=not keys.is_empty)
     url = settings.state.url.get_secret_value()
     store: StateStore = MemoryState(clock=clocks.monotonic)
+    if url.startswith("memory://") and settings.server.workers == 1:
+        store = KeptState(settings.spent_path, clock=clocks.monotonic)
     if settings.privacy.mode != "off":
         _need("phonenumbers", "stdnum", key="privacy.mode")
     if not url.startswith("memory://"):

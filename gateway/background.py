@@ -1,4 +1,4 @@
-"""What a gateway does beside answering: it follows what was measured and learned, server loads, canaries and gauges.
+"""What a gateway does beside answering: it follows what was measured, learned and spent, loads, canaries and gauges.
 
 Each goes on by itself until the gateway ends. One that breaks is logged and begun again: requests are answered without.
 """
@@ -16,6 +16,7 @@ from catalog.capability.canary_file import Fingerprint
 
 from .canaries import CanaryBudget, CanaryWatch, watched_backends
 from .dispatch import Dispatcher
+from .governor import Governor
 from .memory import settle
 from .parts import Parts
 from .refinement import MeasuredFileError, apply_measured, read_measured
@@ -33,7 +34,12 @@ _AGAIN_AFTER_S = 5.0
 
 @asynccontextmanager
 async def in_background(
-    parts: Parts, dispatcher: Dispatcher, desk: ToolDesk, fingerprints: tuple[Fingerprint, ...]
+    parts: Parts,
+    dispatcher: Dispatcher,
+    *,
+    governor: Governor,
+    desk: ToolDesk,
+    fingerprints: tuple[Fingerprint, ...],
 ) -> AsyncIterator[None]:
     """All of it, for as long as this is open."""
     work: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
@@ -41,6 +47,7 @@ async def in_background(
         "tool_usage": lambda: _follow_tool_usage(parts, desk),
         "loads": lambda: _follow_loads(parts, dispatcher.health),
         "canaries": lambda: _watch_canaries(parts, dispatcher, fingerprints),
+        "spending": governor.keep,
         "gauges": lambda: _keep_gauges_fresh(parts, dispatcher.telemetry),
     }
     tasks = [asyncio.create_task(_kept_up(name, begin)) for name, begin in work.items()]

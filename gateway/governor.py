@@ -24,7 +24,7 @@ from .privacy import Protected, protect
 from .serving import Serving
 from .sessions import Conversation, conversation_of, has_signed_reasoning
 from .standing import Standing
-from .state import Claim, Grant, MemoryState, Quota, Remembered, Settlement, StateStore
+from .state import Claim, Grant, KeptState, MemoryState, Quota, Remembered, Settlement, StateStore
 from .telemetry import Telemetry
 from .wire.body import ChatRequest
 
@@ -282,6 +282,11 @@ class Governor:
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
         return task
+
+    async def keep(self) -> None:
+        """Keep what is to outlive this process, where anything is, until this is cancelled."""
+        if isinstance(self._store, KeptState):
+            await self._store.keep()
 
     async def close(self) -> None:
         """Settle what is still to be settled, and let go of the store."""

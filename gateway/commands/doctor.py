@@ -27,6 +27,7 @@ from gateway.refinement import read_measured
 from gateway.settings import Settings, load_settings
 from gateway.startup import find_backends, open_catalog
 from gateway.upstreams.embedded import EmbeddedUnavailableError, find_weights
+from gateway.upstreams.litellm import missing_credentials
 from gateway.upstreams.server_load import read_server_load
 from predictors import Query
 from router import RoutingOptions
@@ -246,6 +247,10 @@ def _backends(settings: Settings, catalog: Catalog, environ: Mapping[str, str], 
         yield Check(subject="backends", verdict="note", detail="nothing could answer a request", remedy=remedy)
         return
     yield Check(subject="backends", verdict="ok", detail=f"{len(found.backends)} beside the embedded model")
+    for name, variables in missing_credentials(found.backends).items():
+        detail = f"litellm finds none of {', '.join(variables)}"
+        remedy = "set them, or name a variable by api_key_env; nothing to do where this machine has a role of its own"
+        yield Check(subject=name, verdict="note", detail=detail, remedy=remedy)
     if not offline:
         yield from asyncio.run(_reach(found.backends, environ))
 

@@ -92,6 +92,11 @@ class Settings(BaseSettings):
         return self.auth.keys or self.state_dir / "keys.json"
 
     @property
+    def spent_path(self) -> Path:
+        """What each key has spent, where no Redis keeps it."""
+        return self.state_dir / "spent.json"
+
+    @property
     def tools_dir(self) -> Path:
         """Registries of tools, and what was learned about them."""
         return self.state_dir / "tools"

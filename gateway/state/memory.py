@@ -1,7 +1,7 @@
 """Shared state of one process: what a single gateway needs, and what others fall back to."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from router import SessionState
@@ -78,6 +78,15 @@ class MemoryState:
 
     async def close(self) -> None:
         """Nothing to let go of."""
+
+    def spent(self) -> dict[str, dict[str, int]]:
+        """Billionths of a dollar by holder, and by day and month."""
+        return {name: dict(account.spent_nano) for name, account in self._accounts.items() if account.spent_nano}
+
+    def restore(self, spent: Mapping[str, Mapping[str, int]]) -> None:
+        """Begin with what was spent before, as `spent` told it."""
+        for name, periods_spent in spent.items():
+            self._accounts.setdefault(name, _Account()).spent_nano = dict(periods_spent)
 
     def _session(self, holder: str, session_id: str) -> SessionState | None:
         kept = self._sessions.get((holder, session_id))

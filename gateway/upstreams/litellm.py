@@ -7,7 +7,7 @@ a thread, and never otherwise.
 import asyncio
 import os
 import re
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -27,7 +27,7 @@ from gateway.errors import (
 from .openai import retry_after_s
 from .protocol import UpstreamCall
 
-__all__ = ["LiteLLMMissingError", "LiteLLMUpstream"]
+__all__ = ["LiteLLMMissingError", "LiteLLMUpstream", "missing_credentials"]
 
 _UNSUPPORTED = re.compile(r"parameters: \[([^\]]*)\]")
 _LASTING = frozenset({400, 401, 403, 404, 422})  # said by litellm itself, before anybody was asked
@@ -169,6 +169,19 @@ def _own_words(message: str) -> Mapping[str, object]:
 def _model(backend: Backend) -> str:
     prefix = f"{backend.provider}/"
     return backend.model_name if backend.model_name.startswith(prefix) else prefix + backend.model_name
+
+
+def missing_credentials(backends: Iterable[Backend]) -> Mapping[str, tuple[str, ...]]:
+    """Backend id -> the variables of the environment in which litellm would look for credentials, and finds none.
+
+    Of backends of kind `litellm` that name no variable of their own. Imports litellm where there are any.
+    """
+    asked = [backend for backend in backends if backend.kind == "litellm" and backend.api_key_env is None]
+    if not asked:
+        return {}
+    library = _import_litellm()
+    found = {backend.id: library.validate_environment(_model(backend))["missing_keys"] for backend in asked}
+    return {name: tuple(missing) for name, missing in found.items() if missing}
 
 
 def _import_litellm() -> Any:  # noqa: ANN401 - as above

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,22 @@ async def test_a_server_that_does_not_tell_its_load_is_noted_with_the_remedy(tmp
 async def test_a_server_that_tells_its_load_is_well(tmp_path: Path) -> None:
     async with server(tells_its_load=True) as url:
         assert (await examined(url, tmp_path)).verdict == "ok"
+
+
+@pytest.mark.loopback
+@pytest.mark.skipif(find_spec("litellm") is None, reason="the extra litellm is not installed")
+def test_credentials_that_litellm_will_not_find_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    config = tmp_path / "paretogate.toml"
+    config.write_text(
+        f'[state]\ndir = "{tmp_path}"\n[discovery]\nloopback = false\nenvironment_keys = false\n'
+        '[[backends]]\nid = "rock"\nprofile = "anthropic/claude-haiku-4.5"\nkind = "litellm"\nprovider = "bedrock"\n',
+        encoding="utf-8",
+    )
+    (found,) = [check for check in examine(config=config, environ={}, offline=True) if check.subject == "rock"]
+    assert found.verdict == "note"
+    assert "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY" in found.detail
 
 
 def test_an_extra_of_which_not_even_the_package_is_there_is_missing_and_no_crash() -> None:

@@ -1,0 +1,84 @@
+"""The state of a single process whose spending outlives it: a restart forgives no budget.
+
+Only dollars are kept, by key, day and month. Rates and places are of the minute, and conversations of the quarter of an
+hour: they begin anew. The file is a second behind at most, and written as a whole.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import orjson
+import structlog
+
+from .memory import MemoryState
+
+__all__ = ["KeptState"]
+
+log = structlog.get_logger(__name__)
+
+_EVERY_S = 1.0
+
+Spent = dict[str, dict[str, int]]  # holder -> day or month -> billionths of a dollar
+
+
+class KeptState(MemoryState):
+    """A `StateStore` in memory, with a file for what was spent. One process at a time may use the file."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float], every_s: float = _EVERY_S) -> None:
+        """`clock` is as for `MemoryState`; `keep` looks every `every_s` whether anything is to be written."""
+        super().__init__(clock=clock)
+        self._path, self._every_s = path, every_s
+        self._written = _read(path)
+        self.restore(self._written)
+
+    async def keep(self) -> None:
+        """Write the file as money is spent, until this is cancelled."""
+        while True:
+            await asyncio.sleep(self._every_s)
+            await self._write()
+
+    async def close(self) -> None:
+        """Write the rest."""
+        try:
+            await self._write()
+        except OSError as exc:
+            log.error("spending_not_kept", reason=exc.strerror or str(exc))  # noqa: TRY400 - it says enough
+
+    async def _write(self) -> None:
+        spent = self.spent()
+        if spent == self._written:
+            return
+        await asyncio.to_thread(_replace, self._path, orjson.dumps(spent))
+        self._written = spent
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    beside = path.with_suffix(".new")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+    beside.replace(path)
+
+
+def _read(path: Path) -> Spent:
+    """What the file says; nothing where it is missing, and nothing, with a word, where it is damaged."""
+    try:
+        told = orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, orjson.JSONDecodeError) as exc:
+        log.error("spending_unreadable", file=str(path), kind=type(exc).__name__)  # noqa: TRY400 - it says enough
+        return {}
+    if not _is_spent(told):
+        log.error("spending_unreadable", file=str(path), kind="not what was written")
+        return {}
+    return dict(told)
+
+
+def _is_spent(told: object) -> bool:
+    return isinstance(told, Mapping) and all(
+        isinstance(periods, dict) and all(isinstance(nano, int) for nano in periods.values())
+        for periods in told.values()
+    )
