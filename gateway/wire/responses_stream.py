@@ -52,7 +52,7 @@ class ResponsesStream:
             if chunk == "comment":
                 out += b": waiting\n\n"
             elif chunk == "done":
-                out += self._begin({}) + self._told(self._sequence.finish()) + self._end()
+                out += self._begin({}) + self._last(self._sequence.finish()) + self._end()
             else:
                 out += self._begin(chunk) + self._chunk(chunk)
         return out
@@ -91,9 +91,16 @@ class ResponsesStream:
     def _told(self, steps: list[Step]) -> bytes:
         return b"".join(self._step(step) for step in steps)
 
-    def _step(self, step: Step) -> bytes:
+    def _last(self, steps: list[Step]) -> bytes:
+        """The last steps of all: where the answer was cut short, it was amid the last item."""
+        if not steps:
+            return b""
+        status, _ = outcome_of(self._finish_reason)
+        return self._told(steps[:-1]) + self._step(steps[-1], ended_as=status)
+
+    def _step(self, step: Step, *, ended_as: str = "completed") -> bytes:
         piece = step.piece
-        item = item_of(piece, self._id, self._answering, status="completed" if step.act == "close" else "in_progress")
+        item = item_of(piece, self._id, self._answering, status=ended_as if step.act == "close" else "in_progress")
         at: dict[str, Any] = {"item_id": item["id"], "output_index": piece.index}
         if _has_part(piece):
             at["content_index"] = 0
@@ -134,8 +141,6 @@ class ResponsesStream:
 
     def _end(self) -> bytes:
         status, details = outcome_of(self._finish_reason)
-        if status == "incomplete" and self._items and "status" in self._items[-1]:
-            self._items[-1]["status"] = "incomplete"
         frame = self._frame or {}
         response = {
             **frame,

@@ -93,6 +93,10 @@ def test_a_refusal_is_told_as_one() -> None:
 
 
 def test_an_answer_that_was_cut_short_says_so() -> None:
+    call = tool_call("f", '{"a', index=0)
+    *_, done, last = told(streamed({"content": "x"}, {"tool_calls": [call]}, finish="length"))
+    assert (done["type"], done["item"]["status"]) == ("response.output_item.done", "incomplete")
+    assert [item["status"] for item in last["response"]["output"]] == ["completed", "incomplete"]
     last = told(streamed({"content": "x"}, finish="length"))[-1]
     assert last["type"] == "response.incomplete"
     assert last["response"]["incomplete_details"] == {"reason": "max_output_tokens"}
