@@ -37,14 +37,20 @@ __all__ = ["OtlpTracing", "Trace"]
 _FLUSH_S: Final = 2.0
 _OPERATIONS: Final[Mapping[str, str]] = MappingProxyType({"completions": "text_completion", "embeddings": "embeddings"})
 _PATHS: Final[Mapping[str, str]] = MappingProxyType({"chat": "/v1/chat/completions"})
-_PROVIDERS: Final[Mapping[str, str]] = MappingProxyType(  # ours -> the convention's
+_PROVIDERS: Final[Mapping[str, str]] = MappingProxyType(  # ours, litellm's and makers' names -> the convention's
     {
-        "gemini": "gcp.gemini",
-        "mistral": "mistral_ai",
-        "xai": "x_ai",
-        "bedrock": "aws.bedrock",
         "azure": "azure.ai.openai",
+        "azure_ai": "azure.ai.inference",
+        "bedrock": "aws.bedrock",
+        "bedrock_converse": "aws.bedrock",
+        "gemini": "gcp.gemini",
+        "google": "gcp.gen_ai",
+        "mistral": "mistral_ai",
+        "mistralai": "mistral_ai",
+        "vertex_ai": "gcp.vertex_ai",
         "watsonx": "ibm.watsonx.ai",
+        "x-ai": "x_ai",
+        "xai": "x_ai",
     }
 )
 _TOKENS: Final = tuple(4.0**power for power in range(14))  # 1 .. 67,108,864
@@ -234,6 +240,7 @@ def _spent(usage: Usage) -> dict[str, int]:
         "gen_ai.usage.input_tokens": usage.input_tokens,
         "gen_ai.usage.output_tokens": usage.output_tokens,
         "gen_ai.usage.cache_read.input_tokens": usage.cached_input_tokens,
+        "gen_ai.usage.cache_creation.input_tokens": usage.cache_write_tokens,
         "gen_ai.usage.reasoning.output_tokens": usage.reasoning_tokens,
     }
 

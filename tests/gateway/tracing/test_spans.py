@@ -73,6 +73,8 @@ async def test_a_request_is_a_span_with_its_decision_and_the_backends_attempt_be
     assert about(attempt)["gen_ai.response.finish_reasons"] == ("stop",)
     assert about(attempt)["gen_ai.usage.input_tokens"] == 10
     assert about(attempt)["gen_ai.usage.output_tokens"] == 2
+    assert about(attempt)["gen_ai.usage.cache_read.input_tokens"] == 4
+    assert about(attempt)["gen_ai.usage.cache_creation.input_tokens"] == 0
     # 6 fresh tokens at $10, 4 cached ones at $5 and 2 written ones at $20, per million
     assert about(request)["paretogate.cost_usd"] == pytest.approx(0.00012)
 
