@@ -80,9 +80,6 @@ class OnnxMiniLmEncoder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # The graph is written as it is to be run; the optimiser would only fuse sums with normalisations into an
-        # operator that takes five times as long as the two.
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         session = onnxruntime.InferenceSession(
             write(weights, n_layers, precision), options, providers=["CPUExecutionProvider"]
         )

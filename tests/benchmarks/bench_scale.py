@@ -73,12 +73,12 @@ def encoders() -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     made = shuffling()
     for name in ENCODERS:
-        features = Features(open_encoder(name))
+        features, length = Features(open_encoder(name)), LengthPredictor.load()
         forecaster = Forecaster(
             features=features,
             quality=small_model(features),
-            length=LengthPredictor.load(),
-            length_features=Features(open_encoder("static")),
+            length=length,
+            length_features=Features.named(length.feature_name_, open_encoder("static")),
         )
         p50, p99 = percentiles(whole_decision(forecaster, 30), repeats=300)
         found.append({"encoder": name, "p50_us": round(p50 - made), "p99_us": round(p99 - made)})
