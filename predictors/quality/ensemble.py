@@ -12,6 +12,7 @@ from predictors.folds import group_folds
 from .baselines import TopicMeans
 from .basis import PromptBasis
 from .calibration import error_scale
+from .ease_effects import EaseEffects
 from .familiarity import STRANGER, Familiarity, Unquestioned
 from .forms import Forms
 from .imputation import best_single, filled, model_means
@@ -34,7 +35,7 @@ class StackedEnsemble:
     A prediction is a level (how easy is the prompt, for all models) plus contrasts (which model is better here).
     The level is learned well: members are weighed by non-negative least squares on predictions for held-out groups.
     The contrasts are hardly learned, and weights for them would be noise: members count alike, and their mean is
-    shrunk by the slope it shows out of fold.
+    shrunk by the slope it shows out of fold, and corrected for what ease does to leads (`EaseEffects`).
 
     A model predicted to beat the best single one keeps only what exceeds a margin, chosen out of fold too, and larger
     where the prompt's kind of task is in doubt: `doubt` is the lead that is not believed on a task nobody has seen.
@@ -58,6 +59,7 @@ class StackedEnsemble:
     ) -> None:
         self.members = tuple(members) if members is not None else _default_members()
         self.familiarity = familiarity or Familiarity()
+        self.ease = EaseEffects()
         self.forms = Forms()
         self.slopes = SurfaceSlopes()
         self.doubt = doubt
@@ -75,7 +77,9 @@ class StackedEnsemble:
         offsets = [said - means for said in out_of_fold]  # each (n_prompts, n_models)
         target = score - means
         self.level_weights_ = stacking_weights([offset.mean(axis=1) for offset in offsets], target.mean(axis=1))
-        self.contrast_slope_ = _slope(_contrasts(np.mean(offsets, axis=0)), _contrasts(target))
+        contrasts, observed = _contrasts(np.mean(offsets, axis=0)), _contrasts(target)
+        self.contrast_slope_ = _slope(contrasts, observed)
+        self.ease.fit(self._level(offsets), contrasts, observed=observed, slope=self.contrast_slope_)
         stacked = self._stack(out_of_fold)
         self.familiarity.fit(training.features, training.domain)
         self.forms.fit(training.features, training.domain, n_surface=training.n_surface)
@@ -162,10 +166,16 @@ class StackedEnsemble:
 
     def _stack(self, members: Sequence[Matrix]) -> Matrix:
         offsets = [said - self.means_ for said in members]
-        levels = np.stack([offset.mean(axis=1) for offset in offsets], axis=1)  # (n_queries, n_members)
-        contrasts = _contrasts(np.mean(offsets, axis=0))
-        stacked: Matrix = self.means_ + (levels @ self.level_weights_)[:, None] + self.contrast_slope_ * contrasts
+        level, contrasts = self._level(offsets), _contrasts(np.mean(offsets, axis=0))
+        added = self.contrast_slope_ * contrasts + self.ease.predict(level, contrasts)
+        stacked: Matrix = self.means_ + level[:, None] + added
         return stacked
+
+    def _level(self, offsets: Sequence[Matrix]) -> Floats:
+        """How much easier than usual each prompt is for all models, (n_queries,)."""
+        levels = np.stack([offset.mean(axis=1) for offset in offsets], axis=1)  # (n_queries, n_members)
+        level: Floats = levels @ self.level_weights_
+        return level
 
 
 def _default_members() -> tuple[QualityPredictor, ...]:
