@@ -119,7 +119,8 @@ def _read_turns(content: object, seen: _Turns) -> None:
 
 def _read_message(message: Mapping[str, object], seen: _Turns) -> None:
     role = message.get("role")
-    text = "\n".join(part for part in _texts(message.get("content"), seen, 0) if part)
+    content = message.get("content")
+    text = content if isinstance(content, str) else "\n".join([part for part in _texts(content, seen, 0) if part])
     if role is None:  # an item of the responses dialect: a call, its output, or a bare content part
         text = text or "\n".join(part for part in _texts(message, seen, 0) if part)
     calls = _sequence(message.get("tool_calls"))

@@ -135,7 +135,8 @@ def read_chat(raw: bytes) -> ChatRequest:
         raise InvalidRequestError("model: a name of a model, or auto", param="model")
     _check_messages(body.get("messages"))
     for name in _COUNTS:
-        _check_count(name, body.get(name))
+        if name in body:
+            _check_count(name, body[name])
     for name, (least, most) in _NUMBERS.items():
         value = body.get(name)
         if value is None:

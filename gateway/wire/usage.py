@@ -46,7 +46,7 @@ def read_usage(reported: object) -> Usage | None:
 
 def _details(reported: Mapping[str, object], name: str) -> Mapping[str, object]:
     details = reported.get(name)
-    return details if isinstance(details, Mapping) else {}
+    return details if details is not None and isinstance(details, Mapping) else {}
 
 
 def _count(table: Mapping[str, object], name: str) -> int | None:

@@ -51,6 +51,21 @@ async def test_of_few_the_first_goes_on_before_the_next_is_answered() -> None:
     assert seen == ["answered [1]", "went on 1", "answered [2]", "went on 2", "answered [3]", "went on 3"]
 
 
+async def test_at_a_busy_time_few_are_answered_together_too() -> None:
+    doubling, now_s = Doubling(), 0.0
+
+    def a_tenth_of_a_second_later() -> float:  # whoever looks at the clock
+        nonlocal now_s
+        now_s += 0.1
+        return now_s
+
+    together = Together(doubling, few=3, clock=a_tenth_of_a_second_later)
+    for _ in range(100):  # one question after the other, each of which takes a third of the time
+        await together.ask(2)
+    await asyncio.gather(*(together.ask(n) for n in (4, 6)))
+    assert doubling.asked[-1] == [4, 6]
+
+
 async def test_who_comes_alone_waits_for_nobody() -> None:
     together = Together(Doubling())
     asking = asyncio.ensure_future(together.ask(2))
