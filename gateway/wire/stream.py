@@ -32,7 +32,9 @@ class ChatStream:
         self, *, model_id: str, wants_usage: bool, late_facts: LateFacts | None = None, explain: bool = False
     ) -> None:
         self._model_id, self._wants_usage, self._late_facts, self._explain = model_id, wants_usage, late_facts, explain
-        self._rest, self._alike = b"", AlikeChunks()
+        self._held: list[bytes] = []  # of an event that has not ended
+        self._held_bytes, self._seam = 0, b""  # the seam: its last bytes, where an end may be cut in two
+        self._alike = AlikeChunks()
         self._rename: tuple[bytes, bytes] | None = None
         self._late_facts_sent = False
         self._open_choices: set[int] = set()
@@ -53,12 +55,17 @@ class ChatStream:
 
     def take(self, data: bytes) -> bytes:
         """What the client gets for these bytes. After a malformed event, `fault` says what it was."""
-        data = self._rest + data if self._rest else data
+        seam = self._seam + data if self._held else data
+        if b"\n\n" not in seam and b"\n\r\n" not in seam:  # a long event is put together once, not at each piece
+            self._hold(data)
+            return b""
+        if self._held:
+            data = b"".join([*self._held, data])
+            self._held, self._held_bytes, self._seam = [], 0, b""
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n")
-        *events, self._rest = data.split(b"\n\n")
-        if len(self._rest) > _MAX_EVENT_BYTES:
-            self.fault = f"sent an event larger than {_MAX_EVENT_BYTES} bytes"
+        *events, rest = data.split(b"\n\n")
+        self._hold(rest)
         passed = []
         for event in events:
             if self.has_ended():
@@ -78,7 +85,7 @@ class ChatStream:
         An end mark that is missing after every choice has finished is supplied: nothing was lost.
         """
         out = b""
-        if self._rest.strip() and not self.done and not self.fault:
+        if any(part.strip() for part in self._held) and not self.done and not self.fault:
             out = self.take(b"\n\n")
         if self.done or self.fault:
             return out
@@ -91,6 +98,15 @@ class ChatStream:
     def error_event(self, error: Mapping[str, object]) -> bytes:
         """The in-band error that ends a stream which began well."""
         return error_event(error, response_id=self.response_id, created=self.created, model_id=self._model_id)
+
+    def _hold(self, data: bytes) -> None:
+        if not data:
+            return
+        self._held.append(data)
+        self._held_bytes += len(data)
+        self._seam = data[-3:] if len(data) >= 3 else (self._seam + data)[-3:]
+        if self._held_bytes > _MAX_EVENT_BYTES:
+            self.fault = f"sent an event larger than {_MAX_EVENT_BYTES} bytes"
 
     def _take_event(self, event: bytes) -> bytes | None:
         if event.startswith(b"data: ") and b"\n" not in event:
