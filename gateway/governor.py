@@ -9,6 +9,7 @@ import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -36,6 +37,7 @@ _OURS = "sk-pg-"
 _UNLIMITED = Quota()
 _DEFAULT_POLICY = RoutingOptions().policy
 _MAX_RULES = 1_000  # different allow and deny lists whose closed models are remembered
+_LONG_BYTES = 16 << 10  # of a request that is looked through in a thread; a tenth of a second at most up to there
 _PUBLIC = "public"  # who has no key shares this holder, which has no quota
 
 
@@ -118,11 +120,15 @@ class Governor:
         """Whether personal data is looked for in this key's requests."""
         return self._privacy != "off" or (key is not None and key.privacy not in {None, "off"})
 
-    def protected(self, key: ApiKey | None, request: ChatRequest, reading: Reading) -> Protected:
-        """The request without what must not leave; of deployment and key, the stricter word counts."""
+    async def protected(self, key: ApiKey | None, request: ChatRequest, reading: Reading) -> Protected:
+        """The request without what must not leave; of deployment and key, the stricter word counts.
+
+        Looking through a megabyte takes seconds: what is long is looked through in a thread, and others go on.
+        """
         own = key.privacy if key is not None and key.privacy is not None else "off"
         mode = max(self._privacy, own, key=("off", "redact", "local").index)
-        return protect(request, reading, mode=mode, region=self._phone_region)
+        look = partial(protect, request, reading, mode=mode, region=self._phone_region)
+        return await asyncio.to_thread(look) if mode != "off" and len(request.raw) > _LONG_BYTES else look()
 
     async def enter(
         self,

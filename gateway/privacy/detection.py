@@ -6,6 +6,7 @@ other words are not found: that takes a language model, which this is not. Image
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -43,11 +44,13 @@ def find_personal(text: str, *, region: str | None = None) -> list[Finding]:
     """
     if "@" not in text and not _ANY_DIGITS.search(text) and "::" not in text:
         return []
-    kept: list[Finding] = []
+    kept: list[Finding] = []  # in order, and apart
     for finding in _candidates(text, region):
-        if all(finding.end <= other.start or finding.start >= other.end for other in kept):
-            kept.append(finding)
-    return sorted(kept)
+        at = bisect_left(kept, finding)
+        apart_from_last = at == 0 or kept[at - 1].end <= finding.start
+        if apart_from_last and (at == len(kept) or finding.end <= kept[at].start):
+            kept.insert(at, finding)
+    return kept
 
 
 def _candidates(text: str, region: str | None) -> Iterator[Finding]:

@@ -13,13 +13,15 @@ from .detection import find_personal
 
 __all__ = ["Redaction"]
 
+_PLACEHOLDER = re.compile(r"\[[A-Z]+_\d+\]")
+
 
 class Redaction:
     """Of one request: remembers which placeholder stands for what."""
 
     def __init__(self, *, region: str | None = None, taken: str = "") -> None:
         """`taken` is the whole request: a placeholder that occurs in it is nobody's."""
-        self._region, self._taken = region, taken
+        self._region, self._taken = region, frozenset(_PLACEHOLDER.findall(taken))
         self._placeholders: dict[str, str] = {}  # value -> placeholder
         self._values: dict[str, str] = {}  # and back
         self._next: dict[str, int] = {}

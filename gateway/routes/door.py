@@ -148,7 +148,7 @@ class AnswerDoor:
             await asyncio.sleep(0)
         serving = dispatcher.serving if self._serving_for is None else self._serving_for(request)
         reading = dispatcher.read_wishes(request, headers, serving, prompt_flags=governor.prompt_flags(key))
-        protected = governor.protected(key, request, reading)
+        protected = await governor.protected(key, request, reading)
         reading, exchange.redaction = protected.reading, protected.redaction
         if reading.options.route_only:
             told = await _dry_decision(

@@ -1,5 +1,7 @@
 """Personal data: found by its shape, taken out, put back, kept local."""
 
+import asyncio
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -144,3 +146,27 @@ async def test_what_cannot_be_redacted_stays_local(tmp_path: Path) -> None:
         )
     assert completion.json()["error"]["code"] == chat.json()["error"]["code"] == "no_eligible_model"
     assert strong.requests == cheap.requests == []
+
+
+def test_many_findings_cost_no_more_than_one_by_one() -> None:
+    text = "jane.doe@example.com, " * 20_000  # each compared with each took half a minute
+    began_s = time.process_time()
+    assert len(find_personal(text)) == 20_000
+    many = "".join(f"u{number}@example.com, " for number in range(20_000))
+    assert "u19999@" not in Redaction(taken=many).redacted(many)
+    assert time.process_time() - began_s < 10.0
+
+
+@pytest.mark.loopback
+async def test_others_are_answered_while_a_long_prompt_is_looked_through(tmp_path: Path) -> None:
+    long = [{"role": "user", "content": "1234567890-" * 40_000}]
+    async with pair(tmp_path, settings={"privacy": {"mode": "redact"}}) as (gateway, _, __):
+        began_s = time.perf_counter()
+        looked_through = asyncio.create_task(gateway.chat(messages=long, model="strong"))
+        worst_s = 0.0
+        while not looked_through.done():
+            asked_s = time.perf_counter()
+            await gateway.client.get("/health")
+            worst_s = max(worst_s, time.perf_counter() - asked_s)
+        assert (await looked_through).status_code == 200
+        assert worst_s < (time.perf_counter() - began_s) / 2
