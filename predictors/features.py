@@ -80,6 +80,7 @@ _KINDS_OF_WORDS: Final = tuple(
         "what which who whom whose why where how many much explain describe",
     )
 )
+_LONG: Final = 500  # bytes, from which on arrays count words faster than bytes do
 _WORDS_WITHIN: Final = 1_000  # bytes: a word problem is no longer, and to tell all words of a long text apart is dear
 
 
@@ -129,8 +130,10 @@ class Features:
         features = np.empty((len(texts), self.dim))  # (n_texts, dim)
         features[:, : self.encoding_dim] = self.encoder.encode([text for text, _ in read])
         if texts:
-            standard = np.minimum(np.maximum((_surfaces(read) - _MEAN) / _SD, -_CLIP), _CLIP)  # (n_texts, n_all)
-            features[:, self.encoding_dim :] = standard[:, : self.n_surface] / math.sqrt(self.encoding_dim)
+            n = self.n_surface
+            standard = (_surfaces(read, n_surface=n) - _MEAN[:n]) / _SD[:n]  # (n_texts, n_surface)
+            standard = np.minimum(np.maximum(standard, -_CLIP), _CLIP)
+            features[:, self.encoding_dim :] = standard / math.sqrt(self.encoding_dim)
         return features
 
 
@@ -140,8 +143,8 @@ def surface_of(text: str) -> Floats:
     return surface
 
 
-def _surfaces(read: Sequence[tuple[str, int]]) -> _Matrix:
-    """Of texts without their options' marks, and how many these were, (n_texts, n_all).
+def _surfaces(read: Sequence[tuple[str, int]], *, n_surface: int = len(SURFACE_FEATURES)) -> _Matrix:
+    """The first features of texts without their options' marks, and how many these were, (n_texts, n_surface).
 
     A share is per character, the rest are log(1 + count). Any run of white space counts as one blank, and lines
     without a word do not count.
@@ -152,18 +155,20 @@ def _surfaces(read: Sequence[tuple[str, int]]) -> _Matrix:
         length = max(n_characters, 1)
         n_lines = sum(map(bool, map(str.strip, text.split("\n")))) if "\n" in text else 1
         folded = blanked.translate(_FOLDED)
-        numbers = blanked.translate(_DIGITS).split()
-        words = set(folded[:_WORDS_WITHIN].split())
         *shares, n_commas = counts
-        rows.append(
-            (
-                math.log1p(length),
-                math.log1p(max(n_words - 1, 0)),
-                math.log1p(max(n_lines - 1, 0)),
-                *[count / length for count in shares],
-                math.log1p(n_marks),
-                math.log1p(_code_words(text)),
-                float(b"json" in folded),
+        row = [
+            math.log1p(length),
+            math.log1p(max(n_words - 1, 0)),
+            math.log1p(max(n_lines - 1, 0)),
+            *[count / length for count in shares],
+            math.log1p(n_marks),
+            math.log1p(_code_words(text)),
+            float(b"json" in folded),
+        ]
+        if n_surface > len(row):  # a third of the work, for those who were fitted on it
+            numbers = blanked.translate(_DIGITS).split()
+            words = set(folded[:_WORDS_WITHIN].split())
+            row += [
                 math.log1p(len(numbers)),
                 math.log1p(len(set(numbers))),
                 math.log1p(blanked.translate(_ENDS).count(b". ")),
@@ -171,8 +176,8 @@ def _surfaces(read: Sequence[tuple[str, int]]) -> _Matrix:
                 math.log1p(len(words)),
                 math.log1p(length / max(n_words, 1)),
                 *[math.log1p(len(kind & words)) for kind in _KINDS_OF_WORDS],
-            )
-        )
+            ]
+        rows.append(row[:n_surface])
     return np.array(rows)
 
 
@@ -190,8 +195,12 @@ def _spread(text: str) -> tuple[bytes, int, int]:
         flat = " ".join(words)
         return flat.encode("utf-8", "surrogatepass"), len(words), len(flat)
     blanked = text.encode().translate(_WHITE).strip()
-    n_words = (b" " + blanked.translate(_INK)).count(b" #")
-    return blanked, n_words, len(blanked) - blanked.count(b" ") + max(n_words - 1, 0)
+    if len(blanked) > _LONG:
+        ink = np.frombuffer(blanked, dtype=np.uint8) != ord(" ")
+        n_words, n_ink = 1 + int(np.count_nonzero(ink[1:] > ink[:-1])), int(np.count_nonzero(ink))
+    else:
+        n_words, n_ink = (b" " + blanked.translate(_INK)).count(b" #"), len(blanked) - blanked.count(b" ")
+    return blanked, n_words, n_ink + max(n_words - 1, 0)
 
 
 def _class_counts(texts: Sequence[str]) -> list[list[float]]:

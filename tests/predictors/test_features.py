@@ -54,6 +54,19 @@ def test_any_white_space_is_one_blank_and_none_at_either_end(blank: str) -> None
     assert surface(f" one{blank}two, three. ") == surface("one two, three.")
 
 
+@pytest.mark.parametrize("repeated", [1, 40])  # as bytes are counted, and as arrays count
+def test_words_and_characters_of_a_text_are_counted_however_long_it_is(repeated: int) -> None:
+    found = surface(" \n" + "two  words, \t" * repeated + "end\x0b")
+    assert found["log_words"] == pytest.approx(np.log(1 + 2 * repeated))
+    assert found["log_characters"] == pytest.approx(np.log(1 + 11 * repeated + 3))
+
+
+def test_a_few_features_are_the_first_of_all() -> None:
+    encoder, texts = open_encoder("static"), ["What is 3 times 4?", "Not one \u00fc", ""]
+    few = Features(encoder, n_surface=15).extract(texts)
+    np.testing.assert_array_equal(few, Features(encoder).extract(texts)[:, : few.shape[1]])
+
+
 def test_white_space_beyond_ascii_parts_words_too() -> None:
     assert surface("für\u3000zwei\u00a0Leute")["log_words"] == surface("für zwei Leute")["log_words"]
 
