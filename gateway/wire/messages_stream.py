@@ -35,6 +35,7 @@ class MessagesStream:
         self._answering, self._backends = answering, reader
         self._reader, self._sequence = ChunkReader(), PieceSequence(author=answering.maker)
         self._begun = False
+        self._begun_calls: set[int] = set()  # calls of which more has come than blanks
         self._stop: tuple[str, str | None] = ("end_turn", None)
         self._usage: Usage | None = None
         self._routing: object = None
@@ -108,8 +109,11 @@ class MessagesStream:
         if step.piece.kind != "tool" or step.act == "open":
             return False
         if step.act == "add":
-            begun = next((part for part in step.piece.parts if part.strip()), "")
-            return begun.lstrip()[:1] not in {"", "{"}
+            first = step.text.lstrip()[:1]
+            if first == "" or step.piece.index in self._begun_calls:
+                return False
+            self._begun_calls.add(step.piece.index)
+            return first != "{"
         return self._stop[0] != "max_tokens" and not is_input(step.piece)
 
     def _end(self) -> list[dict[str, Any]]:
