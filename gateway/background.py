@@ -17,7 +17,7 @@ from catalog.capability.canary_file import Fingerprint
 from .canaries import CanaryBudget, CanaryWatch, watched_backends
 from .dispatch import Dispatcher
 from .governor import Governor
-from .memory import settle
+from .memory import let_go
 from .parts import Parts
 from .refinement import MeasuredFileError, apply_measured, read_measured
 from .telemetry import Telemetry
@@ -121,7 +121,7 @@ async def _follow_measurements(parts: Parts, dispatcher: Dispatcher) -> None:
         try:
             backends = apply_measured(parts.backends, await asyncio.to_thread(read_measured, path))
             dispatcher.serving = await asyncio.to_thread(parts.make_serving, backends)
-            settle()
+            let_go()
         except (MeasuredFileError, ParetoGateError) as exc:
             log.warning("measured_facts_refused", reason=str(exc))
         else:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from catalog import Measured
+from gateway import background
 from gateway.refinement import Findings, write_findings
 from tests.gateway.running import pair, serve_fixed
 
@@ -26,6 +27,40 @@ async def test_measured_facts_reach_the_next_decisions_without_a_restart(tmp_pat
         (tmp_path / "measured.json").write_text("{")  # damaged: what holds, holds
         await asyncio.sleep(0.1)
         assert (await gateway.chat()).status_code == 200
+
+
+async def test_work_in_the_background_that_breaks_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "_AGAIN_AFTER_S", 0.01)
+    made = []
+
+    def make(backends, *, also=()):
+        made.append(backends)
+        if len(made) == 2:
+            raise RuntimeError("nobody foresaw this")
+        return serve_fixed(backends, also=also)
+
+    async with pair(tmp_path, settings={"learning": {"watch_s": 0.02}}, make_serving=make) as (gateway, _, __):
+        for n_made, ttft_s in ((2, 4.0), (3, 5.0)):
+            write_findings(
+                tmp_path / "measured.json", Findings(measured={"strong": Measured(n_calls=9, ttft_s=ttft_s)})
+            )
+            async with asyncio.timeout(5):
+                while len(made) < n_made:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
+        assert made[2][0].measured.ttft_s == 5.0
+        assert (await gateway.chat()).status_code == 200
+
+
+async def test_facts_that_change_amid_requests_disturb_none(tmp_path: Path) -> None:
+    async with pair(tmp_path, settings={"learning": {"watch_s": 0.005}}) as (gateway, _, __):
+        asking = [asyncio.create_task(gateway.chat(stream=n % 2 == 0)) for n in range(60)]
+        for n in range(20):
+            write_findings(tmp_path / "measured.json", Findings(measured={"strong": Measured(n_calls=9, ttft_s=n)}))
+            await asyncio.sleep(0.01)
+        assert {answer.status_code for answer in await asyncio.gather(*asking)} == {200}
 
 
 async def test_every_door_is_described(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from gateway.memory import settle
+from gateway.memory import let_go, settle
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +39,17 @@ def test_what_was_exchanged_is_given_back_at_the_next_settling() -> None:
     assert gone() is not None  # set aside
     settle()
     assert gone() is None
+
+
+def test_what_a_reload_replaced_is_let_go_of_and_what_was_set_aside_is_left_alone() -> None:
+    settle()
+    n_aside = gc.get_freeze_count()
+    replaced = Knot()
+    gone = weakref.ref(replaced)
+    del replaced
+    let_go()
+    assert gone() is None
+    assert gc.get_freeze_count() == pytest.approx(n_aside, abs=100)  # some end by themselves
 
 
 def test_a_thread_in_the_background_gives_way_sooner_than_by_default() -> None:
