@@ -6,6 +6,7 @@ hour: they begin anew. The file is a second behind at most, and written as a who
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -30,8 +31,9 @@ class KeptState(MemoryState):
         """`clock` is as for `MemoryState`; `keep` looks every `every_s` whether anything is to be written."""
         super().__init__(clock=clock)
         self._path, self._every_s = path, every_s
-        self._written = _read(path)
-        self.restore(self._written)
+        self._spent, self._is_behind = _read(path), False  # what the file says, or shall say next
+        self._mutex = threading.Lock()
+        self.restore(self._spent)
 
     async def keep(self) -> None:
         """Write the file as money is spent, until this is cancelled."""
@@ -47,19 +49,21 @@ class KeptState(MemoryState):
             log.error("spending_not_kept", reason=exc.strerror or str(exc))  # noqa: TRY400 - it says enough
 
     async def _write(self) -> None:
-        spent = self.spent()
-        if spent == self._written:
-            return
-        await asyncio.to_thread(_replace, self._path, orjson.dumps(spent))
-        self._written = spent
+        if newly := self.newly_spent():
+            self._spent.update(newly)
+            self._is_behind = True
+        if self._is_behind:
+            await asyncio.to_thread(self._replace)
+            self._is_behind = False
 
-
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = path.with_suffix(".new")
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-    beside.replace(path)
+    def _replace(self) -> None:
+        """The file, whole and for its owner alone; one at a time, since `keep` may be cancelled amid it."""
+        with self._mutex:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            beside = self._path.with_suffix(".new")
+            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(orjson.dumps(self._spent))
+            beside.replace(self._path)
 
 
 def _read(path: Path) -> Spent:

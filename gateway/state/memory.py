@@ -31,6 +31,7 @@ class MemoryState:
         """`clock` is in seconds and never goes back."""
         self._clock, self._max_sessions = clock, max_sessions
         self._accounts: dict[str, _Account] = {}
+        self._charged: set[str] = set()  # holders, since `newly_spent` was asked
         self._sessions: OrderedDict[tuple[str, str], tuple[float, SessionState]] = OrderedDict()
 
     async def reserve(self, claim: Claim) -> Grant:
@@ -74,17 +75,18 @@ class MemoryState:
             account.tat_s["tokens_per_minute"] = correct(
                 before_s, now_s=now_s, limit=limit, amount=settlement.tokens_more
             )
-        _charge(account, settlement.wall_s, to_nano_usd(settlement.cost_usd_more))
+        self._charge(settlement.holder, account, settlement.wall_s, to_nano_usd(settlement.cost_usd_more))
 
     async def close(self) -> None:
         """Nothing to let go of."""
 
-    def spent(self) -> dict[str, dict[str, int]]:
-        """Billionths of a dollar by holder, and by day and month."""
-        return {name: dict(account.spent_nano) for name, account in self._accounts.items() if account.spent_nano}
+    def newly_spent(self) -> dict[str, dict[str, int]]:
+        """All that those have spent who were charged since the last call: billionths of a dollar, by day and month."""
+        charged, self._charged = self._charged, set()
+        return {name: dict(self._accounts[name].spent_nano) for name in charged}
 
     def restore(self, spent: Mapping[str, Mapping[str, int]]) -> None:
-        """Begin with what was spent before, as `spent` told it."""
+        """Begin with what was spent before, as `newly_spent` told it."""
         for name, periods_spent in spent.items():
             self._accounts.setdefault(name, _Account()).spent_nano = dict(periods_spent)
 
@@ -123,8 +125,7 @@ class MemoryState:
             del account.leases[lease]
         return "max_concurrency" if len(account.leases) >= limit else None
 
-    @staticmethod
-    def _taken(claim: Claim, account: _Account, now_s: float, grant: Grant) -> Grant:
+    def _taken(self, claim: Claim, account: _Account, now_s: float, grant: Grant) -> Grant:
         quota = claim.quota
         if quota.requests_per_minute is not None:
             account.tat_s["requests_per_minute"] = now_s + grant.requests_reset_s
@@ -133,8 +134,17 @@ class MemoryState:
         if quota.max_concurrency is not None and claim.lease_id is not None:
             account.leases[claim.lease_id] = now_s + claim.lease_s
         nano = to_nano_usd(claim.cost_usd)
-        _charge(account, claim.wall_s, nano)
+        self._charge(claim.holder, account, claim.wall_s, nano)
         return grant if grant.usd_left is None else replace(grant, usd_left=grant.usd_left - from_nano_usd(nano))
+
+    def _charge(self, holder: str, account: _Account, wall_s: float, nano: int) -> None:
+        if nano == 0:
+            return
+        self._charged.add(holder)
+        for period in periods(wall_s):
+            account.spent_nano[period] = account.spent_nano.get(period, 0) + nano
+        while len(account.spent_nano) > _MAX_PERIODS:
+            del account.spent_nano[min(account.spent_nano)]
 
 
 def _left_nano(quota: Quota, account: _Account, wall_s: float) -> dict[LimitName, int]:
@@ -150,12 +160,3 @@ def _left_nano(quota: Quota, account: _Account, wall_s: float) -> dict[LimitName
 def _overspent(claim: Claim, left_nano: dict[LimitName, int]) -> LimitName | None:
     wanted = max(1, to_nano_usd(claim.cost_usd))  # asking with 0 asks whether anything is left
     return next((name for name, left in left_nano.items() if wanted > left), None)
-
-
-def _charge(account: _Account, wall_s: float, nano: int) -> None:
-    if nano == 0:
-        return
-    for period in periods(wall_s):
-        account.spent_nano[period] = account.spent_nano.get(period, 0) + nano
-    while len(account.spent_nano) > _MAX_PERIODS:
-        del account.spent_nano[min(account.spent_nano)]
