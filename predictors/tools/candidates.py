@@ -84,6 +84,7 @@ class CandidateFeatures:
         )
         self._scale = np.array([_SCALE.get(name, 1.0) for name in self.planes], dtype=np.float32)  # (n_planes,)
         self._weight = np.array([_SHORTLIST_WEIGHT.get(name, 0.0) for name in self.planes], dtype=np.float32)
+        self._log_rank = np.log1p(np.arange(n_candidates)).astype(np.float32)  # (n_candidates,)
         self._shared_rows = [self.planes.index(name) for name in self.shared]
         self._compared_rows = [self.planes.index(name) for name in self.compared]
 
@@ -101,17 +102,20 @@ class CandidateFeatures:
         """
         best = np.maximum(planes.max(axis=2), np.float32(1e-6))  # (n_planes, n_queries)
         tool = self._shortlist(planes, best)  # (n_queries, k)
-        picked = np.take_along_axis(planes, tool[None], axis=2)  # (n_planes, n_queries, k)
+        at = np.arange(len(tool))[:, None]  # (n_queries, 1)
+        picked = planes[:, at, tool]  # (n_planes, n_queries, k)
         picked = np.round(picked, _TIE_DIGITS)  # a batch's last bits must not break ties that a lone request has
-        uses_picked = np.take_along_axis(np.broadcast_to(uses, planes.shape[1:]), tool, axis=1)  # (n_queries, k)
+        uses_picked = uses[at if len(uses) == len(tool) else 0, tool]  # (n_queries, k)
         compared = picked[self._compared_rows]  # (n_compared, n_queries, k)
-        order = np.argsort(np.argsort(-compared, axis=2, kind="stable"), axis=2, kind="stable")
+        order = np.argsort(-compared, axis=2, kind="stable")  # (n_compared, n_queries, k)
+        rank = np.empty_like(order)
+        np.put_along_axis(rank, order, np.arange(order.shape[2]), axis=2)
         scale = self._scale[:, None, None]
         parts = [
             picked * scale,
             picked[self._shared_rows] / best[self._shared_rows][:, :, None],
             (compared - best[self._compared_rows][:, :, None]) * scale[self._compared_rows],
-            np.log1p(order).astype(np.float32),
+            self._log_rank.take(rank),
             np.log1p(uses_picked)[None].astype(np.float32),
             (uses_picked == 0)[None].astype(np.float32),
             np.broadcast_to(n_clauses[None, :, None], (1, *tool.shape)).astype(np.float32),

@@ -134,7 +134,7 @@ class LexicalIndex:
 
     def _coverage(self, match: "_Match") -> Scores:
         covered = self._by_field(match.keys, match.idf)
-        return covered / np.maximum(self._masses().reshape(covered.shape), 1e-9)
+        return covered / self._masses().reshape(covered.shape)
 
     def _by_field(self, keys: Ints, weights: Scores) -> Scores:
         sums = np.bincount(keys, weights=weights, minlength=self.n_slots * self.n_fields)
@@ -152,7 +152,7 @@ class LexicalIndex:
             idf = self._idf(np.array([p.n_documents for p in postings], dtype=np.float64))  # (n_words,)
             keys = np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int64)  # (n_postings,)
             weights = np.repeat(idf, [len(a) for a in arrays])  # (n_postings,)
-            self._idf_mass = np.bincount(keys, weights=weights, minlength=size).astype(np.float64)
+            self._idf_mass = np.maximum(np.bincount(keys, weights=weights, minlength=size), 1e-9)
         return self._idf_mass
 
     def _norms(self) -> Scores:

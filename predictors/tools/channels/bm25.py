@@ -60,14 +60,17 @@ class Bm25:
     def score(self, queries: QueryBatch, tools: Rows | None = None) -> Planes:
         """Scores of new requests, shape (n_planes, n_queries, n_tools)."""
         slots = self.slots_ if tools is None else self.slots_[tools]  # (n_tools,)
+        is_whole = len(slots) == self.index_.n_slots and bool((slots[:-1] < slots[1:]).all())
+        found = slice(None) if is_whole else slots  # nothing to pick or to put in order: views will do
         planes = np.zeros((len(self.planes), len(queries), len(slots)), dtype=np.float32)
         for row in range(len(queries)):
             clauses = queries.clause_words[queries.starts[row] + 1 : queries.starts[row + 1]]
-            scores, coverage, of_clauses = self.index_.scores_of_query(queries.words[row], clauses)
-            planes[:4, row] = scores[slots].T
-            planes[4, row] = of_clauses[:, slots].max(axis=0) if clauses else planes[0, row]
-            planes[5, row] = coverage[slots, 1]
-            planes[6, row] = _share_of_clauses(of_clauses[:, slots] if clauses else planes[0, row][None])
+            scores, coverage, of_parts = self.index_.scores_of_query(queries.words[row], clauses)
+            planes[:4, row] = scores[found].T
+            of_clauses = of_parts[:, found].astype(np.float32) if clauses else planes[:1, row]  # (n_clauses, n_tools)
+            planes[4, row] = of_clauses.max(axis=0)
+            planes[5, row] = coverage[found, 1]
+            planes[6, row] = _share_of_clauses(of_clauses)
         return planes
 
     def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:  # noqa: ARG002
@@ -75,9 +78,9 @@ class Bm25:
         return self.score(self.past_.subset(rows), tools)
 
 
-def _share_of_clauses(scores: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+def _share_of_clauses(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Which share of the clauses is a tool's, shape (n_tools,), where every clause's best score is 1."""
-    relative = (scores / np.maximum(scores.max(axis=1, keepdims=True, initial=0.0), 1e-6)).astype(np.float32)
+    relative = scores / np.maximum(scores.max(axis=1, keepdims=True, initial=0.0), np.float32(1e-6))
     return share_of_parts(relative, temperature=_TEMPERATURE)
 
 
