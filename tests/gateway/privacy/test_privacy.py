@@ -157,6 +157,11 @@ def test_many_findings_cost_no_more_than_one_by_one() -> None:
     assert time.process_time() - began_s < 10.0
 
 
+def test_a_number_behind_many_that_are_none_is_found_too() -> None:
+    text = "12345 " * 66_000 + "call +44 20 7946 0958"
+    assert [finding.kind for finding in find_personal(text)] == ["PHONE"]
+
+
 @pytest.mark.loopback
 async def test_others_are_answered_while_a_long_prompt_is_looked_through(tmp_path: Path) -> None:
     long = [{"role": "user", "content": "1234567890-" * 40_000}]
