@@ -156,7 +156,8 @@ def fit_second_stage(
         fitted = fit_listwise(x[seen], relevant[seen], prior=prior, ridge=_RIDGE, known=known[seen])
         linear[~seen] = log_softmax(x[~seen] @ fitted)
     options = {"prior": (1.0, log_softmax(x @ prior)), "linear": (1.0, linear)}
-    grow = _grower(directions(names)) if boosted is not False and n_queries >= _MIN_QUERIES_FOR_TREES else None
+    monotonic = directions(names) if n_queries < _MIN_QUERIES_FOR_TRUST else None
+    grow = _grower(monotonic) if boosted is not False and n_queries >= _MIN_QUERIES_FOR_TREES else None
     trees = None
     if grow is not None:
         weighed = _best_columns(linear)  # (n_queries, n_weighed)
@@ -252,15 +253,15 @@ _UNDIRECTED: Final = ("log_uses", "cold", "n_clauses")  # more of these is neith
 def directions(names: Sequence[str]) -> list[int]:
     """Which way each of the features `with_first_opinion` describes may move a tree's score: 1 up, -1 down, 0 either.
 
-    More evidence never makes a tool less likely, all else equal. Without this, trees of a few hundred requests learn
-    exceptions that do not hold, most of all about tools without use.
+    More evidence never makes a tool less likely, all else equal. Free of this, trees of a few hundred requests learn
+    exceptions that do not hold, most of all about tools without use; trees of more requests learn some that do.
     """
     of_features = [0 if name in _UNDIRECTED else -1 if name.endswith(":rank") else 1 for name in names]
     of_opinion = [1, 1, -1, 1, -1]  # the linear score, its gap and rank, co-use and its rank
     return of_features + of_opinion
 
 
-def _grower(monotonic: Sequence[int]) -> Grower | None:
+def _grower(monotonic: Sequence[int] | None) -> Grower | None:
     """Grows trees with scikit-learn; None where it is not installed, since serving does without."""
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - for fitting only

@@ -75,9 +75,9 @@ def test_a_blend_is_chosen_where_it_is_hardly_worse_and_there_is_enough_to_grow_
     assert choose({"linear": best, "trees": best - 0.1, "trees + 0.6 linear": blend}) == beside_linear
 
 
-def test_more_evidence_never_makes_a_tool_less_likely() -> None:
+def test_in_trees_of_few_requests_more_evidence_never_makes_a_tool_less_likely() -> None:
     pytest.importorskip("sklearn", reason="growing trees needs scikit-learn")
-    stage, _, _ = fitted(600, interaction=False, boosted=True)
+    stage, _, _ = fitted(300, interaction=False, boosted=True)
     assert stage.trees is not None
     described = np.zeros((50, 7), dtype=np.float32)  # two features and five of the first opinion, all alike
     described[:, 0] = np.linspace(-2.0, 2.0, 50)  # but "smoothed"
