@@ -28,6 +28,8 @@ from .quality.model import QualityModel
 from .quality.own import TableEnsemble
 from .quality.placing import Placing, learn_placing
 from .quality.protocol import Matrix, TrainingSet
+from .quality.recognition import tasks_of
+from .quality.support import Places, coverage, usual_gap
 from .training import FeatureExtractor, scores_by_name, training_set
 
 __all__ = [
@@ -143,7 +145,7 @@ def fit_quality_model(
     tell("fitting on all prompts", 0, 1 + len(tables))
     fitted = _factorization(training, seed).fit(training)
     _rescale(fitted, judged.platt)
-    heads = _heads(fitted, training)
+    heads, tried = _heads(fitted, training), _tried(fitted, training, judged.placing)
     own: list[TableEnsemble] = []
     for table in tables:
         tell("fitting on all prompts", 1 + len(own), 1 + len(tables))
@@ -153,6 +155,8 @@ def fit_quality_model(
     return QualityModel.from_fit(
         fitted,
         heads=heads,
+        support=tried.support,
+        gap=tried.gap,
         models=training.models,
         features=training.features[sample],
         prior=prior,
@@ -226,6 +230,14 @@ class _Judgement:
     report: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tried:
+    """What models were tried on, and what that says of all else (`quality.support`)."""
+
+    support: Matrix  # (n_topics, n_models)
+    gap: Floats  # (n_models,)
+
+
 def _rescale(fitted: LogisticFactorization, platt: PlattScaling) -> None:
     """The prompt's side and the strengths times the slope, and the shift onto the overall level."""
     fitted.weights_ *= platt.slope
@@ -235,9 +247,23 @@ def _rescale(fitted: LogisticFactorization, platt: PlattScaling) -> None:
     fitted.vectors_[:, 0] += platt.shift
 
 
-def _heads(fitted: LogisticFactorization, training: TrainingSet) -> npt.NDArray[np.float64]:
+def _heads(fitted: LogisticFactorization, training: TrainingSet) -> Matrix:
     coordinates = fitted.basis.transform(training.features)
     return residual_heads(coordinates, training.score, sigmoid(fitted.logits(coordinates, fitted.vectors_)))
+
+
+def _tried(fitted: LogisticFactorization, training: TrainingSet, placing: Placing) -> _Tried:
+    tried = np.isfinite(training.score)  # (n_prompts, n_models)
+    coordinates = fitted.basis.transform(training.features)
+    topics = fitted.basis.topics.predict(fitted.basis.standard(training.features))
+    at_their_places = _places(fitted, placing, gap=np.zeros(len(training.models)))
+    gap = usual_gap(at_their_places.own_ways(coordinates @ fitted.weights_), tried, tasks_of(training.domain))
+    return _Tried(support=coverage(topics, tried), gap=gap)
+
+
+def _places(fitted: LogisticFactorization, placing: Placing, *, gap: Floats) -> Places:
+    own, everybody = fitted.vectors_, np.ones(len(fitted.vectors_), dtype=np.bool_)
+    return Places.of(own, own - fitted.deviation_, placing, tried=everybody, gap=gap)
 
 
 def _judge(training: TrainingSet, side: _ModelSide, seed: int) -> _Judgement:
@@ -253,19 +279,19 @@ def _judge(training: TrainingSet, side: _ModelSide, seed: int) -> _Judgement:
     tried = np.isfinite(score)
     platt = PlattScaling.fit(logits[tried], score[tried])
     _rescale(fitted, platt)
-    expected = sigmoid(platt.slope * logits + platt.shift) + coordinates @ _heads(fitted, inside)
-    expected = np.clip(expected, 0.0, 1.0)
-    per_model = [excess_logit_sd(expected[tried[:, m], m], score[tried[:, m], m]) for m in np.flatnonzero(tried.any(0))]
-    report = _report(expected, score, means=fitted.global_mean_, best=best_single(inside.score))
-    known_sd = max(float(np.sqrt(np.mean(np.square(per_model)))), _MIN_LOGIT_SD)
+    prompts = coordinates @ fitted.weights_  # (n_held_out, k)
+    rows = np.concatenate([np.ones((len(side.standard), 1)), side.standard], axis=1)  # (n_models, 1 + n_profile)
     placing = learn_placing(
-        vectors=fitted.vectors_,
-        rows=np.concatenate([np.ones((len(side.standard), 1)), side.standard], axis=1),
-        side=coordinates @ fitted.weights_,
-        score=score,
-        owner=side.owner,
-        years=side.years,
+        vectors=fitted.vectors_, rows=rows, side=prompts, score=score, owner=side.owner, years=side.years
     )
+    topics = fitted.basis.topics.predict(fitted.basis.standard(training.features[held_out]))
+    known = _tried(fitted, inside, placing)
+    support = topics @ known.support  # (n_held_out, n_models)
+    logits = _places(fitted, placing, gap=known.gap).logits(prompts, support)
+    expected = np.clip(sigmoid(logits) + support * (coordinates @ _heads(fitted, inside)), 0.0, 1.0)
+    per_model = [excess_logit_sd(expected[tried[:, m], m], score[tried[:, m], m]) for m in np.flatnonzero(tried.any(0))]
+    known_sd = max(float(np.sqrt(np.mean(np.square(per_model)))), _MIN_LOGIT_SD)
+    report = _report(expected, score, means=fitted.global_mean_, best=best_single(inside.score))
     return _Judgement(
         platt=platt, known_sd=known_sd, placing=placing, report={**report, "platt_slope": _rounded(platt.slope)}
     )

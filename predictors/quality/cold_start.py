@@ -13,7 +13,16 @@ from predictors.errors import NotFittedError
 
 from .protocol import Matrix
 
-__all__ = ["AXES", "DATE", "FACTS", "AbilityPrior", "ProfileFeatures", "facts_of", "profile_features"]
+__all__ = [
+    "AXES",
+    "DATE",
+    "FACTS",
+    "AbilityPrior",
+    "ProfileFeatures",
+    "facts_of",
+    "map_from_profiles",
+    "profile_features",
+]
 
 # Abilities besides the general one; each enters as its difference from that. Code and knowledge made the place of a
 # model that was never tried worse, the date made it better (docs/quality.md).
@@ -35,6 +44,11 @@ _DAYS_PER_YEAR = 365.25
 _EPOCH = date(2023, 1, 1)
 _LAST_YEARS = 2.0  # the outcomes end with models of 2024: what a later date is worth is not extrapolated
 DATE = FACTS.index("years_since_2023")  # where the date stands among the facts
+# How hard what a profile says is drawn to 0. Tables differ in the age and kind of their models, and traits tell tables
+# apart: all but what ability says of strength is worth little on other kinds of prompt (docs/quality.md).
+_PENALTY = 30.0
+_OF_ABILITY = 1.0
+_NOTHING = 1e6  # an axis says nothing of traits
 _UNIT_AXIS_VARIANCE = 0.25  # of an axis' difference from general ability, in squared logits
 
 
@@ -140,3 +154,21 @@ def profile_features(profiles: Sequence[ModelProfile], prior: AbilityPrior) -> P
                 trust = _UNIT_AXIS_VARIANCE / (_UNIT_AXIS_VARIANCE + measured.se**2)
                 rows[i, j] = trust * (measured.mean - profile.ability["general"].mean)
     return ProfileFeatures(values=rows, general_se=se)
+
+
+def map_from_profiles(rows: Matrix, vectors: Matrix) -> Matrix:
+    """Ridge regression of strengths and traits on profiles, (1 + n_profile, 1 + n_traits).
+
+    Args:
+        rows: (n_models, 1 + n_profile), a one and the standardised `profile_features`.
+        vectors: (n_models, 1 + n_traits) strength and traits as outcomes say.
+    """
+    of_traits = np.full(rows.shape[1], _PENALTY)
+    of_strength = of_traits.copy()
+    of_strength[1:2] = _OF_ABILITY
+    of_traits[2 : 2 + len(AXES)] = _NOTHING
+    of_strength[0] = of_traits[0] = 0.0  # the overall level is free
+    gram, said = rows.T @ rows, rows.T @ vectors
+    strength = np.linalg.solve(gram + np.diag(of_strength), said[:, :1])
+    traits = np.linalg.solve(gram + np.diag(of_traits), said[:, 1:])
+    return np.concatenate([strength, traits], axis=1)

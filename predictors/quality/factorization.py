@@ -10,6 +10,7 @@ from catalog import Floats
 from predictors.errors import NotFittedError
 
 from .basis import PromptBasis
+from .cold_start import map_from_profiles
 from .familiarity import Familiarity
 from .protocol import Matrix, QualityEstimate, TrainingSet
 
@@ -76,10 +77,11 @@ class LogisticFactorization:
         problem = _Problem(self, coordinates, profile, _cells(training.score))
         solved = problem.solve(np.random.default_rng(self.seed))
         self.weights_: Matrix = solved.weights  # (basis dim, 1 + n_traits): ease, then tastes
-        self.profile_map_: Matrix = solved.profile_map  # (1 + n_profile, 1 + n_traits): strength, then traits
-        self.deviation_: Matrix = solved.deviation  # (n_models, 1 + n_traits)
-        self.vectors_: Matrix = problem.with_one @ solved.profile_map + solved.deviation  # (n_models, 1 + n_traits)
         rows = problem.with_one
+        self.vectors_: Matrix = rows @ solved.profile_map + solved.deviation  # (n_models, 1 + n_traits)
+        # (1 + n_profile, 1 + n_traits): strength, then traits; more cautious than the one that the fit was helped by
+        self.profile_map_: Matrix = map_from_profiles(rows, self.vectors_)
+        self.deviation_: Matrix = self.vectors_ - rows @ self.profile_map_  # (n_models, 1 + n_traits)
         self.profile_inverse_: Matrix = np.linalg.inv(rows.T @ rows + _level_free(rows.shape[1]))
         self.n_outcomes_: Floats = np.isfinite(training.score).sum(axis=0).astype(np.float64)  # (n_models,)
         self.global_mean_: Floats = self.mean_over(coordinates, self.vectors_)  # (n_models,)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from catalog import Ability, Floats, ModelProfile
 from predictors.errors import BadArtefactError
@@ -19,6 +18,7 @@ from .own import PreferringOwn, TableEnsemble, load_ensembles, save_ensembles
 from .placing import Placing
 from .protocol import BoundQuality, Matrix
 from .recognition import TaskRecognition
+from .support import Places
 
 __all__ = ["QualityModel"]
 
@@ -29,6 +29,7 @@ _ARRAYS = (
     "fact_mean",
     "fact_scale",
     "fact_weights",
+    "gap",
     "head_constant",
     "head_on_features",
     "head_on_topics",
@@ -42,6 +43,7 @@ _ARRAYS = (
     "profile_map",
     "profile_scale",
     "sample",
+    "support",
     "task_directions",
     "task_origin",
     "task_places",
@@ -72,8 +74,9 @@ _MOST_YEARS_AHEAD = 1.0  # about as far as learning looked ahead; what lies beyo
 class QualityModel:
     """A fitted factorization, ready to be bound to the candidates of a gateway.
 
-    A model with outcomes uses its own vector. Any other gets one from its profile, with the error that models left
-    out of training showed. Far from the training prompts every model falls back to its mean over them.
+    A model with outcomes uses its own vector and head on the kinds of prompt that it was tried on (`support`). Any
+    other, and that one elsewhere, gets a vector from its profile, with the error that models left out of training
+    showed. Far from the training prompts every model falls back to its mean over them.
 
     A table in which most models answered most prompts has an ensemble too, which knows these models better
     (docs/quality.md) and speaks for them.
@@ -107,6 +110,8 @@ class QualityModel:
         fitted: LogisticFactorization,
         *,
         heads: Matrix,
+        support: Matrix,
+        gap: Floats,
         models: Sequence[str],
         features: Matrix,
         prior: AbilityPrior,
@@ -123,6 +128,8 @@ class QualityModel:
         Args:
             fitted: fitted on profile features that were centred and scaled as given.
             heads: (basis dim, n_models) of `residual_heads`.
+            support: (n_topics, n_models) of `support.coverage`.
+            gap: (n_models,) of `support.usual_gap`.
             models: names of the models of the fit, in its order.
             features: (n_prompts, dim) of training prompts that stand for the global mean.
             prior: general ability from facts.
@@ -151,6 +158,8 @@ class QualityModel:
             "profile_map": fitted.profile_map_,
             "deviation": fitted.deviation_,
             "n_outcomes": fitted.n_outcomes_,
+            "support": support,
+            "gap": gap,
             "profile_centre": profile_centre,
             "profile_scale": profile_scale,
             "sample": basis.transform(features) @ fitted.weights_,
@@ -233,15 +242,17 @@ class QualityModel:
             profiles: of the candidates.
             names: what a table of outcomes may call them; a table can hold several configurations of one profile.
         """
-        vectors, logit_sd = self.vectors(profiles)
         rows = [self._find(profile) for profile in profiles]
-        on_side, strength = self._logit_weights(vectors, np.array([row is not None for row in rows], dtype=np.bool_))
+        by_profile, placed_sd = self._placed(profiles)
+        vectors, logit_sd = self._with_outcomes(profiles, by_profile, placed_sd)
+        candidates = _of_candidates(self.arrays, rows)
+        tried = np.array([row is not None for row in rows], dtype=np.bool_)
         bound = _Bound(
-            _with_heads_of(self.arrays, rows),
+            candidates,
             self._familiarity,
-            on_side=on_side,
-            strength=strength,
+            places=Places.of(vectors, by_profile, self._placing(), tried=tried, gap=candidates["gap"]),
             logit_sd=logit_sd,
+            placed_sd=placed_sd,
             prompt_sd=self.scalars["prompt_sd"],
         )
         own = [(table, table.columns(profiles, names or [p.id for p in profiles])) for table in self.ensembles]
@@ -250,37 +261,48 @@ class QualityModel:
 
     def vectors(self, profiles: Sequence[ModelProfile]) -> tuple[Matrix, Floats]:
         """(Strength, traits) of each model, (n_models, 1 + n_traits), and the error of its strength, (n_models,)."""
+        return self._with_outcomes(profiles, *self._placed(profiles))
+
+    def _placed(self, profiles: Sequence[ModelProfile]) -> tuple[Matrix, Floats]:
+        """The same as if nobody had tried any of these models."""
         a, s = self.arrays, self.scalars
         known = profile_features(profiles, self._prior)
         standard = (known.values - a["profile_centre"]) / a["profile_scale"]  # (n_models, n_profile)
         rows = np.concatenate([np.ones((len(profiles), 1)), standard], axis=1)  # (n_models, 1 + n_profile)
-        vectors = rows @ a["profile_map"]
         per_ability = s["of_strength"] * a["profile_map"][1, 0] / a["profile_scale"][0]  # logits per unit of ability
-        logit_sd = np.hypot(self._place_sd(rows, profiles), per_ability * known.general_se)
+        return rows @ a["profile_map"], np.hypot(self._place_sd(rows, profiles), per_ability * known.general_se)
+
+    def _with_outcomes(
+        self, profiles: Sequence[ModelProfile], placed: Matrix, placed_sd: Floats
+    ) -> tuple[Matrix, Floats]:
+        """With what outcomes say of those models that have some."""
+        s = self.scalars
+        vectors, logit_sd = placed.copy(), placed_sd.copy()
         for i, profile in enumerate(profiles):
             row = self._find(profile)
             if row is not None:
-                vectors[i] += a["deviation"][row]
+                vectors[i] += self.arrays["deviation"][row]
                 # another release of the same name behaves alike, yet not the same
                 same = self.models[row] in {profile.id, *profile.aliases}
                 logit_sd[i] = s["known_sd"] if same else np.hypot(s["known_sd"], 0.5 * s["unseen_sd"])
         return vectors, logit_sd
 
+    def _placing(self) -> Placing:
+        s = self.scalars
+        return Placing(
+            of_prompt=s["of_prompt"],
+            of_strength=s["of_strength"],
+            shift=s["unseen_shift"],
+            sd=s["unseen_sd"],
+            sd_per_year=s["unseen_sd_per_year"],
+        )
+
     def _place_sd(self, rows: Matrix, profiles: Sequence[ModelProfile]) -> Floats:
         """How far off places told by these profiles are, logits, (n_models,)."""
-        s = self.scalars
-        placing = Placing(sd=s["unseen_sd"], sd_per_year=s["unseen_sd_per_year"])
         leverage = np.einsum("mi,ij,mj->m", rows, self.arrays["profile_inverse"], rows)
         years = np.array([facts_of(profile)[DATE] for profile in profiles]).reshape(len(profiles))
-        ahead = np.where(np.isfinite(years), years - s["newest_year"], 0.0)
-        return placing.error(np.maximum(leverage, 0.0), np.clip(ahead, 0.0, _MOST_YEARS_AHEAD))
-
-    def _logit_weights(self, vectors: Matrix, known: npt.NDArray[np.bool_]) -> tuple[Matrix, Floats]:
-        """What the prompts' side is multiplied by, (1 + n_traits, n_models), and what is added to that, (n_models,)."""
-        s = self.scalars
-        on_side = np.concatenate([np.ones((1, len(vectors))), vectors[:, 1:].T]) * np.where(known, 1.0, s["of_prompt"])
-        placed = s["of_strength"] * vectors[:, 0] + s["unseen_shift"]
-        return on_side, np.where(known, vectors[:, 0], placed)
+        ahead = np.where(np.isfinite(years), years - self.scalars["newest_year"], 0.0)
+        return self._placing().error(np.maximum(leverage, 0.0), np.clip(ahead, 0.0, _MOST_YEARS_AHEAD))
 
     def ability(self, profile: ModelProfile) -> Ability:
         """General ability as this model takes it: measured, guessed from facts, or both weighed."""
@@ -333,15 +355,15 @@ class _Bound:
         arrays: Mapping[str, Matrix],
         familiarity: Familiarity,
         *,
-        on_side: Matrix,
-        strength: Floats,
+        places: Places,
         logit_sd: Floats,
+        placed_sd: Floats,
         prompt_sd: float,
     ) -> None:
         # one product for the prompts' side, the heads of the candidates, the topics' logits and the familiarity
         self._familiarity = BoundFamiliarity(familiarity)
-        self._k = len(on_side)
-        self._n_linear = self._k + len(strength)
+        self._k, n_models = places.on_side.shape
+        self._n_linear = self._k + n_models
         self._n_logits = self._n_linear + len(arrays["topic_constant"])
         self._weights = np.concatenate(
             [
@@ -355,15 +377,17 @@ class _Bound:
         self._constant = np.concatenate(
             [arrays["on_constant"], arrays["head_constant"], arrays["topic_constant"], self._familiarity.offset]
         )
-        self._on_topics = np.concatenate([arrays["on_topics"], arrays["head_on_topics"]], axis=1)
-        self._on_side = np.ascontiguousarray(on_side)  # (1 + n_traits, n_models)
-        self._strength = strength  # (n_models,)
-        self._variance = logit_sd**2 + prompt_sd**2  # (n_models,)
-        sample = arrays["sample"]  # (n_sample, k)
-        over_sample = sigmoid(sample @ self._on_side + self._strength)  # (n_sample, n_models)
+        self._on_topics = np.concatenate([arrays["on_topics"], arrays["head_on_topics"], arrays["support"]], axis=1)
+        self._on_side = np.concatenate([places.on_side, places.on_side_own], axis=1)  # (k, 2 x n_models)
+        self._strength = np.concatenate([places.strength, places.strength_own])  # (2 x n_models,)
+        self._n_models = n_models
+        self._variance = placed_sd**2 + prompt_sd**2  # (n_models,) where a model was not tried,
+        self._variance_own = np.minimum(logit_sd**2 - placed_sd**2, 0.0)  # and what to add to that where it was
+        # what lies far from all training prompts, nobody was tried on
+        over_sample = sigmoid(places.logits(arrays["sample"]))  # (n_sample, n_models)
         self._global_mean: Floats = over_sample.mean(axis=0)
         self._global_variance: Floats = over_sample.var(axis=0) + self._global_mean * (1 - self._global_mean) * (
-            logit_sd**2 * 0.25
+            placed_sd**2 * 0.25
         )
 
     def estimate(self, features: Matrix) -> tuple[Matrix, Matrix, Floats]:
@@ -372,31 +396,37 @@ class _Bound:
         products += self._constant
         logits = products[..., self._n_linear : self._n_logits]
         topics = np.exp(logits - logits.max(axis=-1, keepdims=True))  # (n_queries, n_topics)
-        linear = topics @ self._on_topics
-        linear /= topics.sum(axis=-1, keepdims=True)
+        mixed = topics @ self._on_topics
+        mixed /= topics.sum(axis=-1, keepdims=True)
+        linear, support = mixed[..., : self._n_linear], mixed[..., self._n_linear :]
         linear += products[..., : self._n_linear]
-        near = self._near(linear[..., : self._k], linear[..., self._k :])
+        near = self._near(linear[..., : self._k], linear[..., self._k :], support)
         share = self._familiarity(products[..., self._n_logits :], squares=(features * features).sum(axis=-1))
         slope = near * (1.0 - near)
-        variance = slope * slope * self._variance
+        variance = slope * slope * (self._variance + support * self._variance_own)
         part = share[..., None]
         rest = 1.0 - part
         mean = part * near + rest * self._global_mean
         variance = part * variance + rest * self._global_variance
         return mean, np.sqrt(variance), share
 
-    def _near(self, side: Matrix, heads: Matrix) -> Matrix:
-        """Expected scores on familiar prompts, (n_queries, n_models), from their side (n_queries, k) and the heads."""
-        logit = side @ self._on_side
-        logit += self._strength
+    def _near(self, side: Matrix, heads: Matrix, support: Matrix) -> Matrix:
+        """Expected scores on familiar prompts, (n_queries, n_models).
+
+        From their side (n_queries, k), and heads and support of the models, both (n_queries, n_models).
+        """
+        parts = side @ self._on_side
+        parts += self._strength
+        logit, own = parts[..., : self._n_models], parts[..., self._n_models :]
+        logit += support * own
         np.minimum(np.maximum(logit, -40.0, out=logit), 40.0, out=logit)
-        near: Matrix = 1.0 / (1.0 + np.exp(-logit)) + heads
+        near: Matrix = 1.0 / (1.0 + np.exp(-logit)) + support * heads
         return np.minimum(np.maximum(near, _LEAST, out=near), 1.0 - _LEAST, out=near)
 
 
-def _with_heads_of(arrays: Mapping[str, Matrix], rows: Sequence[int | None]) -> Mapping[str, Matrix]:
-    """The same arrays, with one head per candidate: that of a model with outcomes, or none."""
+def _of_candidates(arrays: Mapping[str, Matrix], rows: Sequence[int | None]) -> Mapping[str, Matrix]:
+    """The same arrays, with head, support and gap of each candidate: those of a model with outcomes, or none."""
     known = np.array([row is not None for row in rows], dtype=np.float64)  # (n_candidates,)
     columns = [row or 0 for row in rows]
-    heads = {name: arrays[name][..., columns] * known for name in arrays if name.startswith("head_")}
-    return {**arrays, **heads}
+    of_models = [name for name in arrays if name.startswith("head_") or name in {"support", "gap"}]
+    return {**arrays, **{name: arrays[name][..., columns] * known for name in of_models}}

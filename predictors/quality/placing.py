@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from catalog import Floats
 
+from .cold_start import map_from_profiles
 from .factorization import sigmoid
 from .protocol import Matrix
 
@@ -119,7 +120,7 @@ def _placed(vectors: Matrix, rows: Matrix, groups: Sequence[_Bools], judged: _Bo
     for hidden in groups:
         known, new = judged & ~hidden, np.flatnonzero(judged & hidden)
         inverse = np.linalg.inv(rows[known].T @ rows[known] + penalty)
-        said = rows[new] @ (inverse @ (rows[known].T @ vectors[known]))
+        said = rows[new] @ map_from_profiles(rows[known], vectors[known])
         parts.append((new, said, np.einsum("mi,ij,mj->m", rows[new], inverse, rows[new])))
     models, said, leverage = (np.concatenate(column) for column in zip(*parts, strict=True))
     return _Placed(models=models, vectors=said, leverage=leverage)

@@ -86,3 +86,50 @@ def test_it_is_small_and_its_card_is_beside_it() -> None:
     folder = Path(predictors.__file__).parent / "data" / "default"
     assert (folder / "arrays.npz").stat().st_size < 8_000_000
     assert "Apache-2.0" in (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+
+
+CODE = (
+    "Write a Python function that reverses a string.",
+    "Write a SQL query that returns the ten customers with the highest total order amount.",
+    "Implement a lock-free multi-producer multi-consumer queue in C++20 with hazard pointers.",
+    "Our Django service deadlocks under load: two transactions update accounts in different order. Rewrite it.",
+)
+KNOWLEDGE = (
+    "Explain the difference between a void and a voidable contract.",
+    "A 58-year-old man presents with crushing chest pain and a blood pressure of 85/50. What is the next best step?",
+    "Who wrote The Master and Margarita?",
+    "Explain the mechanism by which SGLT2 inhibitors reduce heart failure hospitalisations.",
+)
+
+# (better, worse): apart in their makers' own HumanEval and MMLU, by what stands behind each; both numbers in percent.
+BEYOND_DISPUTE = [
+    ("openai/gpt-4o", "openai/gpt-4o-mini"),  # 90 and 87; 89 and 82
+    ("openai/gpt-4o", "openai/gpt-3.5-turbo"),  # 90 and 68; 89 and 70
+    ("openai/gpt-4o-mini", "mistralai/mixtral-8x7b-instruct-v0.1"),  # 87 and 40; 82 and 71
+    ("anthropic/claude-3.5-sonnet", "anthropic/claude-3-haiku"),  # 94 and 76; 89 and 75
+    ("meta-llama/llama-3.1-405b-instruct", "meta-llama/llama-3.1-8b-instruct"),  # 89 and 73; 87 and 69
+    ("meta-llama/llama-3.3-70b-instruct", "mistralai/mixtral-8x7b-instruct-v0.1"),  # 88 and 40; 86 and 71
+    ("meta-llama/llama-3.2-3b-instruct", "meta-llama/llama-2-7b"),  # MMLU 63 and 46
+    ("mistralai/mistral-large-2407", "mistralai/mixtral-8x7b-instruct-v0.1"),  # 92 and 40; 84 and 71
+    ("qwen/qwen2.5-72b-instruct", "mistralai/mistral-7b-instruct-v0.1"),  # 87 and 30; 86 and 55
+]
+
+
+@pytest.mark.parametrize("prompts", [CODE, KNOWLEDGE], ids=["code", "knowledge"])
+@pytest.mark.parametrize(("better", "worse"), BEYOND_DISPUTE)
+def test_models_of_which_published_scores_leave_no_doubt_are_in_that_order(
+    better: str, worse: str, prompts: tuple[str, ...]
+) -> None:
+    leads = [float(np.subtract(*estimate(prompt, better, worse)[0])) for prompt in prompts]
+    assert np.mean(leads) > 0
+
+
+def test_a_model_is_less_sure_of_what_it_was_never_tried_on() -> None:
+    tried_on_sums = "openai/gpt-4o-20240806"
+    sums, code = estimate(EASY[1], tried_on_sums), estimate(CODE[0], tried_on_sums)
+
+    def logit_se(found: tuple[np.ndarray, np.ndarray, float]) -> float:
+        mean, se, _ = found
+        return float(se[0] / (mean[0] * (1 - mean[0])))
+
+    assert logit_se(code) > 1.5 * logit_se(sums)
