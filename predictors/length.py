@@ -28,6 +28,9 @@ _FORMAT: Final = 1
 # models as Artificial Analysis publishes their tokens, from twice in agents' turns to 50 times in short answers; the
 # figures themselves are not shipped. (shift, extra sd), the latter within a benchmark.
 _REASONING: Final = (1.7, 1.0)
+# Makers whose models think only in requests that ask for it; what such a request writes, the journal has to tell.
+_THINK_WHEN_TOLD: Final = frozenset({"anthropic"})
+_PERHAPS_REASONING: Final = 0.6  # extra sd
 _CALL_TOKENS: Final = 60.0  # a function call; a request with tools is taken to lie half-way to it
 _PROFILE_CALLS: Final = 10.0  # a figure in a profile weighs as much as so many measured calls
 _MIN_CALLS: Final = 5.0  # measured calls at which the journal and the assumption weigh the same
@@ -204,7 +207,9 @@ def _share(entry: PoolEntry, predictor: LengthPredictor) -> tuple[float, float]:
     """How much more than the average model this one writes, in natural logarithms, and how sure that is (sd)."""
     profile = entry.profile
     shift, sd = 0.0, predictor.model_sd_
-    if "reasoning" in profile.capabilities:
+    if "reasoning" in profile.capabilities and profile.owner in _THINK_WHEN_TOLD:
+        sd = math.hypot(sd, _PERHAPS_REASONING)
+    elif "reasoning" in profile.capabilities:
         shift, sd = _REASONING[0], math.hypot(sd, _REASONING[1])
     shift += _log_tokenizer_ratio(profile)
     for seen, calls in _seen(entry, predictor):

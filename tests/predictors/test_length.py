@@ -48,6 +48,13 @@ def test_a_model_that_can_think_is_expected_to_write_over_five_times_as_much_les
     assert sd[1] / tokens[1] > sd[0] / tokens[0]
 
 
+def test_a_model_that_thinks_only_when_told_to_writes_as_others_do_less_surely() -> None:
+    told = ModelProfile(id="anthropic/claude", name="claude", capabilities=frozenset({"reasoning"}))
+    tokens, sd = flat_predictor().bind(Pool([entry(), PoolEntry(profile=told)])).estimate(FLAT)
+    assert tokens[0] < tokens[1] < 1.5 * tokens[0]
+    assert sd[1] / tokens[1] > sd[0] / tokens[0]
+
+
 def test_what_was_measured_outweighs_what_the_profile_says_and_narrows_the_error() -> None:
     predictor = flat_predictor()
     unknown = entry()
