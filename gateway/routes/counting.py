@@ -4,12 +4,10 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from catalog import ParetoGateError
 from gateway.dispatch import Dispatcher
-from gateway.errors import reply_to
 from gateway.governor import Governor
 from gateway.stored import ResponseHistory
-from gateway.wire.asgi import ClientGoneError, Receive, Scope, Send, read_body, read_headers
+from gateway.wire.asgi import Receive, Scope, Send, read_body, read_headers
 from gateway.wire.body import ChatRequest
 from gateway.wire.dialect import Dialect
 from predictors import read_query
@@ -50,21 +48,17 @@ class CountTokensDoor:
         exchange = Exchange(send, self._dialect, self._dispatcher, request_id=self._request_id(headers))
         self._admission.enter()
         try:
-            self._admission.check()
-            key = self._governor.caller(headers)
-            raw = await read_body(scope, receive, limit_bytes=self._max_body_bytes)
-            if self._history is not None:
-                raw = await self._history.continued(raw, key)
-            await exchange.send_json(200, {**self._frame, "input_tokens": self._count(self._read(raw), headers)})
-        except ClientGoneError:
-            return
-        except ParetoGateError as exc:
-            await exchange.fail(reply_to(exc))
-        except Exception as exc:  # the last line: the client gets an answer, the operator the reason
-            log.exception("request_crashed", request_id=exchange.request_id)
-            await exchange.fail(reply_to(exc))
+            await exchange.attempt(self._answer(scope, receive, exchange, headers))
         finally:
             self._admission.leave()
+
+    async def _answer(self, scope: Scope, receive: Receive, exchange: Exchange, headers: Mapping[str, str]) -> None:
+        self._admission.check()
+        key = self._governor.caller(headers)
+        raw = await read_body(scope, receive, limit_bytes=self._max_body_bytes)
+        if self._history is not None:
+            raw = await self._history.continued(raw, key)
+        await exchange.send_json(200, {**self._frame, "input_tokens": self._count(self._read(raw), headers)})
 
     def _count(self, request: ChatRequest, headers: Mapping[str, str]) -> int:
         serving = self._dispatcher.serving

@@ -14,9 +14,8 @@ from itertools import count
 
 import structlog
 
-from catalog import ParetoGateError
 from gateway.dispatch import Call, Dispatcher
-from gateway.errors import OverloadedError, QuotaError, reply_to
+from gateway.errors import OverloadedError, QuotaError
 from gateway.governor import Governor, Visit
 from gateway.keys import ApiKey
 from gateway.serving import Serving
@@ -24,7 +23,7 @@ from gateway.stored import ResponseHistory
 from gateway.telemetry import Telemetry
 from gateway.tools import Prepared, ToolDesk
 from gateway.wire.answer import ChatAnswer
-from gateway.wire.asgi import ClientGoneError, Receive, Scope, Send, cancelled_by_disconnect, read_body, read_headers
+from gateway.wire.asgi import Receive, Scope, Send, cancelled_by_disconnect, read_body, read_headers
 from gateway.wire.body import ChatRequest
 from gateway.wire.dialect import Dialect
 from router import NoEligibleModelError, Reading, SessionState
@@ -113,17 +112,9 @@ class AnswerDoor:
         if dispatcher.tracing is not None:
             exchange.trace = dispatcher.tracing.begin(self._dialect.door, headers)
         self._admission.enter()
-        outcome = "ok"
+        outcome = "cancelled"
         try:
-            self._admission.check()
-            await self._answer(scope, receive, exchange, headers, started_s)
-        except ClientGoneError:
-            outcome = "cancelled"
-        except ParetoGateError as exc:
-            outcome = await exchange.fail(reply_to(exc))
-        except Exception as exc:  # the last line: the client gets an answer, the operator the reason
-            log.exception("request_crashed", request_id=exchange.request_id)
-            outcome = await exchange.fail(reply_to(exc))
+            outcome = await exchange.attempt(self._answer(scope, receive, exchange, headers, started_s))
         finally:
             self._admission.leave()
             duration_s = dispatcher.clocks.monotonic() - started_s
@@ -139,6 +130,7 @@ class AnswerDoor:
         self, scope: Scope, receive: Receive, exchange: Exchange, headers: Mapping[str, str], started_s: float
     ) -> None:
         dispatcher, governor = self._dispatcher, self._governor
+        self._admission.check()
         key = governor.caller(headers)
         raw = await read_body(scope, receive, limit_bytes=self._max_body_bytes)
         if self._history is not None:
@@ -253,27 +245,25 @@ class DecisionDoor:
         exchange = Exchange(send, self._dialect, self._dispatcher, request_id=self._request_id(headers))
         self._admission.enter()
         try:
-            self._admission.check()
-            key = self._governor.caller(headers)
-            raw = await read_body(scope, receive, limit_bytes=self._max_body_bytes)
-            if self._history is not None:
-                raw = await self._history.continued(raw, key)
-            request = self._dialect.read(raw)
-            flags = self._governor.prompt_flags(key)
-            reading = self._dispatcher.read_wishes(request, headers, self._dispatcher.serving, prompt_flags=flags)
-            told = await _dry_decision(
-                self._pools, self._tools, key, request, reading, headers=headers, started_s=started_s
-            )
-            await exchange.send_json(200, told)
-        except ClientGoneError:
-            return
-        except ParetoGateError as exc:
-            await exchange.fail(reply_to(exc))
-        except Exception as exc:  # as above
-            log.exception("request_crashed", request_id=exchange.request_id)
-            await exchange.fail(reply_to(exc))
+            await exchange.attempt(self._decide(scope, receive, exchange, headers, started_s))
         finally:
             self._admission.leave()
+
+    async def _decide(
+        self, scope: Scope, receive: Receive, exchange: Exchange, headers: Mapping[str, str], started_s: float
+    ) -> None:
+        self._admission.check()
+        key = self._governor.caller(headers)
+        raw = await read_body(scope, receive, limit_bytes=self._max_body_bytes)
+        if self._history is not None:
+            raw = await self._history.continued(raw, key)
+        request = self._dialect.read(raw)
+        flags = self._governor.prompt_flags(key)
+        reading = self._dispatcher.read_wishes(request, headers, self._dispatcher.serving, prompt_flags=flags)
+        told = await _dry_decision(
+            self._pools, self._tools, key, request, reading, headers=headers, started_s=started_s
+        )
+        await exchange.send_json(200, told)
 
 
 async def _prepared(

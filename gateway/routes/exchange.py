@@ -1,18 +1,23 @@
 """The client's side of one request: what it is told, in its own protocol."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import aclosing
 
+import structlog
+
+from catalog import ParetoGateError
 from gateway.dispatch import Call, Dispatcher, OpenStream
-from gateway.errors import ErrorReply
+from gateway.errors import ErrorReply, reply_to
 from gateway.privacy import Redaction, StreamRestorer, restored_answer
 from gateway.stored import Keeping
 from gateway.tracing import RequestTrace
 from gateway.wire.answer import ChatAnswer
-from gateway.wire.asgi import Headers, Send, send_bytes, send_json
+from gateway.wire.asgi import ClientGoneError, Headers, Send, send_bytes, send_json
 from gateway.wire.dialect import Answering, Dialect, StreamTranslation
 
 __all__ = ["Exchange"]
+
+log = structlog.get_logger(__name__)
 
 
 class Exchange:
@@ -61,6 +66,19 @@ class Exchange:
                     await self._send({"type": "http.response.body", "body": told, "more_body": True})
         self.relayed_s = clock() - began_s
         await self._send({"type": "http.response.body", "body": b""})
+
+    async def attempt(self, answering: Awaitable[None]) -> str:
+        """Answer, or fail and say why; returns the outcome for the metrics."""
+        try:
+            await answering
+        except ClientGoneError:
+            return "cancelled"
+        except ParetoGateError as exc:
+            return await self.fail(reply_to(exc))
+        except Exception as exc:  # the last line: the client gets an answer, the operator the reason
+            log.exception("request_crashed", request_id=self.request_id)
+            return await self.fail(reply_to(exc))
+        return "ok"
 
     async def fail(self, reply: ErrorReply) -> str:
         """Tell the client, in band where its stream has begun; returns the outcome for the metrics."""
