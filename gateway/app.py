@@ -212,26 +212,21 @@ def _doors(
     }
     for path, dialect in dialects.items():
         stored = history if dialect.door == "responses" else None
-        doors[path] = AnswerDoor(
-            dispatcher,
-            dialect,
-            pools=pools,
-            admission=admission,
-            governor=governor,
-            max_body_bytes=most,
-            tools=desk,
-            history=stored,
+        kinds: tuple[tuple[str, type[AnswerDoor | DecisionDoor]], ...] = (
+            (path, AnswerDoor),
+            (f"/routing{path}", DecisionDoor),
         )
-        doors[f"/routing{path}"] = DecisionDoor(
-            dispatcher,
-            dialect,
-            pools=pools,
-            admission=admission,
-            governor=governor,
-            max_body_bytes=most,
-            tools=desk,
-            history=stored,
-        )
+        for address, kind in kinds:
+            doors[address] = kind(
+                dispatcher,
+                dialect,
+                pools=pools,
+                admission=admission,
+                governor=governor,
+                max_body_bytes=most,
+                tools=desk,
+                history=stored,
+            )
     return doors
 
 

@@ -146,11 +146,7 @@ def fit_quality_model(
     fitted = _factorization(training, seed).fit(training)
     _rescale(fitted, judged.platt)
     heads, tried = _heads(fitted, training), _tried(fitted, training, judged.placing)
-    own: list[TableEnsemble] = []
-    for table in tables:
-        tell("fitting on all prompts", 1 + len(own), 1 + len(tables))
-        own.append(table.fitted())
-    tell("fitting on all prompts", 1 + len(tables), 1 + len(tables))
+    own = tuple(_fit_tables(tables, tell))
     sample = spread_over_domains(training.domain, min(_N_SAMPLE, len(training.features)), np.random.default_rng(seed))
     return QualityModel.from_fit(
         fitted,
@@ -179,6 +175,14 @@ def fit_quality_model(
         },
         ensembles=own,
     )
+
+
+def _fit_tables(tables: Sequence["_Table"], tell: Progress) -> Iterator[TableEnsemble]:
+    of = 1 + len(tables)  # the model for everybody came first
+    for done, table in enumerate(tables, start=1):
+        tell("fitting on all prompts", done, of)
+        yield table.fitted()
+    tell("fitting on all prompts", of, of)
 
 
 def releases_of(profiles: Sequence[ModelProfile]) -> dict[str, str]:

@@ -141,30 +141,15 @@ class QualityModel:
             manifest: provenance: `features` (name), `trained_on` and whatever else should be on record.
             ensembles: fitted to the same outcomes, or to tables among them.
         """
-        basis = fitted.basis
-        on_features, on_constant, on_topics = basis.fold_in(fitted.weights_)
-        head_on_features, head_constant, head_on_topics = basis.fold_in(heads)
-        topic_weights = basis.topics.weights_ * basis.scale_[:, None]
         arrays = {
-            "on_features": on_features,
-            "on_constant": on_constant,
-            "on_topics": on_topics,
-            "head_on_features": head_on_features,
-            "head_constant": head_constant,
-            "head_on_topics": head_on_topics,
-            "topic_weights": topic_weights,
-            "topic_constant": basis.topics.intercept_ - basis.centre_ @ topic_weights,
-            "profile_inverse": fitted.profile_inverse_,
-            "profile_map": fitted.profile_map_,
-            "deviation": fitted.deviation_,
-            "n_outcomes": fitted.n_outcomes_,
+            **_folded(fitted, heads),
             "support": support,
             "gap": gap,
             "profile_centre": profile_centre,
             "profile_scale": profile_scale,
-            "sample": basis.transform(features) @ fitted.weights_,
+            "sample": fitted.basis.transform(features) @ fitted.weights_,
             "landmarks": fitted.familiarity.landmarks_,
-            **_recognition_arrays(fitted.familiarity.recognition_, len(on_features)),
+            **_recognition_arrays(fitted.familiarity.recognition_, features.shape[1]),
             "fact_mean": prior.fact_mean_,
             "fact_scale": prior.fact_scale_,
             "fact_weights": prior.weights_,
@@ -314,6 +299,28 @@ class QualityModel:
             if name is not None and name in self._row:
                 return self._row[name]
         return None
+
+
+def _folded(fitted: LogisticFactorization, heads: Matrix) -> Mapping[str, Matrix | Floats]:
+    """What the factorization and its heads learned, with the basis folded in: products of plain features."""
+    basis = fitted.basis
+    on_features, on_constant, on_topics = basis.fold_in(fitted.weights_)
+    head_on_features, head_constant, head_on_topics = basis.fold_in(heads)
+    topic_weights = basis.topics.weights_ * basis.scale_[:, None]
+    return {
+        "on_features": on_features,
+        "on_constant": on_constant,
+        "on_topics": on_topics,
+        "head_on_features": head_on_features,
+        "head_constant": head_constant,
+        "head_on_topics": head_on_topics,
+        "topic_weights": topic_weights,
+        "topic_constant": basis.topics.intercept_ - basis.centre_ @ topic_weights,
+        "profile_inverse": fitted.profile_inverse_,
+        "profile_map": fitted.profile_map_,
+        "deviation": fitted.deviation_,
+        "n_outcomes": fitted.n_outcomes_,
+    }
 
 
 def _recognition_arrays(recognition: TaskRecognition | None, dim: int) -> Mapping[str, Matrix | Floats]:
