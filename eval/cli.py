@@ -29,7 +29,7 @@ PAGE_WIDTH = 160  # of tables that go to a file or a pipe
 def replay(
     outcomes: Annotated[
         list[str],
-        typer.Argument(help="Public datasets by name, files or folders of outcomes, or an exported journal (JSONL)."),
+        typer.Argument(help="Public datasets by name, files or folders of outcomes, or a gateway's journal."),
     ],
     *,
     data: DataFolder = None,
@@ -59,8 +59,8 @@ def replay(
     """Replay outcomes through the real router, beside random, best single model, kNN and oracle."""
     # the imports below are heavy: `paretogate --help` must not pay for them
     from predictors.encoders import open_encoder  # noqa: PLC0415
+    from predictors.journal_outcomes import is_journal  # noqa: PLC0415
 
-    from .journal_outcomes import is_journal  # noqa: PLC0415
     from .lineup import lineup  # noqa: PLC0415
     from .policies import known_policy, read_policies  # noqa: PLC0415
     from .report import Outputs  # noqa: PLC0415

@@ -1,10 +1,6 @@
-"""A gateway's journal as evidence: its outcomes as a table, and what another policy would have earned.
+"""A gateway's journal as evidence: its outcomes as a table, and what another policy would have earned."""
 
-Reads the journal's JSON form (one record a line), not its database: measuring knows nothing of the gateway.
-"""
-
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +8,7 @@ import numpy as np
 
 from catalog import Floats, ModelProfile, Pool, PoolEntry
 from predictors import InvalidOutcomesError, Query
+from predictors.journal_outcomes import chosen_position, journal_records
 from predictors.outcomes import Outcomes
 from predictors.quality.protocol import QualityEstimate
 from router import NoEligibleModelError, Policy, Router, RoutingOptions
@@ -23,8 +20,8 @@ from .table import Bools
 
 __all__ = [
     "LoggedDecision",
+    "bare_profile",
     "evaluate_policy",
-    "is_journal",
     "journal_outcomes",
     "read_journal",
     "router_again",
@@ -44,6 +41,7 @@ class LoggedDecision:
     quality_se: Floats
     cost_usd: Floats
     prompt: str  # the text where it was kept, else what names it
+    has_prompt: bool  # it was kept
     input_tokens: int
     reward: float | None  # the mean of its feedback, in [0, 1]
     paid_usd: float | None
@@ -51,20 +49,11 @@ class LoggedDecision:
     tenant: str = field(default="")
 
 
-def is_journal(path: Path) -> bool:
-    """Whether a file holds journal records rather than outcomes: its first line names a decision."""
-    if path.suffix != ".jsonl":
-        return False
-    with path.open(encoding="utf-8") as lines:
-        first = next(lines, "")
-    return '"decision_id"' in first
-
-
 def read_journal(path: Path, *, metric: str | None = None) -> tuple[LoggedDecision, ...]:
     """Join decisions with their outcomes and their feedback.
 
     Args:
-        path: JSONL; a line with `candidates` is a decision, one with `metric` is feedback, any other an outcome.
+        path: the journal, exported (JSONL) or as its SQLite file.
         metric: the feedback that counts as reward; None takes all whose value lies in [0, 1].
 
     Raises:
@@ -75,7 +64,7 @@ def read_journal(path: Path, *, metric: str | None = None) -> tuple[LoggedDecisi
     rewards: dict[str, list[float]] = {}
     by_response: dict[str, str] = {}
     feedback: list[Mapping[str, object]] = []
-    for record in _records(path):
+    for record in journal_records(path):
         if "candidates" in record:
             decisions[str(record["decision_id"])] = record
         elif "metric" in record:
@@ -156,17 +145,26 @@ def evaluate_policy(
     )
 
 
-def router_again(decision: LoggedDecision, policies: Mapping[str, Policy] | None = None) -> tuple[Router, Query]:
-    """What makes a journalled decision once more: its candidates as they were forecast, and its query."""
-    pool = Pool(PoolEntry(profile=_bare_profile(name)) for name in decision.candidates)
+def router_again(
+    decision: LoggedDecision,
+    policies: Mapping[str, Policy] | None = None,
+    *,
+    quality: Floats | None = None,
+    quality_se: Floats | None = None,
+) -> tuple[Router, Query]:
+    """What makes a journalled decision once more: its candidates as they were forecast, and its query.
+
+    `quality` and its standard errors, (n_candidates,) each, replace those that were journalled.
+    """
+    pool = Pool(PoolEntry(profile=bare_profile(name)) for name in decision.candidates)
     query = Query(text=decision.prompt, input_tokens=decision.input_tokens)
+    mean = decision.quality if quality is None else quality
+    se = decision.quality_se if quality_se is None else quality_se
     source = BatchForecasts(
         pool=pool,
         version="journal",
         prompts=[query.text],
-        quality=QualityEstimate(
-            mean=decision.quality[None], se=decision.quality_se[None], familiarity=np.ones(1, dtype=np.float64)
-        ),
+        quality=QualityEstimate(mean=mean[None], se=se[None], familiarity=np.ones(1, dtype=np.float64)),
         cost_usd=decision.cost_usd[None],
         cost_usd_sd=np.full(len(pool), np.nan),
     )
@@ -182,22 +180,9 @@ def _choice(decision: LoggedDecision, options: RoutingOptions, policies: Mapping
         return None
 
 
-def _bare_profile(name: str) -> ModelProfile:
+def bare_profile(name: str) -> ModelProfile:
+    """A profile of which nothing is known but the name."""
     return ModelProfile(id=name if "/" in name else f"journal/{name}", name=name)
-
-
-def _records(path: Path) -> Iterator[Mapping[str, object]]:
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError as exc:
-                raise InvalidOutcomesError(f"{path}: line {number} is not JSON; export the journal again") from exc
-            if not isinstance(record, dict):
-                raise InvalidOutcomesError(f"{path}: line {number} is no journal record; export the journal again")
-            yield record
 
 
 def _logged(
@@ -206,23 +191,25 @@ def _logged(
     candidates = decision["candidates"]
     if not isinstance(candidates, list) or not candidates:
         raise InvalidOutcomesError(f"decision {key}: it has no candidates; only routed requests can be evaluated")
-    ids, backends = ([c.get(name) for c in candidates] for name in ("id", "backend"))
-    chosen = decision.get("chosen")
-    if chosen not in ids and chosen not in backends:
-        raise InvalidOutcomesError(f"decision {key}: the chosen {chosen!r} is not among its candidates")
+    chosen = chosen_position(decision)
+    if chosen is None:
+        raise InvalidOutcomesError(f"decision {key}: the chosen {decision.get('chosen')!r} is not among its candidates")
     query = decision.get("query")
     facts = query if isinstance(query, dict) else {}
-    scores = list(rewards)
+    text, scores = facts.get("text"), list(rewards)
+    if outcome.get("backend") not in (None, candidates[chosen].get("backend")):
+        scores = []  # after a fallback it is another model that was rewarded
     return LoggedDecision(
         decision_id=key,
-        candidates=tuple(str(name) for name in ids),
-        chosen=backends.index(chosen) if chosen in backends else ids.index(chosen),
+        candidates=tuple(str(c.get("id")) for c in candidates),
+        chosen=chosen,
         propensity=float(str(decision["propensity"])),
         eligible=np.array([bool(c.get("eligible", True)) for c in candidates]),
         quality=_column(candidates, "quality"),
         quality_se=_column(candidates, "quality_se"),
         cost_usd=_column(candidates, "cost_usd"),
-        prompt=str(facts.get("text") or key),
+        prompt=str(text or key),
+        has_prompt=bool(text),
         input_tokens=int(facts.get("tokens") or 1),
         reward=sum(scores) / len(scores) if scores else None,
         paid_usd=_number(outcome.get("cost_usd")),

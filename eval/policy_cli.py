@@ -30,7 +30,7 @@ def diff_policy(
     new: Annotated[str, typer.Argument(help="Its successor, named likewise; `default` is the predictor that ships.")],
     *,
     corpus: Annotated[
-        str, typer.Option(help="Outcomes (a file or a public dataset), a table of prompts, or an exported journal.")
+        str, typer.Option(help="Outcomes (a file or a public dataset), a table of prompts, or a gateway's journal.")
     ],
     config: Annotated[Path | None, typer.Option(help="A paretogate.toml whose policies may be named.")] = None,
     pool: Annotated[list[str] | None, typer.Option(help="Models to choose from for bare prompts; repeatable.")] = None,
@@ -99,9 +99,10 @@ def _routed(
     from rich.progress import Progress  # noqa: PLC0415
 
     from catalog.registry import Catalog  # noqa: PLC0415
+    from predictors.journal_outcomes import is_journal  # noqa: PLC0415
 
     from .folds import Folds  # noqa: PLC0415
-    from .journal_outcomes import is_journal, read_journal  # noqa: PLC0415
+    from .journal_outcomes import read_journal  # noqa: PLC0415
     from .policy_corpus import (  # noqa: PLC0415
         journal_corpus,
         outcome_corpus,

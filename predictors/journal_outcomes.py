@@ -15,7 +15,7 @@ from .errors import InvalidOutcomesError
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["JOURNAL_SUFFIXES", "is_journal", "read_journal_table"]
+__all__ = ["JOURNAL_SUFFIXES", "chosen_position", "is_journal", "journal_records", "read_journal_table"]
 
 JOURNAL_SUFFIXES = (".sqlite3", ".sqlite", ".db")
 _TABLES = ("decisions", "outcomes", "feedback")
@@ -33,6 +33,32 @@ def is_journal(path: Path) -> bool:
         return '"decision_id"' in next(lines, "")
 
 
+def journal_records(path: Path) -> Iterator[Record]:
+    """Every record of a journal: decisions have `candidates`, feedback has a `metric`, any other is an outcome.
+
+    Raises:
+        InvalidOutcomesError: the file cannot be read as a journal; names the line.
+    """
+    return _from_sqlite(path) if path.suffix in JOURNAL_SUFFIXES else _from_lines(path)
+
+
+def chosen_position(decision: Record) -> int | None:
+    """Where the chosen candidate stands among the candidates; None where it is none of them.
+
+    The backend tells two apart that serve one model. Records of schema 1 hold the position itself.
+    """
+    candidates, chosen = decision.get("candidates"), decision.get("chosen")
+    if not isinstance(candidates, list):
+        return None
+    if isinstance(chosen, int) and not isinstance(chosen, bool):
+        return chosen if 0 <= chosen < len(candidates) else None
+    backend = decision.get("backend")
+    names = [(c.get("id"), c.get("backend")) for c in candidates]
+    exact = [i for i, (id_, served_by) in enumerate(names) if id_ == chosen and served_by == backend]
+    loose = [i for i, both in enumerate(names) if chosen is not None and chosen in both]
+    return next(iter([*exact, *loose]), None)
+
+
 def read_journal_table(path: Path) -> "pl.DataFrame":
     """One row per rewarded decision: prompt_id, prompt, model, score, cost_usd, latency_s, propensity.
 
@@ -41,8 +67,7 @@ def read_journal_table(path: Path) -> "pl.DataFrame":
     """
     import polars as pl  # noqa: PLC0415  # heavy, and needed only by those who train
 
-    records = _from_sqlite(path) if path.suffix in JOURNAL_SUFFIXES else _from_lines(path)
-    decisions, outcomes, rewards = _joined(records)
+    decisions, outcomes, rewards = _joined(journal_records(path))
     rewarded = [key for key in decisions if key in rewards]
     if not rewarded:
         raise InvalidOutcomesError(f"{path}: no decision has feedback between 0 and 1; post some to /v1/feedback")
@@ -84,11 +109,10 @@ def _row(decision: Record, outcome: Record, rewards: list[float]) -> dict[str, o
     prompt = query.get("text") if isinstance(query, Mapping) else None
     if not isinstance(prompt, str) or not prompt or not isinstance(candidates, list):
         return None
-    chosen = decision.get("chosen")
+    chosen, answered = chosen_position(decision), outcome.get("backend")
     # the backend that answered in the end: after a fallback the reward is not the first choice's
-    answered = outcome.get("backend") or chosen
-    ids = {str(c.get("backend")): c.get("id") for c in candidates} | {str(c.get("id")): c.get("id") for c in candidates}
-    model = ids.get(str(answered), ids.get(str(chosen)))
+    served_by = {str(c.get("backend")): c.get("id") for c in candidates}
+    model = served_by.get(str(answered)) or (candidates[chosen].get("id") if chosen is not None else None)
     if model is None:
         return None
     return {

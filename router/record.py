@@ -15,7 +15,7 @@ from .session import SessionState
 
 __all__ = ["SCHEMA", "decision_record", "routing_record"]
 
-SCHEMA = 1
+SCHEMA = 2  # 1 had positions among the candidates where there are now names
 _DEFAULT_OPTIONS = RoutingOptions()
 _DEFAULT_REQUIRE = Constraints()
 _OPTION_FIELDS = tuple(f.name for f in fields(RoutingOptions) if f.name not in {"require", "allow", "deny"})
@@ -64,6 +64,7 @@ def decision_record(
     }
     if text is not None:
         asked["text"] = text
+    ids, backends, first = decision.pool.ids, decision.pool.backend_ids, decision.ranking[0]
     return {
         "schema": SCHEMA,
         "decision_id": decision_id,
@@ -74,9 +75,10 @@ def decision_record(
         "query": asked,
         "routing": _routing(options),
         "candidates": _candidates(decision),
-        "front": list(decision.front),
-        "chosen": decision.ranking[0],
-        "ranking": list(decision.ranking),
+        "front": [ids[position] for position in decision.front],
+        "chosen": ids[first],
+        "backend": backends[first],
+        "ranking": [backends[position] or ids[position] for position in decision.ranking],
         "propensity": decision.propensity,
         "explored": decision.explored,
         "policy": decision.policy,

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from eval.errors import InvalidReplayError
-from eval.journal_outcomes import evaluate_policy, is_journal, journal_outcomes, read_journal
+from eval.journal_outcomes import evaluate_policy, journal_outcomes, read_journal
 from predictors import InvalidOutcomesError
+from predictors.journal_outcomes import is_journal
 from router import RoutingOptions
 
 
@@ -121,3 +122,16 @@ def test_unknown_numbers_stay_unknown(tmp_path: Path) -> None:
     [logged] = read_journal(written(tmp_path, record))
     assert np.isnan(logged.cost_usd[0])
     assert logged.paid_usd is None
+
+
+def test_two_backends_of_one_model_are_told_apart_and_positions_of_older_journals_are_read(tmp_path: Path) -> None:
+    twins = decision("1", "a/large", 0.5) | {"backend": "l2"}
+    twins["candidates"] = [*twins["candidates"], {"id": "a/large", "backend": "l2", "quality": 0.9}]  # type: ignore[misc]
+    older = decision("2", "a/large", 0.5) | {"chosen": 1}
+    logged = read_journal(written(tmp_path, twins, older))
+    assert [one.chosen for one in logged] == [2, 1]
+
+
+def test_after_a_fallback_the_choice_has_no_reward(tmp_path: Path) -> None:
+    path = written(tmp_path, decision("1", "a/small", 1.0), outcome("1"), feedback("1", 1.0))  # "l" answered, not "s"
+    assert read_journal(path)[0].reward is None

@@ -28,7 +28,10 @@ def test_a_record_holds_what_replay_and_learning_need_and_no_prompt() -> None:
     assert orjson.loads(orjson.dumps(record)) == record
     assert b"secret" not in orjson.dumps(record)
     assert record["routing"] == {"policy": "best", "require": {"max_cost_usd": 0.002}}
-    assert (record["chosen"], record["front"], record["propensity"], record["explored"]) == (1, [1], 1.0, False)
+    assert (record["chosen"], record["backend"]) == ("hill/middle", "hill/middle@here")
+    assert record["front"] == ["hill/middle"]
+    assert record["ranking"] == ["hill/middle@here"]
+    assert (record["propensity"], record["explored"]) == (1.0, False)
     assert record["candidates"][1] == {
         "id": "hill/middle",
         "backend": "hill/middle@here",
