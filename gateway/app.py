@@ -25,7 +25,7 @@ from .governor import Governor
 from .journal import SqliteJournal
 from .keys import KeyFile, KeyRing
 from .memory import settle
-from .parts import Parts, serving_factory
+from .parts import Binder, Parts
 from .routes.chat import ChatDialect
 from .routes.completions import CompletionsDialect
 from .routes.counting import CountTokensDoor
@@ -72,12 +72,13 @@ def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...]
         backends: as `find_backends` found them.
         environ: usually `os.environ`; read for the keys that backends name.
     """
-    journal = settings.journal
+    journal, binder = settings.journal, Binder(settings, catalog)
     return create_app(
         Parts(
             settings=settings,
             backends=backends,
-            make_serving=serving_factory(settings, catalog),
+            make_serving=binder,
+            promoted=binder,
             journal=SqliteJournal(
                 settings.journal_path,
                 prompts=journal.prompts,

@@ -44,6 +44,7 @@ async def in_background(
     """All of it, for as long as this is open."""
     work: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
         "measurements": lambda: _follow_measurements(parts, dispatcher),
+        "predictor": lambda: _follow_predictor(parts, dispatcher),
         "tool_usage": lambda: _follow_tool_usage(parts, desk),
         "loads": lambda: _follow_loads(parts, dispatcher.health),
         "canaries": lambda: _watch_canaries(parts, dispatcher, fingerprints),
@@ -119,13 +120,33 @@ async def _follow_measurements(parts: Parts, dispatcher: Dispatcher) -> None:
             continue
         seen = now
         try:
-            backends = apply_measured(parts.backends, await asyncio.to_thread(read_measured, path))
-            dispatcher.serving = await asyncio.to_thread(parts.make_serving, backends)
-            let_go()
+            await _serve_anew(parts, dispatcher)
         except (MeasuredFileError, ParetoGateError) as exc:
             log.warning("measured_facts_refused", reason=str(exc))
         else:
-            log.info("measured_facts_applied", backends=len(backends))
+            log.info("measured_facts_applied", backends=len(parts.backends))
+
+
+async def _follow_predictor(parts: Parts, dispatcher: Dispatcher) -> None:
+    """The version that `paretogate promote` or `rollback` puts in force decides next; a damaged one never does."""
+    while (binder := parts.promoted) is not None:
+        await asyncio.sleep(parts.settings.learning.watch_s)
+        if not binder.is_behind():
+            continue
+        try:
+            await asyncio.to_thread(binder.renew)
+            await _serve_anew(parts, dispatcher)
+        except (MeasuredFileError, ParetoGateError) as exc:
+            log.error("predictor_refused", reason=str(exc))  # noqa: TRY400 - the reason says all
+        else:
+            log.info("predictor_taken_up", version=dispatcher.serving.versions["predictor"])
+
+
+async def _serve_anew(parts: Parts, dispatcher: Dispatcher) -> None:
+    """Bind what was measured last, and the predictor in force; requests in flight keep what they began with."""
+    backends = apply_measured(parts.backends, await asyncio.to_thread(read_measured, parts.settings.measured_path))
+    dispatcher.serving = await asyncio.to_thread(parts.make_serving, backends)
+    let_go()
 
 
 async def _follow_tool_usage(parts: Parts, desk: ToolDesk) -> None:

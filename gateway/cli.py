@@ -25,6 +25,11 @@ _OWN = {
     "route": ("gateway.commands.route:route", "Decide which model should answer a prompt, without asking it."),
     "explain": ("gateway.commands.route:explain", "The same decision with everything it rests on."),
     "refine": ("gateway.commands.refine:refine", "Learn from the journal how fast, long and reliable backends are."),
+    "promote": (
+        "gateway.commands.promotion:promote",
+        "Let a trained predictor decide, once it is shown to lose nothing.",
+    ),
+    "rollback": ("gateway.commands.promotion:rollback", "Let the predictor before this one decide again."),
     "journal": ("gateway.commands.journal:commands", "Look at the journal, or export it."),
     "keys": ("gateway.commands.keys:commands", "Make, list and revoke API keys."),
     "doctor": ("gateway.commands.doctor:doctor", "Check this installation and say how to mend it."),

@@ -10,6 +10,7 @@ import numpy as np
 
 from catalog import Backend, Catalog
 from predictors import Forecaster
+from predictors.versions import PredictorVersions
 from router import PRESETS, Router
 
 from .dispatch import Clocks
@@ -20,7 +21,7 @@ from .settings import Settings
 from .tracing import Tracing
 from .upstreams.protocol import Upstream
 
-__all__ = ["Parts", "serving_factory"]
+__all__ = ["Binder", "Parts"]
 
 _SYSTEM_CLOCKS = Clocks(wall=time.time, monotonic=time.perf_counter)
 
@@ -40,22 +41,46 @@ class Parts:
     tracing: Tracing | None = None
     metrics_dir: Path | None = None  # where several workers count together
     catalog: Catalog | None = None  # what the dashboard shows; the served models where left out
+    promoted: "Binder | None" = None  # that of `make_serving`, where other predictors may be put in force
 
 
-def serving_factory(settings: Settings, catalog: Catalog) -> ServingFactory:
-    """Binds one catalog and one predictor to whatever backends there are."""
-    key = settings.predictor.encoder_key
-    forecaster = Forecaster.load(settings.predictor.path, encoder_key=key.get_secret_value() if key else None)
-    policies = configured_policies(settings.policies)
+class Binder:
+    """Binds one catalog and the predictor in force to whatever backends there are (a `ServingFactory`).
 
-    def make(backends: tuple[Backend, ...], *, also: tuple[str, ...] = ()) -> Serving:
-        source = forecaster.bind(catalog.pool(backends, also=also))
-        router = Router(source, policies=policies, explore=settings.learning.explore)
+    The operator's `predictor.path` decides where it is set; else the version promoted last, else what ships.
+
+    Raises:
+        BadArtefactError: the predictor is missing, damaged, or of another version.
+    """
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        self._settings, self._catalog = settings, catalog
+        self._versions = PredictorVersions(settings.predictors_dir)
+        self._policies = configured_policies(settings.policies)
+        self._seen: int | None = None
+        self.renew()
+
+    def is_behind(self) -> bool:
+        """Whether another version was put in force since; never where the operator's own predictor decides."""
+        return self._settings.predictor.path is None and self._versions.changed_ns() != self._seen
+
+    def renew(self) -> None:
+        """Take up the version in force; one that is refused is not tried again, and what decided goes on deciding."""
+        self._seen = self._versions.changed_ns()
+        self._forecaster = self._load()
+
+    def __call__(self, backends: tuple[Backend, ...], *, also: tuple[str, ...] = ()) -> Serving:
+        """See `ServingFactory`."""
+        source = self._forecaster.bind(self._catalog.pool(backends, also=also))
         return Serving.of(
             source=source,
-            router=router,
-            policies=frozenset({*PRESETS, *policies}),
-            versions={"catalog": catalog.version, "predictor": source.version, "policy": version("paretogate")},
+            router=Router(source, policies=self._policies, explore=self._settings.learning.explore),
+            policies=frozenset({*PRESETS, *self._policies}),
+            versions={"catalog": self._catalog.version, "predictor": source.version, "policy": version("paretogate")},
         )
 
-    return make
+    def _load(self) -> Forecaster:
+        settings = self._settings.predictor
+        key = settings.encoder_key
+        path = settings.path or self._versions.deciding()
+        return Forecaster.load(path, encoder_key=key.get_secret_value() if key else None)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .own_prices import OwnPrices
     from .quality.model import QualityModel
     from .recipe import Progress
+    from .trained_questions import TrainedQuestions
 
 __all__ = ["train"]
 
@@ -44,6 +45,10 @@ def train(
     data: DataFolder = None,
     encoder: EncoderName = "static",
     encoder_key: EncoderKey = None,
+    hold_out: Annotated[
+        float,
+        typer.Option(min=0, max=0.9, help="Share of questions not to learn from; `promote` judges by them."),
+    ] = 0.0,
     seed: Annotated[int, typer.Option(help="Of the folds and of the start values.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
@@ -51,10 +56,14 @@ def train(
     folder = data_folder(data, os.environ)
     if check and (outcomes or out is not None):
         raise typer.BadParameter("--check makes the shipped model again: give neither outcomes nor --out")
+    if hold_out and not outcomes:
+        raise typer.BadParameter("--hold-out is for outcomes of your own: name them")
     if out is None and not check:
         raise typer.BadParameter("say where to write the predictor: --out FOLDER")
     try:
-        model, lengths, prices = _fit(outcomes or [], folder, seed, _Reader(encoder, encoder_key))
+        model, lengths, prices, questions = _fit(
+            outcomes or [], folder, seed, _Reader(encoder, encoder_key), hold_out=hold_out
+        )
         if out is None:
             _compare(model)
             return
@@ -63,6 +72,7 @@ def train(
         if lengths is not None:
             lengths.save(out)
         prices.save(out)
+        questions.save(out)
     except (ParetoGateError, OSError) as exc:
         typer.echo(f"error: {exc}", err=True)
         raise typer.Exit(1) from exc
@@ -120,9 +130,10 @@ class _Fitted(NamedTuple):
     quality: "QualityModel"
     lengths: "LengthPredictor | None"
     prices: "OwnPrices"
+    questions: "TrainedQuestions"
 
 
-def _fit(paths: list[Path], data: Path, seed: int, reader: _Reader) -> _Fitted:
+def _fit(paths: list[Path], data: Path, seed: int, reader: _Reader, *, hold_out: float = 0.0) -> _Fitted:
     # the imports below are heavy: `paretogate --help` must not pay for them
     from catalog.registry import Catalog  # noqa: PLC0415
 
@@ -132,9 +143,10 @@ def _fit(paths: list[Path], data: Path, seed: int, reader: _Reader) -> _Fitted:
     from .profiles import profile_of_outcome  # noqa: PLC0415
     from .quality.cold_start import AbilityPrior  # noqa: PLC0415
     from .recipe import SHIPPED_DATASETS, fit_quality_model, library_versions, shipped_outcomes, single_threaded  # noqa: PLC0415
+    from .trained_questions import TrainedQuestions  # noqa: PLC0415
 
     catalog = Catalog.load()
-    table = Outcomes.read(paths) if paths else shipped_outcomes(data)
+    table = Outcomes.read(paths).without(hold_out, seed=seed) if paths else shipped_outcomes(data)
     trained_on: object = [str(path) for path in paths] if paths else SHIPPED_DATASETS
 
     def profile_of(dataset: str | None, name: str) -> ModelProfile:
@@ -160,7 +172,7 @@ def _fit(paths: list[Path], data: Path, seed: int, reader: _Reader) -> _Fitted:
             },
             progress=progress,
         )
-    return _Fitted(model, lengths, prices)
+    return _Fitted(model, lengths, prices, TrainedQuestions.of(table.table["prompt"].unique().to_list()))
 
 
 def _of_answers(

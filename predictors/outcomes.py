@@ -6,13 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .errors import InvalidOutcomesError
+from .folds import group_folds
 from .journal_outcomes import JOURNAL_SUFFIXES, is_journal, read_journal_table
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["OPTIONAL_COLUMNS", "REQUIRED_COLUMNS", "Outcomes", "outcome_files", "read_table_file"]
+__all__ = [
+    "OPTIONAL_COLUMNS",
+    "REQUIRED_COLUMNS",
+    "Outcomes",
+    "outcome_files",
+    "question_stem",
+    "read_table_file",
+]
 
 REQUIRED_COLUMNS = ("prompt", "model", "score")
 OPTIONAL_COLUMNS = (
@@ -30,6 +40,7 @@ OPTIONAL_COLUMNS = (
 _NOT_NEGATIVE = ("cost_usd", "input_tokens", "output_tokens", "latency_s", "ttft_s")
 _TEXT = ("prompt", "model", "prompt_id", "group_key", "dataset", "benchmark", "domain")
 _SUFFIXES = (".parquet", ".csv", ".jsonl")
+_PARTS = 1_000  # that questions are divided into, to hold a share of them out
 _STEM_CHARS = 160  # letters and digits of a question that decide whether two prompts are the same question
 
 
@@ -97,6 +108,20 @@ class Outcomes:
         if groups is not None:
             table = table.filter(pl.col("group_key").is_in(list(groups)))
         return Outcomes(table=table)
+
+    def without(self, share: float, *, seed: int = 0) -> "Outcomes":
+        """What is left when a share of the questions is held out; the same questions on every machine.
+
+        Raises:
+            InvalidOutcomesError: nothing is left.
+        """
+        if not share:
+            return self
+        fold = group_folds(self.table["group_key"].to_numpy().astype(np.str_), _PARTS, seed)
+        left = self.table.filter(fold >= round(share * _PARTS))
+        if left.is_empty():
+            raise InvalidOutcomesError(f"holding {share:.0%} of the questions out leaves none; hold out fewer")
+        return Outcomes(table=left)
 
 
 def outcome_files(paths: Iterable[Path | str]) -> tuple[Path, ...]:
@@ -200,6 +225,10 @@ def _completed(table: "pl.DataFrame") -> "pl.DataFrame":
     ).drop("_stem", "_id")
 
 
+def question_stem(prompt: str) -> str:
+    """What two prompts of one question have in common: their first 160 letters and digits, in lower case."""
+    return "".join(c for c in prompt.lower() if c.isalnum())[:_STEM_CHARS] or prompt
+
+
 def _stem_key(prompt: str) -> str:
-    stem = "".join(c for c in prompt.lower() if c.isalnum())[:_STEM_CHARS] or prompt
-    return hashlib.sha256(stem.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return hashlib.sha256(question_stem(prompt).encode("utf-8", "surrogatepass")).hexdigest()[:12]

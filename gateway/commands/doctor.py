@@ -223,9 +223,9 @@ def _port(settings: Settings) -> Check:
 
 def _decision(settings: Settings, catalog: Catalog) -> Check:
     def decide() -> str:
-        from gateway.parts import serving_factory  # noqa: PLC0415 - what it loads is itself checked here
+        from gateway.parts import Binder  # noqa: PLC0415 - what it loads is itself checked here
 
-        serving = serving_factory(settings, catalog)((), also=("all",))
+        serving = Binder(settings, catalog)((), also=("all",))
         query = Query.from_prompt("What is 2 + 2?")
         decision = serving.router.decide(query, RoutingOptions(explore=False), rng=np.random.default_rng(0))
         return f"{serving.source.version}; {decision.chosen.profile.id} of {len(serving.pool)} would answer 2 + 2"

@@ -91,11 +91,11 @@ def decide(
     Raises:
         ParetoGateError: a wish is malformed, no model qualifies, or there is nothing to choose among.
     """
-    from gateway.parts import serving_factory  # noqa: PLC0415 - help and usage errors need not load it
+    from gateway.parts import Binder  # noqa: PLC0415 - help and usage errors need not load it
 
     settings = load_settings(config=config, environ=os.environ, folder=Path.cwd())
     catalog, backends = _candidates(settings, pool)
-    serving = serving_factory(settings, catalog)(backends, also=tuple(pool or ()))
+    serving = Binder(settings, catalog)(backends, also=tuple(pool or ()))
     if not len(serving.pool):
         raise InvalidRequestError(_nothing_to_choose_among(pool))
     body: dict[str, object] = {"model": "auto", "messages": [{"role": "user", "content": prompt}]}

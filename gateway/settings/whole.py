@@ -102,6 +102,11 @@ class Settings(BaseSettings):
         return self.state_dir / "tools"
 
     @property
+    def predictors_dir(self) -> Path:
+        """The predictors that were promoted."""
+        return self.state_dir / "predictors"
+
+    @property
     def measured_path(self) -> Path:
         """What refinement learned about the backends."""
         return self.state_dir / "measured.json"

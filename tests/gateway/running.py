@@ -122,6 +122,7 @@ async def running(
     api_keys: Mapping[str, str] | None = None,
     limits: ConnectionLimits | None = None,
     tracing: Any = None,
+    promoted: Any = None,
 ) -> AsyncIterator[RunningGateway]:
     kept = journal or ListJournal()
     app = create_app(
@@ -133,6 +134,7 @@ async def running(
             rng=np.random.default_rng(0),
             api_keys=api_keys or {},
             tracing=tracing,
+            promoted=promoted,
         )
     )
     async with listening(app, limits) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:

@@ -1,12 +1,17 @@
 import asyncio
+import shutil
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from catalog import Measured
+from catalog import Backend, Catalog, Measured
 from gateway import background
+from gateway.parts import Binder
 from gateway.refinement import Findings, write_findings
-from tests.gateway.running import pair, serve_fixed
+from gateway.settings import Settings
+from predictors.versions import PredictorVersions
+from tests.gateway.running import pair, running, serve_fixed
 
 pytestmark = pytest.mark.loopback
 
@@ -93,3 +98,47 @@ async def test_a_crash_inside_tells_the_client_nothing(tmp_path: Path) -> None:
         answer = await gateway.chat()
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
     assert "secret" not in answer.text
+
+
+async def test_a_promoted_predictor_decides_without_a_restart_and_a_damaged_one_never(tmp_path: Path) -> None:
+    settings = Settings(state={"dir": tmp_path}, learning={"watch_s": 0.02})
+    binder = Binder(settings, Catalog.load())
+    versions = PredictorVersions(settings.predictors_dir)
+    shipped = Path(str(files("predictors") / "data" / "default"))
+    one = Backend(id="b", profile_id="openai/gpt-4o", kind="openai", provider="openai", model_name="m")
+    dispatched = []
+
+    def make(backends, *, also=()):
+        dispatched.append(binder(backends, also=also))
+        return dispatched[-1]
+
+    async with running(
+        one, tmp_path=tmp_path, settings={"learning": {"watch_s": 0.02}}, make_serving=make, promoted=binder
+    ) as gateway:
+        versions.promote(shipped, {})
+        async with asyncio.timeout(20):
+            while len(dispatched) < 2:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+        assert not binder.is_behind()
+
+        damaged = tmp_path / "damaged"
+        shutil.copytree(shipped, damaged)
+        (damaged / "arrays.npz").write_bytes(b"damaged")
+        versions.promote(damaged, {})
+        async with asyncio.timeout(20):
+            while binder.is_behind():  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert len(dispatched) == 2
+        told = await gateway.client.post(
+            "/routing/v1/chat/completions", json={"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
+        )
+        assert told.status_code == 200
+
+
+def test_the_operators_own_predictor_is_never_replaced(tmp_path: Path) -> None:
+    own = Path(str(files("predictors") / "data" / "default"))
+    settings = Settings(state={"dir": tmp_path}, predictor={"path": own})
+    binder = Binder(settings, Catalog.load())
+    PredictorVersions(settings.predictors_dir).promote(own, {})
+    assert not binder.is_behind()

@@ -79,3 +79,16 @@ def test_a_file_that_is_not_there_or_not_readable_is_refused(tmp_path: Path) -> 
         Outcomes.read([tmp_path / "mine.xlsx"])
     with pytest.raises(InvalidOutcomesError, match="no outcomes were named"):
         Outcomes.read([])
+
+
+def test_a_share_of_the_questions_can_be_held_out_and_stays_out() -> None:
+    rows = [{"prompt": f"question {i} of many", "model": m, "score": 1.0} for i in range(400) for m in ("a", "b")]
+    whole = Outcomes.from_table(pl.DataFrame(rows))
+    left = whole.without(0.25)
+    assert whole.without(0.0) is whole
+    assert 260 <= left.table["prompt"].n_unique() <= 340
+    assert len(left) == 2 * left.table["prompt"].n_unique()  # a question goes with all its models
+    more = Outcomes.from_table(pl.DataFrame([*rows, {"prompt": "one more", "model": "a", "score": 0.0}])).without(0.25)
+    assert set(left.table["prompt"]) <= set(more.table["prompt"])
+    with pytest.raises(InvalidOutcomesError, match="leaves none"):
+        Outcomes.from_table(pl.DataFrame(rows[:1])).without(0.9, seed=1)

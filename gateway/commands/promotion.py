@@ -1,0 +1,171 @@
+"""`paretogate promote` and `rollback`: which predictor decides, changed only on evidence and taken back at once."""
+
+import os
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, cast
+
+import orjson
+import typer
+from rich.table import Table
+
+from catalog import ParetoGateError
+from gateway.policies import configured_policies
+from gateway.settings import InvalidSettingsError, Settings, load_settings
+from predictors import Forecaster
+from predictors.cli_options import DataFolder, data_folder
+from predictors.versions import PredictorVersions
+from router.promotion import Judge, PromotionRules, Verdict
+
+from .options import AsJson, ConfigFile, console
+
+__all__ = ["promote", "rollback"]
+
+_RULES = PromotionRules()
+
+
+class NoJudgeError(ParetoGateError):
+    """Nothing that is installed compares predictors."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no judge of predictors is installed (entry-point group paretogate.judges, name predictor); "
+            "reinstall paretogate"
+        )
+
+
+def promote(
+    challenger: Annotated[
+        Path, typer.Argument(help="A folder written by `paretogate train`.", exists=True, file_okay=False)
+    ],
+    *,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            help="Evidence: outcomes, a public dataset, or a journal; the gateway's own journal where left out."
+        ),
+    ] = None,
+    policy: Annotated[str, typer.Option("--policy", "-p", help="That both decide under.")] = _RULES.policy,
+    margin: Annotated[
+        float, typer.Option(min=0, max=1, help="The interval of new minus old score may begin so far below 0.")
+    ] = _RULES.margin,
+    max_nfr: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of prompts that may turn from right to wrong.")
+    ] = _RULES.max_nfr,
+    at_least: Annotated[int, typer.Option(min=2, help="Prompts to judge by.")] = _RULES.at_least,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare, and change nothing.")] = False,
+    data: DataFolder = None,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a trained predictor decide, once it is shown to lose nothing.
+
+    It is compared with the one that decides now, on prompts that it was not trained on: its score may not be surely
+    lower, its cost not surely higher without a surely higher score, few right answers may turn wrong, and always asking
+    one model may not be surely better. Running gateways take it up within seconds. Exits with 1 where it is refused.
+    """
+    settings = load_settings(config=config, environ=os.environ, folder=Path.cwd())
+    versions = _versions(settings)
+    Forecaster.load(challenger)  # a damaged one is told at once
+    verdict = _judge()(
+        versions.deciding(),
+        challenger,
+        on or str(settings.journal_path),
+        rules=PromotionRules(policy=policy, margin=margin, max_nfr=max_nfr, at_least=at_least),
+        policies=configured_policies(settings.policies),
+        data=data_folder(data, os.environ),
+        seed=seed,
+    )
+    number = None
+    if verdict.passed and not dry_run:
+        number = versions.promote(challenger, verdict.facts)
+    told = {"version": number, "passed": verdict.passed, "objections": verdict.objections, **verdict.facts}
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    else:
+        _show(verdict)
+    for objection in verdict.objections:
+        typer.echo(f"refused: {objection}", err=True)
+    if not verdict.passed:
+        raise typer.Exit(1)
+    typer.echo(
+        f"version {number} decides; `paretogate rollback` takes it back" if number else "it may be promoted", err=True
+    )
+
+
+def rollback(
+    *,
+    to: Annotated[
+        int | None, typer.Option(min=0, help="An earlier version; 0 is the one that ships. The last where left out.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--list", help="Show the versions, and change nothing.")] = False,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let the predictor before this one decide again. Running gateways follow within seconds; nothing is deleted."""
+    settings = load_settings(config=config, environ=os.environ, folder=Path.cwd())
+    versions = _versions(settings)
+    if show:
+        _list(versions, as_json=as_json)
+        return
+    number = versions.roll_back(to)
+    if as_json:
+        typer.echo(orjson.dumps({"version": number}).decode())
+    else:
+        typer.echo(f"version {number} decides" if number else "the predictor that ships decides")
+
+
+def _versions(settings: Settings) -> PredictorVersions:
+    if settings.predictor.path is not None:
+        raise InvalidSettingsError(
+            f"predictor.path: {settings.predictor.path} always decides; remove it to let promoted predictors decide"
+        )
+    return PredictorVersions(settings.predictors_dir)
+
+
+def _judge() -> Judge:
+    """Found by name, since gateway and eval never import one another."""
+    found = list(entry_points(group="paretogate.judges", name="predictor"))
+    if not found:
+        raise NoJudgeError
+    return cast("Judge", found[0].load())
+
+
+def _show(verdict: Verdict) -> None:
+    facts = verdict.facts
+    table = Table(title=f"{facts['n']} prompts; {facts['left_out']} left out, which trained the challenger")
+    for name in ("", "in force", "challenger", "difference, 95 %"):
+        table.add_column(name, justify="left" if not name else "right")
+    for title, key in (("score", "score"), ("cost a request, US$", "cost_usd")):
+        change = cast("dict[str, object] | None", facts[key])
+        if change is not None:
+            between = cast("dict[str, float]", change["difference"])
+            ends = f"{between['lower']:+.3g} to {between['upper']:+.3g}"
+            table.add_row(title, f"{change['old']:.4g}", f"{change['new']:.4g}", ends)
+    flips = cast("tuple[dict[str, float], ...]", facts["flips"])
+    if flips:
+        table.add_row("right before, wrong now", "", f"{flips[0]['negative']:.1%}", "")
+    table.add_row("another model answers", "", f"{facts['changed']:.1%}", "")
+    console().print(table)
+
+
+def _list(versions: PredictorVersions, *, as_json: bool) -> None:
+    kept = versions.all()
+    if as_json:
+        rows = [
+            {"version": v.number, "folder": str(v.folder), "in_force": v.in_force, "verdict": v.verdict} for v in kept
+        ]
+        sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        return
+    table = Table("version", "decides", "judged on", "score before", "score")
+    in_force = any(version.in_force for version in kept)
+    table.add_row("0", "" if in_force else "yes", "(ships with paretogate)", "", "")
+    for version in kept:
+        score = cast("dict[str, float]", version.verdict.get("score") or {})
+        told = [f"{score[key]:.4f}" if key in score else "" for key in ("old", "new")]
+        table.add_row(
+            str(version.number), "yes" if version.in_force else "", str(version.verdict.get("evidence", "")), *told
+        )
+    console().print(table)

@@ -1,0 +1,165 @@
+"""The predictors that a gateway was given one after another, and which of them decides.
+
+A folder holds `0001`, `0002`, ... as `paretogate train` wrote them, each beside the verdict it was promoted by, and
+`in-force.json`, which names those in force one after another: the last decides, and rolling back takes it away. Only
+that file is ever replaced, and in one step: who reads it meanwhile sees the old one or the new one. An empty list, as
+before the first promotion, is the predictor that ships.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from .errors import BadArtefactError, PredictorError
+
+__all__ = ["NothingToRollBackError", "PredictorVersion", "PredictorVersions"]
+
+_FORMAT: Final = 1
+_VERDICT: Final = "verdict.json"
+
+
+class NothingToRollBackError(PredictorError):
+    """There is no such version to go back to; the message lists those there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictorVersion:
+    """One that was promoted."""
+
+    number: int
+    folder: Path
+    in_force: bool
+    verdict: Mapping[str, object]
+
+
+class PredictorVersions:
+    """Promotes and rolls back; two at once wait for each other, also in different processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._marker = folder, folder / "in-force.json"
+
+    def changed_ns(self) -> int | None:
+        """When another version was put in force last; None where none ever was."""
+        try:
+            return self._marker.stat().st_mtime_ns
+        except OSError:
+            return None
+
+    def deciding(self) -> Path | None:
+        """The folder of the version in force; None is the predictor that ships.
+
+        Raises:
+            BadArtefactError: the marker is damaged, or what it names is gone.
+        """
+        chain = self._chain()
+        if not chain:
+            return None
+        folder = self._folder_of(chain[-1])
+        if not folder.is_dir():
+            raise self._bad(f"version {chain[-1]} is in force, but its folder is gone; run `paretogate rollback`")
+        return folder
+
+    def all(self) -> tuple[PredictorVersion, ...]:
+        """Every version that is kept, oldest first."""
+        chain = self._chain()
+        return tuple(
+            PredictorVersion(
+                number=number,
+                folder=self._folder_of(number),
+                in_force=bool(chain) and number == chain[-1],
+                verdict=_read_verdict(self._folder_of(number) / _VERDICT),
+            )
+            for number in self._numbers()
+        )
+
+    def promote(self, predictor: Path, verdict: Mapping[str, object]) -> int:
+        """Copy a predictor and let it decide; returns its number.
+
+        Raises:
+            OSError: it cannot be copied; what decided goes on deciding.
+        """
+        with self._alone():
+            number = max(self._numbers(), default=0) + 1
+            fresh = Path(tempfile.mkdtemp(dir=self.folder, prefix="new-"))
+            try:
+                shutil.copytree(predictor, fresh, dirs_exist_ok=True)
+                (fresh / _VERDICT).write_text(json.dumps(verdict, indent=1) + "\n", encoding="utf-8")
+                fresh.chmod(0o755)  # mkdtemp's is for this user alone
+                fresh.rename(self._folder_of(number))
+            except BaseException:
+                shutil.rmtree(fresh, ignore_errors=True)
+                raise
+            self._put([*self._chain(), number])
+        return number
+
+    def roll_back(self, to: int | None = None) -> int:
+        """Let an earlier one decide again; 0 is the predictor that ships. Nothing is deleted.
+
+        Args:
+            to: a version that was in force before the present one; None is the last such.
+
+        Raises:
+            NothingToRollBackError: there is none, or it was not in force before the present one.
+        """
+        with self._alone():
+            earlier = [0, *self._chain()][:-1]
+            target = (earlier[-1] if earlier else None) if to is None else to
+            if target is None or target not in earlier:
+                known = ", ".join(map(str, earlier)) or "none: the predictor that ships decides"
+                wanted = "before this one" if to is None else str(to)
+                raise NothingToRollBackError(f"there is no version {wanted}; earlier ones: {known}")
+            self._put(earlier[1 : earlier.index(target) + 1])
+        return target
+
+    def _chain(self) -> list[int]:
+        try:
+            said = json.loads(self._marker.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as exc:
+            raise self._bad(f"cannot be read ({exc})") from exc
+        chain = said.get("in_force") if isinstance(said, dict) and said.get("format_version") == _FORMAT else None
+        if not isinstance(chain, list) or not all(isinstance(number, int) for number in chain):
+            raise self._bad(f"is no list of versions in format {_FORMAT}")
+        return chain
+
+    def _put(self, chain: Sequence[int]) -> None:
+        content = json.dumps({"format_version": _FORMAT, "in_force": list(chain)}) + "\n"
+        descriptor, name = tempfile.mkstemp(dir=self.folder, prefix="new-")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(self._marker)
+
+    def _numbers(self) -> list[int]:
+        return sorted(int(path.name) for path in self.folder.glob("[0-9]*") if path.is_dir() and path.name.isdigit())
+
+    def _folder_of(self, number: int) -> Path:
+        return self.folder / f"{number:04d}"
+
+    def _bad(self, problem: str) -> BadArtefactError:
+        return BadArtefactError(path=str(self._marker), problem=problem)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _read_verdict(path: Path) -> Mapping[str, object]:
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # it decides no less for that
+    return said if isinstance(said, dict) else {}

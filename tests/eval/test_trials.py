@@ -1,0 +1,141 @@
+"""Champion and challenger on evidence whose truth is known."""
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from eval.errors import InvalidReplayError
+from eval.intervals import Interval
+from eval.journal_outcomes import read_journal
+from eval.policy_difference import Change
+from eval.promotion import judge_predictor, objections
+from eval.sources import read_table
+from eval.trials import Contest, on_journal, on_outcomes
+from predictors.trained_questions import TrainedQuestions
+from router.promotion import PromotionRules
+
+SHIPPED = Path(__file__).parents[2] / "predictors" / "data" / "default"
+MODELS = ("openai/gpt-3.5-turbo", "openai/gpt-4o")
+
+
+@pytest.fixture
+def challenger(tmp_path: Path) -> Path:
+    """The predictor that ships, in a folder of its own, which says that it was trained on one of the prompts."""
+    folder = tmp_path / "challenger"
+    folder.mkdir()
+    for path in SHIPPED.iterdir():
+        if path.is_file():
+            (folder / path.name).write_bytes(path.read_bytes())
+    TrainedQuestions.of([prompt(0)]).save(folder)
+    return folder
+
+
+def prompt(i: int) -> str:
+    return f"Question {i}: which of these rivers is the longest, and why?"
+
+
+def contest(challenger: Path, policy: str = "balanced") -> Contest:
+    return Contest(champion=None, challenger=challenger, policy=policy, policies={})
+
+
+def outcomes(folder: Path, *, n: int = 40) -> Path:
+    rows = [
+        {"prompt": prompt(i), "model": model, "score": score, "cost_usd": cost}
+        for i in range(n)
+        for model, score, cost in zip(MODELS, (float(i % 2), 1.0), (0.001, 0.02), strict=True)
+    ]
+    path = folder / "outcomes.csv"
+    pl.DataFrame(rows).write_csv(path)
+    return path
+
+
+def journal(folder: Path, *, n: int, keep: bool = True, fallback: bool = False) -> Path:
+    """Choices drawn evenly; the dear model is right nine times in ten, the other half as often."""
+    rng, lines = random.Random(0), []
+    for i in range(n):
+        chosen = rng.randrange(2)
+        candidates = [
+            {"id": name, "backend": f"b{k}", "quality": q, "quality_se": 0.05, "cost_usd": c, "eligible": True}
+            for k, (name, q, c) in enumerate(zip(MODELS, (0.6, 0.8), (0.001, 0.02), strict=True))
+        ]
+        query = {"tokens": 12, "text": prompt(i)} if keep else {"tokens": 12}
+        answered = f"b{1 - chosen}" if fallback else f"b{chosen}"
+        lines += [
+            {"decision_id": f"d{i}", "candidates": candidates, "chosen": MODELS[chosen], "backend": f"b{chosen}",
+             "propensity": 0.5, "query": query},
+            {"decision_id": f"d{i}", "backend": answered, "status": "ok"},
+            {"decision_id": f"d{i}", "metric": "right", "value": float(rng.random() < (0.45, 0.9)[chosen])},
+        ]  # fmt: skip
+    path = folder / "journal.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_equals_are_told_to_be_equal_on_what_neither_was_trained_on(tmp_path: Path, challenger: Path) -> None:
+    trial = on_outcomes(read_table(str(outcomes(tmp_path)), data=tmp_path), contest(challenger))
+    assert (trial.n, trial.left_out, trial.changed) == (39, 1, 0.0)
+    assert trial.score.difference.lower == trial.score.difference.upper == 0.0
+    assert trial.flips[0].negative == 0.0
+    assert trial.best_single == MODELS[1]
+
+
+def test_a_journal_values_choices_by_what_was_logged(tmp_path: Path, challenger: Path) -> None:
+    log = read_journal(journal(tmp_path, n=600))
+    best = on_journal(log, contest(challenger, "best"))
+    assert (best.n, best.left_out, best.changed) == (599, 1, 0.0)
+    assert best.score.new == pytest.approx(0.9, abs=0.06)  # nearly always the dear one, whose true value is 0.9
+    assert best.cost_usd is not None
+    assert best.cost_usd.new > 0.019
+
+
+def test_after_a_fallback_the_reward_says_nothing_of_the_choice(tmp_path: Path, challenger: Path) -> None:
+    log = read_journal(journal(tmp_path, n=5, fallback=True))
+    with pytest.raises(InvalidReplayError, match="feedback"):
+        on_journal(log, contest(challenger))
+
+
+def test_a_journal_without_prompts_is_told_how_to_keep_them(tmp_path: Path, challenger: Path) -> None:
+    with pytest.raises(InvalidReplayError, match=r"journal\.prompts"):
+        on_journal(read_journal(journal(tmp_path, n=5, keep=False)), contest(challenger))
+
+
+def test_evidence_that_all_trained_the_challenger_judges_nothing(tmp_path: Path, challenger: Path) -> None:
+    TrainedQuestions.of([prompt(i) for i in range(40)]).save(challenger)
+    with pytest.raises(InvalidReplayError, match="trained the challenger"):
+        on_outcomes(read_table(str(outcomes(tmp_path)), data=tmp_path), contest(challenger))
+    with pytest.raises(InvalidReplayError, match="trained the challenger"):
+        on_journal(read_journal(journal(tmp_path, n=40)), contest(challenger))
+
+
+def test_the_judge_objects_in_words(tmp_path: Path, challenger: Path) -> None:
+    verdict = judge_predictor(
+        None, challenger, str(journal(tmp_path, n=50)), rules=PromotionRules(), policies={}, data=tmp_path, seed=0
+    )
+    assert not verdict.passed
+    assert verdict.objections == ("49 prompts are too few to judge by; at least 200 are asked for",)
+    assert verdict.facts["evidence"] == str(tmp_path / "journal.jsonl")
+
+
+def test_every_rule_objects_to_what_breaks_it(tmp_path: Path, challenger: Path) -> None:
+    rules = PromotionRules(at_least=10)
+    fine = on_outcomes(read_table(str(outcomes(tmp_path)), data=tmp_path), contest(challenger))
+    fine = replace(fine, over_best_single=Interval(lower=-0.1, upper=0.1))
+    assert list(objections(fine, rules)) == []
+
+    worse = Change(old=0.8, new=0.7, difference=Interval(lower=-0.15, upper=-0.05))
+    dearer = Change(old=0.001, new=0.002, difference=Interval(lower=0.0005, upper=0.0015))
+    better = Change(old=0.7, new=0.8, difference=Interval(lower=0.05, upper=0.15))
+    flips = (replace(fine.flips[0], negative=0.2),)
+    for change, words in (
+        ({"score": worse}, "the interval of the difference begins at -0.1500"),
+        ({"cost_usd": dearer}, "surely more"),
+        ({"flips": flips}, "20.0% of the prompts were answered rightly"),
+        ({"over_best_single": Interval(lower=-0.2, upper=-0.1)}, f"always asking {MODELS[1]} is surely better"),
+    ):
+        [objection] = objections(replace(fine, **change), rules)
+        assert words in objection
+    assert list(objections(replace(fine, cost_usd=dearer, score=better), rules)) == []  # worth its price

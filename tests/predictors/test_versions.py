@@ -1,0 +1,107 @@
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from predictors import BadArtefactError
+from predictors.versions import NothingToRollBackError, PredictorVersions
+
+
+def saved(folder: Path, name: str) -> Path:
+    (folder / name).mkdir()
+    (folder / name / "manifest.json").write_text(name)
+    return folder / name
+
+
+def deciding(versions: PredictorVersions) -> str | None:
+    folder = versions.deciding()
+    return None if folder is None else (folder / "manifest.json").read_text()
+
+
+def test_the_last_one_promoted_decides_and_rolling_back_undoes_one_at_a_time(tmp_path: Path) -> None:
+    versions = PredictorVersions(tmp_path / "versions")
+    assert deciding(versions) is None
+    assert versions.changed_ns() is None
+    assert [versions.promote(saved(tmp_path, name), {"n": 1}) for name in ("a", "b")] == [1, 2]
+    assert deciding(versions) == "b"
+    assert versions.roll_back() == 1
+    assert deciding(versions) == "a"
+    assert versions.roll_back() == 0
+    assert deciding(versions) is None
+    with pytest.raises(NothingToRollBackError, match="the predictor that ships decides"):
+        versions.roll_back()
+
+
+def test_what_was_rolled_back_is_kept_and_its_number_is_not_used_again(tmp_path: Path) -> None:
+    versions = PredictorVersions(tmp_path / "versions")
+    versions.promote(saved(tmp_path, "a"), {"evidence": "e"})
+    versions.roll_back()
+    assert versions.promote(saved(tmp_path, "b"), {}) == 2
+    assert [(v.number, v.in_force, v.verdict) for v in versions.all()] == [(1, False, {"evidence": "e"}), (2, True, {})]
+    assert versions.roll_back() == 0  # not 1, which was taken back for a reason
+
+
+def test_rolling_back_reaches_any_version_that_was_in_force_before(tmp_path: Path) -> None:
+    versions = PredictorVersions(tmp_path / "versions")
+    for name in ("a", "b", "c"):
+        versions.promote(saved(tmp_path, name), {})
+    assert versions.roll_back(1) == 1
+    assert deciding(versions) == "a"
+    with pytest.raises(NothingToRollBackError, match=r"no version 2; earlier ones: 0"):
+        versions.roll_back(2)
+
+
+def test_every_change_is_noticed(tmp_path: Path) -> None:
+    versions = PredictorVersions(tmp_path / "versions")
+    seen = [versions.changed_ns()]
+    for name in ("a", "b"):
+        versions.promote(saved(tmp_path, name), {})
+        seen.append(versions.changed_ns())
+    versions.roll_back()
+    seen.append(versions.changed_ns())
+    assert len(set(seen)) == 4
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"format_version": 2, "in_force": []}', '{"format_version": 1}'])
+def test_a_damaged_marker_is_told_and_hides_nothing(tmp_path: Path, content: str) -> None:
+    versions = PredictorVersions(tmp_path)
+    (tmp_path / "in-force.json").write_text(content)
+    with pytest.raises(BadArtefactError, match=r"in-force\.json"):
+        versions.deciding()
+
+
+def test_a_version_whose_folder_is_gone_is_told_with_the_way_back(tmp_path: Path) -> None:
+    versions = PredictorVersions(tmp_path / "versions")
+    versions.promote(saved(tmp_path, "a"), {})
+    (tmp_path / "versions" / "0001").rename(tmp_path / "elsewhere")
+    with pytest.raises(BadArtefactError, match="paretogate rollback"):
+        versions.deciding()
+    assert versions.roll_back() == 0
+
+
+def test_promotions_of_several_processes_wait_for_each_other(tmp_path: Path) -> None:
+    predictor, versions = saved(tmp_path, "a"), PredictorVersions(tmp_path / "versions")
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_promote_often, args=(versions.folder, predictor)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+        assert worker.exitcode == 0
+    assert [v.number for v in versions.all()] == list(range(1, 13))
+    assert versions.roll_back(0) == 0
+    assert not list(versions.folder.glob("new-*"))
+
+
+def _promote_often(folder: Path, predictor: Path) -> None:
+    for _ in range(4):
+        PredictorVersions(folder).promote(predictor, {})
+
+
+def test_a_predictor_that_cannot_be_copied_changes_nothing(tmp_path: Path) -> None:
+    versions = PredictorVersions(tmp_path / "versions")
+    versions.promote(saved(tmp_path, "a"), {})
+    with pytest.raises(OSError, match="nowhere"):
+        versions.promote(tmp_path / "nowhere", {})
+    assert deciding(versions) == "a"
+    assert not list(versions.folder.glob("new-*"))
