@@ -60,7 +60,9 @@ def chosen_position(decision: Record) -> int | None:
 
 
 def read_journal_table(path: Path) -> "pl.DataFrame":
-    """One row per rewarded decision: prompt_id, prompt, model, score, cost_usd, latency_s, propensity.
+    """One row per rewarded decision: prompt_id, prompt, model, score, cost_usd, tokens, latency_s, ttft_s, propensity.
+
+    An answer that was cut off at its limit has no `output_tokens`: how long it would have become is not known.
 
     Raises:
         InvalidOutcomesError: the file is no journal, no decision has feedback, or no prompt was kept.
@@ -115,12 +117,17 @@ def _row(decision: Record, outcome: Record, rewards: list[float]) -> dict[str, o
     model = served_by.get(str(answered)) or (candidates[chosen].get("id") if chosen is not None else None)
     if model is None:
         return None
+    usage = outcome.get("usage")
+    counted = usage if isinstance(usage, Mapping) else {}
     return {
         "prompt_id": str(decision["decision_id"]),
         "prompt": prompt,
         "model": str(model),
         "score": sum(rewards) / len(rewards),
         "cost_usd": _number(outcome.get("cost_usd")),
+        "input_tokens": _number(counted.get("input_tokens")),
+        "output_tokens": None if outcome.get("finish_reason") == "length" else _number(counted.get("output_tokens")),
+        "ttft_s": _number(outcome.get("ttft_s")),
         "latency_s": _number(outcome.get("latency_s")),
         "propensity": _number(decision.get("propensity")),
     }

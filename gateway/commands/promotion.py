@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from catalog import ParetoGateError
+from gateway.journal import JournalUnreadableError
 from gateway.policies import configured_policies
 from gateway.settings import InvalidSettingsError, Settings, load_settings
 from predictors import Forecaster
@@ -69,6 +70,11 @@ def promote(
     settings = load_settings(config=config, environ=os.environ, folder=Path.cwd())
     versions = _versions(settings)
     Forecaster.load(challenger)  # a damaged one is told at once
+    if on is None and not settings.journal_path.exists():
+        raise JournalUnreadableError(
+            path=str(settings.journal_path),
+            problem="it does not exist; serve some requests first, or name evidence: --on",
+        )
     verdict = _judge()(
         versions.deciding(),
         challenger,

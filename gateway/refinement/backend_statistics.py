@@ -6,7 +6,7 @@ from typing import Literal
 
 from catalog import Measured, ModelProfile
 
-from .sketch import DecayedLine, DecayedSketch, Spread
+from .sketch import DecayedLine, DecayedSketch, Spread, with_cut_off
 
 __all__ = ["BackendStatistics", "CallFacts", "HalfLives"]
 
@@ -14,7 +14,7 @@ _PRIOR_CALLS = 8.0  # how many calls of ours weigh as much as what the profile s
 _TOO_FEW = 3.0  # calls, where the profile states nothing
 _PRIOR_ERRORS, _PRIOR_TRIES = 0.2, 10.0  # one in fifty, held lightly
 
-_SKETCHES = ("output_tokens", "input_ratio", "ttft_s", "seconds_per_token", "ok", "failed")
+_SKETCHES = ("output_tokens", "cut_off_tokens", "input_ratio", "ttft_s", "seconds_per_token", "ok", "failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,7 @@ class CallFacts:
     at_s: float  # seconds since the epoch
     status: Literal["ok", "failed"]
     output_tokens: float | None = None
+    cut_off: bool = False  # at the caller's limit: the answer would have been longer
     input_ratio: float | None = None  # the provider's count of input tokens / our estimate
     ttft_s: float | None = None
     latency_s: float | None = None
@@ -47,7 +48,7 @@ class BackendStatistics:
     whole_call: DecayedLine = field(init=False)  # latency over output tokens, of calls whose first token was not seen
 
     def __post_init__(self) -> None:
-        lengths = {"output_tokens", "input_ratio"}
+        lengths = {"output_tokens", "cut_off_tokens", "input_ratio"}
         self.sketches = {
             name: DecayedSketch(self.half_lives.length_s if name in lengths else self.half_lives.latency_s)
             for name in _SKETCHES
@@ -60,7 +61,8 @@ class BackendStatistics:
         self.sketches[call.status].add(1.0, at_s=call.at_s)
         if call.status == "failed":
             return
-        for name, value in (("output_tokens", call.output_tokens), ("input_ratio", call.input_ratio)):
+        length = "cut_off_tokens" if call.cut_off else "output_tokens"
+        for name, value in ((length, call.output_tokens), ("input_ratio", call.input_ratio)):
             if value is not None:
                 self.sketches[name].add(value, at_s=call.at_s)
         self._add_times(call)
@@ -75,7 +77,7 @@ class BackendStatistics:
     def measured(self, *, at_s: float, profile: ModelProfile | None = None) -> Measured:
         """The facts that a forecast uses, as known at a time; shrunk toward the profile while calls are few."""
         stated_spt = 1 / profile.tokens_per_s if profile is not None and profile.tokens_per_s else None
-        output, ratio = self._spread("output_tokens", at_s), self._spread("input_ratio", at_s)
+        output, ratio = self._length(at_s), self._spread("input_ratio", at_s)
         first, per_token = self._times(at_s)
         return Measured(
             n_calls=self.n_calls,
@@ -104,7 +106,7 @@ class BackendStatistics:
         if not (isinstance(half_lives, Mapping) and isinstance(sketches, Mapping) and isinstance(line, Mapping)):
             raise TypeError("statistics must be tables")
         statistics = cls(half_lives=HalfLives(**half_lives), n_calls=int(str(values["n_calls"])))
-        statistics.sketches.update({name: DecayedSketch.from_json(sketches[name]) for name in _SKETCHES})
+        statistics.sketches.update({name: DecayedSketch.from_json(kept) for name, kept in sketches.items()})
         statistics.whole_call = DecayedLine.from_json(line)
         return statistics
 
@@ -130,6 +132,10 @@ class BackendStatistics:
             Spread(weight=weight, mean=intercept, sd=intercept / 2),  # the line tells no width: assume a wide one
             Spread(weight=weight, mean=slope, sd=slope / 2),
         )
+
+    def _length(self, at_s: float) -> Spread | None:
+        """Of answers as they would be without a limit."""
+        return with_cut_off(self.sketches["output_tokens"], self.sketches["cut_off_tokens"]).spread(at_s=at_s)
 
     def _spread(self, name: str, at_s: float) -> Spread | None:
         return self.sketches[name].spread(at_s=at_s)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["DecayedLine", "DecayedSketch", "Spread"]
+__all__ = ["DecayedLine", "DecayedSketch", "Spread", "with_cut_off"]
 
 _GAMMA = 1.04  # ratio of neighbouring bins: a value is known to 2 %
 _LOG_GAMMA = math.log(_GAMMA)
@@ -38,7 +38,7 @@ class DecayedSketch:
 
     def add(self, value: float, *, at_s: float) -> None:
         """Count one observation made at a time, seconds since the epoch."""
-        index = math.ceil(math.log(value) / _LOG_GAMMA) if value > 0 else _ZERO_BIN
+        index = _index(value)
         self.bins[index] = self.bins.get(index, 0.0) + self._weight(at_s)
 
     def merge(self, other: "DecayedSketch") -> None:
@@ -101,6 +101,34 @@ class DecayedSketch:
             if seen >= share * total:
                 return _middle(index)
         return _middle(max(self.bins))
+
+
+def with_cut_off(whole: DecayedSketch, cut_off: DecayedSketch) -> DecayedSketch:
+    """How observations are distributed of which some were cut off, so that only a lower bound of them is known.
+
+    What was cut off is shared out among the larger values by Kaplan and Meier's estimator. What was cut off beyond the
+    largest whole value is put as much farther as the mean would be, were the distribution exponential. The result
+    weighs as much as the whole observations do.
+
+    Source: Kaplan and Meier, JASA 1958.
+    """
+    if whole.landmark_s is None or cut_off.landmark_s is None:
+        return whole
+    scale = _factor(cut_off.landmark_s - whole.landmark_s, whole.half_life_s)
+    n_whole, at_risk = sum(whole.bins.values()), sum(whole.bins.values()) + scale * sum(cut_off.bins.values())
+    sum_of_all = _sum(whole.bins) + scale * _sum(cut_off.bins)
+    bins, surviving, last = {}, n_whole, 0
+    for index in sorted(whole.bins.keys() | cut_off.bins.keys()):
+        ended = whole.bins.get(index, 0.0)
+        if ended:
+            bins[index] = surviving * min(1.0, ended / at_risk)
+            surviving -= bins[index]
+        at_risk -= ended + scale * cut_off.bins.get(index, 0.0)
+        last = index
+    if surviving > 1e-9 * n_whole:
+        beyond = _index(_middle(last) + sum_of_all / n_whole)
+        bins[beyond] = bins.get(beyond, 0.0) + surviving
+    return DecayedSketch(whole.half_life_s, landmark_s=whole.landmark_s, bins=bins)
 
 
 @dataclass(slots=True)
@@ -166,6 +194,14 @@ def _plus(a: _Sums, b: _Sums) -> _Sums:
 
 def _times(a: _Sums, scale: float) -> _Sums:
     return (a[0] * scale, a[1] * scale, a[2] * scale, a[3] * scale, a[4] * scale)
+
+
+def _index(value: float) -> int:
+    return math.ceil(math.log(value) / _LOG_GAMMA) if value > 0 else _ZERO_BIN
+
+
+def _sum(bins: Mapping[int, float]) -> float:
+    return sum(weight * _middle(index) for index, weight in bins.items())
 
 
 def _middle(index: int) -> float:

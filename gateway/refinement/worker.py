@@ -115,6 +115,7 @@ def _answer(entry: JournalledOutcome) -> CallFacts:
         at_s=entry.time,
         status="ok",
         output_tokens=_number(counted.get("output_tokens")),
+        cut_off=entry.outcome.get("finish_reason") == "length",
         input_ratio=_ratio(counted.get("input_tokens"), entry.decision),
         ttft_s=_number(entry.outcome.get("ttft_s")),
         latency_s=_number(entry.outcome.get("latency_s")),

@@ -54,6 +54,15 @@ def test_the_file_and_its_export_say_the_same(tmp_path: Path) -> None:
     assert exported["cost_usd"].to_list() == [0.001] * 3
 
 
+def test_tokens_are_taken_over_but_not_the_length_of_an_answer_that_was_cut_off(tmp_path: Path) -> None:
+    records = _records(2)
+    for outcome, reason in zip(records["outcomes"], ("stop", "length"), strict=True):
+        outcome |= {"usage": {"input_tokens": 7, "output_tokens": 9}, "finish_reason": reason}
+    table = Outcomes.read([_exported(tmp_path / "j.jsonl", records)]).table.sort("prompt")
+    assert table["input_tokens"].to_list() == [7.0, 7.0]
+    assert table["output_tokens"].to_list() == [9.0, None]
+
+
 def test_after_a_fallback_the_reward_belongs_to_the_model_that_answered(tmp_path: Path) -> None:
     records = _records(1)
     records["outcomes"][0]["backend"] = "large-1"

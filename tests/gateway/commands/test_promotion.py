@@ -29,6 +29,8 @@ FACTS = {
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PARETOGATE_STATE__DIR", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "journal.sqlite3").touch()
     return tmp_path / "state"
 
 
@@ -102,7 +104,7 @@ def test_an_operators_own_predictor_is_not_silently_overruled(
     for command in (["promote", challenger], ["rollback"]):
         assert main(command) == 1
         assert "predictor.path" in capsys.readouterr().err
-    assert not state.exists()
+    assert not (state / "predictors").exists()
 
 
 def test_a_damaged_predictor_is_told_before_anything_is_judged(
@@ -113,7 +115,7 @@ def test_a_damaged_predictor_is_told_before_anything_is_judged(
     assert main(["promote", challenger]) == 1
     assert "does not match the digest" in capsys.readouterr().err
     assert not asked
-    assert not state.exists()
+    assert not (state / "predictors").exists()
 
 
 def test_an_installation_without_a_judge_says_so(
@@ -125,4 +127,15 @@ def test_an_installation_without_a_judge_says_so(
     monkeypatch.setattr(promotion, "entry_points", none)
     assert main(["promote", challenger]) == 1
     assert "no judge of predictors is installed" in capsys.readouterr().err
-    assert not state.exists()
+    assert not (state / "predictors").exists()
+
+
+def test_without_a_journal_evidence_is_asked_for(
+    state: Path, challenger: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = judged(monkeypatch)
+    (state / "journal.sqlite3").unlink()
+    assert main(["promote", challenger]) == 1
+    assert "--on" in capsys.readouterr().err
+    assert main(["promote", challenger, "--on", "mine.csv", "--dry-run"]) == 0
+    assert asked[0][2] == "mine.csv"

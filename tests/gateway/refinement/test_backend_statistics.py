@@ -83,3 +83,19 @@ def test_what_was_written_is_read_back() -> None:
     statistics.half_lives = HalfLives(latency_s=60.0)
     copy = BackendStatistics.from_json(statistics.to_json())
     assert copy == statistics
+
+
+def test_answers_cut_off_at_a_callers_limit_do_not_shorten_what_is_expected() -> None:
+    statistics = calls(20, tokens=101)
+    for _ in range(80):  # somebody classifies with a limit of eight tokens
+        statistics.add(CallFacts(at_s=0.0, status="ok", output_tokens=8, cut_off=True, ttft_s=0.5, latency_s=0.6))
+    measured = statistics.measured(at_s=0.0)
+    assert measured.output_tokens_mean == pytest.approx(101, rel=0.02)
+    again = BackendStatistics.from_json(statistics.to_json())
+    assert again.measured(at_s=0.0) == measured
+
+
+def test_statistics_from_before_cut_off_answers_were_told_apart_are_read() -> None:
+    kept = calls(20).to_json()
+    del kept["sketches"]["cut_off_tokens"]  # type: ignore[attr-defined] # a dict
+    assert BackendStatistics.from_json(kept).measured(at_s=0.0).output_tokens_mean == pytest.approx(101, rel=0.02)

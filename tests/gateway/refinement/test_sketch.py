@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from gateway.refinement.sketch import DecayedLine, DecayedSketch
+from gateway.refinement.sketch import DecayedLine, DecayedSketch, with_cut_off
 
 HOUR = 3600.0
 
@@ -82,3 +82,56 @@ def test_a_line_through_one_point_is_not_known() -> None:
     line.add(10, 1.0, at_s=0.0)
     line.add(10, 2.0, at_s=0.0)
     assert line.fit(at_s=0.0) is None
+
+
+def cut(lengths: list[float], limits: list[float], *, at_s: float = 0.0) -> tuple[DecayedSketch, DecayedSketch]:
+    whole, cut_off = DecayedSketch(HOUR), DecayedSketch(HOUR)
+    for length, limit in zip(lengths, limits, strict=True):
+        (whole if length < limit else cut_off).add(min(length, limit), at_s=at_s)
+    return whole, cut_off
+
+
+def test_answers_that_were_cut_off_do_not_pass_for_short_ones() -> None:
+    rng = random.Random(0)
+    lengths = [rng.lognormvariate(5.0, 0.7) for _ in range(4000)]
+    limits = [rng.choice((16.0, 64.0, 256.0, 4096.0)) for _ in lengths]
+    whole, cut_off = cut(lengths, limits)
+    truth = sum(lengths) / len(lengths)
+    naive = whole.spread(at_s=0.0, trim=0.0)
+    found = with_cut_off(whole, cut_off).spread(at_s=0.0, trim=0.0)
+    assert naive is not None
+    assert found is not None
+    assert naive.mean < 0.85 * truth
+    assert found.mean == pytest.approx(truth, rel=0.05)
+    assert found.weight == pytest.approx(naive.weight)
+
+
+def test_kaplan_and_meiers_own_arithmetic_holds() -> None:
+    # ends at 1 and 4, cut off at 2: the survivor of three is shared out to what ended later
+    whole, cut_off = cut([1.0, 4.0, 9.0], [99.0, 99.0, 2.0])
+    bins = sorted(with_cut_off(whole, cut_off).bins.values())
+    assert bins == pytest.approx([2 * 1 / 3, 2 * 2 / 3])
+
+
+def test_what_was_cut_off_last_is_taken_to_go_on() -> None:
+    whole, cut_off = cut([10.0, 10.0, 500.0, 500.0], [100.0, 100.0, 100.0, 100.0])
+    found = with_cut_off(whole, cut_off).spread(at_s=0.0, trim=0.0)
+    assert found is not None
+    # half of them end at 10, half go beyond 100 by (10 + 10 + 100 + 100) / 2
+    assert found.mean == pytest.approx((10 + 210) / 2, rel=0.03)
+
+
+def test_nothing_but_cut_off_answers_tells_no_length() -> None:
+    whole, cut_off = cut([50.0, 60.0], [8.0, 8.0])
+    assert with_cut_off(whole, cut_off).spread(at_s=0.0) is None
+
+
+def test_what_was_cut_off_long_ago_counts_as_little_as_what_ended_long_ago() -> None:
+    whole, cut_off = DecayedSketch(HOUR), DecayedSketch(HOUR)
+    cut_off.add(8.0, at_s=0.0)
+    for value in (10.0, 30.0):
+        whole.add(value, at_s=20 * HOUR)
+    found = with_cut_off(whole, cut_off).spread(at_s=20 * HOUR, trim=0.0)
+    assert found is not None
+    assert found.mean == pytest.approx(20.0, rel=0.02)
+    assert found.weight == pytest.approx(2.0)

@@ -145,3 +145,11 @@ def test_watching_reports_each_pass_that_found_something(tmp_path: Path) -> None
 
     watch(one_pass, every_s=0.0, stop=stop, report=reports.append)
     assert [report.new_outcomes for report in reports] == [1]
+
+
+def test_an_answer_at_its_limit_tells_no_length(tmp_path: Path) -> None:
+    journalled(tmp_path, "a", calls=20, ttft_s=0.1, finish_reason="length")
+    run(tmp_path)
+    measured = read_measured(tmp_path / "measured.json")["a"]
+    assert measured.output_tokens_mean is None
+    assert measured.seconds_per_output_token == pytest.approx(0.01, rel=0.02)
