@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from catalog import Floats
+from predictors.quality.calibration import dispersion
 
 __all__ = ["expected_calibration_error", "interval_coverage"]
 
@@ -32,7 +33,7 @@ def interval_coverage(predicted: Floats, se: Floats, observed: Floats, *, group_
 
     One answer is right or wrong: only a mean can lie in an interval. So a model's forecasts are sorted and cut into
     groups of about `group_size`. The interval has the forecasts' own error, which all of a group may share, and the
-    chance that is left in so many answers.
+    chance that is left in so many answers, which is less where scores are graded.
 
     Args:
         predicted: (n_prompts, n_models) expected scores in [0, 1].
@@ -44,8 +45,9 @@ def interval_coverage(predicted: Floats, se: Floats, observed: Floats, *, group_
     for expected, error, score in zip(predicted.T, se.T, observed.T, strict=True):
         tried = np.flatnonzero(np.isfinite(score))
         tried = tried[np.argsort(expected[tried], kind="stable")]
+        share = dispersion(expected[tried], score[tried])
         for group in np.array_split(tried, len(tried) // group_size) if len(tried) >= group_size else ():
-            chance = float((expected[group] * (1.0 - expected[group])).mean()) / len(group)
+            chance = share * float((expected[group] * (1.0 - expected[group])).mean()) / len(group)
             reach = _Z90 * math.sqrt(float(error[group].mean()) ** 2 + chance)
             inside.append(abs(float(score[group].mean() - expected[group].mean())) <= reach)
     return float(np.mean(inside)) if inside else float("nan")

@@ -6,7 +6,7 @@ import numpy as np
 
 from catalog import Floats
 
-__all__ = ["PlattScaling", "error_scale", "excess_logit_sd", "expected_calibration_error"]
+__all__ = ["PlattScaling", "dispersion", "error_scale", "excess_logit_sd", "expected_calibration_error"]
 
 _NEWTON_STEPS = 25
 _Z90 = 1.6448536269514722  # standard errors that hold nine in ten
@@ -67,6 +67,22 @@ def excess_logit_sd(expected: Floats, score: Floats, *, per_bin: int = 200) -> f
     return float(np.sqrt(max(excess, 0.0) / weight)) if weight else 0.0
 
 
+def dispersion(expected: Floats, score: Floats) -> float:
+    """Share of the chance in right-or-wrong answers that scores have: 1 for such answers, less for graded ones.
+
+    A score that is a confidence or an overlap of words varies less around its expectation p than p (1 - p), and an
+    interval that allows for all of that is too wide.
+
+    Args:
+        expected: (n_outcomes,) expected scores in [0, 1].
+        score: (n_outcomes,) scores in [0, 1].
+
+    Source: Pearson's estimate in a quasi-likelihood; Wedderburn, Biometrika 1974. Never above 1.
+    """
+    at_most = float((expected * (1.0 - expected)).sum())
+    return min(float(((score - expected) ** 2).sum()) / max(at_most, 1e-12), 1.0)
+
+
 def error_scale(expected: Floats, error: Floats, score: Floats, *, besides: Floats, per_group: int = 50) -> float:
     """What to multiply errors by so that nine in ten means over groups of prompts lie within 1.64 of them; else 1.
 
@@ -87,8 +103,9 @@ def error_scale(expected: Floats, error: Floats, score: Floats, *, besides: Floa
     for said, seen in zip(expected.T, score.T, strict=True):
         tried = np.flatnonzero(np.isfinite(seen))
         tried = tried[np.argsort(said[tried], kind="stable")]
+        share = dispersion(said[tried], seen[tried])
         for group in np.array_split(tried, len(tried) // per_group) if len(tried) >= per_group else ():
-            chance = float((said[group] * (1.0 - said[group])).mean()) / len(group)
+            chance = share * float((said[group] * (1.0 - said[group])).mean()) / len(group)
             distance = float(seen[group].mean() - said[group].mean()) / _Z90
             left = distance**2 - chance - float(besides[group].mean()) ** 2
             needed.append(left / max(float(error[group].mean()) ** 2, 1e-12))

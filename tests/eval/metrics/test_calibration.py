@@ -29,6 +29,15 @@ def test_forecasts_that_are_off_are_covered_as_far_as_they_admit_it() -> None:
     assert interval_coverage(predicted, np.full((200, 1), 0.31), observed) == 1.0  # 1.645 x 0.31 reaches 0.51
 
 
+def test_graded_scores_leave_less_to_chance_than_answers_that_are_right_or_wrong() -> None:
+    rng = np.random.default_rng(0)
+    predicted = np.linspace(0.4, 0.6, 10_000)[:, None]
+    graded = predicted + rng.normal(scale=0.05, size=predicted.shape)
+    assert interval_coverage(predicted, np.zeros(predicted.shape), graded) == pytest.approx(0.9, abs=0.05)
+    shifted = np.repeat(rng.choice([-0.03, 0.03], size=200), 50)[:, None]  # four standard errors of a group's mean
+    assert interval_coverage(predicted, np.zeros(predicted.shape), graded + shifted) < 0.1
+
+
 def test_too_few_forecasts_of_a_model_say_nothing() -> None:
     predicted = np.full((200, 1), 0.5)
     observed = np.where(np.arange(200)[:, None] < 49, 1.0, np.nan)

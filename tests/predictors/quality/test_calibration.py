@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from predictors.quality.calibration import PlattScaling, error_scale, excess_logit_sd, expected_calibration_error
+from predictors.quality.calibration import (
+    PlattScaling,
+    dispersion,
+    error_scale,
+    excess_logit_sd,
+    expected_calibration_error,
+)
 
 
 def test_calibration_error_is_the_weighted_gap_of_the_bins() -> None:
@@ -51,6 +57,22 @@ def test_where_chance_explains_all_there_is_hardly_an_error_left() -> None:
     expected = np.linspace(0.3, 0.7, 20_000)[:, None] + np.zeros(5)
     score = (rng.random((20_000, 5)) < expected).astype(float)
     assert error_scale(expected, np.full(20_000, 0.05), score, besides=np.zeros(20_000)) < 0.3
+
+
+def test_right_or_wrong_answers_have_all_the_chance_and_graded_ones_a_share_of_it() -> None:
+    assert dispersion(np.full(4, 0.5), np.array([0.0, 1.0, 1.0, 0.0])) == 1.0
+    # each is 0.1 off: 0.01 of the 0.25 that right-or-wrong answers have at 0.5
+    assert dispersion(np.full(4, 0.5), np.array([0.4, 0.6, 0.6, 0.4])) == pytest.approx(0.04)
+    assert dispersion(np.full(4, 0.9), np.zeros(4)) == 1.0  # a wrong expectation is not chance
+
+
+def test_the_error_of_graded_scores_is_not_hidden_behind_chance_that_they_do_not_have() -> None:
+    rng = np.random.default_rng(0)
+    shift = np.repeat(rng.normal(scale=0.03, size=(400, 5)), 50, axis=0)  # a group of 50 prompts is off together
+    expected = np.linspace(0.4, 0.6, 20_000)[:, None] + np.zeros(5)
+    graded = expected + shift + rng.normal(scale=0.05, size=(20_000, 5))
+    scale = error_scale(expected, np.full(20_000, 0.03), graded, besides=np.zeros(20_000))
+    assert scale == pytest.approx(1.0, abs=0.1)  # 0 where the chance of right-or-wrong answers is allowed for
 
 
 def test_too_few_outcomes_to_group_leave_errors_as_they_are() -> None:
