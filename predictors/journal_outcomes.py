@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import InvalidOutcomesError
+from .journal_records import with_candidate_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -164,4 +165,4 @@ def _record(text: str | bytes, where: str) -> Record:
         raise InvalidOutcomesError(f"{where} is not JSON; export the journal again") from exc
     if not isinstance(record, dict):
         raise InvalidOutcomesError(f"{where} is no journal record; export the journal again")
-    return record
+    return with_candidate_rows(record)

@@ -12,7 +12,7 @@ from .goals import GOALS
 from .options import OnInfeasible, RoutingOptions
 from .pareto import hypervolume, non_dominated
 from .policies import PRESETS, Policy
-from .record import decision_record, routing_record
+from .record import CandidateRows, decision_record, routing_record
 from .router import Decider, Router
 from .session import SessionState
 
@@ -21,6 +21,7 @@ __all__ = [
     "PRESETS",
     "Asked",
     "Bools",
+    "CandidateRows",
     "Constraints",
     "Decider",
     "Decision",

@@ -1,10 +1,15 @@
 """A decision as the journal keeps it: enough to replay it, to learn from it, and to judge it off-policy."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import date
+from typing import overload
 
-from catalog import Floats
+import numpy as np
+import orjson
+
+from catalog import Floats, Pool
 from predictors import Query
 
 from .constraints import Constraints
@@ -13,9 +18,9 @@ from .options import RoutingOptions
 from .remembered import Remembered
 from .session import SessionState
 
-__all__ = ["SCHEMA", "decision_record", "routing_record"]
+__all__ = ["SCHEMA", "CandidateRows", "decision_record", "routing_record"]
 
-SCHEMA = 2  # 1 had positions among the candidates where there are now names
+SCHEMA = 2  # 1 had positions among the candidates where there are names now, and its rows were kept as rows
 _DEFAULT_OPTIONS = RoutingOptions()
 _DEFAULT_REQUIRE = Constraints()
 _OPTION_FIELDS = tuple(f.name for f in fields(RoutingOptions) if f.name not in {"require", "allow", "deny"})
@@ -38,7 +43,7 @@ def decision_record(
     text: str | None = None,
     versions: Mapping[str, str] | None = None,
 ) -> dict[str, object]:
-    """A DecisionRecord of plain values, ready for orjson.
+    """A DecisionRecord of plain values, its candidates aside (`CandidateRows`).
 
     Args:
         decision: what was decided.
@@ -74,7 +79,7 @@ def decision_record(
         "session": session.backend_id if isinstance(session, SessionState) else session,
         "query": asked,
         "routing": _routing(options),
-        "candidates": _candidates(decision),
+        "candidates": CandidateRows(decision),
         "front": [ids[position] for position in decision.front],
         "chosen": ids[first],
         "backend": backends[first],
@@ -118,34 +123,50 @@ def _require(constraints: Constraints) -> dict[str, object]:
     return said | ({"max_price_usd_per_mtok": prices} if prices else {})
 
 
-def _candidates(decision: Decision) -> list[dict[str, object]]:
-    forecast = decision.forecast
-    columns = zip(
-        decision.pool.ids,
-        decision.pool.backend_ids,
-        _numbers(forecast.quality),
-        _numbers(forecast.quality_se),
-        _numbers(forecast.cost_usd),
-        _numbers(forecast.latency_s),
-        decision.screening.eligible.tolist(),
-        strict=True,
-    )
-    return [
-        {
-            "id": model,
-            "backend": backend,
-            "quality": quality,
-            "quality_se": quality_se,
-            "cost_usd": cost_usd,
-            "latency_s": latency_s,
-            "eligible": eligible,
+class CandidateRows(Sequence[Mapping[str, object]]):
+    """The candidates of a record: a row each for who reads them, columns for who keeps a thousand records a second."""
+
+    def __init__(self, decision: Decision) -> None:
+        forecast = decision.forecast
+        self._pool = decision.pool
+        self._forecast: dict[str, Floats] = {
+            "quality": forecast.quality,
+            "quality_se": forecast.quality_se,
+            "cost_usd": forecast.cost_usd,
+            "latency_s": forecast.latency_s,
         }
-        for model, backend, quality, quality_se, cost_usd, latency_s, eligible in columns
-    ]
+        self._eligible = decision.screening.eligible
+
+    def columns(self) -> dict[str, object]:
+        """The same by columns, for orjson with `OPT_SERIALIZE_NUMPY` (NaN becomes null)."""
+        ids, backends = _names_as_json(self._pool)
+        numbers = {name: np.ascontiguousarray(column) for name, column in self._forecast.items()}
+        return {"id": ids, "backend": backends, **numbers, "eligible": np.ascontiguousarray(self._eligible)}
+
+    def __len__(self) -> int:
+        return len(self._pool)
+
+    @overload
+    def __getitem__(self, at: int) -> Mapping[str, object]: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Mapping[str, object]]: ...
+    def __getitem__(self, at: int | slice) -> Mapping[str, object] | Sequence[Mapping[str, object]]:
+        if isinstance(at, slice):
+            return [self[i] for i in range(*at.indices(len(self)))]
+        numbers = {name: _number(float(column[at])) for name, column in self._forecast.items()}
+        named = {"id": self._pool.ids[at], "backend": self._pool.backend_ids[at]}
+        return {**named, **numbers, "eligible": bool(self._eligible[at])}
 
 
-def _numbers(column: Floats) -> list[float | None]:
-    return [None if number != number else number for number in column.tolist()]  # noqa: PLR0124 - NaN is unknown
+def _pool_names(pool: Pool) -> tuple[orjson.Fragment, orjson.Fragment]:
+    return orjson.Fragment(orjson.dumps(pool.ids)), orjson.Fragment(orjson.dumps(pool.backend_ids))
+
+
+_names_as_json = Remembered(_pool_names)  # a gateway decides about the same few pools again and again
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _plain(value: object) -> object:

@@ -9,6 +9,8 @@ from typing import Self
 
 import orjson
 
+from predictors.journal_records import with_candidate_rows
+
 from .errors import JournalUnreadableError
 
 __all__ = ["JournalReader", "JournalledCall", "JournalledOutcome"]
@@ -79,7 +81,7 @@ class JournalReader:
             yield JournalledCall(
                 seq=seq,
                 time=time,
-                decision=(decision := orjson.loads(record)),
+                decision=(decision := with_candidate_rows(orjson.loads(record))),
                 outcomes=self._records("SELECT record FROM outcomes WHERE decision_id = :id ORDER BY seq", decision_id),
                 feedback=_of_tenant(decision, self._records(_FEEDBACK, decision_id)),
             )
@@ -96,7 +98,7 @@ class JournalReader:
                 seq=seq,
                 time=time,
                 outcome=orjson.loads(outcome),
-                decision=None if decision is None else orjson.loads(decision),
+                decision=None if decision is None else with_candidate_rows(orjson.loads(decision)),
             )
 
     @property

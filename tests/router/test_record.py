@@ -4,7 +4,8 @@ import numpy as np
 import orjson
 
 from predictors import Query
-from router import Constraints, RoutingOptions, decision_record, routing_record
+from predictors.journal_records import with_candidate_rows
+from router import CandidateRows, Constraints, RoutingOptions, decision_record, routing_record
 
 from .examples import three_model_router
 
@@ -25,8 +26,9 @@ def test_a_record_holds_what_replay_and_learning_need_and_no_prompt() -> None:
         options=options,
         versions={"catalog": "1"},
     )
-    assert orjson.loads(orjson.dumps(record)) == record
-    assert b"secret" not in orjson.dumps(record)
+    plain = {**record, "candidates": list(record["candidates"])}
+    assert orjson.loads(orjson.dumps(plain)) == plain
+    assert b"secret" not in orjson.dumps(plain)
     assert record["routing"] == {"policy": "best", "require": {"max_cost_usd": 0.002}}
     assert (record["chosen"], record["backend"]) == ("hill/middle", "hill/middle@here")
     assert record["front"] == ["hill/middle"]
@@ -64,3 +66,21 @@ def test_dates_and_sets_are_recorded_as_json_has_them() -> None:
         "released_after": "2024-06-01",
         "licenses": ["apache-2.0", "mit"],
     }
+
+
+def test_candidates_are_the_same_by_rows_and_by_columns() -> None:
+    decision = three_model_router(latency_s=[1.0, np.nan, 4.0]).decide(
+        ASKED, RoutingOptions(), rng=np.random.default_rng(0)
+    )
+    rows = CandidateRows(decision)
+    kept = orjson.loads(orjson.dumps({"candidates": rows.columns()}, option=orjson.OPT_SERIALIZE_NUMPY))
+    assert with_candidate_rows(kept)["candidates"] == list(rows)
+    assert rows[1]["latency_s"] is None
+    assert rows[1:] == [rows[1], rows[2]]
+    assert rows[-1] == rows[2]
+    assert len(orjson.dumps(kept)) < len(orjson.dumps({"candidates": list(rows)}))
+
+
+def test_records_that_have_rows_or_no_candidates_are_left_alone() -> None:
+    for record in ({"candidates": [{"id": "a/b"}]}, {"metric": "thumbs"}):
+        assert with_candidate_rows(record) is record

@@ -1,0 +1,14 @@
+"""How a journal keeps the candidates of a decision, undone: by columns in the store, as rows for everybody else."""
+
+from collections.abc import Mapping
+
+__all__ = ["with_candidate_rows"]
+
+
+def with_candidate_rows(record: Mapping[str, object]) -> Mapping[str, object]:
+    """The record with one mapping per candidate; records that have that already, or no candidates, as they are."""
+    columns = record.get("candidates")
+    if not isinstance(columns, Mapping):
+        return record
+    rows = zip(*columns.values(), strict=True)
+    return {**record, "candidates": [dict(zip(columns, row, strict=True)) for row in rows]}
