@@ -7,6 +7,8 @@ from .forecasts import Forecasts, ForecastSource, OneByOne
 from .query import Query
 from .reading import read_query
 from .reliability import Reliability, reliability_of
+from .thinking import Thinking
+from .thinking_length import untold_tokens
 
 __all__ = [
     "BadArtefactError",
@@ -22,6 +24,8 @@ __all__ = [
     "PredictorError",
     "Query",
     "Reliability",
+    "Thinking",
     "read_query",
     "reliability_of",
+    "untold_tokens",
 ]

@@ -130,6 +130,7 @@ class BoundForecaster:
             for_length,
             max_output_tokens=[query.max_output_tokens for query in queries],
             offers_tools=[bool(query.tool_names) for query in queries],
+            thinking=[query.thinking for query in queries],
         )
         read = np.array([[query.input_tokens] for query in queries], dtype=np.float64)  # (n_queries, 1)
         cached = np.array([[query.cached_tokens] for query in queries], dtype=np.float64)  # (n_queries, 1)

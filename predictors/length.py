@@ -16,21 +16,17 @@ import numpy as np
 
 from catalog import Floats, ModelProfile, Pool, PoolEntry
 
+from .capped import Caps
 from .errors import BadArtefactError, NotFittedError
+from .thinking import Thinking
+from .thinking_length import ThinkingLengths, habit_of, thinking_share
 
 __all__ = ["BoundLength", "LengthPredictor", "Share"]
 
 LENGTH_FILE: Final = "length.json"
 _FORMAT: Final = 1
 
-# Assumptions, used only where nothing is known of a model; each in natural logarithms of tokens.
-# A model that thinks writes 5.6 times as much as the same model told not to: the median of ten benchmarks and 66 hybrid
-# models as Artificial Analysis publishes their tokens, from twice in agents' turns to 50 times in short answers; the
-# figures themselves are not shipped. (shift, extra sd), the latter within a benchmark.
-_REASONING: Final = (1.7, 1.0)
-# Makers whose models think only in requests that ask for it; what such a request writes, the journal has to tell.
-_THINK_WHEN_TOLD: Final = frozenset({"anthropic"})
-_PERHAPS_REASONING: Final = 0.6  # extra sd
+# Assumptions, used only where nothing is known of a model; those of thinking are in `thinking_length`.
 _CALL_TOKENS: Final = 60.0  # a function call; a request with tools is taken to lie half-way to it
 _PROFILE_CALLS: Final = 10.0  # a figure in a profile weighs as much as so many measured calls
 _MIN_CALLS: Final = 5.0  # measured calls at which the journal and the assumption weigh the same
@@ -149,10 +145,15 @@ class BoundLength:
         self._level = predictor.level_ - float(predictor.mean_ @ predictor.weight_)
         shares = [_share(entry, predictor) for entry in pool.entries]
         self._shift = np.array([shift for shift, _ in shares])  # (n_candidates,)
-        self._variance = np.array([sd * sd for _, sd in shares]) + predictor.noise_sd_**2  # (n_candidates,)
+        sd = np.array([sd for _, sd in shares])  # (n_candidates,)
+        self._variance = sd * sd + predictor.noise_sd_**2  # (n_candidates,)
         self._sd = np.sqrt(self._variance)
+        habits = [habit_of(entry.profile) for entry in pool.entries]
+        self._thinking = ThinkingLengths(
+            habits, shift=self._shift, sd=sd, model_sd=predictor.model_sd_, noise_sd=predictor.noise_sd_
+        )
         self._cap = np.array([e.profile.max_output_tokens or math.inf for e in pool.entries], dtype=np.float64)
-        self._caps = _Caps(self._cap, self._sd)
+        self._caps = Caps(self._cap, self._sd)
 
     def estimate(
         self,
@@ -160,57 +161,36 @@ class BoundLength:
         *,
         max_output_tokens: Sequence[int | None] = (),
         offers_tools: Sequence[bool] = (),
+        thinking: Sequence[Thinking | None] = (),
     ) -> tuple[Floats, Floats]:
         """Expected tokens and their standard deviation, each (n_queries, n_candidates), for features (n_queries, dim).
 
-        A model stops at its own limit and at the caller's, so both are of the length cut off there. What callers allow
-        and whether they offer tools is per query; left out, none does.
+        A model stops at its own limit and at the caller's, so both are of the length cut off there. What callers allow,
+        whether they offer tools and what they say of thinking is per query; left out, none does.
         """
         prompt = self._level + features @ self._weight  # (n_queries,)
         if any(offers_tools):
             prompt = np.where(offers_tools, 0.5 * (prompt + math.log(_CALL_TOKENS)), prompt)
-        caps = self._caps
+        caps, cap = self._caps, self._cap
         if any(limit is not None for limit in max_output_tokens):
             limits = np.array([math.inf if limit is None else float(limit) for limit in max_output_tokens])
-            caps = _Caps(np.minimum(self._cap, limits[:, None]), self._sd)
-        return caps.moments(prompt[..., None] + self._shift, self._variance)
-
-
-def capped_moments(mean: Floats, variance: Floats, sd: Floats, cap: Floats) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of min(X, cap), each of the inputs' shape, where log X ~ Normal(mean, variance)."""
-    return _Caps(cap, sd).moments(mean, variance)
-
-
-class _Caps:
-    """Where lengths are cut off, with what follows from that alone; caps are (n,) or (n_queries, n), the rest (n,)."""
-
-    def __init__(self, cap: Floats, sd: Floats) -> None:
-        endless = np.isinf(cap)
-        self._none = bool(endless.all())
-        self._held = np.where(endless, 0.0, cap)
-        self._sd, self._steps, self._log = sd, np.stack([0.0 * sd, sd, 2.0 * sd]), np.log(cap)
-
-    def moments(self, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
-        """See `capped_moments`."""
-        first, second = np.exp(mean + variance / 2), np.exp(2 * (mean + variance))
-        if not self._none:
-            reach = (self._log - mean) / self._sd  # the cap, in standard deviations
-            below = _normal_cdf(reach[..., None, :] - self._steps)  # (..., 3, n), of the moments 0 to 2
-            cut = self._held * (1.0 - below[..., 0, :])
-            first = first * below[..., 1, :] + cut
-            second = second * below[..., 2, :] + self._held * cut
-        first = np.maximum(first, 1.0)
-        return first, np.sqrt(np.maximum(second - first * first, 0.0))
+            cap = np.minimum(self._cap, limits[:, None])  # (n_queries, n_candidates)
+            caps = Caps(cap, self._sd)
+        tokens, sd = caps.moments(prompt[..., None] + self._shift, self._variance)
+        for at, asked in enumerate(thinking):
+            if asked is not None:
+                own = cap if cap.ndim == 1 else cap[at]
+                tokens[at], sd[at] = self._thinking.told(
+                    asked, prompt=prompt[at], cap=own, usual=tokens[at], usual_sd=sd[at]
+                )
+        return tokens, sd
 
 
 def _share(entry: PoolEntry, predictor: LengthPredictor) -> tuple[float, float]:
     """How much more than the average model this one writes, in natural logarithms, and how sure that is (sd)."""
     profile = entry.profile
-    shift, sd = 0.0, predictor.model_sd_
-    if "reasoning" in profile.capabilities and profile.owner in _THINK_WHEN_TOLD:
-        sd = math.hypot(sd, _PERHAPS_REASONING)
-    elif "reasoning" in profile.capabilities:
-        shift, sd = _REASONING[0], math.hypot(sd, _REASONING[1])
+    shift, extra = thinking_share(habit_of(profile))
+    sd = math.hypot(predictor.model_sd_, extra)
     shift += _log_tokenizer_ratio(profile)
     for seen, calls in _seen(entry, predictor):
         trust = calls / (calls + _MIN_CALLS)
@@ -240,20 +220,3 @@ def _seen(entry: PoolEntry, predictor: LengthPredictor) -> Iterator[tuple[float,
 
 def _log_tokenizer_ratio(profile: ModelProfile) -> float:
     return math.log(profile.tokens_per_char / _REFERENCE_TOKENS_PER_CHAR) if profile.tokens_per_char else 0.0
-
-
-def _normal_cdf(z: Floats) -> Floats:
-    """The standard normal distribution function to 1e-7: Abramowitz and Stegun, formula 26.2.17."""
-    size = np.abs(z)
-    t = 1.0 / (1.0 + 0.2316419 * size)
-    poly = 1.330274429 * t
-    for coefficient in (-1.821255978, 1.781477937, -0.356563782, 0.319381530):  # in place: the arrays are small
-        poly += coefficient
-        poly *= t
-    tail = np.minimum(size, 40.0, out=size)
-    tail *= size
-    tail *= -0.5
-    np.exp(tail, out=tail)
-    tail *= 0.3989422804014327
-    tail *= poly
-    return np.where(z >= 0, 1.0 - tail, tail)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from .thinking import Thinking
 from .tokens import estimate_tokens
 
 __all__ = ["Query"]
@@ -21,6 +22,7 @@ class Query:
     tool_names: tuple[str, ...] = ()
     max_output_tokens: int | None = None  # what the caller allows
     cached_tokens: int = 0  # how much of the input the session's model has likely cached
+    thinking: Thinking | None = None  # what the request says of it; None where it says nothing
     needs: frozenset[str] = frozenset()  # capabilities the request itself requires, of catalog.CAPABILITIES
 
     @classmethod

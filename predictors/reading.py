@@ -10,6 +10,7 @@ from typing import Final
 import orjson
 
 from .query import Query
+from .thinking import read_thinking
 from .tokens import estimate_tokens
 
 __all__ = ["TEXT_BUDGET_CHARS", "read_query"]
@@ -71,6 +72,7 @@ def read_query(body: Mapping[str, object]) -> Query:
         n_turns=max(1, seen.n_turns),
         tool_names=tuple(name for tool in tools if (name := _tool_name(tool))),
         max_output_tokens=_token_limit(body),
+        thinking=read_thinking(body),
         needs=frozenset(seen.needs),
     )
 

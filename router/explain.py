@@ -6,6 +6,7 @@ from typing import cast
 import numpy as np
 
 from catalog import Floats
+from predictors import Thinking
 
 from .decision import Decision
 from .infeasible import fact, plain
@@ -26,8 +27,12 @@ def explain(
     *,
     decision_id: str | None = None,
     versions: Mapping[str, str] | None = None,
+    thinking: Thinking | None = None,
 ) -> dict[str, object]:
-    """The explanation as callers see it; intervals cover 90 %, unknown is None."""
+    """The explanation as callers see it; intervals cover 90 %, unknown is None.
+
+    `thinking` is what the request said of it, which lengths, costs and latencies were forecast for.
+    """
     return {
         "decision_id": decision_id,
         "policy": decision.policy,
@@ -39,6 +44,7 @@ def explain(
         "explored": decision.explored,
         "on_infeasible": options.on_infeasible,
         "familiarity": decision.forecast.familiarity,
+        "thinking": thinking.facts() if thinking is not None else None,
         "front": [decision.pool.ids[i] for i in decision.front],
         "candidates": [_candidate(decision, i) for i in _in_order(decision)],
         "shadow_prices": shadow_prices(decision),

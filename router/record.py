@@ -67,6 +67,8 @@ def decision_record(
         "features": features,
         "encoding": encoding,
     }
+    if query.thinking is not None:
+        asked["thinking"] = query.thinking.facts()
     if text is not None:
         asked["text"] = text
     ids, backends, first = decision.pool.ids, decision.pool.backend_ids, decision.ranking[0]

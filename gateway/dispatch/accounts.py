@@ -125,7 +125,7 @@ class Accounts:
 
 def explanation(call: Call) -> dict[str, object]:
     """Why, in the shape that callers read."""
-    explained = dict(explain(call.decision, call.options))
+    explained = dict(explain(call.decision, call.options, thinking=call.query.thinking))
     explained["decision_id"] = call.decision_id
     explained["versions"] = dict(call.serving.versions)
     return explained

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from catalog import Measured, ModelProfile
+from predictors import Thinking, untold_tokens
 
 from .sketch import DecayedLine, DecayedSketch, Spread, with_cut_off
 
@@ -36,6 +37,7 @@ class CallFacts:
     input_ratio: float | None = None  # the provider's count of input tokens / our estimate
     ttft_s: float | None = None
     latency_s: float | None = None
+    thinking: Thinking | None = None  # what the request said of it
 
 
 @dataclass(slots=True)
@@ -55,14 +57,16 @@ class BackendStatistics:
         }
         self.whole_call = DecayedLine(self.half_lives.latency_s)
 
-    def add(self, call: CallFacts) -> None:
-        """Count one call."""
+    def add(self, call: CallFacts, *, profile: ModelProfile | None = None) -> None:
+        """Count one call; of one that was told whether to think, what it had written untold, by the model's habit."""
         self.n_calls += 1
         self.sketches[call.status].add(1.0, at_s=call.at_s)
         if call.status == "failed":
             return
-        length = "cut_off_tokens" if call.cut_off else "output_tokens"
-        for name, value in ((length, call.output_tokens), ("input_ratio", call.input_ratio)):
+        length, written = "cut_off_tokens" if call.cut_off else "output_tokens", call.output_tokens
+        if written is not None and profile is not None:
+            written = untold_tokens(profile, call.thinking, written)
+        for name, value in ((length, written), ("input_ratio", call.input_ratio)):
             if value is not None:
                 self.sketches[name].add(value, at_s=call.at_s)
         self._add_times(call)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from catalog import ModelProfile
 from gateway.journal import JournalledOutcome, JournalReader, JournalUnreadableError
+from predictors import Thinking
 
 from .backend_statistics import BackendStatistics, CallFacts, HalfLives
 from .measured import Findings, read_findings, write_findings
@@ -56,7 +57,7 @@ def refine(
             findings.models.update(_models(entry))
             for backend, call in read_calls(entry):
                 statistics = findings.statistics.setdefault(backend, BackendStatistics(half_lives or HalfLives()))
-                statistics.add(call)
+                statistics.add(call, profile=profile_of(findings.models.get(backend, backend)))
     for backend, statistics in findings.statistics.items():
         profile = profile_of(findings.models.get(backend, backend))
         findings.measured[backend] = statistics.measured(at_s=now_s, profile=profile)
@@ -119,7 +120,13 @@ def _answer(entry: JournalledOutcome) -> CallFacts:
         input_ratio=_ratio(counted.get("input_tokens"), entry.decision),
         ttft_s=_number(entry.outcome.get("ttft_s")),
         latency_s=_number(entry.outcome.get("latency_s")),
+        thinking=_thinking(entry.decision),
     )
+
+
+def _thinking(decision: Mapping[str, object] | None) -> Thinking | None:
+    query = (decision or {}).get("query")
+    return Thinking.of_facts(query.get("thinking")) if isinstance(query, Mapping) else None
 
 
 def _models(entry: JournalledOutcome) -> dict[str, str]:

@@ -6,7 +6,8 @@ import pytest
 
 from catalog import Backend, Measured, ModelProfile, Pool, PoolEntry
 from predictors import BadArtefactError, NotFittedError
-from predictors.length import LengthPredictor, capped_moments
+from predictors.capped import capped_moments
+from predictors.length import LengthPredictor
 
 FLAT = np.zeros(2)
 

@@ -4,7 +4,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from predictors import Query
+from predictors import Query, Thinking
 from router import Constraints, RoutingOptions, explain, shadow_prices
 
 from .examples import three_model_router
@@ -34,6 +34,14 @@ def test_every_candidate_is_shown_with_its_rejections_and_its_intervals() -> Non
         {"constraint": "max_params_b", "limit": 100, "value": None},  # unknown
     ]
     assert (large["eligible"], large["utility"], large["on_front"]) == (False, None, False)
+
+
+def test_what_the_request_said_of_thinking_is_shown() -> None:
+    options = RoutingOptions()
+    decision = three_model_router().decide(ASKED, options, rng=np.random.default_rng(0))
+    told = Thinking(effort="low", budget_tokens=1_024)
+    assert explain(decision, options, thinking=told)["thinking"] == {"effort": "low", "budget_tokens": 1_024}
+    assert explain(decision, options)["thinking"] is None
 
 
 def test_an_explanation_is_plain_json() -> None:

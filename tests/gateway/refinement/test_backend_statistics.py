@@ -1,7 +1,10 @@
+import math
+
 import pytest
 
 from catalog import ModelProfile
 from gateway.refinement import BackendStatistics, CallFacts, HalfLives
+from predictors import Thinking
 
 HOUR = 3600.0
 
@@ -99,3 +102,29 @@ def test_statistics_from_before_cut_off_answers_were_told_apart_are_read() -> No
     kept = calls(20).to_json()
     del kept["sketches"]["cut_off_tokens"]  # type: ignore[attr-defined] # a dict
     assert BackendStatistics.from_json(kept).measured(at_s=0.0).output_tokens_mean == pytest.approx(101, rel=0.02)
+
+
+def test_calls_that_were_told_to_think_tell_of_the_same_length_as_those_that_were_told_nothing() -> None:
+    claude = ModelProfile(id="anthropic/m", name="m", capabilities=frozenset({"reasoning"}))
+    told, untold = BackendStatistics(), BackendStatistics()
+    for _ in range(20):
+        thought = Thinking(effort="medium")
+        told.add(
+            CallFacts(at_s=0.0, status="ok", output_tokens=1_000 * math.exp(1.7), thinking=thought), profile=claude
+        )
+        untold.add(CallFacts(at_s=0.0, status="ok", output_tokens=1_000), profile=claude)
+    means = [statistics.measured(at_s=0.0).output_tokens_mean for statistics in (told, untold)]
+    assert means == pytest.approx([1_000, 1_000], rel=0.02)
+
+
+def test_speed_is_that_of_the_tokens_that_were_written() -> None:
+    thinker = ModelProfile(id="a/m", name="m", capabilities=frozenset({"reasoning"}))
+    statistics = BackendStatistics()
+    for _ in range(20):
+        call = CallFacts(
+            at_s=0.0, status="ok", output_tokens=101, ttft_s=0.5, latency_s=2.5, thinking=Thinking(effort="off")
+        )
+        statistics.add(call, profile=thinker)
+    measured = statistics.measured(at_s=0.0)
+    assert measured.seconds_per_output_token == pytest.approx(0.02, rel=0.02)
+    assert measured.output_tokens_mean == pytest.approx(101 * math.exp(1.7), rel=0.02)

@@ -153,3 +153,18 @@ def test_an_answer_at_its_limit_tells_no_length(tmp_path: Path) -> None:
     measured = read_measured(tmp_path / "measured.json")["a"]
     assert measured.output_tokens_mean is None
     assert measured.seconds_per_output_token == pytest.approx(0.01, rel=0.02)
+
+
+def test_what_the_request_said_of_thinking_is_taken_out_of_the_lengths(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    journal = SqliteJournal(path, clock=lambda: NOW)
+    for number in range(20):
+        query = {"tokens": 50, "thinking": {"effort": "medium", "budget_tokens": None}}
+        candidates = [{"id": "anthropic/m", "backend": "b"}]
+        journal.write("decision", {"decision_id": str(number), "time": NOW, "query": query, "candidates": candidates})
+        usage = {"input_tokens": 60, "output_tokens": 5_474}  # a thousand, and thoughts
+        journal.write("outcome", {"decision_id": str(number), "backend": "b", "status": "ok", "usage": usage})
+    journal.close_now()
+    claude = ModelProfile(id="anthropic/m", name="m", capabilities=frozenset({"reasoning"}))
+    refine(path, tmp_path / "measured.json", profile_of=lambda _: claude, now_s=NOW)
+    assert read_measured(tmp_path / "measured.json")["b"].output_tokens_mean == pytest.approx(1_000, rel=0.02)
