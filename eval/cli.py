@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,10 +73,8 @@ def replay(
         configured = read_policies(config)
         named = tuple(known_policy(name, configured) for name in policy or ())
         if journals:
-            found = _valued_journals(journals, named or ("balanced", "best", "cheap"), configured)
-            if report is not None:
-                report.write_text(json.dumps(found, indent=1), encoding="utf-8")
-            sys.stdout.write(json.dumps(found, indent=1) + "\n")
+            shown = named or ("balanced", "best", "cheap")
+            _replay_journals(journals, shown, configured, seed=seed, report=report, as_json=as_json)
             return
         study = Study(
             policies=named or ("balanced",),
@@ -141,22 +138,39 @@ def _replay_tables(
             console.print(terminal_report(summary))
 
 
-def _valued_journals(
-    journals: list[Path], policies: tuple[str, ...], configured: "Mapping[str, Policy]"
-) -> list[dict[str, object]]:
+def _replay_journals(
+    journals: list[Path],
+    policies: tuple[str, ...],
+    configured: "Mapping[str, Policy]",
+    *,
+    seed: int,
+    report: Path | None,
+    as_json: bool,
+) -> None:
+    """Value each policy on each journal, and say so."""
+    from rich.console import Console  # noqa: PLC0415
+
     from router import RoutingOptions  # noqa: PLC0415
 
     from .errors import NoOverlapError  # noqa: PLC0415
-    from .journal_outcomes import evaluate_policy, read_journal  # noqa: PLC0415
+    from .journal_report import journal_report, value_row  # noqa: PLC0415
+    from .journal_value import value_policy  # noqa: PLC0415
+    from .logged_decisions import read_journal  # noqa: PLC0415
 
     found: list[dict[str, object]] = []
     for path in journals:
         log = read_journal(path)
         for policy in policies:
-            options = RoutingOptions(policy=policy, explore=False)
             row: dict[str, object] = {"journal": path.name, "decisions": len(log), "policy": policy}
+            options = RoutingOptions(policy=policy, explore=False)
             try:
-                found.append(row | asdict(evaluate_policy(log, options, policies=configured)))
+                found.append(row | value_row(value_policy(log, options, policies=configured, seed=seed)))
             except NoOverlapError as exc:
                 found.append(row | {"refused": str(exc)})
-    return found
+    text = json.dumps(found, indent=1) + "\n"
+    if report is not None:
+        report.write_text(text, encoding="utf-8")
+    if as_json:
+        sys.stdout.write(text)
+    else:
+        Console(width=None if sys.stdout.isatty() else PAGE_WIDTH).print(journal_report(found))

@@ -14,6 +14,8 @@ from catalog import Floats
 
 __all__ = ["GroupBootstrap", "Interval"]
 
+_MOST_GROUPS = 20_000  # a thousand draws of so many take 80 MB
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
@@ -34,7 +36,9 @@ class GroupBootstrap:
 
     def __init__(self, group: npt.NDArray[np.str_], *, seed: int = 0, n_resamples: int = 1_000) -> None:
         names, self._group_of = np.unique(group, return_inverse=True)
-        n_groups = len(names)
+        n_groups = min(len(names), _MOST_GROUPS)
+        if n_groups < len(names):  # groups are independent, so several drawn as one leave intervals as they are
+            self._group_of = np.random.default_rng(seed).permutation(len(names))[self._group_of] % n_groups
         even = np.full(n_groups, 1 / n_groups)
         # How often each group is drawn: float32 holds such counts exactly, in half the memory, and multiplies fast.
         self._drawn = (

@@ -11,7 +11,7 @@ from catalog import Floats
 
 from .errors import NoOverlapError, UndefinedMetricError
 
-__all__ = ["LoggedChoices", "OffPolicyEstimate", "evaluate_off_policy"]
+__all__ = ["LoggedChoices", "OffPolicyEstimate", "doubly_robust_terms", "evaluate_off_policy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +67,12 @@ def evaluate_off_policy(choices: LoggedChoices, *, clip: float | None = None) ->
     raw = choices.target / choices.logged  # (n,)
     if not raw.any():
         raise NoOverlapError("the target policy would make no logged choice; log with more exploration")
-    weight = raw if clip is None else np.minimum(raw, clip)  # (n,)
+    weight = _weights(choices, clip)  # (n,)
     direct = dr = sndr = None
     if choices.modelled is not None and choices.modelled_value is not None:
         correction = weight * (choices.reward - choices.modelled)  # (n,)
         direct = float(choices.modelled_value.mean())
-        dr = float((choices.modelled_value + correction).mean())
+        dr = float(doubly_robust_terms(choices, clip=clip).mean())
         sndr = direct + float(correction.sum() / weight.sum())
     n_clipped = 0 if clip is None else int((raw > clip).sum())
     return OffPolicyEstimate(
@@ -86,3 +86,20 @@ def evaluate_off_policy(choices: LoggedChoices, *, clip: float | None = None) ->
         clipped_at=clip if n_clipped else None,
         n_clipped=n_clipped,
     )
+
+
+def doubly_robust_terms(choices: LoggedChoices, *, clip: float | None = None) -> Floats:
+    """What each logged choice adds to the doubly robust value, (n,): their mean is that value.
+
+    Raises:
+        UndefinedMetricError: there is no reward model.
+    """
+    if choices.modelled is None or choices.modelled_value is None:
+        raise UndefinedMetricError("the doubly robust value needs a reward model")
+    terms: Floats = choices.modelled_value + _weights(choices, clip) * (choices.reward - choices.modelled)
+    return terms
+
+
+def _weights(choices: LoggedChoices, clip: float | None) -> Floats:
+    raw: Floats = choices.target / choices.logged
+    return raw if clip is None else np.minimum(raw, clip)

@@ -102,7 +102,7 @@ def _routed(
     from predictors.journal_outcomes import is_journal  # noqa: PLC0415
 
     from .folds import Folds  # noqa: PLC0415
-    from .journal_outcomes import read_journal  # noqa: PLC0415
+    from .logged_decisions import read_journal  # noqa: PLC0415
     from .policy_corpus import (  # noqa: PLC0415
         journal_corpus,
         outcome_corpus,

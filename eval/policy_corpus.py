@@ -16,8 +16,9 @@ from router import NoEligibleModelError, Policy, Router, RoutingOptions
 from .contenders import Contender
 from .errors import InvalidReplayError
 from .folds import Folds
-from .journal_outcomes import LoggedDecision, router_again
+from .journal_value import router_again
 from .lineup import SHIPPED, lineup
+from .logged_decisions import LoggedDecision
 from .policy_difference import REFUSED, Routed
 from .table import Bools, Ints, ReplayTable
 
@@ -170,7 +171,8 @@ def journal_corpus(
         raise InvalidReplayError("a journal is decided again by its own forecasts: name policies without @PREDICTOR")
     logs = (_Log(), _Log())
     for done, logged in enumerate(log, start=1):
-        router, query = router_again(logged, policies)
+        router = router_again(logged, policies)
+        query = Query(text=logged.prompt, input_tokens=logged.input_tokens)
         for kept, side in zip(logs, sides, strict=True):
             kept.enter(router, query, side.options, available=logged.eligible)
         _tell(progress, done, len(log))

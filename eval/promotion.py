@@ -9,7 +9,7 @@ from predictors.journal_outcomes import is_journal
 from router import Policy
 from router.promotion import PromotionRules, Verdict
 
-from .journal_outcomes import read_journal
+from .logged_decisions import read_journal
 from .policies import known_policy
 from .sources import read_table
 from .trials import Contest, Trial, on_journal, on_outcomes

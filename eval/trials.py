@@ -14,28 +14,28 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from catalog import Floats, ModelProfile, Pool, PoolEntry, UnknownModelError
 from catalog.capability.compatibility import Flips
 from catalog.registry import Catalog
 from predictors import ForecastSource, Query
 from predictors.forecaster import Forecaster
+from predictors.quality.protocol import QualityEstimate
 from predictors.trained_questions import TrainedQuestions
-from router import NoEligibleModelError, Policy, RoutingOptions
+from router import Policy, RoutingOptions
 
 from .errors import InvalidReplayError
 from .folds import Folds
 from .intervals import GroupBootstrap, Interval
-from .journal_outcomes import LoggedDecision, bare_profile, router_again
+from .journal_value import CLIP, bare_profile, choice_again, router_again
 from .lineup import SHIPPED
+from .logged_decisions import LoggedDecision
+from .off_policy import LoggedChoices, doubly_robust_terms
 from .policy_corpus import Side, outcome_corpus
 from .policy_difference import Change, difference
 from .table import ReplayTable
 
 __all__ = ["Contest", "Trial", "on_journal", "on_outcomes"]
-
-_CLIP = 50.0  # the largest importance weight: that of what is explored once in fifty times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,14 +146,15 @@ class _Forecasts:
         self._forecaster, self._catalog = Forecaster.load(path), Catalog.load()
         self._bound: dict[tuple[str, ...], ForecastSource] = {}
 
-    def of(self, decision: LoggedDecision) -> tuple[Floats, Floats]:
-        """Means and standard errors, (n_candidates,) each."""
+    def of(self, decision: LoggedDecision) -> QualityEstimate:
+        """One row of expected scores."""
         names = decision.candidates
         if names not in self._bound:
             pool = Pool(PoolEntry(profile=self._profile(name), called=name) for name in names)
             self._bound[names] = self._forecaster.bind(pool)
         forecast = self._bound[names].forecast(Query(text=decision.prompt, input_tokens=decision.input_tokens))
-        return forecast.quality, forecast.quality_se
+        familiarity = np.array([forecast.familiarity])
+        return QualityEstimate(mean=forecast.quality[None], se=forecast.quality_se[None], familiarity=familiarity)
 
     def _profile(self, name: str) -> ModelProfile:
         try:
@@ -166,28 +167,31 @@ def _made_again(
     decision: LoggedDecision, forecasts: tuple[_Forecasts, _Forecasts], contest: Contest
 ) -> _MadeAgain | None:
     """Both choices and what they are worth; None where neither may choose anybody."""
-    quality, errors = zip(*(one.of(decision) for one in forecasts), strict=True)
-    choices = [_choice(decision, mean, se, contest) for mean, se in zip(quality, errors, strict=True)]
+    options = RoutingOptions(policy=contest.policy, explore=False)
+    told = [one.of(decision) for one in forecasts]
+    routers = [router_again(decision, contest.policies, quality=quality) for quality in told]
+    choices = [choice_again(decision, router, options) for router in routers]
     if choices == [None, None]:
         return None
-    reward, logged, modelled = decision.reward or 0.0, decision.chosen, quality[0]
-    correction = min(1 / decision.propensity, _CLIP) * (reward - float(modelled[logged]))
-    value = [0.0 if c is None else float(modelled[c]) + (correction if c == logged else 0.0) for c in choices]
-    cost = [0.0 if c is None else float(decision.cost_usd[c]) for c in choices]
-    return _MadeAgain(value=(value[0], value[1]), cost_usd=(cost[0], cost[1]), changed=choices[0] != choices[1])
+    old, new = (_worth(decision, choice, told[0].mean[0]) for choice in choices)
+    return _MadeAgain(value=(old[0], new[0]), cost_usd=(old[1], new[1]), changed=choices[0] != choices[1])
 
 
-def _choice(decision: LoggedDecision, quality: Floats, errors: Floats, contest: Contest) -> int | None:
-    router, query = router_again(decision, contest.policies, quality=quality, quality_se=errors)
-    options = RoutingOptions(policy=contest.policy, explore=False)
-    rng = np.random.default_rng(0)  # never drawn from: nothing explores
-    try:
-        return router.decide(query, options, rng=rng, available=decision.eligible).ranking[0]
-    except NoEligibleModelError:
-        return None
+def _worth(decision: LoggedDecision, choice: int | None, modelled: Floats) -> tuple[float, float]:
+    """The doubly robust value of a choice, by this reward model, and its cost; a refusal has neither."""
+    if choice is None:
+        return 0.0, 0.0
+    logged = LoggedChoices(
+        reward=np.array([decision.reward]),
+        logged=np.array([decision.propensity]),
+        target=np.array([float(choice == decision.chosen)]),
+        modelled=modelled[[decision.chosen]],
+        modelled_value=modelled[[choice]],
+    )
+    return float(doubly_robust_terms(logged, clip=CLIP)[0]), float(decision.cost_usd[choice])
 
 
-def _change(columns: npt.NDArray[np.float64], bootstrap: GroupBootstrap) -> Change:
+def _change(columns: Floats, bootstrap: GroupBootstrap) -> Change:
     """Of a champion's and a challenger's values, (n_prompts, 2)."""
     old, new = columns.T
     return Change(old=float(old.mean()), new=float(new.mean()), difference=bootstrap.of_difference(new, old))

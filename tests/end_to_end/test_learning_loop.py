@@ -82,7 +82,7 @@ async def test_a_predictor_learned_from_the_journal_is_judged_by_later_traffic_a
                 for _ in range(N_ROUNDS):
                     await served(gateway, rng)
 
-        replayed = await command("replay", str(tmp_path / "first.sqlite3"), state=tmp_path)
+        replayed = await command("replay", str(tmp_path / "first.sqlite3"), "--json", state=tmp_path)
         assert replayed[0] == 0, replayed[2]
         assert {row["policy"] for row in json.loads(replayed[1])} >= {"best", "cheap"}
 

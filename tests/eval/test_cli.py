@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from eval.cli import replay
 
-from .test_journal_outcomes import decision, feedback, written
+from .test_logged_decisions import decision, feedback, written
 
 DATA = Path(os.environ.get("PARETOGATE_DATA", "../shared/data"))
 app = typer.Typer()
@@ -111,7 +111,11 @@ def test_a_journal_values_policies_and_says_where_it_cannot(tmp_path: Path) -> N
     assert code == 0
     best, cheap = json.loads(out)
     assert (best["policy"], best["decisions"], best["snips"]) == ("best", 2, 0.75)
+    assert best["gain_interval"]["lower"] <= best["doubly_robust"] - best["logged"] <= best["gain_interval"]["upper"]
     assert cheap["policy"] == "cheap"
+    code, out, _ = run(str(tmp_path / "journal.jsonl"), "--policy", "best")
+    assert code == 0
+    assert "2 rewarded" in out
 
 
 @pytest.mark.data

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from eval import intervals
 from eval.intervals import GroupBootstrap
 
 
@@ -42,3 +43,13 @@ def test_a_statistic_that_is_never_defined_has_no_interval() -> None:
     found = GroupBootstrap(np.array(["a", "b"])).of_statistic(np.ones((2, 1)), lambda _: float("nan"))
     assert np.isnan(found.lower)
     assert np.isnan(found.upper)
+
+
+def test_more_groups_than_are_drawn_one_by_one_leave_intervals_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).normal(size=4000)
+    group = np.array([str(i) for i in range(4000)])
+    whole = GroupBootstrap(group, seed=0).of_difference(values, np.zeros(4000))
+    monkeypatch.setattr(intervals, "_MOST_GROUPS", 500)
+    merged = GroupBootstrap(group, seed=0).of_difference(values, np.zeros(4000))
+    assert merged.upper - merged.lower == pytest.approx(whole.upper - whole.lower, rel=0.1)
+    assert merged.lower < values.mean() < merged.upper

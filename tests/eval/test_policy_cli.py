@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from eval.policy_cli import diff_policy
 
-from .test_journal_outcomes import decision, written
+from .test_logged_decisions import decision, written
 
 app = typer.Typer()
 app.command()(diff_policy)

@@ -10,7 +10,7 @@ import pytest
 
 from eval.errors import InvalidReplayError
 from eval.intervals import Interval
-from eval.journal_outcomes import read_journal
+from eval.logged_decisions import read_journal
 from eval.policy_difference import Change
 from eval.promotion import judge_predictor, objections
 from eval.sources import read_table

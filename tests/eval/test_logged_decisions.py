@@ -4,11 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.errors import InvalidReplayError
-from eval.journal_outcomes import evaluate_policy, journal_outcomes, read_journal
+from eval.logged_decisions import read_journal
 from predictors import InvalidOutcomesError
 from predictors.journal_outcomes import is_journal
-from router import RoutingOptions
 
 
 def decision(key: str, chosen: str, propensity: float, *, weak: float = 0.3) -> dict[str, object]:
@@ -52,44 +50,6 @@ def test_decisions_are_joined_with_outcomes_and_feedback_by_either_id(tmp_path: 
 def test_a_metric_can_be_singled_out_as_the_reward(tmp_path: Path) -> None:
     path = written(tmp_path, decision("1", "l", 1.0), feedback("1", 1.0), feedback("1", 0.2, "tone"))
     assert read_journal(path, metric="tone")[0].reward == 0.2
-
-
-def test_rewarded_decisions_become_outcomes_with_their_propensity(tmp_path: Path) -> None:
-    path = written(tmp_path, decision("1", "a/small", 0.02), feedback("1", 1.0), decision("2", "a/large", 0.98))
-    table = journal_outcomes(read_journal(path)).table
-    assert table.select("model", "score", "propensity").rows() == [("a/small", 1.0, 0.02)]
-
-
-def test_another_policy_is_valued_by_the_router_from_the_journalled_forecasts(tmp_path: Path) -> None:
-    records = []
-    for i in range(8):  # half were explored: the small model earns 0.25, the large one 1
-        small = i % 2 == 0
-        records += [
-            decision(str(i), "a/small" if small else "a/large", 0.5),
-            feedback(str(i), 0.25 if small else 1.0),
-        ]
-    log = read_journal(written(tmp_path, *records))
-    best = evaluate_policy(log, RoutingOptions(policy="best", explore=False))
-    assert best.snips == pytest.approx(1.0)
-    assert best.ips == pytest.approx(1.0)
-    assert best.effective_sample_size == pytest.approx(4)
-    cheapest = evaluate_policy(log, RoutingOptions(cost_quality_tradeoff=10, explore=False))
-    assert cheapest.snips == pytest.approx(0.25)
-
-
-def test_a_journal_without_feedback_cannot_value_anything(tmp_path: Path) -> None:
-    log = read_journal(written(tmp_path, decision("1", "a/large", 1.0)))
-    with pytest.raises(InvalidReplayError, match="feedback"):
-        evaluate_policy(log, RoutingOptions(policy="best"))
-    with pytest.raises(InvalidOutcomesError, match="/v1/feedback"):
-        journal_outcomes(log)
-
-
-def test_ineligible_candidates_stay_ineligible(tmp_path: Path) -> None:
-    record = decision("1", "a/small", 1.0)
-    record["candidates"][1]["eligible"] = False  # type: ignore[index]
-    log = read_journal(written(tmp_path, record, feedback("1", 0.5)))
-    assert evaluate_policy(log, RoutingOptions(policy="best", explore=False)).snips == 0.5
 
 
 @pytest.mark.parametrize(

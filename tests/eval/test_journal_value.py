@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from eval.errors import InvalidReplayError
+from eval.journal_report import journal_report, value_row
+from eval.journal_value import value_policy
+from eval.logged_decisions import read_journal
+from router import RoutingOptions
+
+from .test_logged_decisions import decision, feedback, written
+
+
+def test_another_policy_is_valued_by_the_router_from_the_journalled_forecasts(tmp_path: Path) -> None:
+    records = []
+    for i in range(8):  # half were explored: the small model earns 0.25, the large one 1
+        small = i % 2 == 0
+        records += [
+            decision(str(i), "a/small" if small else "a/large", 0.5),
+            feedback(str(i), 0.25 if small else 1.0),
+        ]
+    log = read_journal(written(tmp_path, *records))
+    best = value_policy(log, RoutingOptions(policy="best", explore=False))
+    assert best.estimate.snips == pytest.approx(1.0)
+    assert best.estimate.ips == pytest.approx(1.0)
+    assert best.estimate.effective_sample_size == pytest.approx(4)
+    cheapest = value_policy(log, RoutingOptions(cost_quality_tradeoff=10, explore=False))
+    assert cheapest.estimate.snips == pytest.approx(0.25)
+
+
+def test_a_journal_without_feedback_cannot_value_anything(tmp_path: Path) -> None:
+    log = read_journal(written(tmp_path, decision("1", "a/large", 1.0)))
+    with pytest.raises(InvalidReplayError, match="feedback"):
+        value_policy(log, RoutingOptions(policy="best"))
+
+
+def test_ineligible_candidates_stay_ineligible(tmp_path: Path) -> None:
+    record = decision("1", "a/small", 1.0)
+    record["candidates"][1]["eligible"] = False  # type: ignore[index]
+    log = read_journal(written(tmp_path, record, feedback("1", 0.5)))
+    assert value_policy(log, RoutingOptions(policy="best", explore=False)).estimate.snips == 0.5
+
+
+def test_a_value_comes_with_its_interval_and_beside_what_was_logged(tmp_path: Path) -> None:
+    records = []
+    for i in range(200):  # evenly explored: the small model earns 0.25, the large one 1 or 0.5
+        small = i % 2 == 0
+        reward = 0.25 if small else 1.0 - (i % 4 == 1) / 2
+        records += [decision(str(i), "a/small" if small else "a/large", 0.5), feedback(str(i), reward)]
+    value = value_policy(read_journal(written(tmp_path, *records)), RoutingOptions(policy="best", explore=False))
+    assert value.logged == pytest.approx((0.25 + 0.75) / 2)
+    assert value.doubly_robust.lower < 0.75 < value.doubly_robust.upper
+    assert value.gain.lower > 0
+    assert (value.cost_usd, value.logged_cost_usd) == (pytest.approx(0.002), pytest.approx(0.0015))
+
+
+def test_a_cost_that_is_unknown_is_null_and_a_policy_that_cannot_be_valued_says_why(tmp_path: Path) -> None:
+    record = decision("1", "a/large", 1.0)
+    record["candidates"][1]["cost_usd"] = None  # type: ignore[index]
+    value = value_policy(read_journal(written(tmp_path, record, feedback("1", 1.0))), RoutingOptions(policy="best"))
+    row = {"journal": "j", "policy": "best", **value_row(value)}
+    assert row["cost_usd"] is None
+    table = journal_report([row, {"journal": "j", "policy": "cheap", "refused": "no overlap"}])
+    assert table.row_count == 2
