@@ -1,6 +1,6 @@
 """What exists and what it costs: models, the backends that serve them, and the source of every fact."""
 
-from .backend import Backend, BackendKind, DeploymentTier, Limits, Measured, PrivacyTier
+from .backend import ANTHROPIC_MESSAGES, Backend, BackendKind, DeploymentTier, Limits, Measured, PrivacyTier
 from .chat import answers_text
 from .errors import (
     CatalogError,
@@ -23,6 +23,7 @@ from .provenance import Provenance, Trust
 from .registry import Catalog
 
 __all__ = [
+    "ANTHROPIC_MESSAGES",
     "CAPABILITIES",
     "Ability",
     "Backend",

@@ -8,11 +8,16 @@ from typing import Literal, get_args
 from .errors import InvalidProfileError
 from .price import Price
 
-__all__ = ["Backend", "BackendKind", "DeploymentTier", "Limits", "Measured", "PrivacyTier"]
+__all__ = ["ANTHROPIC_MESSAGES", "Backend", "BackendKind", "DeploymentTier", "Limits", "Measured", "PrivacyTier"]
 
-BackendKind = Literal["openai", "vllm", "llama_cpp", "ollama", "litellm", "embedded", "fake"]
+ANTHROPIC_MESSAGES = "anthropic_messages"  # what a request needs that only Anthropic's own protocol has words for
+
+BackendKind = Literal["openai", "anthropic", "vllm", "llama_cpp", "ollama", "litellm", "embedded", "fake"]
 PrivacyTier = Literal["any", "no_training", "no_retention", "local"]  # from the weakest promise to the strongest
 DeploymentTier = Literal["device", "edge", "cloud"]
+
+
+_SPEAKS_MESSAGES = frozenset({ANTHROPIC_MESSAGES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,11 @@ class Backend:
     limits: Limits = field(default_factory=Limits)
     measured: Measured = field(default_factory=Measured)
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """What it can do that no fact about its model says."""
+        return _SPEAKS_MESSAGES if self.kind == "anthropic" else frozenset()
 
     def __post_init__(self) -> None:
         for name, allowed in (("kind", BackendKind), ("privacy", PrivacyTier), ("tier", DeploymentTier)):

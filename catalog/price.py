@@ -15,6 +15,7 @@ RATES = (
     "reasoning_usd_per_mtok",
 )  # the fields of a price that are rates
 _PER_MTOK = Decimal(1_000_000)
+_HOUR_WRITE_FACTOR = 2  # source: Anthropic's pricing page, prompt caching
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Usage:
     cached_input_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+    hour_cache_write_tokens: int = 0  # of the cache-written ones, those that are kept for an hour, not for minutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +69,20 @@ class Price:
         return self.long_context if input_tokens > self.long_context_above_tokens else self
 
     def cost_usd(self, usage: Usage) -> Decimal:
-        """Dollars owed for one call; tokens whose special rate is unknown are charged at the plain rate."""
+        """Dollars owed for one call; tokens whose special rate is unknown are charged at the plain rate.
+
+        What is kept in a cache for an hour costs twice the plain rate: that is Anthropic's rule for all its models, and
+        nobody else sells it by the token.
+        """
         rates = self.at(usage.input_tokens)
         plain_input = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
+        brief_writes = usage.cache_write_tokens - usage.hour_cache_write_tokens
         plain_output = usage.output_tokens - usage.reasoning_tokens
         owed = (
             plain_input * rates.input_usd_per_mtok
             + usage.cached_input_tokens * _first(rates.cached_input_usd_per_mtok, rates.input_usd_per_mtok)
-            + usage.cache_write_tokens * _first(rates.cache_write_usd_per_mtok, rates.input_usd_per_mtok)
+            + brief_writes * _first(rates.cache_write_usd_per_mtok, rates.input_usd_per_mtok)
+            + usage.hour_cache_write_tokens * _HOUR_WRITE_FACTOR * rates.input_usd_per_mtok
             + plain_output * rates.output_usd_per_mtok
             + usage.reasoning_tokens * _first(rates.reasoning_usd_per_mtok, rates.output_usd_per_mtok)
         )

@@ -23,7 +23,7 @@ class Provider:
     id: str
     key_variables: tuple[str, ...]  # the first that is set is used
     kind: BackendKind
-    base_url: str | None = None  # where it speaks OpenAI's dialect
+    base_url: str | None = None  # where it speaks OpenAI's dialect, or its own where `kind` is anthropic
     privacy: PrivacyTier = "any"
     region: str | None = None
     litellm_prefix: str = ""
@@ -42,8 +42,8 @@ _ALL = (
     Provider(
         id="anthropic",
         key_variables=("ANTHROPIC_API_KEY",),
-        kind="openai",
-        base_url="https://api.anthropic.com/v1",  # its OpenAI-compatible door
+        kind="anthropic",
+        base_url="https://api.anthropic.com/v1",
         privacy="no_training",
         region="us",
     ),

@@ -275,11 +275,13 @@ def _open_upstreams(parts: Parts, stack: AsyncExitStack) -> Mapping[str, Upstrea
     if parts.upstreams is not None:
         return parts.upstreams
     # The HTTP client is a fifth of the import; whoever brings upstreams of his own, or only looks, does without.
+    from .upstreams.anthropic import AnthropicUpstream  # noqa: PLC0415
     from .upstreams.litellm import LiteLLMUpstream  # noqa: PLC0415
     from .upstreams.openai import OpenAIUpstream  # noqa: PLC0415
 
     direct, translated = OpenAIUpstream(api_keys=parts.api_keys), LiteLLMUpstream(api_keys=parts.api_keys)
-    stack.push_async_callback(direct.close)
-    stack.push_async_callback(translated.close)
+    anthropic = AnthropicUpstream(api_keys=parts.api_keys)
+    for upstream in (direct, translated, anthropic):
+        stack.push_async_callback(upstream.close)
     kinds = ("openai", "vllm", "llama_cpp", "ollama", "embedded", "fake")
-    return {**dict.fromkeys(kinds, direct), "litellm": translated}
+    return {**dict.fromkeys(kinds, direct), "litellm": translated, "anthropic": anthropic}

@@ -61,6 +61,10 @@ __all__ = [
 ]
 
 _CLIENTS_FAULT = frozenset({400, 413, 422})  # what a backend says about the request itself is passed on
+_BUSY: Mapping[int, tuple[int, str, str]] = {  # what everybody said -> what the client is told; 529 is Anthropic's
+    429: (429, "rate_limit_error", "rate_limit_exceeded"),
+    529: (503, "overloaded_error", "overloaded"),
+}
 _LIKELY: Mapping[int, str] = {  # what is wrong, most often
     401: "; its key is missing or wrong",
     403: "; its key is not for this",
@@ -396,16 +400,12 @@ def _upstream(failures: Sequence[UpstreamError], message: str) -> ErrorReply:
         )
     if isinstance(last, UpstreamUnsupportedError):
         return _invalid(message, code="unsupported_parameter", param=last.parameters[0] if last.parameters else None)
-    limited = [f for f in failures if isinstance(f, UpstreamStatusError) and f.status == 429]
-    if failures and len(limited) == len(failures):
-        waits = [f.retry_after_s for f in limited if f.retry_after_s is not None]
-        return ErrorReply(
-            status=429,
-            kind="rate_limit_error",
-            code="rate_limit_exceeded",
-            message=message,
-            retry_after_s=min(waits, default=None),
-        )
+    for told, (status, kind, code) in _BUSY.items():
+        busy = [f for f in failures if isinstance(f, UpstreamStatusError) and f.status == told]
+        if failures and len(busy) == len(failures):
+            waits = [f.retry_after_s for f in busy if f.retry_after_s is not None]
+            soonest = min(waits, default=None)
+            return ErrorReply(status=status, kind=kind, code=code, message=message, retry_after_s=soonest)
     if failures and all(isinstance(f, UpstreamTimeoutError) for f in failures):
         return ErrorReply(status=504, kind="api_error", code="upstream_timeout", message=message)
     return ErrorReply(status=502, kind="api_error", code="upstream_failed", message=message)

@@ -23,7 +23,7 @@ class Query:
     max_output_tokens: int | None = None  # what the caller allows
     cached_tokens: int = 0  # how much of the input the session's model has likely cached
     thinking: Thinking | None = None  # what the request says of it; None where it says nothing
-    needs: frozenset[str] = frozenset()  # capabilities the request itself requires, of catalog.CAPABILITIES
+    needs: frozenset[str] = frozenset()  # what the request itself requires: of catalog.CAPABILITIES, or of a backend
 
     @classmethod
     def from_prompt(cls, prompt: str, *, max_output_tokens: int | None = None) -> "Query":

@@ -239,10 +239,10 @@ def _provider(entry: PoolEntry) -> str:
 
 
 def _capabilities(entry: PoolEntry) -> frozenset[str]:
-    """What the model says it can do, and what its modalities imply."""
+    """What the model says it can do, what its modalities imply, and what its backend adds."""
     implied = {"vision": "image", "audio": "audio"}
     seen = {ability for ability, modality in implied.items() if modality in entry.profile.modalities_in}
-    return entry.profile.capabilities | seen
+    return entry.profile.capabilities.union(seen, entry.backend.abilities if entry.backend is not None else ())
 
 
 def _license(entry: PoolEntry) -> frozenset[str] | None:

@@ -107,7 +107,7 @@ def upstream_call(call: Call, entry: PoolEntry, backend: Backend, *, now_s: floa
         body=call.request.for_backend(
             backend.model_name, without=reading.consumed, replacing=reading.replaced or None, recipient=entry
         ),
-        path=call.request.path(entry),
+        path=call.request.path(entry, changed=bool(reading.replaced)),
         headers=headers,
         deadline_s=max(_SHORTEST_S, min(call.deadline_s - now_s, backend.limits.timeout_s)),
         silence_s=call.silence_s,

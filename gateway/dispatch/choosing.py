@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from catalog import ANTHROPIC_MESSAGES
 from gateway.errors import OverloadedError
 from gateway.serving import Serving
 from gateway.standing import Standing
@@ -98,7 +99,7 @@ class Chooser:
         if reading.target is not None:
             positions = serving.positions(reading.target)
             if options.require == _NO_CONSTRAINTS:
-                named = positions
+                named = positions if ANTHROPIC_MESSAGES not in query.needs else _speaking(positions, serving)
             else:
                 options = replace(options, allow=(serving.pool.ids[positions[0]],), explore=False)
         elif options.allow or options.deny or options.order:
@@ -171,6 +172,12 @@ class Chooser:
                 policy="named",
                 reason="named",
             )
+
+
+def _speaking(positions: tuple[int, ...], serving: Serving) -> tuple[int, ...]:
+    """Those that are Anthropic itself; where there are none, all: what they are asked will say what is wrong."""
+    backends = ((p, serving.pool.entries[p].backend) for p in positions)
+    return tuple(p for p, b in backends if b is not None and ANTHROPIC_MESSAGES in b.abilities) or positions
 
 
 def _by_id(options: RoutingOptions, serving: Serving) -> RoutingOptions:

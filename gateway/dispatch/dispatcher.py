@@ -3,12 +3,13 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
 import structlog
 
-from catalog import Backend, PoolEntry, Usage
+from catalog import ANTHROPIC_MESSAGES, Backend, PoolEntry, Usage
 from gateway.errors import InvalidRequestError, UpstreamError, UpstreamProtocolError
 from gateway.journal.protocol import Journal
 from gateway.patience import read_patience
@@ -74,7 +75,10 @@ class Dispatcher:
 
         Raises:
             InvalidRoutingError: a wish is malformed, unknown or contradicts another.
+            InvalidRequestError: only a backend could answer that speaks the client's protocol, and there is none.
         """
+        if request.refusal is not None and not serving.speaks_messages:
+            raise request.refusal
         return read_options(
             model=request.model,
             body=request.body,
@@ -103,6 +107,8 @@ class Dispatcher:
         reading = reading or self.read_wishes(request, headers, serving)
         patience = read_patience(headers)
         query = read_query({**request.body, **reading.replaced} if reading.replaced else request.body)
+        if request.refusal is not None:
+            query = replace(query, needs=query.needs | {ANTHROPIC_MESSAGES})
         before_s = self.clocks.monotonic()
         hurried = patience.hurried(reading, stream=request.stream, most_s=self.request_timeout_s)
         reading, decision = await self._chooser.choose(
@@ -136,7 +142,7 @@ class Dispatcher:
             asked = upstream_call(call, entry, backend, now_s=call.asked_s)
             raw = await self.upstreams[backend.kind].complete(asked)
             call.ttft_s = None
-            return call.request.read_answer(raw, backend_id=backend.id)
+            return call.request.read_answer(raw, backend_id=backend.id, path=asked.path)
 
         try:
             answer, backend = await self._asker.first_answer(call, ask)
@@ -164,13 +170,13 @@ class Dispatcher:
         """
 
         async def ask(entry: PoolEntry, backend: Backend) -> OpenStream:
-            reader = ChatStream(
+            asked = upstream_call(call, entry, backend, now_s=call.asked_s)
+            reader = call.request.reader(asked.path)(
                 model_id=entry.profile.id,
                 wants_usage=call.request.wants_usage,
                 explain=call.options.explain,
                 late_facts=lambda usage: late_facts(call, usage, model_returned=reader.model_returned),
             )
-            asked = upstream_call(call, entry, backend, now_s=call.asked_s)
             chunks = self.upstreams[backend.kind].stream(asked)
             try:
                 held = await until_started(chunks, reader, backend)

@@ -37,6 +37,8 @@ def protect(request: ChatRequest, reading: Reading, *, mode: str, region: str | 
         return Protected(reading=reading)
     messages = reading.messages if reading.messages is not None else request.body.get("messages") or []
     rest = {k: v for k, v in request.body.items() if k not in _NOT_FORWARDED | _DROPPED | reading.consumed}
+    if request.refusal is not None:  # it goes as it came, and parts of it nobody here can read
+        rest["told"] = request.raw.decode("utf-8", "replace")
     dropped = frozenset(k for k in _DROPPED if k in request.body and _has_personal(request.body[k], region))
     if dropped:
         reading = replace(reading, consumed=reading.consumed | dropped)

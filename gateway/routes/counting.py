@@ -1,17 +1,25 @@
 """`/v1/messages/count_tokens` and `/v1/responses/input_tokens`: how long a prompt is, before anybody is asked."""
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
+import orjson
 import structlog
 
+from catalog import ANTHROPIC_MESSAGES, PoolEntry
 from gateway.dispatch import Dispatcher
+from gateway.errors import ForbiddenError, UpstreamError
 from gateway.governor import Governor
+from gateway.keys import ApiKey
 from gateway.stored import ResponseHistory
+from gateway.upstreams.passing_on import carried_headers, passed_on
+from gateway.upstreams.protocol import UpstreamCall
 from gateway.wire.asgi import Receive, Scope, Send, read_body, read_headers
 from gateway.wire.body import ChatRequest
 from gateway.wire.dialect import Dialect
 from predictors import read_query
 from predictors.cost import input_token_ratio
+from router import Reading, RoutingOptions
 
 from .door import Admission, RequestIds
 from .exchange import Exchange
@@ -20,9 +28,16 @@ __all__ = ["CountTokensDoor"]
 
 log = structlog.get_logger(__name__)
 
+_MESSAGES: Final = "/messages"
+_PATIENCE_S: Final = 10.0
+_UNBOUND: Final = RoutingOptions().require
+
 
 class CountTokensDoor:
-    """Counts by our own estimate: in the tokens of the model that is named, else in usual ones."""
+    """Counts by our own estimate: in the tokens of the model that is named, else in usual ones.
+
+    Where a model at Anthropic is named by Anthropic's client, Anthropic is asked; the estimate is for when it fails.
+    """
 
     def __init__(
         self,
@@ -58,13 +73,50 @@ class CountTokensDoor:
         raw = await read_body(scope, receive, limit_bytes=self._max_body_bytes)
         if self._history is not None:
             raw = await self._history.continued(raw, key)
-        await exchange.send_json(200, {**self._frame, "input_tokens": self._count(self._read(raw), headers)})
+        request = self._read(raw)
+        reading = self._dispatcher.read_wishes(request, headers, self._dispatcher.serving)
+        exact = await self._told(request, reading, key, headers)
+        await exchange.send_json(200, {**self._frame, "input_tokens": exact or self._estimate(request, reading)})
 
-    def _count(self, request: ChatRequest, headers: Mapping[str, str]) -> int:
+    def _estimate(self, request: ChatRequest, reading: Reading) -> int:
         serving = self._dispatcher.serving
-        target = self._dispatcher.read_wishes(request, headers, serving).target
         tokens = read_query(request.body).input_tokens
-        if target is None:
+        if reading.target is None:
             return tokens
-        ratio = input_token_ratio(serving.pool)[serving.positions(target)[0]]
+        ratio = input_token_ratio(serving.pool)[serving.positions(reading.target)[0]]
         return max(1, round(tokens * float(ratio)))
+
+    async def _told(
+        self, request: ChatRequest, reading: Reading, key: ApiKey | None, headers: Mapping[str, str]
+    ) -> int | None:
+        """Anthropic's own count; None where it is not the one to ask, may not see the prompt, or fails."""
+        entry = self._whom_to_ask(reading, key)
+        if entry is None or entry.backend is None or request.path(entry) != _MESSAGES:
+            return None
+        backend = entry.backend
+        asked = UpstreamCall(
+            backend=backend,
+            body=request.for_backend(backend.model_name, without=reading.consumed, recipient=entry),
+            path=f"{_MESSAGES}/count_tokens",
+            headers=passed_on(carried_headers(headers), backend),
+            deadline_s=_PATIENCE_S,
+        )
+        try:
+            told = orjson.loads(await self._dispatcher.upstreams[backend.kind].complete(asked))
+        except (UpstreamError, orjson.JSONDecodeError) as exc:
+            log.info("tokens_not_counted", backend=backend.id, kind=type(exc).__name__)
+            return None
+        count = told.get("input_tokens") if isinstance(told, dict) else None
+        return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else None
+
+    def _whom_to_ask(self, reading: Reading, key: ApiKey | None) -> PoolEntry | None:
+        """The named model at Anthropic, where nothing is said of where the prompt may go."""
+        if reading.target is None or reading.options.require != _UNBOUND or self._governor.protects(key):
+            return None
+        serving = self._dispatcher.serving
+        try:
+            self._governor.restricted(key, reading, serving)
+        except ForbiddenError:
+            return None
+        entries = (serving.pool.entries[position] for position in serving.positions(reading.target))
+        return next((e for e in entries if e.backend is not None and ANTHROPIC_MESSAGES in e.backend.abilities), None)

@@ -6,8 +6,9 @@ import orjson
 
 from gateway.errors import ErrorReply, anthropic_error
 from gateway.wire.answer import ChatAnswer
+from gateway.wire.anthropic.passing import NativeMessage, PassingEvents, PassingStream
 from gateway.wire.body import ChatRequest
-from gateway.wire.dialect import Answering
+from gateway.wire.dialect import Answering, StreamTranslation
 from gateway.wire.messages import read_messages
 from gateway.wire.messages_answer import message_of
 from gateway.wire.messages_stream import MessagesStream
@@ -28,11 +29,15 @@ class MessagesDialect:
 
     def answer(self, answer: ChatAnswer, answering: Answering, routing: Mapping[str, object] | None) -> bytes:
         """See `Dialect.answer`."""
+        if isinstance(answer, NativeMessage):
+            return answer.for_client(answering.model_id, routing)
         told = message_of(answer, answering, routing)
         return orjson.dumps(told, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
 
-    def stream(self, answering: Answering, reader: ChatStream) -> MessagesStream:
+    def stream(self, answering: Answering, reader: ChatStream) -> StreamTranslation:
         """See `Dialect.stream`."""
+        if isinstance(reader, PassingStream):
+            return PassingEvents()
         return MessagesStream(answering, reader)
 
     def error(self, reply: ErrorReply, *, request_id: str) -> Mapping[str, object]:

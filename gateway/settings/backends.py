@@ -21,6 +21,9 @@ __all__ = [
 ]
 
 
+_USUAL_URLS = {"anthropic": "https://api.anthropic.com/v1"}  # of kinds that have one maker
+
+
 class PriceSettings(Section):
     """What a backend charges, US dollars per million tokens."""
 
@@ -109,7 +112,7 @@ class BackendSettings(Section):
             kind=self.kind,
             provider=self.provider or profile_id.partition("/")[0],
             model_name=self.model or profile_id.partition("/")[2],
-            base_url=self.base_url.rstrip("/") if self.base_url else None,
+            base_url=self.base_url.rstrip("/") if self.base_url else _USUAL_URLS.get(self.kind),
             api_key_env=self.api_key_env,
             region=self.region,
             privacy=self.privacy,

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import orjson
 
 from gateway.dispatch import Call
-from gateway.errors import AllBackendsFailedError, OverloadedError
+from gateway.errors import AllBackendsFailedError, InvalidRequestError, OverloadedError
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.body import ChatRequest
 
@@ -44,7 +44,7 @@ async def mended(
             answer = await _valid(call, answer, wishes, trail, ask=ask, metrics=metrics)
         if wishes.refine and calls_of(answer):
             answer = await _settled(call, answer, wishes, trail, ask)
-    except (AllBackendsFailedError, OverloadedError):
+    except (AllBackendsFailedError, OverloadedError, InvalidRequestError):
         metrics.mended("failed")
     return answer
 

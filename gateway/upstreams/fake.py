@@ -51,6 +51,8 @@ class Misbehaviour:
 class FakeProvider:
     """An OpenAI-compatible server on loopback. Everything it received is in `requests`."""
 
+    paths = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
+
     def __init__(
         self, *, words: tuple[str, ...] = ("Hello", " from", " a", " fake", " model", "."), port: int = 0
     ) -> None:
@@ -98,9 +100,8 @@ class FakeProvider:
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=256 << 20)
-        app.router.add_post("/v1/chat/completions", self._asked_for_text)
-        app.router.add_post("/v1/completions", self._asked_for_text)
-        app.router.add_post("/v1/embeddings", self._asked_for_text)
+        for path in self.paths:
+            app.router.add_post(path, self._asked_for_text)
         app.router.add_get("/v1/models", self._models)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -181,12 +182,32 @@ class FakeProvider:
         if how is not None and how.fault == "empty":
             return response
         for number, chunk in enumerate(self._chunks(body)):
-            if number == 2 and how is not None and await _fail_midway(request, response, how):
+            if number == 2 and how is not None and await self._fail_midway(request, response, how):
                 return response
             await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
         if self.done_mark:
             await response.write(b"data: [DONE]\n\n")
         return response
+
+    async def _fail_midway(self, request: web.Request, response: web.StreamResponse, how: Misbehaviour) -> bool:
+        """After the role and the first word; returns whether that was the end of it."""
+        match how.fault:
+            case "malformed_chunk" | "malformed_json":
+                await response.write(b'data: {"choices": [{"del\n\n')
+            case "error_in_stream":
+                await response.write(b"data: " + json.dumps(_ERROR).encode() + b"\n\n")
+            case "cut_stream":
+                _break(request)
+            case "oversized":
+                await response.write(b"data: " + b"x" * how.size_bytes)
+            case "stall":
+                await asyncio.sleep(how.delay_s)
+                return False
+            case "truncated_stream":
+                return True
+            case _:
+                return False
+        return True
 
     def _completion(self, body: Mapping[str, Any]) -> dict[str, Any]:
         if "input" in body:
@@ -259,27 +280,6 @@ def _call_deltas(index: int, call: Mapping[str, Any]) -> list[dict[str, Any]]:
     half = len(arguments) // 2
     named = {"index": index, **call, "function": {**call["function"], "arguments": ""}}
     return [named, *({"index": index, "function": {"arguments": a}} for a in (arguments[:half], arguments[half:]) if a)]
-
-
-async def _fail_midway(request: web.Request, response: web.StreamResponse, how: Misbehaviour) -> bool:
-    """After the role and the first word; returns whether that was the end of it."""
-    match how.fault:
-        case "malformed_chunk" | "malformed_json":
-            await response.write(b'data: {"choices": [{"del\n\n')
-        case "error_in_stream":
-            await response.write(b"data: " + json.dumps(_ERROR).encode() + b"\n\n")
-        case "cut_stream":
-            _break(request)
-        case "oversized":
-            await response.write(b"data: " + b"x" * how.size_bytes)
-        case "stall":
-            await asyncio.sleep(how.delay_s)
-            return False
-        case "truncated_stream":
-            return True
-        case _:
-            return False
-    return True
 
 
 def _break(request: web.Request) -> None:

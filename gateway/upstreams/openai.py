@@ -54,7 +54,7 @@ class OpenAIUpstream:
         try:
             response = await self._ask(call, until)
             try:
-                await _expect(response, b"json", call.backend, until)
+                await self._expect(response, b"json", call.backend, until)
                 return await _read(response, call.backend, until)
             finally:
                 response.close()
@@ -70,7 +70,7 @@ class OpenAIUpstream:
         response: Response | None = None
         try:
             response = await self._ask(call, until)
-            await _expect(response, b"event-stream", call.backend, until)
+            await self._expect(response, b"event-stream", call.backend, until)
             while data := await response.some(until=until):
                 yield data
                 until, phase = min(loop.time() + silence_s, end), "next byte"
@@ -84,9 +84,26 @@ class OpenAIUpstream:
         """Close every connection."""
         await self._client.close()
 
+    def _credentials(self, key: str) -> dict[str, str]:
+        """How a key is shown, where the operator configured no header of that name."""
+        return {"authorization": f"Bearer {key}"}
+
     async def _ask(self, call: UpstreamCall, until: float) -> Response:
         more = header_lines(call.headers) if call.headers else b""
         return await self._client.post(self._target(call.backend, call.path), more, call.body, until=until)
+
+    async def _expect(self, response: Response, word: bytes, backend: Backend, until: float) -> None:
+        """Success, and a body of the right kind."""
+        if response.status != 200:
+            raise await self._refusal(response, backend, until)
+        kind = response.headers.get(b"content-type", b"application/octet-stream")
+        if word not in kind.lower():
+            told = kind.partition(b";")[0].strip().lower().decode("latin-1")
+            raise UpstreamProtocolError(f"answered with {told}, not {word.decode()}", backend_id=backend.id)
+
+    async def _refusal(self, response: Response, backend: Backend, until: float) -> UpstreamStatusError:
+        """What an answer with another status says."""
+        return await _refusal(response, backend, until)
 
     def _target(self, backend: Backend, path: str) -> Target:
         """Where and how this backend is asked; looked up anew when a reload has exchanged it."""
@@ -96,7 +113,7 @@ class OpenAIUpstream:
         headers = {"content-type": "application/json", "accept": "*/*", "accept-encoding": "identity"}
         headers |= {"user-agent": "paretogate", **{name.lower(): value for name, value in backend.headers.items()}}
         if key := self._api_keys.get(backend.id):
-            headers.setdefault("authorization", f"Bearer {key}")
+            headers = {**self._credentials(key), **headers}
         target = Target.of(f"{backend.base_url}{path}", headers)
         self._targets[backend.id, path] = (backend, target)
         return target
@@ -107,16 +124,6 @@ async def _read(response: Response, backend: Backend, until: float) -> bytes:
     if body is None:
         raise UpstreamProtocolError(f"sent more than {_MAX_ANSWER_BYTES} bytes", backend_id=backend.id)
     return body
-
-
-async def _expect(response: Response, word: bytes, backend: Backend, until: float) -> None:
-    """Success, and a body of the right kind."""
-    if response.status != 200:
-        raise await _refusal(response, backend, until)
-    kind = response.headers.get(b"content-type", b"application/octet-stream")
-    if word not in kind.lower():
-        told = kind.partition(b";")[0].strip().lower().decode("latin-1")
-        raise UpstreamProtocolError(f"answered with {told}, not {word.decode()}", backend_id=backend.id)
 
 
 def _translated(exc: Exception, call: UpstreamCall, *, phase: str, after_s: float) -> UpstreamError:

@@ -34,6 +34,7 @@ def passed_on(carried: Mapping[str, str], backend: Backend) -> Mapping[str, str]
     """Those that this backend gets."""
     if not carried:
         return NOTHING
-    wanted = (*_OF_TRACES, *_OF_PROVIDERS.get(backend.provider, ()))
+    spoken = "anthropic" if backend.kind == "anthropic" else backend.provider
+    wanted = (*_OF_TRACES, *_OF_PROVIDERS.get(spoken, ()))
     configured = {name.lower() for name in backend.headers}
     return {name: carried[name] for name in wanted if name in carried and name not in configured}

@@ -17,8 +17,9 @@ from gateway.errors import InvalidRequestError
 
 from .answer import ChatAnswer, read_answer
 from .bound import carries_reasoning, portable
+from .stream import ChatStream
 
-__all__ = ["ChatRequest", "read_chat", "read_json", "read_object"]
+__all__ = ["ChatRequest", "read_chat", "read_json", "read_object", "splice_model"]
 
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 _MAX_DEPTH = 100  # as deep as JSON may be nested; tool schemas reach about twenty
@@ -43,12 +44,21 @@ class ChatRequest:
     stream: bool
     wants_usage: bool  # of a stream, in its last chunk
 
-    def path(self, recipient: PoolEntry) -> str:  # noqa: ARG002 - others depend on it
-        """Where this backend is asked, below its base URL."""
+    @property
+    def refusal(self) -> InvalidRequestError | None:
+        """Why only a backend that speaks the client's own protocol can answer; None where any can."""
+        return None
+
+    def path(self, recipient: PoolEntry, *, changed: bool = False) -> str:  # noqa: ARG002 - others depend on them
+        """Where this backend is asked, below its base URL; `changed`: with other messages than the client's own."""
         return "/chat/completions"
 
-    def read_answer(self, raw: bytes, *, backend_id: str) -> ChatAnswer:
-        """A backend's whole answer.
+    def reader(self, path: str) -> type[ChatStream]:  # noqa: ARG002 - others depend on it
+        """What reads a stream that comes from there."""
+        return ChatStream
+
+    def read_answer(self, raw: bytes, *, backend_id: str, path: str = "/chat/completions") -> ChatAnswer:  # noqa: ARG002 - others depend on it
+        """A backend's whole answer, from where it was asked.
 
         Raises:
             UpstreamProtocolError: it is none.
@@ -82,7 +92,7 @@ class ChatRequest:
         if (
             untouched
             and "model" in self.body
-            and (spliced := _splice_model(self.raw, self.model, model_name)) is not None
+            and (spliced := splice_model(self.raw, self.model, model_name)) is not None
         ):
             return _with_usage(spliced) if include_usage else spliced
         body = {key: value for key, value in self.body.items() if key not in without}
@@ -207,7 +217,7 @@ def _any_text(value: object, test: Callable[[str], bool]) -> bool:
     return isinstance(value, list) and any(_any_text(child, test) for child in value)
 
 
-def _splice_model(raw: bytes, model: str, model_name: str) -> bytes | None:
+def splice_model(raw: bytes, model: str, model_name: str) -> bytes | None:
     """Put another name where the body's only `"model"` is; None where that cannot be told from the bytes."""
     if raw.count(b'"model"') != 1 or (found := _MODEL.search(raw)) is None or orjson.loads(found[1]) != model:
         return None

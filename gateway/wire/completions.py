@@ -31,7 +31,7 @@ _REMEDY = "the backend that was chosen answers chats only; leave it out, or name
 class CompletionRequest(ChatRequest):
     """What a client asked of `/v1/completions`."""
 
-    def path(self, recipient: PoolEntry) -> str:
+    def path(self, recipient: PoolEntry, *, changed: bool = False) -> str:  # noqa: ARG002 - chat's
         """Where this backend is asked, below its base URL."""
         return "/completions" if _speaks(recipient) else "/chat/completions"
 

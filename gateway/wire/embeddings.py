@@ -19,19 +19,20 @@ __all__ = ["EmbeddingRequest", "read_embeddings"]
 class EmbeddingRequest(ChatRequest):
     """What a client asked of `/v1/embeddings`."""
 
-    def path(self, recipient: PoolEntry) -> str:
+    def path(self, recipient: PoolEntry, *, changed: bool = False) -> str:  # noqa: ARG002 - chat's
         """Where this backend is asked, below its base URL.
 
         Raises:
-            InvalidRequestError: it is called through litellm, which is used for chats only.
+            InvalidRequestError: it is called through litellm, or is Anthropic: both are asked for chats only.
         """
-        if recipient.backend is not None and recipient.backend.kind == "litellm":
+        kind = recipient.backend.kind if recipient.backend is not None else None
+        if kind in {"litellm", "anthropic"}:
             refuse(
-                "model", "embeds through litellm, which is used for chats only; serve it by an OpenAI-compatible server"
+                "model", f"embeds through {kind}, which is used for chats only; serve it by an OpenAI-compatible server"
             )
         return "/embeddings"
 
-    def read_answer(self, raw: bytes, *, backend_id: str) -> ChatAnswer:
+    def read_answer(self, raw: bytes, *, backend_id: str, path: str = "/embeddings") -> ChatAnswer:  # noqa: ARG002 - chat's
         """The backend's vectors.
 
         Raises:

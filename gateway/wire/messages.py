@@ -1,6 +1,7 @@
-"""Anthropic's Messages, told as a chat request.
+"""Anthropic's Messages, told as a chat request, and as they came where Anthropic itself is asked.
 
-What chat has no word for is refused, with the field and the remedy. Five things are no loss and are let go: marks for a
+What chat has no word for goes to Anthropic alone; where it is not among the backends, it is refused, with the field and
+the remedy. Five things are no loss and are let go: marks for a
 prompt cache where the backend has none of Anthropic's kind, citations within earlier answers, thinking that another
 model would not accept (see `bound`), a thinking budget where the model does not think, and the wish to hear why a
 prompt cache was missed, which the answer then does not say.
@@ -8,17 +9,24 @@ prompt cache was missed, which the answer then does not say.
 Source of the shapes: Anthropic's API reference, Messages.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from catalog import PoolEntry
+from gateway.errors import InvalidRequestError
+
 from .answer import ChatAnswer, read_answer
+from .anthropic.native import messages_body
+from .anthropic.passing import PassingStream, read_message
 from .body import read_chat, read_object
 from .fields import boolean_at, list_at, nothing_else, object_at, one_answer, refuse, text_at
 from .messages_answer import check_arguments
 from .messages_history import HINTS, cached_to_the_end, chat_messages, marked, system_messages
+from .messages_plain import plainly, server_tools
+from .stream import ChatStream
 from .translated import TranslatedRequest
 
 __all__ = ["MessagesRequest", "read_messages"]
@@ -55,11 +63,63 @@ _EFFORTS = {"low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", 
 class MessagesRequest(TranslatedRequest):
     """What a client asked of `/v1/messages`."""
 
-    def read_answer(self, raw: bytes, *, backend_id: str) -> ChatAnswer:
+    read_as: dict[str, Any]  # the chat request that it was read as, before anything was taken out of it
+    only_there: InvalidRequestError | None = None  # see `refusal`
+
+    @property
+    def refusal(self) -> InvalidRequestError | None:
+        """Names what only Anthropic's own servers can do; see `ChatRequest.refusal`."""
+        return self.only_there
+
+    def path(self, recipient: PoolEntry, *, changed: bool = False) -> str:
+        """Where this backend is asked, below its base URL."""
+        return "/messages" if self._passes(recipient) and not changed else "/chat/completions"
+
+    def reader(self, path: str) -> type[ChatStream]:
+        """What reads a stream that comes from there."""
+        return PassingStream if path == "/messages" else ChatStream
+
+    def read_answer(self, raw: bytes, *, backend_id: str, path: str = "/chat/completions") -> ChatAnswer:
         """A backend's whole answer; see `ChatRequest.read_answer`."""
+        if path == "/messages":
+            return read_message(raw, backend_id=backend_id)
         answer = read_answer(raw, backend_id=backend_id)
         check_arguments(answer, backend_id=backend_id)
         return answer
+
+    def for_backend(
+        self,
+        model_name: str,
+        *,
+        without: Collection[str] = (),
+        replacing: Mapping[str, object] | None = None,
+        recipient: PoolEntry | None = None,
+    ) -> bytes:
+        """The bytes that a backend gets; see `ChatRequest.for_backend`.
+
+        Raises:
+            InvalidRequestError: only Anthropic, asked with the client's own messages, could do what is asked.
+        """
+        if recipient is not None and not replacing and self._passes(recipient):
+            before, now = self.read_as.get("tools"), self.body.get("tools")
+            return messages_body(
+                self.raw,
+                self.told,
+                model=self.model,
+                model_name=model_name,
+                without=without,
+                tools=None if now is before else (before or (), now),
+            )
+        if self.only_there is not None:
+            raise self.only_there
+        return TranslatedRequest.for_backend(
+            self, model_name, without=without, replacing=replacing, recipient=recipient
+        )
+
+    def _passes(self, recipient: PoolEntry) -> bool:
+        """Whether the client's own messages go to somebody who speaks its protocol."""
+        is_anthropic = recipient.backend is not None and recipient.backend.kind == "anthropic"
+        return is_anthropic and self.body["messages"] is self.read_as["messages"]
 
 
 def read_messages(raw: bytes, *, counting: bool = False) -> MessagesRequest:
@@ -73,21 +133,48 @@ def read_messages(raw: bytes, *, counting: bool = False) -> MessagesRequest:
         InvalidRequestError: naming the field.
     """
     told = read_object(raw)
-    body: dict[str, Any] = {key: value for key, value in told.items() if key not in _TRANSLATED and value is not None}
+    try:
+        return _read(raw, told, told, counting=counting)
+    except InvalidRequestError as exc:
+        try:
+            return _read(raw, told, plainly(told), counting=counting, only_there=exc)
+        except InvalidRequestError:
+            raise exc from None  # it is malformed, whoever is asked
+
+
+def _read(
+    raw: bytes,
+    told: dict[str, Any],
+    meant: dict[str, Any],
+    *,
+    counting: bool,
+    only_there: InvalidRequestError | None = None,
+) -> MessagesRequest:
+    """`meant` is what of it is to be translated."""
+    body: dict[str, Any] = {key: value for key, value in meant.items() if key not in _TRANSLATED and value is not None}
     for key, remedy in _REMOTE.items():
-        if told.get(key) is not None:
+        if meant.get(key) is not None:
             refuse(key, f"cannot be translated for other models; {remedy}")
     if "context_management" in body:
         _check_context_management(body.pop("context_management"))
-    one_answer(told)
-    messages = system_messages(told.get("system")) + chat_messages(told.get("messages"))
-    body["messages"] = cached_to_the_end(messages, told.get("cache_control"))
-    body |= _limits(told, counting=counting) | _tools(told) | _wishes(told)
+    one_answer(meant)
+    messages = system_messages(meant.get("system")) + chat_messages(meant.get("messages"))
+    body["messages"] = cached_to_the_end(messages, meant.get("cache_control"))
+    body |= _limits(meant, counting=counting) | _tools(meant) | _wishes(meant)
+    for place, tool in server_tools(told) if only_there is not None else ():
+        body.setdefault("tools", []).insert(place, tool)
     if body.get("stream"):
         body["stream_options"] = {"include_usage": True}
     checked = read_chat(orjson.dumps(body))
     return MessagesRequest(
-        raw=raw, body=checked.body, model=checked.model, stream=checked.stream, wants_usage=True, told=told
+        raw=raw,
+        body=checked.body,
+        model=checked.model,
+        stream=checked.stream,
+        wants_usage=True,
+        told=told,
+        read_as=checked.body,
+        only_there=only_there,
     )
 
 

@@ -14,7 +14,7 @@ def read_usage(reported: object) -> Usage | None:
 
     Cached tokens are reported by OpenAI, vLLM and most others in `prompt_tokens_details.cached_tokens`, by DeepSeek
     as `prompt_cache_hit_tokens`; tokens written to a cache as `cache_creation_input_tokens` (Anthropic's word, kept
-    by adapters) or in the details.
+    by adapters) or in the details, which also say how many of them are kept for an hour.
     """
     if not isinstance(reported, Mapping):
         return None
@@ -35,12 +35,15 @@ def read_usage(reported: object) -> Usage | None:
         _count(reported, "cache_creation_input_tokens"),
     )
     cached = min(cached, input_tokens)
+    written = min(written, input_tokens - cached)
+    hour = _count(_details(read, "cache_creation_token_details"), "ephemeral_1h_input_tokens") or 0
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output,
         cached_input_tokens=cached,
-        cache_write_tokens=min(written, input_tokens - cached),
+        cache_write_tokens=written,
         reasoning_tokens=min(_count(made, "reasoning_tokens") or 0, output),
+        hour_cache_write_tokens=min(hour, written),
     )
 
 

@@ -5,7 +5,16 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-__all__ = ["bent_bytes", "bent_json", "client_body", "headers", "upstream_answer", "upstream_events"]
+__all__ = [
+    "bent_bytes",
+    "bent_json",
+    "client_body",
+    "headers",
+    "message_answer",
+    "message_events",
+    "upstream_answer",
+    "upstream_events",
+]
 
 _HI = [{"role": "user", "content": "hi"}]
 _TOOL = {
@@ -230,6 +239,76 @@ def upstream_answer(random: Random) -> bytes:
     body = {"id": "r1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": _USAGE}
     raw = json.dumps(bent_json(body, random) if random.random() < 0.9 else body).encode("utf-8", "surrogatepass")
     return bent_bytes(raw, random) if random.random() < 0.3 else raw
+
+
+_MESSAGE_DELTAS: tuple[tuple[dict[str, Any], ...], ...] = (
+    (
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "hm"}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "abc"}},
+        {"type": "content_block_stop", "index": 0},
+    ),
+    (
+        {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}},
+        {"type": "ping"},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "Hello"}},
+        {"type": "content_block_stop", "index": 1},
+    ),
+    (
+        {
+            "type": "content_block_start",
+            "index": 2,
+            "content_block": {"type": "tool_use", "id": "c1", "name": "f", "input": {}},
+        },
+        {"type": "content_block_delta", "index": 2, "delta": {"type": "input_json_delta", "partial_json": '{"x": 1}'}},
+        {"type": "content_block_stop", "index": 2},
+    ),
+)
+_MESSAGE_USAGE = {
+    "input_tokens": 10,
+    "cache_creation_input_tokens": 2,
+    "cache_read_input_tokens": 4,
+    "cache_creation": {"ephemeral_5m_input_tokens": 1, "ephemeral_1h_input_tokens": 1},
+    "output_tokens": 3,
+}
+_MESSAGE_HEAD = {"id": "m1", "type": "message", "role": "assistant", "model": "strong-raw", "stop_sequence": None}
+
+
+def message_answer(random: Random) -> bytes:
+    """Something that resembles a whole answer of Anthropic's."""
+    blocks = [
+        {"type": "thinking", "thinking": "hm", "signature": "abc"},
+        {"type": "text", "text": "Hello", "citations": None},
+        {"type": "tool_use", "id": "c1", "name": "f", "input": {"x": 1}},
+        {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {}},
+    ]
+    content = [block for block in blocks if random.random() < 0.7]
+    body = {**_MESSAGE_HEAD, "content": content, "stop_reason": "end_turn", "usage": _MESSAGE_USAGE}
+    raw = json.dumps(bent_json(body, random) if random.random() < 0.9 else body).encode("utf-8", "surrogatepass")
+    return bent_bytes(raw, random) if random.random() < 0.3 else raw
+
+
+def message_events(random: Random) -> bytes:
+    """Something that resembles a streamed answer of Anthropic's."""
+    start = {**_MESSAGE_HEAD, "content": [], "stop_reason": None, "usage": _MESSAGE_USAGE}
+    events: list[Any] = [{"type": "message_start", "message": start}]
+    events += [event for block in _MESSAGE_DELTAS if random.random() < 0.7 for event in block]
+    events.append({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 3}})
+    events.append({"type": "message_stop"})
+    if random.random() < 0.7:
+        at = random.randrange(len(events))
+        events[at] = bent_json(events[at], random)
+    if random.random() < 0.2:
+        events.insert(random.randrange(len(events)), {"type": "error", "error": {"type": "overloaded_error"}})
+    if random.random() < 0.3:
+        del events[random.randrange(len(events))]
+    lines = []
+    for event in events:
+        kind = event.get("type") if isinstance(event, dict) else None
+        named = b"event: %s\n" % str(kind).encode("utf-8", "replace") if random.random() < 0.9 else b""
+        lines.append(named + b"data: " + json.dumps(event).encode("utf-8", "surrogatepass") + b"\n\n")
+    raw = b"".join(lines)
+    return bent_bytes(raw, random) if random.random() < 0.2 else raw
 
 
 def upstream_events(random: Random) -> bytes:

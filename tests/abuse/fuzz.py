@@ -35,7 +35,16 @@ from router import FixedForecasts, Router, forecast_of
 from tests.gateway.abuse.raw import Reply, post, say
 from tests.gateway.running import backend, running
 
-from .drawing import SOUND, bent_bytes, client_body, headers, upstream_answer, upstream_events
+from .drawing import (
+    SOUND,
+    bent_bytes,
+    client_body,
+    headers,
+    message_answer,
+    message_events,
+    upstream_answer,
+    upstream_events,
+)
 
 __all__ = ["Finding", "Report", "fuzz", "main"]
 
@@ -50,11 +59,22 @@ _GOOD_STREAM = (
     + json.dumps({**_GOOD, "choices": [{"index": 0, "delta": {"content": "ok"}, "finish_reason": "stop"}]}).encode()
     + b"\n\ndata: [DONE]\n\n"
 )
+_GOOD_MESSAGE = json.dumps({"type": "message", "content": [{"type": "text", "text": "ok"}]}).encode()
+_GOOD_EVENTS = b"".join(
+    b"data: " + json.dumps(event).encode() + b"\n\n"
+    for event in (
+        {"type": "message_start", "message": {}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "ok"}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+        {"type": "message_stop"},
+    )
+)
 _GOOD_VECTORS = json.dumps(
     {"object": "list", "model": "embed-raw", "data": [{"index": 0, "embedding": [0.5]}]}
 ).encode()
 _CASE = b"case-"
 _WITHIN_S = 20.0
+_ASKED = ("auto", "auto", "claude")  # whose backend speaks Anthropic's Messages
 
 
 @dataclass(frozen=True)
@@ -165,24 +185,25 @@ def _drawn(number: int) -> _Thrown:
                 sent = sent.replace(b"POST", b"GET", 1)
             return _Thrown("http", door, bent_bytes(sent, random))
         case "answer":
-            door = random.choice(_STREAM_DOORS)
-            return _Thrown(
-                "answer", door, _asking(door, number, stream=False), _response(random, upstream_answer(random), "json")
-            )
+            door, model = random.choice(_STREAM_DOORS), random.choice(_ASKED)
+            draw = message_answer if model == "claude" else upstream_answer
+            sent = _asking(door, number, model=model, stream=False)
+            return _Thrown("answer", door, sent, _response(random, draw(random), "json"))
         case _:
-            door = random.choice(_STREAM_DOORS)
-            response = _response(random, upstream_events(random), "events")
+            door, model = random.choice(_STREAM_DOORS), random.choice(_ASKED)
+            draw = message_events if model == "claude" else upstream_events
+            response = _response(random, draw(random), "events")
             if hangs := random.random() < 0.03:  # midway: a whole answer would leave the connection for the next case
                 response = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-                part = upstream_events(random)
+                part = draw(random)
                 response += b"%x\r\n%s\r\n" % (len(part), part)
-            return _Thrown("events", door, _asking(door, number, stream=True), response, hangs)
+            return _Thrown("events", door, _asking(door, number, model=model, stream=True), response, hangs)
 
 
-def _asking(door: str, number: int, *, stream: bool) -> bytes:
+def _asking(door: str, number: int, *, model: str, stream: bool) -> bytes:
     """A sound request whose text names the case, so that the backend knows what to answer."""
     text = (_CASE + b"%d." % number).decode()
-    asked: dict[str, Any] = {"model": "auto", "stream": stream}
+    asked: dict[str, Any] = {"model": model, "stream": stream}
     match door:
         case "/v1/responses":
             asked["input"] = text
@@ -264,7 +285,7 @@ class _Wild:
             else:
                 streams = b'"stream":true' in body or b'"stream": true' in body
                 content_type = b"text/event-stream" if streams else b"application/json"
-                content = _GOOD_STREAM if streams else _GOOD_VECTORS if b"/embeddings" in head else _GOOD_ANSWER
+                content = _good(head, streams=streams)
                 writer.write(
                     b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: %s\r\ncontent-length: %d\r\n\r\n%s"
                     % (content_type, len(content), content)
@@ -281,11 +302,19 @@ class _Wild:
         return self.script.get(int(number)) if found and number.isdigit() and len(number) < 12 else None
 
 
+def _good(head: bytes, *, streams: bool) -> bytes:
+    """A sound answer at this address."""
+    if b"/messages" in head:
+        return _GOOD_EVENTS if streams else _GOOD_MESSAGE
+    return _GOOD_STREAM if streams else _GOOD_VECTORS if b"/embeddings" in head else _GOOD_ANSWER
+
+
 @asynccontextmanager
 async def _gateway(wild: _Wild, folder: Path) -> AsyncIterator[str]:
     limits = Limits(timeout_s=5.0, first_token_timeout_s=5.0, stall_timeout_s=2.0)
     backends = [backend(name, wild.url, limits=limits) for name in ("strong", "cheap")]
     backends.append(replace(backends[0], id="embed", profile_id="maker/embed", model_name="embed-raw"))
+    backends.append(replace(backends[0], id="claude", profile_id="anthropic/claude", kind="anthropic"))
     patience = ConnectionLimits(head_timeout_s=1.0, linger_s=1.0, write_timeout_s=5.0)
     async with running(*backends, tmp_path=folder, limits=patience, make_serving=_able) as gateway:
         yield gateway.url

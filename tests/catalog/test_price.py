@@ -22,6 +22,14 @@ def test_cached_and_written_tokens_have_their_own_rates() -> None:
     assert price.cost_usd(usage) == Decimal("1.725")  # 0.4 M x 3 + 0.5 M x 0.3 + 0.1 M x 3.75
 
 
+def test_what_is_kept_in_a_cache_for_an_hour_costs_twice_the_input() -> None:
+    price = Price(
+        input_usd_per_mtok=Decimal(3), output_usd_per_mtok=Decimal(15), cache_write_usd_per_mtok=Decimal("3.75")
+    )
+    usage = Usage(input_tokens=1_000_000, output_tokens=0, cache_write_tokens=300_000, hour_cache_write_tokens=200_000)
+    assert price.cost_usd(usage) == Decimal("3.675")  # 0.7 M x 3 + 0.1 M x 3.75 + 0.2 M x 6
+
+
 def test_an_unknown_special_rate_is_the_plain_rate() -> None:
     price = Price(input_usd_per_mtok=Decimal(2), output_usd_per_mtok=Decimal(8))
     usage = Usage(input_tokens=1_000_000, output_tokens=1_000_000, cached_input_tokens=900_000, reasoning_tokens=5)

@@ -59,6 +59,11 @@ def test_common_keys_meet_the_shipped_catalog() -> None:
         assert all(backend.profile_id in known for backend in backends)
 
 
+def test_anthropics_key_opens_its_own_protocol() -> None:
+    backends = backends_for_keys(Catalog.load(), {"ANTHROPIC_API_KEY": "x"})
+    assert {(b.kind, b.base_url) for b in backends} == {("anthropic", "https://api.anthropic.com/v1")}
+
+
 def test_a_provider_whose_key_goes_by_two_names_is_known_by_either() -> None:
     known = Catalog.load()
     for name in ("TOGETHER_API_KEY", "TOGETHERAI_API_KEY"):
