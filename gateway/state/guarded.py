@@ -117,7 +117,9 @@ class GuardedState:
             self._is_degraded = False
             self._watcher.degraded(is_degraded=False)
             log.warning("shared_state_back", owed=len(self._owed))
-        for _ in range(min(len(self._owed), _PAID_AT_ONCE)):  # a request waits meanwhile; the next ones pay the rest
+        for _ in range(_PAID_AT_ONCE):  # a request waits meanwhile; the next ones pay the rest
+            if not self._owed:  # others pay at the same time
+                return
             settlement = self._owed.popleft()
             try:
                 await self._shared.settle(settlement)

@@ -1,5 +1,7 @@
 """The breaker around shared state."""
 
+import asyncio
+
 import pytest
 
 from gateway.state import (
@@ -112,3 +114,21 @@ async def test_a_redis_that_is_not_there_is_unavailable_and_nothing_else() -> No
     with pytest.raises(StateUnavailableError):
         await store.reserve(Claim(holder="key", quota=QUOTA, wall_s=NOON))
     await store.close()
+
+
+async def test_what_is_owed_is_paid_once_by_those_who_come_at_the_same_time() -> None:
+    class Distant(Moody):
+        async def settle(self, settlement: Settlement) -> None:
+            await asyncio.sleep(0)  # others have their turn meanwhile
+            await super().settle(settlement)
+
+    shared, quota = Distant(), Quota(budget_usd_per_day=1.0)
+    guarded = GuardedState(shared, MemoryState(clock=lambda: 0.0), clock=lambda: 0.0, watcher=Ears())
+    shared.away = True
+    for _ in range(2):
+        await guarded.reserve(Claim(holder="key", quota=quota, wall_s=NOON, cost_usd=0.1))
+    shared.away = False
+    asked = (Claim(holder="key", quota=quota, wall_s=NOON) for _ in range(4))
+    await asyncio.gather(*(guarded.reserve(claim) for claim in asked))
+    last = await guarded.reserve(Claim(holder="key", quota=quota, wall_s=NOON))
+    assert last.usd_left == pytest.approx(0.8)
