@@ -41,7 +41,7 @@ from .routes.responses import ResponsesDialect
 from .routes.stored_responses import stored_responses_routes
 from .routes.tools import tools_routes
 from .settings import InvalidSettingsError, ServerSettings, Settings
-from .state import GuardedState, KeptState, MemoryState, RedisState, StateStore
+from .state import FileState, GuardedState, KeptState, MemoryState, RedisState, StateStore, spent_in
 from .stored import ResponseHistory, open_history
 from .telemetry import Telemetry
 from .tools import RegistryStore, ToolDesk
@@ -232,20 +232,23 @@ def _doors(
 
 
 def _governor(parts: Parts, telemetry: Telemetry) -> Governor:
-    """Keys from their file, limits and conversations in memory or in Redis."""
+    """Keys from their file, limits and conversations in memory, in files of all workers, or in Redis."""
     settings, clocks = parts.settings, parts.clocks
     keys = KeyRing(KeyFile(settings.keys_path), clock=clocks.monotonic, wall=clocks.wall)
     check_exposure(settings, has_keys=not keys.is_empty)
     url = settings.state.url.get_secret_value()
-    store: StateStore = MemoryState(clock=clocks.monotonic)
-    if url.startswith("memory://") and settings.server.workers == 1:
-        store = KeptState(settings.spent_path, clock=clocks.monotonic)
+    own = MemoryState(clock=clocks.monotonic)
     if settings.privacy.mode != "off":
         _need("phonenumbers", "stdnum", key="privacy.mode")
-    if not url.startswith("memory://"):
-        _need("redis", key="state.url")
-        shared = RedisState.at(url, timeout_s=settings.state.timeout_ms / 1e3, cluster=settings.state.cluster)
-        store = GuardedState(shared, store, clock=clocks.monotonic, watcher=telemetry)
+    store: StateStore
+    if url.startswith("memory://") and settings.server.workers == 1:
+        store = KeptState(settings.spent_path, clock=clocks.monotonic, elsewhere=spent_in(settings.limits_dir))
+    else:
+        shared: StateStore = FileState(settings.limits_dir, clock=clocks.wall)
+        if not url.startswith("memory://"):
+            _need("redis", key="state.url")
+            shared = RedisState.at(url, timeout_s=settings.state.timeout_ms / 1e3, cluster=settings.state.cluster)
+        store = GuardedState(shared, own, clock=clocks.monotonic, watcher=telemetry)
     return Governor(
         keys=keys,
         store=store,

@@ -149,6 +149,10 @@ def _run(settings: Settings, found: Found, door: socket.socket) -> None:
     if workers == 1:
         run_until_told(server_config(partial(_app, settings, found), factory=True), doors)
         return
+    if settings.state.url.get_secret_value().startswith("memory://"):
+        from gateway.state import begin_anew, read_spent  # noqa: PLC0415 - of one worker it is not wanted
+
+        begin_anew(settings.limits_dir, read_spent(settings.spent_path))
     from uvicorn.supervisors import Multiprocess  # noqa: PLC0415 - a taken port is told before the server is loaded
 
     config = server_config(partial(_worker, settings, _embedded(found)), factory=True, workers=workers)

@@ -97,6 +97,11 @@ class Settings(BaseSettings):
         return self.state_dir / "spent.json"
 
     @property
+    def limits_dir(self) -> Path:
+        """What each key takes of its limits, where several workers count and no Redis does."""
+        return self.state_dir / "limits"
+
+    @property
     def tools_dir(self) -> Path:
         """Registries of tools, and what was learned about them."""
         return self.state_dir / "tools"

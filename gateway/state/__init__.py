@@ -1,13 +1,15 @@
-"""What requests and replicas share: limits, budgets and conversations; in memory, or in Redis."""
+"""What requests and replicas share: limits, budgets and conversations; in memory, in files, or in Redis."""
 
+from .file import FileState, begin_anew, spent_in
 from .guarded import GuardedState, StateWatcher
-from .kept import KeptState
+from .kept import KeptState, read_spent
 from .memory import MemoryState
 from .protocol import Claim, Grant, LimitName, Quota, Remembered, Settlement, StateStore, StateUnavailableError
 from .redis import RedisState
 
 __all__ = [
     "Claim",
+    "FileState",
     "Grant",
     "GuardedState",
     "KeptState",
@@ -20,4 +22,7 @@ __all__ = [
     "StateStore",
     "StateUnavailableError",
     "StateWatcher",
+    "begin_anew",
+    "read_spent",
+    "spent_in",
 ]

@@ -13,25 +13,29 @@ from pathlib import Path
 import orjson
 import structlog
 
+from .file import Spent, merged
 from .memory import MemoryState
 
-__all__ = ["KeptState"]
+__all__ = ["KeptState", "read_spent"]
 
 log = structlog.get_logger(__name__)
 
 _EVERY_S = 1.0
 
-Spent = dict[str, dict[str, int]]  # holder -> day or month -> billionths of a dollar
-
 
 class KeptState(MemoryState):
     """A `StateStore` in memory, with a file for what was spent. One process at a time may use the file."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], float], every_s: float = _EVERY_S) -> None:
-        """`clock` is as for `MemoryState`; `keep` looks every `every_s` whether anything is to be written."""
+    def __init__(
+        self, path: Path, *, clock: Callable[[], float], every_s: float = _EVERY_S, elsewhere: Spent | None = None
+    ) -> None:
+        """`clock` is as for `MemoryState`; `keep` looks every `every_s` whether anything is to be written.
+
+        `elsewhere` is what others counted before, such as several workers in files of their own.
+        """
         super().__init__(clock=clock)
         self._path, self._every_s = path, every_s
-        self._spent, self._is_behind = _read(path), False  # what the file says, or shall say next
+        self._spent, self._is_behind = merged(read_spent(path), elsewhere or {}), False  # what the file shall say
         self._mutex = threading.Lock()
         self.restore(self._spent)
 
@@ -66,7 +70,7 @@ class KeptState(MemoryState):
             beside.replace(self._path)
 
 
-def _read(path: Path) -> Spent:
+def read_spent(path: Path) -> Spent:
     """What the file says; nothing where it is missing, and nothing, with a word, where it is damaged."""
     try:
         told = orjson.loads(path.read_bytes())

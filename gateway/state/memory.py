@@ -9,14 +9,14 @@ from router import SessionState
 from .gcra import correct, take
 from .protocol import Claim, Grant, LimitName, Quota, Settlement, from_nano_usd, periods, to_nano_usd
 
-__all__ = ["MemoryState"]
+__all__ = ["Account", "MemoryState"]
 
 _MAX_SESSIONS = 50_000
 _MAX_PERIODS = 64  # days and months of which the spending is known: two months, whatever the clock says meanwhile
 
 
 @dataclass(slots=True)
-class _Account:
+class Account:
     """One holder's use."""
 
     tat_s: dict[LimitName, float] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class MemoryState:
     def __init__(self, *, clock: Callable[[], float], max_sessions: int = _MAX_SESSIONS) -> None:
         """`clock` is in seconds and never goes back."""
         self._clock, self._max_sessions = clock, max_sessions
-        self._accounts: dict[str, _Account] = {}
+        self._accounts: dict[str, Account] = {}
         self._charged: set[str] = set()  # holders, since `newly_spent` was asked
         self._sessions: OrderedDict[tuple[str, str], tuple[float, SessionState]] = OrderedDict()
 
@@ -39,7 +39,7 @@ class MemoryState:
         session = self._session(claim.holder, claim.session_id) if claim.session_id else None
         if claim.quota.is_unlimited:
             return Grant(session=session)
-        account, now_s = self._accounts.setdefault(claim.holder, _Account()), self._clock()
+        account, now_s = self._accounts.setdefault(claim.holder, Account()), self._clock()
         grant = self._rates(claim, account, now_s)
         refused = grant.refused_by or self._refused_place(claim, account, now_s)
         left_nano = _left_nano(claim.quota, account, claim.wall_s)
@@ -66,7 +66,7 @@ class MemoryState:
                 self._sessions.popitem(last=False)
         if settlement.quota.is_unlimited:
             return
-        account = self._accounts.setdefault(settlement.holder, _Account())
+        account = self._accounts.setdefault(settlement.holder, Account())
         if settlement.lease_id is not None:
             account.leases.pop(settlement.lease_id, None)
         limit = settlement.quota.tokens_per_minute
@@ -88,7 +88,7 @@ class MemoryState:
     def restore(self, spent: Mapping[str, Mapping[str, int]]) -> None:
         """Begin with what was spent before, as `newly_spent` told it."""
         for name, periods_spent in spent.items():
-            self._accounts.setdefault(name, _Account()).spent_nano = dict(periods_spent)
+            self._accounts.setdefault(name, Account()).spent_nano = dict(periods_spent)
 
     def _session(self, holder: str, session_id: str) -> SessionState | None:
         kept = self._sessions.get((holder, session_id))
@@ -97,7 +97,7 @@ class MemoryState:
             return None
         return kept[1]
 
-    def _rates(self, claim: Claim, account: _Account, now_s: float) -> Grant:
+    def _rates(self, claim: Claim, account: Account, now_s: float) -> Grant:
         """Whether both rates allow it; takes nothing yet."""
         grant = Grant()
         wanted: tuple[tuple[LimitName, int | None, int, str], ...] = (
@@ -117,7 +117,7 @@ class MemoryState:
         return grant
 
     @staticmethod
-    def _refused_place(claim: Claim, account: _Account, now_s: float) -> LimitName | None:
+    def _refused_place(claim: Claim, account: Account, now_s: float) -> LimitName | None:
         limit = claim.quota.max_concurrency
         if limit is None or claim.lease_id is None:
             return None
@@ -125,7 +125,7 @@ class MemoryState:
             del account.leases[lease]
         return "max_concurrency" if len(account.leases) >= limit else None
 
-    def _taken(self, claim: Claim, account: _Account, now_s: float, grant: Grant) -> Grant:
+    def _taken(self, claim: Claim, account: Account, now_s: float, grant: Grant) -> Grant:
         quota = claim.quota
         if quota.requests_per_minute is not None:
             account.tat_s["requests_per_minute"] = now_s + grant.requests_reset_s
@@ -137,7 +137,7 @@ class MemoryState:
         self._charge(claim.holder, account, claim.wall_s, nano)
         return grant if grant.usd_left is None else replace(grant, usd_left=grant.usd_left - from_nano_usd(nano))
 
-    def _charge(self, holder: str, account: _Account, wall_s: float, nano: int) -> None:
+    def _charge(self, holder: str, account: Account, wall_s: float, nano: int) -> None:
         if nano == 0:
             return
         self._charged.add(holder)
@@ -147,7 +147,7 @@ class MemoryState:
             del account.spent_nano[min(account.spent_nano)]
 
 
-def _left_nano(quota: Quota, account: _Account, wall_s: float) -> dict[LimitName, int]:
+def _left_nano(quota: Quota, account: Account, wall_s: float) -> dict[LimitName, int]:
     day, month = periods(wall_s)
     left: dict[LimitName, int] = {}
     if quota.budget_usd_per_day is not None:

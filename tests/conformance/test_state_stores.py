@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis, RedisCluster
 
-from gateway.state import Claim, MemoryState, Quota, RedisState, Remembered, Settlement, StateStore
+from gateway.state import Claim, FileState, MemoryState, Quota, RedisState, Remembered, Settlement, StateStore
 from router import SessionState
 from tests.gateway.state.clusters import redis_cluster
 
@@ -48,8 +49,8 @@ def clock() -> Clock:
 Open = Callable[[], Awaitable[StateStore]]
 
 
-@pytest.fixture(params=["memory", "redis", "cluster"])
-async def open_store(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[Open]:
+@pytest.fixture(params=["memory", "files", "redis", "cluster"])
+async def open_store(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> AsyncIterator[Open]:
     """Opens the store as one more replica sees it."""
     opened: list[StateStore] = []
     memory = MemoryState(clock=clock)
@@ -58,6 +59,8 @@ async def open_store(request: pytest.FixtureRequest, clock: Clock) -> AsyncItera
     async def begin() -> StateStore:
         if request.param == "memory":
             return memory
+        if request.param == "files":
+            return FileState(tmp_path, clock=clock)
         client: Any = Redis(unix_socket_path=where) if request.param == "redis" else RedisCluster.from_url(where)
         if not opened:
             await client.flushall()

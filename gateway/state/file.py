@@ -1,0 +1,157 @@
+"""The state of several processes of one machine: limits and budgets are exact without a Redis.
+
+Each holder's account is a small file that is locked while it is counted in: less than 0.1 ms, and only for keys that
+have limits. What is on its way to the disk when power fails is lost, which a killed process does not lose.
+Conversations stay in each process's own memory.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import orjson
+import structlog
+
+from .memory import Account, MemoryState
+from .protocol import Claim, Grant, Settlement, StateUnavailableError
+
+__all__ = ["FileState", "begin_anew", "merged", "spent_in"]
+
+log = structlog.get_logger(__name__)
+
+_PATIENCE_S = 0.05  # for a lock that others hold for microseconds
+_PAUSE_S = 0.0001
+_FURTHEST_S = 3_600.0  # in the future: what is said to lie beyond comes from a clock that was wrong
+_MOST_BYTES = 1 << 20
+
+Spent = dict[str, dict[str, int]]  # holder -> day or month -> billionths of a dollar
+
+
+class FileState(MemoryState):
+    """A `StateStore` in a folder that several processes share."""
+
+    def __init__(self, folder: Path, *, clock: Callable[[], float]) -> None:
+        """`clock` is in seconds and the same for all processes, also after a restart: the wall's."""
+        super().__init__(clock=clock)
+        self._folder = folder
+        with suppress(OSError):  # whoever counts will hear of it
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    async def reserve(self, claim: Claim) -> Grant:
+        """Take everything that is claimed, or nothing.
+
+        Raises:
+            StateUnavailableError: the file cannot be used.
+        """
+        if claim.quota.is_unlimited:
+            return await super().reserve(claim)
+        with self._held(claim.holder):
+            return await super().reserve(claim)  # which waits for nothing
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Correct what was claimed, give the place back, remember the conversation.
+
+        Raises:
+            StateUnavailableError: the file cannot be used.
+        """
+        if settlement.quota.is_unlimited:
+            self.settle_now(settlement)
+            return
+        with self._held(settlement.holder):
+            self.settle_now(settlement)
+
+    @contextmanager
+    def _held(self, holder: str) -> Iterator[None]:
+        """Nobody else counts in this account meanwhile; what is counted is in the file afterwards."""
+        try:
+            with _locked(_path(self._folder, holder)) as fd:
+                self._accounts[holder] = account = _read(fd, now_s=self._clock())
+                yield
+                _write(fd, account)
+        except OSError as exc:
+            raise StateUnavailableError(f"{self._folder}: {exc.strerror or exc}") from exc
+
+
+def begin_anew(folder: Path, earlier: Mapping[str, Mapping[str, int]]) -> None:
+    """Before any process uses the folder: rates and places begin anew, and what was spent stays, here and elsewhere.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for holder, spent in merged(spent_in(folder), earlier).items():
+        with _locked(_path(folder, holder)) as fd:
+            _write(fd, Account(spent_nano=dict(spent)))
+
+
+def spent_in(folder: Path) -> Spent:
+    """What every holder has spent."""
+    found: Spent = {}
+    for path in folder.glob("*.json"):
+        with _locked(path) as fd:
+            found[unquote(path.stem)] = _read(fd, now_s=0.0).spent_nano
+    return found
+
+
+def merged(one: Mapping[str, Mapping[str, int]], other: Mapping[str, Mapping[str, int]]) -> Spent:
+    """Of two accounts of the same spending the later one, which is the larger."""
+    return {
+        holder: {
+            period: max(spent.get(holder, {}).get(period, 0) for spent in (one, other))
+            for period in {*one.get(holder, {}), *other.get(holder, {})}
+        }
+        for holder in {*one, *other}
+    }
+
+
+def _path(folder: Path, holder: str) -> Path:
+    return folder / f"{quote(holder, safe='')}.json"
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """The file, made where it is missing, and nobody else's until it is closed."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        until_s = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until_s:
+                    raise
+                time.sleep(_PAUSE_S)  # whoever holds it waits for nothing
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _read(fd: int, *, now_s: float) -> Account:
+    """The account; an empty one where there is none yet, and, with a word, where it is damaged."""
+    raw = os.pread(fd, _MOST_BYTES, 0)
+    if not raw.strip():
+        return Account()
+    try:
+        told = orjson.loads(raw)
+        return Account(
+            tat_s={name: min(float(at_s), now_s + _FURTHEST_S) for name, at_s in told["tat_s"].items()},
+            leases={name: min(float(at_s), now_s + _FURTHEST_S) for name, at_s in told["leases"].items()},
+            spent_nano={str(period): int(nano) for period, nano in told["spent_nano"].items()},
+        )
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as exc:
+        log.error("spending_unreadable", kind=type(exc).__name__)  # noqa: TRY400 - it says enough
+        return Account()
+
+
+def _write(fd: int, account: Account) -> None:
+    """At once, so that a process that is killed leaves the old account or the new one."""
+    told: dict[str, Any] = {"tat_s": account.tat_s, "leases": account.leases, "spent_nano": account.spent_nano}
+    raw = orjson.dumps(told)
+    before = os.fstat(fd).st_size
+    os.pwrite(fd, raw.ljust(before), 0)
