@@ -41,6 +41,10 @@ class StackedEnsemble:
     where the prompt's kind of task is in doubt: `doubt` is the lead that is not believed on a task nobody has seen.
     When no lead ever paid, routing by quality alone always answers with the best single model.
 
+    What a task taught of a model holds on a sibling in part only: a prompt of an exam that nobody has seen looks like
+    one of an exam that was. `unlike` is how much of what sets a lead apart from the model's mean lead over all training
+    prompts is left behind on the way: shrinkage towards the mean over tasks, as far as the task is in doubt.
+
     On a prompt unlike the training data nobody leads, and what is expected is each model's mean and what the prompt's
     surface says on any task (`SurfaceSlopes`): it still tells a hard prompt from an easy one.
 
@@ -52,7 +56,8 @@ class StackedEnsemble:
         *,
         members: Sequence[QualityPredictor] | None = None,
         familiarity: Familiarity | None = None,
-        doubt: float = 0.2,
+        doubt: float = 0.1,
+        unlike: float = 0.5,
         n_folds: int = 4,
         caution: float = 1.0,
         seed: int = 1,
@@ -63,6 +68,7 @@ class StackedEnsemble:
         self.forms = Forms()
         self.slopes = SurfaceSlopes()
         self.doubt = doubt
+        self.unlike = unlike
         self.n_folds = n_folds
         self.caution = caution
         self.seed = seed
@@ -84,7 +90,8 @@ class StackedEnsemble:
         self.familiarity.fit(training.features, training.domain)
         self.forms.fit(training.features, training.domain, n_surface=training.n_surface)
         self.slopes.fit(training)
-        familiarity, doubted = self._known(training.features)
+        familiarity, unsure = self._known(training.features)
+        doubted = self._doubted(stacked, unsure, best=self.best_)
         self.margin_ = _margin(stacked, training.score, score, self.best_, doubted, self.caution)
         believed = act_only_when_sure(stacked, self.best_, np.maximum(doubted, self.margin_))
         expected = self._faded(believed, training.features, familiarity, best=self.best_)
@@ -106,8 +113,9 @@ class StackedEnsemble:
             raise NotFittedError(self)
         best = self.best_ if best is None else best
         estimates = [member.predict(features) for member in self.members]
-        familiarity, doubted = self._known(features)
+        familiarity, unsure = self._known(features)
         stacked = self._stack([estimate.mean for estimate in estimates])
+        doubted = self._doubted(stacked, unsure, best=best)
         believed = act_only_when_sure(stacked, best, np.maximum(doubted, self.margin_))
         mean = self._faded(believed, features, familiarity, best=best)
         error = self.error_scale_ * estimates[0].se.mean(axis=1)  # (n_queries,)
@@ -138,15 +146,22 @@ class StackedEnsemble:
         return error
 
     def _known(self, features: Matrix) -> tuple[Floats, Floats]:
-        """How known each query's task and form are, in [0, 1], and the lead that is not believed, (n_queries,) each.
+        """How known each query's task and form are, and how much in doubt, (n_queries,) each, in [0, 1].
 
-        Where nothing looks known no lead is believed at all.
+        Where nothing looks known the doubt is endless: no lead is believed at all.
         """
         trust = self.forms.trust(features)
         familiarity: Floats = self.familiarity.predict(features) * trust
         doubt = self.familiarity.doubt(features)
         strange = (doubt >= 1.0) | (familiarity < STRANGER)
-        return familiarity, np.where(strange, _NEVER, self.doubt * (1.0 - (1.0 - doubt) * trust))
+        return familiarity, np.where(strange, np.inf, 1.0 - (1.0 - doubt) * trust)
+
+    def _doubted(self, stacked: Matrix, unsure: Floats, *, best: int) -> Matrix:
+        """The lead over the best single model that is not believed, (n_queries, n_models)."""
+        usual = np.minimum(self.means_ - self.means_[best], 0.0)  # (n_models,)
+        apart = stacked - stacked[:, [best]] - usual  # (n_queries, n_models)
+        doubted = np.minimum(unsure, 1.0)[:, None] * (self.doubt + self.unlike * apart)
+        return np.where(np.isinf(unsure)[:, None], _NEVER, doubted)
 
     def _out_of_fold(self, training: TrainingSet) -> tuple[list[Matrix], Floats]:
         """What each member expects of prompts that it did not see, and the first one's mean error, (n_prompts,)."""
@@ -210,7 +225,7 @@ def stacking_weights(predictions: Sequence[Floats], target: Floats) -> Floats:
     return weights
 
 
-def act_only_when_sure(expected: Matrix, best: int, margin: Floats | float) -> Matrix:
+def act_only_when_sure(expected: Matrix, best: int, margin: Matrix | float) -> Matrix:
     """Take `margin` off every predicted lead over the best single model; a lead within it becomes a near-tie.
 
     Models predicted below the best one keep their distance, so that what a cheaper model loses stays as predicted.
@@ -218,17 +233,17 @@ def act_only_when_sure(expected: Matrix, best: int, margin: Floats | float) -> M
     Args:
         expected: (n_queries, n_models) expected scores.
         best: column of the best single model.
-        margin: the lead that is not believed, >= 0; one for all, or one per query (n_queries,).
+        margin: the lead that is not believed, >= 0; one for all, or (n_queries, n_models).
     """
     lead = expected - expected[:, [best]]  # (n_queries, n_models)
-    unsure = np.broadcast_to(np.asarray(margin), (len(expected),))[:, None]
+    unsure = np.asarray(margin)
     believed = np.where(lead > unsure, lead - unsure, np.minimum(lead, -1e-9))
     believed[:, best] = 0.0
     return expected[:, [best]] + believed
 
 
 def _margin(  # noqa: PLR0917  # private, and named at its one call
-    stacked: Matrix, score: Matrix, complete: Matrix, best: int, doubted: Floats, caution: float
+    stacked: Matrix, score: Matrix, complete: Matrix, best: int, doubted: Matrix, caution: float
 ) -> float:
     """The smallest margin about as good as the best one; `_NEVER` where no gain is sure."""
     tried, rows = np.isfinite(score), np.arange(len(score))

@@ -45,7 +45,7 @@ def test_where_nothing_can_be_learned_it_always_answers_with_the_best_single_mod
 
 def test_a_margin_may_differ_from_query_to_query() -> None:
     expected = np.array([[0.60, 0.75], [0.60, 0.75]])
-    sure = act_only_when_sure(expected, best=0, margin=np.array([0.05, 1.0]))
+    sure = act_only_when_sure(expected, best=0, margin=np.array([[0.05], [1.0]]))
     assert sure.argmax(axis=1).tolist() == [1, 0]
 
 
@@ -66,6 +66,28 @@ def test_on_prompts_unlike_any_it_learned_from_it_answers_with_the_best_single_m
     strange = ensemble.predict(3.0 * np.eye(6)[[4, 5]] + 40.0 * np.eye(6)[[1, 1]]).mean.argmax(axis=1)
     assert known.tolist() == [0, 1]
     assert strange.tolist() == [0, 0]
+
+
+def test_where_a_task_is_in_doubt_the_lead_of_a_model_that_is_good_at_nothing_else_is_believed_least() -> None:
+    rng = np.random.default_rng(0)
+    kind = rng.integers(4, size=2_000)
+    chance = np.tile([0.8, 0.2, 0.6], (4, 1))
+    chance[1] = [0.5, 0.8, 0.8]  # both others lead by 0.3 in verse
+    training = TrainingSet(
+        features=3.0 * np.eye(6)[kind] + 0.7 * rng.normal(size=(2_000, 6)),
+        score=(rng.random((2_000, 3)) < chance[kind]).astype(float),
+        models=("best", "specialist", "good at much"),
+        domain=np.array(["set/sums", "set/verse", "set/code", "set/law"])[kind],
+        group=np.arange(2_000).astype(str),
+    )
+    verse, doubtful = 3.0 * np.eye(6)[1], 3.0 * (0.75 * np.eye(6)[1] + 0.25 * np.eye(6)[0])
+    leads = []
+    for unlike in (0.0, 0.5):
+        mean = StackedEnsemble(doubt=0.0, unlike=unlike).fit(training).predict(np.stack([verse, doubtful])).mean
+        leads.append(mean[:, 1:] - mean[:, [0]])  # (n_queries, 2)
+    np.testing.assert_allclose(leads[0][0], leads[1][0], atol=0.02)  # nothing is in doubt at the heart of verse
+    lost = leads[0][1] - leads[1][1]
+    assert lost[0] > 1.4 * lost[1] > 0.05  # their mean leads are -0.375 and -0.075
 
 
 def test_on_a_strange_task_the_weaker_model_is_expected_to_lose_most_where_the_surface_looks_hard() -> None:
