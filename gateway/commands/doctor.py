@@ -26,6 +26,7 @@ from gateway.journal import JournalReader
 from gateway.refinement import read_measured
 from gateway.settings import Settings, load_settings
 from gateway.startup import find_backends, open_catalog
+from gateway.upstreams.credentials import ANTHROPIC_VERSION, credentials
 from gateway.upstreams.embedded import EmbeddedUnavailableError, find_weights
 from gateway.upstreams.litellm import missing_credentials
 from gateway.upstreams.server_load import read_server_load
@@ -263,7 +264,9 @@ async def _reach(backends: Iterable[Backend], environ: Mapping[str, str]) -> lis
 
 async def _ask(client: httpx.AsyncClient, url: str, backend: Backend, environ: Mapping[str, str]) -> Check:
     key = environ.get(backend.api_key_env or "")
-    headers = {**backend.headers, **({"authorization": f"Bearer {key}"} if key else {})}
+    headers = {**(credentials(backend.kind, key) if key else {}), **backend.headers}
+    if backend.kind == "anthropic":
+        headers = {"anthropic-version": ANTHROPIC_VERSION, **headers}
     try:
         answer = await client.get(f"{url}/models", headers=headers)
     except httpx.HTTPError as exc:

@@ -16,6 +16,7 @@ from gateway.wire.anthropic.answer import completion_of, read_object_of
 from gateway.wire.anthropic.chunks import ChunkWriter
 from gateway.wire.anthropic.request import UntoldError, messages_request
 
+from .credentials import ANTHROPIC_VERSION
 from .http1 import Response
 from .openai import OpenAIUpstream
 from .protocol import UpstreamCall
@@ -23,7 +24,6 @@ from .protocol import UpstreamCall
 __all__ = ["AnthropicUpstream"]
 
 _PATH: Final = "/messages"
-_VERSION: Final = "2023-06-01"
 _UNPAID: Final = ("credit balance", "billing")  # said with a 400, which else is about the request
 _PAYMENT_REQUIRED: Final = 402
 
@@ -69,13 +69,10 @@ class AnthropicUpstream:
 class _Messages(OpenAIUpstream):
     """The same HTTP with Anthropic's headers."""
 
-    def _credentials(self, key: str) -> dict[str, str]:
-        return {"x-api-key": key}
-
     async def _ask(self, call: UpstreamCall, until: float) -> Response:
         configured = {name.lower() for name in call.backend.headers}
         if "anthropic-version" not in configured and "anthropic-version" not in call.headers:
-            call = replace(call, headers={**call.headers, "anthropic-version": _VERSION})
+            call = replace(call, headers={**call.headers, "anthropic-version": ANTHROPIC_VERSION})
         return await super()._ask(call, until)
 
     async def _refusal(self, response: Response, backend: Backend, until: float) -> UpstreamStatusError:

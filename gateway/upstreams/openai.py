@@ -19,6 +19,7 @@ from gateway.errors import (
     UpstreamUnusableError,
 )
 
+from .credentials import credentials
 from .http1 import (
     BrokenHttpError,
     ConnectTimeoutError,
@@ -84,10 +85,6 @@ class OpenAIUpstream:
         """Close every connection."""
         await self._client.close()
 
-    def _credentials(self, key: str) -> dict[str, str]:
-        """How a key is shown, where the operator configured no header of that name."""
-        return {"authorization": f"Bearer {key}"}
-
     async def _ask(self, call: UpstreamCall, until: float) -> Response:
         more = header_lines(call.headers) if call.headers else b""
         return await self._client.post(self._target(call.backend, call.path), more, call.body, until=until)
@@ -113,7 +110,7 @@ class OpenAIUpstream:
         headers = {"content-type": "application/json", "accept": "*/*", "accept-encoding": "identity"}
         headers |= {"user-agent": "paretogate", **{name.lower(): value for name, value in backend.headers.items()}}
         if key := self._api_keys.get(backend.id):
-            headers = {**self._credentials(key), **headers}
+            headers = {**credentials(backend.kind, key), **headers}  # a configured header goes before
         target = Target.of(f"{backend.base_url}{path}", headers)
         self._targets[backend.id, path] = (backend, target)
         return target

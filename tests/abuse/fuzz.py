@@ -315,7 +315,7 @@ async def _gateway(wild: _Wild, folder: Path) -> AsyncIterator[str]:
     backends = [backend(name, wild.url, limits=limits) for name in ("strong", "cheap")]
     backends.append(replace(backends[0], id="embed", profile_id="maker/embed", model_name="embed-raw"))
     backends.append(replace(backends[0], id="claude", profile_id="anthropic/claude", kind="anthropic"))
-    patience = ConnectionLimits(head_timeout_s=1.0, linger_s=1.0, write_timeout_s=5.0)
+    patience = ConnectionLimits(head_timeout_s=3.0, linger_s=1.0, write_timeout_s=5.0)
     async with running(*backends, tmp_path=folder, limits=patience, make_serving=_able) as gateway:
         yield gateway.url
 

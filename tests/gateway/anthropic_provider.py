@@ -36,6 +36,11 @@ class FakeAnthropic(FakeProvider):
         self.end_mark = True
         self.refuse_with: str | None = None  # say this with a 400
 
+    async def _models(self, request: web.Request) -> web.Response:
+        if request.headers.get("x-api-key") != "sk-ant-test" or "anthropic-version" not in request.headers:
+            return web.json_response({"type": "error"}, status=401)
+        return await super()._models(request)
+
     async def _answer(
         self, request: web.Request, body: Mapping[str, Any], how: Misbehaviour | None
     ) -> web.StreamResponse:

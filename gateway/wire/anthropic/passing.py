@@ -17,6 +17,7 @@ from .usage import read_message_usage
 
 __all__ = ["NativeMessage", "PassingEvents", "PassingStream", "read_message"]
 
+_NAMED = b"event: %s\ndata:"
 _NO_ANSWER = "ended the stream without an answer"
 _SILENT = frozenset({"text", "thinking"})  # blocks that begin empty
 
@@ -79,7 +80,9 @@ class PassingStream(ChatStream):
                 self.done, self.fault = self._saw_choice, None if self._saw_choice else _NO_ANSWER
             case "error":
                 self.fault = fault_of(told)
-        return event if self.fault is None else None
+        if self.fault is not None:
+            return None
+        return event if event.startswith(_NAMED % told["type"].encode()) else event_lines(told)  # clients go by names
 
     def finish(self) -> bytes:
         """See `ChatStream.finish`: an end mark that is missing after the stop reason is supplied."""

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +9,7 @@ from aiohttp import web
 
 from gateway.commands import doctor
 from gateway.commands.doctor import Check, examine
+from tests.gateway.anthropic_provider import FakeAnthropic
 
 BUSY = "vllm:num_requests_running 2.0\nvllm:num_requests_waiting 0.0\n"
 
@@ -33,14 +34,16 @@ async def server(*, tells_its_load: bool) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def examined(url: str, folder: Path) -> Check:
+async def examined(
+    url: str, folder: Path, *, more: str = 'kind = "llama_cpp"', environ: Mapping[str, str] | None = None
+) -> Check:
     config = folder / "paretogate.toml"
     config.write_text(
         f'[state]\ndir = "{folder}"\n[discovery]\nloopback = false\nenvironment_keys = false\n'
-        f'[[backends]]\nid = "gpu"\nprofile = "openai/gpt-4o-mini"\nkind = "llama_cpp"\nbase_url = "{url}"\n',
+        f'[[backends]]\nid = "gpu"\nprofile = "openai/gpt-4o-mini"\n{more}\nbase_url = "{url}"\n',
         encoding="utf-8",
     )
-    checks = await asyncio.to_thread(lambda: list(examine(config=config, environ={}, offline=False)))
+    checks = await asyncio.to_thread(lambda: list(examine(config=config, environ=environ or {}, offline=False)))
     (found,) = [check for check in checks if check.subject == url]
     return found
 
@@ -56,6 +59,15 @@ async def test_a_server_that_does_not_tell_its_load_is_noted_with_the_remedy(tmp
 async def test_a_server_that_tells_its_load_is_well(tmp_path: Path) -> None:
     async with server(tells_its_load=True) as url:
         assert (await examined(url, tmp_path)).verdict == "ok"
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize(("key", "verdict"), [("sk-ant-test", "ok"), ("other", "note")])
+async def test_anthropic_is_shown_its_key_in_its_own_way(tmp_path: Path, key: str, verdict: str) -> None:
+    more = 'kind = "anthropic"\napi_key_env = "CLAUDE_KEY"'
+    async with FakeAnthropic() as provider:
+        found = await examined(provider.url, tmp_path, more=more, environ={"CLAUDE_KEY": key})
+    assert found.verdict == verdict
 
 
 @pytest.mark.loopback
