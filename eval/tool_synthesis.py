@@ -1,6 +1,7 @@
 """Running a synthesis of tool usage: a model over HTTP, and a file that grows line by line and can be gone on with."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,20 +14,27 @@ from .errors import EvalError, InvalidReplayError
 __all__ = ["http_chat", "read_made", "write_made"]
 
 _MAX_TOKENS = 400
+_MAX_TOKENS_OF_A_LINE = 80
 
 
-def http_chat(client: httpx.Client, *, model: str, temperature: float = 0.8) -> Chat:
+def http_chat(client: httpx.Client, *, model: str, temperature: float = 0.8, one_line: bool = False) -> Chat:
     """Asks any endpoint that speaks OpenAI's chat completions, this gateway among them.
 
-    The client carries the base URL (with `/v1`), the key and the timeout.
+    Args:
+        client: carries the base URL (with `/v1`), the key and the timeout.
+        model: to ask.
+        temperature: of its answers.
+        one_line: stop at the end of the first line: a small model goes on for long, and nobody reads it.
     """
+    limits = {"max_tokens": _MAX_TOKENS_OF_A_LINE, "stop": ["\n"]} if one_line else {"max_tokens": _MAX_TOKENS}
 
-    def ask(prompt: str) -> str:
+    def ask(prompt: str, earlier: Sequence[tuple[str, str]] = ()) -> str:
+        spoken = [(role, text) for turn in earlier for role, text in zip(("user", "assistant"), turn, strict=True)]
         body = {
             "model": model,
-            "messages": [{"role": "user", "content": prompt}],
-            "max_tokens": _MAX_TOKENS,
+            "messages": [{"role": role, "content": text} for role, text in (*spoken, ("user", prompt))],
             "temperature": temperature,
+            **limits,
         }
         try:
             answer = client.post("chat/completions", json=body).raise_for_status().json()

@@ -155,7 +155,7 @@ def synthesize(
     api_key_env: Annotated[str | None, typer.Option(help="Environment variable that holds the key.")] = None,
     calls: Annotated[int, typer.Option(min=2, help="Budget: calls of the model.")] = 100,
     recipe: Annotated[
-        str, typer.Option(help="toolbank-1: choose among tools, write, rewrite; single-1: one tool, for small models.")
+        str, typer.Option(help="toolbank-1: choose among tools, write, rewrite; single-2: one tool, for small models.")
     ] = "toolbank-1",
     check: Annotated[bool, typer.Option(help="Keep only requests whose tools are found again.")] = True,
     seed: Annotated[int, typer.Option(help="Of the tools on offer.")] = 0,
@@ -166,7 +166,7 @@ def synthesize(
     import numpy as np  # noqa: PLC0415
 
     from predictors.tools import ToolUsage, build_retriever  # noqa: PLC0415
-    from predictors.tools.synthesis import SynthesisTally  # noqa: PLC0415
+    from predictors.tools.synthesis import SINGLE, SynthesisTally  # noqa: PLC0415
     from predictors.tools.synthesis import synthesize as make_up  # noqa: PLC0415
 
     from .tool_synthesis import http_chat, read_made, write_made  # noqa: PLC0415
@@ -184,7 +184,7 @@ def synthesize(
         with httpx.Client(base_url=base_url, headers=headers, timeout=timeout_s) as client:
             for made in make_up(
                 offered,
-                http_chat(client, model=model),
+                http_chat(client, model=model, one_line=recipe == SINGLE),
                 model=model,
                 examples=examples,
                 rng=np.random.default_rng((seed, len(already))),

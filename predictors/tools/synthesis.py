@@ -3,17 +3,17 @@
 The recipe is ToolBank's: offer some tools, let the model choose a few that fit one request and write it, drop answers
 that name other tools, then have a second pass rewrite what sounds like a manual. Two filters are ours: a request must
 not say a tool's name, and a retriever that has not seen it must find its tools (round trip). A second recipe, ours,
-is for models too small to choose and to write JSON: one tool is shown after three worked examples, and the answer is
-the request.
+is for models too small to choose and to write JSON: worked examples stand as earlier turns of the conversation, each a
+tool and then a request, and the last turn is the tool; the first line of the answer is the request.
 
 Source: arXiv 2409.02141, section on ToolBank; prompts are our own wording, since the published ones were not at hand.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -25,10 +25,17 @@ from .usage import ToolUsage
 __all__ = ["RECIPE", "RECIPES", "SINGLE", "Chat", "SynthesisTally", "SyntheticRequest", "synthesize", "usage_of"]
 
 RECIPE: Final = "toolbank-1"
-SINGLE: Final = "single-1"
+SINGLE: Final = "single-2"  # single-1 told its examples in one turn, and small models wrote descriptions
 RECIPES: Final = (RECIPE, SINGLE)
-Chat = Callable[[str], str]
-"""Asks a language model and returns its answer; it may raise, and what it raises passes through."""
+
+
+class Chat(Protocol):
+    """Asks a language model and returns its answer; it may raise, and what it raises passes through."""
+
+    def __call__(self, prompt: str, earlier: Sequence[tuple[str, str]] = ()) -> str:
+        """Answer the prompt, after earlier turns: each what was asked and what was answered."""
+        ...
+
 
 _DESCRIPTION_CHARS: Final = 300
 
@@ -77,9 +84,9 @@ def synthesize(
 
     Args:
         registry: with two tools at least.
-        chat: two calls per request, one writes and one rewrites; with the recipe "single-1" one call.
+        chat: two calls per request, one writes and one rewrites; with the recipe `SINGLE` one call.
         model: named in every request's provenance.
-        examples: requests and the names of the tools they need; three are shown.
+        examples: requests and the names of the tools they need, as the registry has them; three are shown.
         rng: draws the tools on offer.
         max_calls: budget of `chat`.
         already: requests made before, of this registry or an older version of it.
@@ -102,11 +109,14 @@ def synthesize(
         for tool_id in made.tool_ids:
             if tool_id in registry:
                 uses[registry.row(tool_id)] += 1
+    by_name = {tool.name: tool for tool in registry}
+    told = [(query, [by_name[name] for name in names if name in by_name]) for query, names in examples]
     calls_each = 1 if recipe == SINGLE else 2
     while tally.calls + calls_each <= max_calls:
         offered = _offer(registry, uses, 1 if recipe == SINGLE else n_offered, rng)
-        shown = [examples[int(i)] for i in rng.permutation(len(examples))[:3]]
-        found = _single(chat, offered, shown, tally) if recipe == SINGLE else _chosen(chat, offered, shown, tally)
+        shown = [told[int(i)] for i in rng.permutation(len(told))[:3]]
+        write = _single if recipe == SINGLE else _chosen
+        found = write(chat, offered, shown, tally)
         if found is None:
             continue
         query, tools = found
@@ -139,7 +149,7 @@ def _offer(registry: ToolRegistry, uses: np.ndarray, n: int, rng: np.random.Gene
 
 
 def _chosen(
-    chat: Chat, offered: Sequence[Tool], shown: Sequence[tuple[str, Sequence[str]]], tally: SynthesisTally
+    chat: Chat, offered: Sequence[Tool], shown: Sequence[tuple[str, Sequence[Tool]]], tally: SynthesisTally
 ) -> tuple[str, list[Tool]] | None:
     """The model chooses and writes, then rewrites; None where its first answer cannot be used."""
     found = _written(chat(_writing_prompt(offered, shown)), offered, tally)
@@ -151,30 +161,26 @@ def _chosen(
 
 
 def _single(
-    chat: Chat, offered: Sequence[Tool], shown: Sequence[tuple[str, Sequence[str]]], tally: SynthesisTally
+    chat: Chat, offered: Sequence[Tool], shown: Sequence[tuple[str, Sequence[Tool]]], tally: SynthesisTally
 ) -> tuple[str, list[Tool]] | None:
     """The first line that the model says for one tool; None where it says nothing."""
+    turns = [(_described(tools), query) for query, tools in shown]
     tally.calls += 1
-    lines = chat(_single_prompt(offered[0], shown)).strip().splitlines()
-    query = lines[0].removeprefix("Request:").strip().strip('"') if lines else ""
+    lines = chat(_described(offered), turns).strip().splitlines()
+    query = lines[0].strip().strip('"') if lines else ""
     if not query:
         tally.unreadable += 1
         return None
     return query, list(offered)
 
 
-def _single_prompt(tool: Tool, examples: Sequence[tuple[str, Sequence[str]]]) -> str:
-    shown = "".join(f"A person who needs {', '.join(names)} says: {query}\n" for query, names in examples)
-    description = tool.description[:_DESCRIPTION_CHARS]
-    return (
-        f"{shown}Write what a person says who needs the following, in one sentence, as a question or a wish, "
-        f"with made-up details.\n{tool.name}: {description}"
-    )
+def _described(tools: Sequence[Tool]) -> str:
+    return "\n".join(f"{tool.name}: {tool.description[:_DESCRIPTION_CHARS]}" for tool in tools)
 
 
-def _writing_prompt(offered: Sequence[Tool], examples: Sequence[tuple[str, Sequence[str]]]) -> str:
+def _writing_prompt(offered: Sequence[Tool], examples: Sequence[tuple[str, Sequence[Tool]]]) -> str:
     tools = "\n".join(f"- {tool.name}: {tool.description[:_DESCRIPTION_CHARS]}" for tool in offered)
-    shown = "\n".join(json.dumps({"tools": list(names), "request": query}) for query, names in examples)
+    shown = "\n".join(json.dumps({"tools": [t.name for t in known], "request": query}) for query, known in examples)
     return (
         f"Here are tools:\n{tools}\n\nChoose two to six of them, or one if none fit together, that a person would need "
         "for one realistic request, and write that request. Do not mention the tools. Answer with one line of JSON "

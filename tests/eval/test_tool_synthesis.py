@@ -43,6 +43,21 @@ def test_a_chat_endpoint_is_asked_as_openai_defines_it() -> None:
     assert http_chat(http, model="m")("hi") == "hello"
     assert seen[0]["url"] == "http://model.example/v1/chat/completions"
     assert (seen[0]["model"], seen[0]["messages"]) == ("m", [{"role": "user", "content": "hi"}])
+    assert "stop" not in seen[0]
+
+
+def test_a_model_that_is_asked_for_one_line_after_earlier_turns_sees_them_and_stops_there() -> None:
+    seen: list[dict] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(json.loads(request.content))
+        return httpx.Response(200, json={"choices": [{"message": {"content": "hello"}}]})
+
+    http = httpx.Client(base_url="http://model.example/v1", transport=httpx.MockTransport(answer))
+    assert http_chat(http, model="m", one_line=True)("hi", [("a", "b")]) == "hello"
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "hi"}]
+    assert seen[0]["messages"] == turns
+    assert (seen[0]["stop"], seen[0]["max_tokens"]) == (["\n"], 80)
 
 
 @pytest.mark.parametrize(

@@ -100,37 +100,34 @@ def test_one_tool_is_nothing_to_choose_from() -> None:
         next(synthesize(lonely, str, model="m", examples=[], rng=np.random.default_rng(0), max_calls=2))
 
 
-def test_a_small_model_is_shown_one_tool_and_asked_once() -> None:
-    prompts: list[str] = []
+def test_a_small_model_is_shown_one_tool_after_examples_that_stand_as_earlier_turns() -> None:
+    asked: list[str] = []
 
-    def chat(prompt: str) -> str:
-        prompts.append(prompt)
-        return 'Request: "Will it rain?"\nAnd more.'
+    def chat(prompt: str, earlier=()) -> str:
+        asked.append(prompt)
+        assert list(earlier) == [(said_of("weather"), "do I need an umbrella in Bern")]
+        return '"Will it rain?"\nAnd more.'
 
-    found = list(
-        synthesize(
-            WEATHER_AND_MONEY,
-            chat,
-            model="m",
-            examples=EXAMPLES,
-            rng=np.random.default_rng(0),
-            max_calls=4,
-            recipe="single-1",
-        )
-    )
+    options = {"examples": EXAMPLES, "rng": np.random.default_rng(0), "max_calls": 4, "recipe": "single-2"}
+    found = list(synthesize(WEATHER_AND_MONEY, chat, model="m", **options))
     assert [made.query for made in found] == ["Will it rain?"] * 4
     assert sorted(made.tool_ids for made in found) == [("convert",), ("flight",), ("mystery",), ("weather",)]
-    assert {made.recipe for made in found} == {"single-1"}
-    assert all("do I need an umbrella in Bern" in prompt for prompt in prompts)
+    assert asked == [said_of(made.tool_ids[0]) for made in found]
+    assert {made.recipe for made in found} == {"single-2"}
+
+
+def said_of(tool_id: str) -> str:
+    tool = next(tool for tool in WEATHER_AND_MONEY if tool.tool_id == tool_id)
+    return f"{tool.name}: {tool.description}"
 
 
 def test_a_model_that_says_nothing_is_counted() -> None:
     tally = SynthesisTally()
-    options = {"examples": EXAMPLES, "rng": np.random.default_rng(0), "max_calls": 2, "recipe": "single-1"}
-    assert list(synthesize(WEATHER_AND_MONEY, lambda _: "  ", model="m", tally=tally, **options)) == []
+    options = {"examples": EXAMPLES, "rng": np.random.default_rng(0), "max_calls": 2, "recipe": "single-2"}
+    assert list(synthesize(WEATHER_AND_MONEY, lambda *_: "  ", model="m", tally=tally, **options)) == []
     assert (tally.calls, tally.unreadable) == (2, 2)
 
 
 def test_an_unknown_recipe_names_those_there_are() -> None:
-    with pytest.raises(InvalidToolError, match="toolbank-1, single-1"):
+    with pytest.raises(InvalidToolError, match="toolbank-1, single-2"):
         made(Scripted("x"), recipe="soup")
