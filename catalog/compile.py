@@ -26,6 +26,7 @@ from .compilation.selling import offers_of, sold_by_its_maker, stated_owner
 from .compilation.settling import settled_profile
 from .compilation.sizing import with_size
 from .compilation.tables import bases_by_key, routing_rows, routing_sizes, rows_by_key, siblings_by_key
+from .compilation.thinking import with_thinking
 from .compiled import SHIPPED, pack
 from .derived import with_derived
 from .errors import ParetoGateError
@@ -96,7 +97,8 @@ def compile_catalog(
         sold = offers_of(key, found, prices, aliases, owner=owner)
         profile = settled_profile(key, owner, found, sold, aliases=aliases)
         profile = with_hallucination(with_dates(profile, found, refused), invented)
-        profiles[profile.id] = with_tokenizer(with_size(profile, found, sizes.get(key), refused))
+        profile = with_thinking(with_size(profile, found, sizes.get(key), refused))
+        profiles[profile.id] = with_tokenizer(profile)
         offers[profile.id] = sold
         ids[key] = profile.id
     profiles |= _curated_over(profiles, curated)

@@ -29,7 +29,7 @@ def merge_profiles(known: ModelProfile, told: ModelProfile) -> ModelProfile:
         if _trust(told, name) < _trust(known, name) and name in _fields_stated(known):
             continue
         changes[name] = getattr(told, name)
-        provenance.pop(name, None)
+        provenance = {n: s for n, s in provenance.items() if n.partition(".")[0] != name}  # of its parts too
         if name in told.provenance:
             provenance[name] = told.provenance[name]
     if told.ability:
