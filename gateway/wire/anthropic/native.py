@@ -13,6 +13,8 @@ import orjson
 from gateway.wire.body import splice_model
 from gateway.wire.bound import author_of
 
+from .thinking import fitted_to
+
 __all__ = ["SIGNER", "call_id", "messages_body", "native_tool"]
 
 SIGNER = "anthropic"
@@ -42,12 +44,16 @@ def messages_body(
     """
     messages = _mended(told.get("messages"))
     may_think = _may_think(told, told.get("messages") if messages is None else messages)
-    is_untouched = tools is None and messages is None and may_think and "model" in told
+    # Who left the choice of the model to us could not know what it refuses; who names a Claude hears it from Claude.
+    differing = fitted_to(model_name, told) if "claude" not in model.lower() else {}
+    is_untouched = tools is None and messages is None and may_think and not differing and "model" in told
     if is_untouched and told.keys().isdisjoint(without):
         spliced = splice_model(raw, model, model_name)
         if spliced is not None:
             return spliced
-    body = {key: value for key, value in told.items() if key not in without}
+    fit = {**told, **differing}
+    left_out = {*without, *(key for key, value in differing.items() if value is None)}
+    body = {key: value for key, value in fit.items() if key not in left_out}
     body["model"] = model_name
     if messages is not None:
         body["messages"] = messages

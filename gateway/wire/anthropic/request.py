@@ -9,7 +9,8 @@ from typing import Any
 
 from .answer import JSON_TOOL
 from .native import native_tool
-from .thinking import answers_in_json, most_tokens, think
+from .schema import closed_schema
+from .thinking import answers_in_json, fitted_to, most_tokens, think
 from .turns import UntoldError, conversation
 
 __all__ = ["UntoldError", "messages_request"]
@@ -59,7 +60,8 @@ def messages_request(body: Mapping[str, Any]) -> dict[str, Any]:
     _declare(told, body)
     _shape(told, body.get("response_format"))
     think(told, body.get("reasoning_effort"))
-    return told
+    fit = {**told, **fitted_to(name, told)}
+    return {key: value for key, value in fit.items() if value is not None}
 
 
 def _most(body: Mapping[str, Any], name: str) -> int:
@@ -121,8 +123,8 @@ def _shape(told: dict[str, Any], form: object) -> None:
         raise UntoldError(f"response_format of type {kind}"[:80])
     wanted = form.get("json_schema")
     schema = wanted.get("schema") if isinstance(wanted, Mapping) else None
-    if isinstance(schema, Mapping) and answers_in_json(told["model"]):
-        told["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+    if isinstance(schema, Mapping) and answers_in_json(told["model"]) and (closed := closed_schema(schema)) is not None:
+        told["output_config"] = {"format": {"type": "json_schema", "schema": closed}}
         return
     answer = {
         "name": JSON_TOOL,

@@ -10,6 +10,7 @@ from gateway.wire.anthropic.request import UntoldError, messages_request
 HI = [{"role": "user", "content": "hi"}]
 ASKED = {"role": "user", "content": [{"type": "text", "text": "hi"}]}
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
+CLOSED = {**SCHEMA, "additionalProperties": False}
 FORM = {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}
 TOOL = {"type": "function", "function": {"name": "f", "description": "Does.", "parameters": SCHEMA}}
 
@@ -95,7 +96,7 @@ def test_one_call_at_a_time_is_said_with_the_choice() -> None:
 
 
 def test_an_answer_in_json_is_structured_output_or_the_input_of_a_tool() -> None:
-    assert told(response_format=FORM)["output_config"] == {"format": {"type": "json_schema", "schema": SCHEMA}}
+    assert told(response_format=FORM)["output_config"] == {"format": {"type": "json_schema", "schema": CLOSED}}
     older = told(model="claude-sonnet-4-20250514", response_format=FORM)
     assert [tool["name"] for tool in older["tools"]] == [JSON_TOOL]
     assert older["tool_choice"] == {"type": "tool", "name": JSON_TOOL}
@@ -119,6 +120,15 @@ def test_an_effort_is_a_budget_or_an_effort(model: str, effort: str, expected: t
     asked = told(model=model, reasoning_effort=effort, temperature=1)
     assert (asked.get("thinking"), asked.get("output_config")) == expected
     assert ("temperature" in asked) == (expected[0] is None)
+
+
+def test_models_that_sample_as_they_see_fit_are_not_told_how() -> None:
+    newer = told(
+        model="claude-opus-4-7", temperature=0, top_p=0.5, thinking={"type": "enabled", "budget_tokens": 2_000}
+    )
+    assert newer.keys() == {"model", "max_tokens", "messages", "thinking"}
+    assert newer["thinking"] == {"type": "adaptive"}
+    assert told(model="claude-opus-4-6", temperature=0)["temperature"] == 0
 
 
 def test_there_is_no_thinking_where_there_is_no_room_for_it_or_a_call_is_forced() -> None:

@@ -1,0 +1,36 @@
+"""What Anthropic gets of a client that speaks its Messages."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.wire.anthropic.native import messages_body
+
+HI = [{"role": "user", "content": "hi"}]
+
+
+def sent(told: dict[str, Any], *, model_name: str = "claude-opus-4-7", without: frozenset[str] = frozenset()) -> Any:
+    raw = orjson.dumps(told)
+    body = messages_body(raw, told, model=told.get("model", "auto"), model_name=model_name, without=without)
+    return orjson.loads(body)
+
+
+def test_who_left_the_choice_to_us_is_not_refused_for_what_the_model_does_not_take() -> None:
+    thinking = {"type": "enabled", "budget_tokens": 2_000}
+    told = {"model": "auto", "max_tokens": 9, "messages": HI, "temperature": 0.2, "thinking": thinking}
+    chosen = {"model": "claude-opus-4-7", "max_tokens": 9, "messages": HI, "thinking": {"type": "adaptive"}}
+    assert sent(told) == chosen
+    assert sent({**told, "model": "anthropic/claude-opus-4.7"}) == {**told, "model": "claude-opus-4-7"}
+    assert sent(told, model_name="claude-sonnet-4-5") == {**told, "model": "claude-sonnet-4-5"}
+
+
+def test_our_own_keys_are_taken_out_and_a_missing_model_is_named() -> None:
+    told = {"max_tokens": 9, "messages": HI, "routing": {"policy": "best"}}
+    assert sent(told, without=frozenset({"routing"})) == {"max_tokens": 9, "messages": HI, "model": "claude-opus-4-7"}
+
+
+@pytest.mark.parametrize("kind", [{}, [], None, 3])
+def test_blocks_of_no_kind_pass(kind: object) -> None:
+    told = {"model": "auto", "max_tokens": 9, "messages": [{"role": "user", "content": [{"type": kind}]}]}
+    assert sent(told)["messages"] == told["messages"]
