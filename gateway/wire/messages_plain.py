@@ -36,7 +36,9 @@ def plainly(told: Mapping[str, Any]) -> dict[str, Any]:
         plain["system"] = [_block(block, allowed=("text",)) for block in system]
     if isinstance(tools := told.get("tools"), list):
         plain["tools"] = [
-            {key: tool[key] for key in _TOOL if key in tool} for tool in tools if not _is_server_tool(tool)
+            {key: tool[key] for key in _TOOL if key in tool} if isinstance(tool, Mapping) else tool
+            for tool in tools
+            if not _is_server_tool(tool)
         ]
     thinking = told.get("thinking")
     if isinstance(thinking, Mapping) and thinking.get("type") not in ("enabled", "disabled", "adaptive"):
