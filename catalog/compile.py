@@ -40,7 +40,16 @@ from .profile import Ability, ModelProfile
 from .provenance import Provenance, Trust
 from .writing import write_compiled
 
-__all__ = ["ABILITY_LEFT_OUT", "ABILITY_SOURCES", "SOURCES", "Compilation", "compile_catalog", "main", "read_scores"]
+__all__ = [
+    "ABILITY_LEFT_OUT",
+    "ABILITY_SOURCES",
+    "SOURCES",
+    "Compilation",
+    "compile_catalog",
+    "curated_profiles",
+    "main",
+    "read_scores",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         prices = read_price_map(args.prices)
-        built = compile_catalog(args.data, prices=prices, curated=_curated(), exclude=args.exclude)
+        built = compile_catalog(args.data, prices=prices, curated=curated_profiles(), exclude=args.exclude)
         write_compiled(args.out, pack(built.profiles, offers=built.offers, routing=built.routing))
     except ParetoGateError as exc:
         sys.stderr.write(f"error: {exc}\n")
@@ -175,7 +184,7 @@ def _routing(keys: Mapping[tuple[str, str], str], ids: Mapping[str, str]) -> dic
     return routing
 
 
-def _curated() -> tuple[ModelProfile, ...]:
+def curated_profiles() -> tuple[ModelProfile, ...]:
     """What is stated by hand, each value from its maker's card or announcement."""
     card = Provenance(source="its maker's card or announcement", trust=Trust.LINKED)
     return tuple(

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from catalog import Floats, ModelProfile
-from catalog.compile import ABILITY_SOURCES, compile_catalog
+from catalog.compile import ABILITY_SOURCES, compile_catalog, curated_profiles
 from catalog.importers.litellm_prices import PriceMap
 from eval.errors import MissingDataError, UnknownDatasetError
 from predictors.encoders import open_encoder
@@ -95,7 +95,7 @@ def read_benchmark(
     if not path.is_file():
         raise MissingDataError(path=str(path))
     left_out = OWN_FIGURES[name] if exclude is None else exclude
-    built = compile_catalog(data, prices=prices, exclude=left_out, ability_sources=sources)
+    built = compile_catalog(data, prices=prices, curated=curated_profiles(), exclude=left_out, ability_sources=sources)
     by_id = {profile.id: profile for profile in built.profiles}
     listed = built.routing.get(name, {})
     found: dict[str, ModelProfile] = {}

@@ -1,6 +1,7 @@
 """The study on real tables: profiles must not know the answer."""
 
 import os
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -38,3 +39,13 @@ def test_a_profile_halves_the_error_of_a_new_model_on_mmlu_pro() -> None:
     expected = placed.expected(learn)
     assert expected.shape == (learn.sum(), new.sum())
     assert np.isfinite(expected).all()
+
+
+@pytest.mark.data
+def test_what_is_stated_by_hand_stands_in_the_profiles_as_it_does_in_what_ships() -> None:
+    if not (DATA / "routing").is_dir():
+        pytest.skip("the public datasets are not here; set PARETOGATE_DATA")
+    benchmark = read_benchmark("bfcl_2024_08", data=DATA, prices=NO_PRICES)
+    released = {profile.id: profile.released for profile in benchmark.profiles}
+    # a registry dates it with a later re-release, which would make it the newest of the table
+    assert released["deepseek/deepseek-coder-6.7b-instruct"] == date(2023, 11, 2)
