@@ -67,10 +67,12 @@ class ToolDesk:
         Whatever goes wrong with the choice, all permitted tools are sent.
 
         Raises:
-            ForbiddenError: `tool_choice` names a tool that the key may not use.
+            ForbiddenError: `tool_choice` names a tool that the key may not use, or tools come that nobody here sees.
             UnknownRegistryError: `routing.tools.set` names no registry.
         """
         said = reading.options.tools
+        if request.refusal is not None:
+            _refuse_servers(request, key)
         if not request.body.get("tools") and not (said and said.get("set")):
             return Prepared(request=request, reading=reading)
         wishes = wishes_of(self.settings, key, said)
@@ -288,6 +290,14 @@ def _refuse_impossible(request: ChatRequest, wishes: ToolWishes, said: Mapping[s
         )
     if wishes.repair != "off":
         check_installed()
+
+
+def _refuse_servers(request: ChatRequest, key: ApiKey | None) -> None:
+    """Tools of MCP servers that Anthropic connects to are known to Anthropic alone: no list of ours can admit them."""
+    told = getattr(request, "told", None) or {}
+    if told.get("mcp_servers") and key is not None and (key.tools_allow or key.tools_deny):
+        problem = "this key's tools are restricted, and those of mcp_servers cannot be told apart here; leave it out"
+        raise ForbiddenError(problem, param="mcp_servers")
 
 
 async def _permitted(offer: Offer, wishes: ToolWishes) -> Offer:

@@ -12,6 +12,7 @@ import pytest
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.gateway.anthropic_provider import before_anthropic, text_block
 from tests.gateway.running import HI, RunningGateway, backend, pair
+from tests.gateway.test_governor import make_key
 
 pytestmark = pytest.mark.loopback
 
@@ -330,3 +331,37 @@ async def test_an_answer_with_personal_data_taken_out_is_restored(tmp_path: Path
         answer = await anthropics(gateway).messages.create(model="claude", max_tokens=9, messages=asked)  # type: ignore[arg-type]
     assert "jane" not in provider.raw_requests[0].decode()
     assert answer.content[0].text == "Write to jane@example.com."  # type: ignore[union-attr]
+
+
+async def test_personal_data_in_what_nobody_here_can_read_does_not_leave(tmp_path: Path) -> None:
+    pytest.importorskip("phonenumbers")
+    found = {
+        "type": "search_result",
+        "source": "https://x.org",
+        "title": "Staff",
+        "content": [text_block("jane@example.com")],
+    }
+    body = {"model": "auto", "max_tokens": 9, "messages": [{"role": "user", "content": [found]}]}
+    clean = {**body, "messages": [{"role": "user", "content": [{**found, "content": [text_block("nobody")]}]}]}
+    async with before_anthropic(tmp_path, settings={"privacy": {"mode": "redact"}}) as (gateway, provider):
+        kept = await gateway.client.post("/v1/messages", json=body)
+        passed = await gateway.client.post("/v1/messages", json=clean)
+    assert (kept.status_code, passed.status_code) == (422, 200)
+    assert len(provider.requests) == 1
+
+
+async def test_a_key_whose_tools_are_restricted_gets_no_tools_of_servers(tmp_path: Path) -> None:
+    key = make_key(tmp_path, tools_allow=("weather",))
+    tools = [{"type": "web_search_20250305", "name": "web_search"}, TOOL]
+    async with before_anthropic(tmp_path) as (gateway, provider):
+        answer = await gateway.client.post(
+            "/v1/messages",
+            json={"model": "claude", "max_tokens": 9, "messages": HI, "tools": tools},
+            headers=key,
+        )
+        servers = {"mcp_servers": [{"type": "url", "url": "https://x.org", "name": "x"}]}
+        body = {"model": "claude", "max_tokens": 9, "messages": HI, **servers}
+        refused = await gateway.client.post("/v1/messages", json=body, headers=key)
+        free = await gateway.client.post("/v1/messages", json=body)
+    assert (answer.status_code, refused.status_code, free.status_code) == (200, 403, 200)
+    assert provider.requests[0]["tools"] == [TOOL]
