@@ -72,6 +72,7 @@ class Telemetry:
         self._ttft = self._histogram("ttft_seconds", "Until a backend's first token", _CALL_BUCKETS_S, "model")
         self._error = self._histogram("prediction_error", "Cost: true over predicted", _ERROR_RATIOS, "model")
         self._in_flight = self._gauge("inflight", "Requests being answered")
+        self._memory = self._gauge("resident_memory_bytes", "Main memory of the process, or of all workers together")
         self._canary_share = self._gauge(
             "canary_mismatch_ratio", "Canaries answered unlike the claimed model", "backend", mode="livemax"
         )
@@ -97,6 +98,10 @@ class Telemetry:
     def inside(self, count: int) -> None:
         """So many requests are being answered."""
         self._child(self._in_flight).set(count)
+
+    def memory_held(self, resident_bytes: int | None) -> None:
+        """So much memory is held; None where that is not known."""
+        self._child(self._memory).set(_UNKNOWN if resident_bytes is None else resident_bytes)
 
     def backends_fare(self, states: Mapping[str, tuple[str, int]]) -> None:
         """Backend id -> its breaker's state, and our requests there."""

@@ -27,6 +27,11 @@ class JournalHealth(Protocol):
         ...
 
     @property
+    def limit_bytes(self) -> int:
+        """How much may wait there; beyond it, records are lost."""
+        ...
+
+    @property
     def store_failures(self) -> int:
         """Attempts to move records into the store that failed and will be repeated."""
         ...

@@ -35,6 +35,7 @@ log = structlog.get_logger(__name__)
 class SqliteHealth:
     """How the journal fares; counts are since this process started."""
 
+    limit_bytes: int  # of what is pending
     written: int = 0
     lost: int = 0
     pending_bytes: int = 0
@@ -59,7 +60,7 @@ class SqliteJournal:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.path, self.prompts, self.refuse_when_full = path, prompts, refuse_when_full
-        self._clock, self._health, self._is_closed = clock, SqliteHealth(), False
+        self._clock, self._health, self._is_closed = clock, SqliteHealth(limit_bytes=spool_max_bytes), False
         root = path.parent / "spool"
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._spool = Spool(root, segment_bytes=segment_bytes, max_bytes=spool_max_bytes)

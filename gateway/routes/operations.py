@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from gateway.journal.protocol import Journal
+from gateway.memory import resident_bytes
 from gateway.serving import Serving
 from gateway.telemetry import METRICS_CONTENT_TYPE, Telemetry
 from gateway.upstreams.health import Health
@@ -45,6 +46,7 @@ def operations_routes(
 
     def gauges() -> None:
         fares = journal.health
+        telemetry.memory_held(resident_bytes())
         telemetry.backends_fare(health.states())
         telemetry.servers_told({name: asdict(load) for name, load in health.server_loads().items()})
         telemetry.journal_fares(
@@ -52,6 +54,7 @@ def operations_routes(
                 "written": fares.written,
                 "lost": fares.lost,
                 "pending_bytes": fares.pending_bytes,
+                "limit_bytes": fares.limit_bytes,
                 "store_failures": fares.store_failures,
             }
         )

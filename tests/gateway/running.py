@@ -39,6 +39,7 @@ class ListJournal:
     written: int = 0
     lost: int = 0
     pending_bytes: int = 0
+    limit_bytes: int = 1 << 20
     store_failures: int = 0
 
     @property

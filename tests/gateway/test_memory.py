@@ -1,4 +1,5 @@
 import gc
+import resource
 import sys
 import weakref
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from gateway.memory import let_go, settle
+from gateway.memory import let_go, resident_bytes, settle
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +63,14 @@ def test_linear_algebra_does_not_take_the_cores_from_other_workers() -> None:
         settle()
         assert np.array_equal(np.eye(2) @ np.eye(2), np.eye(2))
         assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its memory in /proc")
+def test_memory_held_is_no_more_than_the_most_there_ever_was_and_grows_with_what_is_kept() -> None:
+    before = resident_bytes()
+    kept = b"x" * (64 << 20)
+    after = resident_bytes()
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    assert before is not None
+    assert after is not None
+    assert before + len(kept) // 2 < after < 1.1 * most  # the kernel renews the two at different times

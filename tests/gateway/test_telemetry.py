@@ -94,6 +94,14 @@ def test_gauges_are_asked_for_when_they_are_wanted() -> None:
     assert "paretogate_inflight 1.0" in telemetry.exposition().decode()
 
 
+def test_memory_that_the_system_does_not_tell_is_unknown_and_not_none() -> None:
+    telemetry = Telemetry()
+    telemetry.memory_held(3 << 20)
+    assert "paretogate_resident_memory_bytes 3.145728e+06" in telemetry.exposition().decode()
+    telemetry.memory_held(None)
+    assert "paretogate_resident_memory_bytes NaN" in telemetry.exposition().decode()
+
+
 def test_a_server_that_fell_silent_is_unknown_and_not_idle() -> None:
     telemetry = Telemetry()
     telemetry.servers_told({"b": {"running": 2.0, "waiting": 0.0, "cache_use": None}})

@@ -137,6 +137,7 @@ def test_a_full_spool_counts_what_it_cannot_keep(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     path.mkdir()
     journal = SqliteJournal(path, spool_max_bytes=200)
+    assert journal.health.limit_bytes == 200
     for number in range(5):
         journal.write("decision", {"decision_id": f"d{number}"})
     assert journal.health.written + journal.health.lost == 5
