@@ -26,6 +26,9 @@ _NEWTON_STEPS = 30
 _MOST_LOGITS = 6.0
 _SHORTEST_YEARS = 0.1
 _PRIOR = 10.0  # answers' worth of trust in "as it is"
+# Answers to one question are not independent, so few hidden questions may seem to say that the order of questions is
+# worth nothing. A tenth of it costs no likelihood to speak of, and a model whose questions all tie cannot be routed.
+_LEAST_OF_PROMPT = 0.1
 
 _Bools = npt.NDArray[np.bool_]
 
@@ -144,7 +147,7 @@ def _scaled(side: Matrix, vectors: Matrix, score: Matrix) -> Placing:
         curvature = (parts * (expected * (1.0 - expected))[:, None]).T @ parts + _PRIOR * np.eye(3)
         found -= np.linalg.solve(curvature, gradient)
     of_prompt, of_strength, shift = found.tolist()
-    return Placing(of_prompt=max(of_prompt, 0.0), of_strength=max(of_strength, 0.0), shift=shift)
+    return Placing(of_prompt=max(of_prompt, _LEAST_OF_PROMPT), of_strength=max(of_strength, 0.0), shift=shift)
 
 
 def _misses(placing: Placing, placed: _Placed, side: Matrix, score: Matrix) -> Floats:

@@ -47,6 +47,11 @@ def test_a_prompts_part_that_says_too_much_is_believed_less() -> None:
     assert placing.of_strength == pytest.approx(1.0, abs=0.1)
 
 
+def test_the_order_of_the_questions_is_never_given_up() -> None:
+    placing, _ = learned(noise=0.1, of_prompt=-0.5)  # hidden questions that happen to turn the order round
+    assert placing.of_prompt == pytest.approx(0.1)
+
+
 def test_a_drift_with_time_widens_the_error_of_who_is_newer_than_all() -> None:
     steady, _ = learned(noise=0.1)
     drifting, _ = learned(noise=0.1, per_year=1.5)
