@@ -18,7 +18,7 @@ import structlog
 import typer
 
 from catalog import Backend, Catalog, ParetoGateError
-from gateway.exposure import check_exposure
+from gateway.exposure import check_exposure, keys_required
 from gateway.keys import KeyFile, KeyRing
 from gateway.listening import open_socket, run_until_told, server_config, watched_often
 from gateway.refinement import watch
@@ -54,7 +54,8 @@ def serve(
     door = open_socket(settings.server.host, settings.server.port)
     catalog = open_catalog(settings)
     with gathered(settings, catalog, os.environ) as found, _refining(settings, found.catalog):
-        _announce(found, door, settings, as_json=as_json)
+        asks_for_key = keys_required(settings, has_keys=not keys.is_empty)
+        _announce(found, door, settings, asks_for_key=asks_for_key, as_json=as_json)
         _run(settings, found, door)
 
 
@@ -107,9 +108,8 @@ def _refining(settings: Settings, catalog: Catalog) -> Iterator[None]:
         thread.join(timeout=5)
 
 
-def _announce(found: Found, door: socket.socket, settings: Settings, *, as_json: bool) -> None:
-    host, port = door.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+def _announce(found: Found, door: socket.socket, settings: Settings, *, asks_for_key: bool, as_json: bool) -> None:
+    url = _url(*door.getsockname()[:2])
     if as_json:
         backends = [{"id": b.id, "model": b.profile_id, "kind": b.kind, "url": b.base_url} for b in found.backends]
         left_out = [{"subject": f.subject, "why": f.detail} for f in found.findings if not f.joined]
@@ -127,10 +127,16 @@ def _announce(found: Found, door: socket.socket, settings: Settings, *, as_json:
         )
         typer.echo(f"  {who}; {_MORE_MODELS}", err=True)
     typer.echo(f"  see it decide: {url}/dashboard", err=True)
-    typer.echo(f"  ask it:\n\n{_example(url, answers=bool(found.backends))}\n", err=True)
+    typer.echo(f"  ask it:\n\n{_example(url, answers=bool(found.backends), asks_for_key=asks_for_key)}\n", err=True)
 
 
-def _example(url: str, *, answers: bool) -> str:
+def _url(host: str, port: int) -> str:
+    """Where a client on this machine finds us: an address that stands for all of them is none to call."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _example(url: str, *, answers: bool, asks_for_key: bool) -> str:
     body: dict[str, object] = {
         "model": "auto",
         "messages": [{"role": "user", "content": "Name three primary colours."}],
@@ -138,8 +144,9 @@ def _example(url: str, *, answers: bool) -> str:
     if not answers:
         body["routing"] = {"models": {"allow": ["all"]}}
     door = "/v1/chat/completions" if answers else "/routing/v1/chat/completions"
+    key = " -H 'authorization: Bearer YOUR_KEY'" if asks_for_key else ""
     return (
-        f"  curl -i {url}{door} -H 'content-type: application/json' \\\n"
+        f"  curl -i {url}{door}{key} -H 'content-type: application/json' \\\n"
         f"    -d {shlex.quote(orjson.dumps(body).decode())}"
     )
 

@@ -2,13 +2,15 @@
 
 import json
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import httpx
 import pytest
 
-from .conftest import Gateway, StartGateway, paretogate
+from .conftest import Gateway, StartGateway, environment, paretogate
 
 
 def test_a_decision_needs_no_server_and_no_backend(tmp_path: Path) -> None:
@@ -103,3 +105,20 @@ def test_two_workers_share_the_door_the_model_and_the_journal(start_gateway: Sta
     assert running.stop() == 0
     counted = paretogate("journal", "status", "--json", state=running.state)
     assert json.loads(counted.stdout)["decisions"] == 4
+
+
+def test_the_line_to_try_can_be_called_where_a_key_is_asked_for_from_everywhere(tmp_path: Path) -> None:
+    made = paretogate("keys", "create", "--tenant", "me", state=tmp_path)
+    assert made.returncode == 0, made.stderr
+    command = [sys.executable, "-m", "gateway.cli", "serve", "--host", "0.0.0.0", "--port", "0"]
+    off = {"PARETOGATE_EMBEDDED__ENABLED": "off"}
+    with subprocess.Popen(command, env=environment(tmp_path, off), stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = ""
+        for line in process.stderr:
+            said += line
+            if "-d '{" in line:
+                break
+        process.terminate()
+    assert "curl -i http://127.0.0.1:" in said
+    assert "authorization: Bearer YOUR_KEY" in said
