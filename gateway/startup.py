@@ -5,10 +5,12 @@ provider's key in the environment opens, servers that answer on loopback, and ad
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from catalog import Backend, Catalog, CatalogError, ModelProfile
 from catalog.digests import watch_digests
@@ -192,7 +194,7 @@ def _on_loopback(settings: Settings) -> _Described:
         async with httpx.AsyncClient() as client:
             return await discover(client, urls=urls)
 
-    return asyncio.run(ask())
+    return _waited_for(ask)
 
 
 def _adapters(bases: Iterable[Backend], environ: Mapping[str, str]) -> _Described:
@@ -208,7 +210,13 @@ def _adapters(bases: Iterable[Backend], environ: Mapping[str, str]) -> _Describe
             )
         return tuple(pair for pairs in found for pair in pairs)
 
-    return asyncio.run(ask())
+    return _waited_for(ask)
+
+
+def _waited_for(ask: Callable[[], Coroutine[Any, Any, _Described]]) -> _Described:
+    """What was asked for, in a thread of its own: a worker process looks around inside its event loop, at its start."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(ask())).result()
 
 
 def _joined(catalog: Catalog, found: _Described) -> tuple[Catalog, list[Backend]]:

@@ -183,6 +183,19 @@ async def test_a_model_whose_digest_changed_is_served_still_and_a_warning_says_w
 
 
 @pytest.mark.loopback
+async def test_a_worker_looks_around_inside_its_event_loop(tmp_path: Path) -> None:
+    """As uvicorn loads it in each of several processes; servers of one's own are on other threads than that loop."""
+    vllm = {"id": "gpu", "profile": "openai/gpt-4o-mini", "kind": "vllm", "base_url": "http://127.0.0.1:9/v1"}
+    flags = {
+        "state": {"dir": tmp_path},
+        "backends": [vllm],
+        "discovery": {"loopback_urls": ["http://127.0.0.1:9"], "environment_keys": False},  # where nobody listens
+    }
+    found = find_backends(load_settings(environ={}, flags=flags), environ={}, catalog=CATALOG)
+    assert [backend.id for backend in found.backends] == ["gpu"]
+
+
+@pytest.mark.loopback
 async def test_an_embedder_on_loopback_is_listed_and_embeds_by_name(tmp_path: Path) -> None:
     async with FakeProvider() as server:
         server.models = [{"id": "nomic-embed-text-v1.5"}, {"id": "qwen3-8b"}]
