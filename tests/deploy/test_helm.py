@@ -25,7 +25,12 @@ WHOLE: dict[str, Any] = {
     "autoscaling": {"enabled": True},
     "ingress": {"enabled": True, "host": "models.example.com", "tlsSecret": "tls", "className": "nginx"},
     "networkPolicy": {"enabled": True, "fromLabels": {"may-ask": "models"}},
-    "monitoring": {"serviceMonitor": True, "tokenSecret": {"name": "scraper", "key": "token"}},
+    "monitoring": {
+        "serviceMonitor": True,
+        "rules": True,
+        "board": True,
+        "tokenSecret": {"name": "scraper", "key": "token"},
+    },
     "imagePullSecrets": [{"name": "pull"}],
     "nodeSelector": {"disk": "fast"},
     "tolerations": [{"key": "gpu", "operator": "Exists"}],
@@ -53,7 +58,7 @@ def rendered(values: Mapping[str, Any], folder: Path) -> dict[tuple[str, str], A
 @pytest.mark.parametrize("version", ["1.25", "1.37"])
 def test_what_it_renders_is_what_kubernetes_takes(values: dict[str, Any], version: str, tmp_path: Path) -> None:
     for (kind, _), manifest in rendered(values, tmp_path).items():
-        if kind != "ServiceMonitor":  # the Prometheus operator's
+        if kind not in {"ServiceMonitor", "PrometheusRule"}:  # the Prometheus operator's
             kubernetes_validate.validate(manifest, version, strict=True)
 
 
@@ -118,6 +123,14 @@ def test_a_replica_has_no_rights_and_writes_to_its_volumes_alone(tmp_path: Path)
     assert not pod(manifests)["enableServiceLinks"]
     mounted = {mount["name"] for mount in container(manifests)["volumeMounts"]}
     assert mounted == {*named(pod(manifests)["volumes"]), "state"}
+
+
+def test_alerts_and_board_come_along_as_they_are(tmp_path: Path) -> None:
+    manifests = rendered(WHOLE, tmp_path)
+    rules = yaml.safe_load((CHART.parent / "prometheus" / "paretogate.rules.yaml").read_text(encoding="utf-8"))
+    assert manifests["PrometheusRule", "gate-paretogate"]["spec"] == rules
+    board = (CHART.parent / "grafana" / "paretogate.json").read_text(encoding="utf-8")
+    assert manifests["ConfigMap", "gate-paretogate-board"]["data"]["paretogate.json"] == board
 
 
 def test_the_scaler_alone_counts_replicas_where_it_is_wanted(tmp_path: Path) -> None:
