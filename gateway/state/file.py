@@ -25,6 +25,7 @@ __all__ = ["FileState", "begin_anew", "merged", "spent_in"]
 log = structlog.get_logger(__name__)
 
 _PATIENCE_S = 0.05  # for a lock that others hold for microseconds
+_PATIENCE_AT_START_S = 5.0  # where no request waits
 _PAUSE_S = 0.0001
 _FURTHEST_S = 3_600.0  # in the future: what is said to lie beyond comes from a clock that was wrong
 _MOST_BYTES = 1 << 20
@@ -85,7 +86,7 @@ def begin_anew(folder: Path, earlier: Mapping[str, Mapping[str, int]]) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for holder, spent in merged(spent_in(folder), earlier).items():
-        with _locked(_path(folder, holder)) as fd:
+        with _locked(_path(folder, holder), patience_s=_PATIENCE_AT_START_S) as fd:
             _write(fd, Account(spent_nano=dict(spent)))
 
 
@@ -93,7 +94,7 @@ def spent_in(folder: Path) -> Spent:
     """What every holder has spent."""
     found: Spent = {}
     for path in folder.glob("*.json"):
-        with _locked(path) as fd:
+        with _locked(path, patience_s=_PATIENCE_AT_START_S) as fd:
             found[unquote(path.stem)] = _read(fd, now_s=0.0).spent_nano
     return found
 
@@ -114,11 +115,11 @@ def _path(folder: Path, holder: str) -> Path:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[int]:
+def _locked(path: Path, *, patience_s: float = _PATIENCE_S) -> Iterator[int]:
     """The file, made where it is missing, and nobody else's until it is closed."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        until_s = time.monotonic() + _PATIENCE_S
+        until_s = time.monotonic() + patience_s
         while True:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

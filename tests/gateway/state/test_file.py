@@ -13,13 +13,18 @@ QUOTA = Quota(budget_usd_per_day=1.0, max_concurrency=1, requests_per_minute=5)
 _SPEND = """
 import asyncio, sys
 from pathlib import Path
-from gateway.state import Claim, FileState, Quota
+from gateway.state import Claim, FileState, Quota, StateUnavailableError
 
 async def main():
     store, granted = FileState(Path(sys.argv[1]), clock=lambda: 0.0), 0
     for _ in range(400):
         claim = Claim(holder="key", quota=Quota(budget_usd_per_day=1.0), wall_s=float(sys.argv[2]), cost_usd=0.002)
-        granted += (await store.reserve(claim)).refused_by is None
+        while True:
+            try:
+                granted += (await store.reserve(claim)).refused_by is None
+                break
+            except StateUnavailableError:  # whoever holds the file was not given the processor for so long
+                pass
     print(granted)
 
 asyncio.run(main())
@@ -43,7 +48,7 @@ def test_processes_that_spend_at_the_same_time_spend_one_budget(tmp_path: Path) 
 def test_a_process_killed_amid_counting_leaves_a_whole_account(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", _SPEND, str(tmp_path), str(NOON)], stdout=subprocess.DEVNULL)
     while not spent_in(tmp_path).get("key"):
-        assert process.poll() is None or spent_in(tmp_path)["key"]
+        assert process.poll() in (None, 0)
     process.kill()
     process.wait()
     assert spent_in(tmp_path)["key"]["2026-11-29"] % 2_000_000 == 0
