@@ -11,7 +11,7 @@ from gateway.errors import UpstreamProtocolError
 
 from .usage import read_usage
 
-__all__ = ["ChatAnswer", "read_answer"]
+__all__ = ["ChatAnswer", "answered_object", "read_answer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +53,11 @@ class ChatAnswer:
         return orjson.dumps(body, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
 
 
-def read_answer(raw: bytes, *, backend_id: str) -> ChatAnswer:
-    """Take a completion apart.
+def answered_object(raw: bytes, *, backend_id: str) -> dict[str, Any]:
+    """What a backend answered, in whatever dialect.
 
     Raises:
-        UpstreamProtocolError: it is empty, not JSON, an error with a status of success, or holds no choice.
+        UpstreamProtocolError: it is empty, not JSON, no object, or an error with a status of success.
     """
     if not raw.strip():
         raise UpstreamProtocolError("answered with an empty body", backend_id=backend_id)
@@ -69,6 +69,16 @@ def read_answer(raw: bytes, *, backend_id: str) -> ChatAnswer:
         raise UpstreamProtocolError("answered with JSON that is no object", backend_id=backend_id)
     if body.get("error"):
         raise UpstreamProtocolError("reported an error with a status of success", backend_id=backend_id)
+    return body
+
+
+def read_answer(raw: bytes, *, backend_id: str) -> ChatAnswer:
+    """Take a completion apart.
+
+    Raises:
+        UpstreamProtocolError: it is empty, not JSON, an error with a status of success, or holds no choice.
+    """
+    body = answered_object(raw, backend_id=backend_id)
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices or not all(isinstance(c, dict) for c in choices):
         raise UpstreamProtocolError("answered without choices", backend_id=backend_id)

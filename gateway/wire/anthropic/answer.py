@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from gateway.errors import UpstreamProtocolError
+from gateway.wire.answer import answered_object
 
 from .usage import chat_usage
 
@@ -33,16 +34,7 @@ def read_object_of(raw: bytes, *, backend_id: str) -> dict[str, Any]:
     Raises:
         UpstreamProtocolError: it is empty, not JSON, an error with a status of success, or no message.
     """
-    if not raw.strip():
-        raise UpstreamProtocolError("answered with an empty body", backend_id=backend_id)
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError as exc:
-        raise UpstreamProtocolError(f"answered with malformed JSON ({exc.msg})", backend_id=backend_id) from exc
-    if not isinstance(body, dict):
-        raise UpstreamProtocolError("answered with JSON that is no object", backend_id=backend_id)
-    if body.get("error"):
-        raise UpstreamProtocolError("reported an error with a status of success", backend_id=backend_id)
+    body = answered_object(raw, backend_id=backend_id)
     read_blocks(body.get("content"), backend_id=backend_id)
     return body
 
