@@ -29,6 +29,7 @@ _FORMAT: Final = 1
 # Assumptions, used only where nothing is known of a model; those of thinking are in `thinking_length`.
 _CALL_TOKENS: Final = 60.0  # a function call; a request with tools is taken to lie half-way to it
 _PROFILE_CALLS: Final = 10.0  # a figure in a profile weighs as much as so many measured calls
+_LEAST_NOISE_SD: Final = 0.1  # lengths that never differed may yet: without any width there is nowhere to cut them off
 _MIN_CALLS: Final = 5.0  # measured calls at which the journal and the assumption weigh the same
 _REFERENCE_TOKENS_PER_CHAR: Final = 0.25
 
@@ -146,11 +147,12 @@ class BoundLength:
         shares = [_share(entry, predictor) for entry in pool.entries]
         self._shift = np.array([shift for shift, _ in shares])  # (n_candidates,)
         sd = np.array([sd for _, sd in shares])  # (n_candidates,)
-        self._variance = sd * sd + predictor.noise_sd_**2  # (n_candidates,)
+        noise_sd = max(predictor.noise_sd_, _LEAST_NOISE_SD)
+        self._variance = sd * sd + noise_sd**2  # (n_candidates,)
         self._sd = np.sqrt(self._variance)
         habits = [habit_of(entry.profile) for entry in pool.entries]
         self._thinking = ThinkingLengths(
-            habits, shift=self._shift, sd=sd, model_sd=predictor.model_sd_, noise_sd=predictor.noise_sd_
+            habits, shift=self._shift, sd=sd, model_sd=predictor.model_sd_, noise_sd=noise_sd
         )
         self._cap = np.array([e.profile.max_output_tokens or math.inf for e in pool.entries], dtype=np.float64)
         self._caps = Caps(self._cap, self._sd)

@@ -131,8 +131,9 @@ async def test_requests_go_on_while_redis_is_dead_and_it_learns_what_it_missed(
         assert Counter(answer.status_code for answer in limited) == {200: 5, 429: 7}
         spent_usd = redis_server.spent_usd()
     billed_usd = sum(Decimal(answer.headers["x-paretogate-cost-usd"]) for answer in answers)
-    # What was on its way when it died may be charged twice: by the estimate, and never less than the bill.
-    assert billed_usd <= spent_usd <= billed_usd + 2 * N_CLIENTS * MOST_USD
+    # What was on its way when it died, or when it came back, may be charged twice: by the estimate; never less than
+    # the bill. On a slow machine a Redis that starts is lost and found a few times.
+    assert billed_usd <= spent_usd <= billed_usd + 5 * N_CLIENTS * MOST_USD
     kept = [a for a in (*answers, *limited) if a.status_code == 200]
     with JournalReader(state / "journal.sqlite3") as reader:
         statuses = {call.decision["decision_id"]: [o["status"] for o in call.outcomes] for call in reader.calls()}

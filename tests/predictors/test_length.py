@@ -8,6 +8,7 @@ from catalog import Backend, Measured, ModelProfile, Pool, PoolEntry
 from predictors import BadArtefactError, NotFittedError
 from predictors.capped import capped_moments
 from predictors.length import LengthPredictor
+from predictors.thinking import Thinking
 
 FLAT = np.zeros(2)
 
@@ -122,3 +123,13 @@ def test_nothing_is_predicted_before_a_fit() -> None:
         LengthPredictor().bind(Pool([entry()]))
     with pytest.raises(NotFittedError):
         LengthPredictor().log_tokens(FLAT)
+
+
+def test_lengths_that_never_differed_are_still_cut_off_at_a_limit() -> None:
+    predictor = flat_predictor(level=50.0, noise_sd=0.0, model_sd=0.0)
+    bound = predictor.bind(Pool([entry(max_output_tokens=4_096), entry("short", max_output_tokens=20)]))
+    tokens, sd = bound.estimate(FLAT)
+    assert tokens == pytest.approx([50.0, 20.0], rel=0.02)
+    assert np.isfinite(sd).all()
+    told, _ = bound.estimate(FLAT[None], max_output_tokens=[10], thinking=[Thinking(effort="high")])
+    assert told == pytest.approx(np.array([[10.0, 10.0]]), rel=0.02)
