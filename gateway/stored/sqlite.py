@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS responses (
 );
 CREATE INDEX IF NOT EXISTS by_end ON responses (until_s);
 """
-_PATIENCE_S = 1.0  # with another worker that is writing
+_PATIENCE_S = 5.0  # with others who write: SQLite knows no queue, so that one of many may wait long
 
 
 class SqliteResponses:
@@ -101,10 +101,15 @@ class SqliteResponses:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with closing(os.fdopen(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))):
                 pass  # made for its owner alone, before anything is in it
-            self._opened = sqlite3.connect(self._path, timeout=_PATIENCE_S, check_same_thread=False)
-            self._opened.execute("PRAGMA journal_mode = WAL")
-            self._opened.execute("PRAGMA secure_delete = ON")  # what was deleted is gone from the file
-            self._opened.executescript(_SCHEMA)
+            opened = sqlite3.connect(self._path, timeout=_PATIENCE_S, check_same_thread=False)
+            try:
+                opened.execute("PRAGMA journal_mode = WAL")
+                opened.execute("PRAGMA secure_delete = ON")  # what was deleted is gone from the file
+                opened.executescript(_SCHEMA)
+            except sqlite3.Error:
+                opened.close()  # without its table it would refuse every later call
+                raise
+            self._opened = opened
         return self._opened
 
 
