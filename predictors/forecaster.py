@@ -1,6 +1,7 @@
 """All predictors behind one door: bound to a pool once, asked once for the requests of a turn."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -132,7 +133,7 @@ class BoundForecaster:
             offers_tools=[bool(query.tool_names) for query in queries],
             thinking=[query.thinking for query in queries],
         )
-        read = np.array([[query.input_tokens] for query in queries], dtype=np.float64)  # (n_queries, 1)
+        read = _read(queries)
         cached = np.array([[query.cached_tokens] for query in queries], dtype=np.float64)  # (n_queries, 1)
         cost, cost_sd = self._cost.estimate(
             input_tokens=read, cached_tokens=cached, output_tokens=tokens, output_tokens_sd=tokens_sd
@@ -154,9 +155,23 @@ class BoundForecaster:
             familiarity=familiarity,
         )
 
+    def under(self, load: Load, forecasts: Forecasts, queries: Sequence[Query]) -> Forecasts:
+        """See `ForecastSource.under`: a load changes times alone."""
+        ttft, ttft_sd, latency, latency_sd = self._latency.estimate(
+            input_tokens=_read(queries),
+            output_tokens=forecasts.output_tokens,
+            output_tokens_sd=forecasts.output_tokens_sd,
+            load=load,
+        )
+        return replace(forecasts, ttft_s=ttft, ttft_s_sd=ttft_sd, latency_s=latency, latency_s_sd=latency_sd)
+
     def slack(self, load: Load) -> Floats:
         """See `ForecastSource.slack`."""
         return self._latency.slack(load)
+
+
+def _read(queries: Sequence[Query]) -> Floats:
+    return np.array([[query.input_tokens] for query in queries], dtype=np.float64)  # (n_queries, 1)
 
 
 def _insist(part: str, fitted_on: str, features: Features) -> None:

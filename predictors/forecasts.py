@@ -54,8 +54,8 @@ class Forecasts:
             familiarity=float(self.familiarity[query]),
         )
 
-    def take(self, queries: Sequence[int]) -> "Forecasts":
-        """Those of some queries."""
+    def take(self, queries: Sequence[int] | slice) -> "Forecasts":
+        """Those of some queries; of a slice, views."""
         return Forecasts(**{name: getattr(self, name)[queries] for name in _COLUMNS})
 
 
@@ -83,6 +83,10 @@ class ForecastSource(Protocol):
         """The same of several queries, at least one; none of them counts as load to the others."""
         ...
 
+    def under(self, load: Load, forecasts: Forecasts, queries: Sequence[Query]) -> Forecasts:
+        """What `forecasts(queries, load=load)` gives, from those at no load: what no load changes is not made again."""
+        ...
+
     def slack(self, load: Load) -> Floats:
         """How many more calls each candidate takes before its forecast changes noticeably, (n_candidates,)."""
         ...
@@ -96,6 +100,11 @@ class OneByOne:
     def forecasts(self: ForecastSource, queries: Sequence[Query], *, load: Load | None = None) -> Forecasts:
         """What each candidate of the pool would do with each query."""
         return Forecasts.of([self.forecast(query, load=load) for query in queries])
+
+    def under(self: ForecastSource, load: Load, forecasts: Forecasts, queries: Sequence[Query]) -> Forecasts:
+        """The queries' forecasts anew: nobody says what of them a load leaves alone."""
+        del forecasts
+        return self.forecasts(queries, load=load)
 
     def slack(self: ForecastSource, load: Load) -> Floats:
         """No load changes these forecasts: (n_candidates,) of infinity."""

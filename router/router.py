@@ -59,8 +59,11 @@ class Decider(Protocol):
         rng: np.random.Generator,
         load: Load | None = None,
         available: Bools | None = None,
+        at_no_load: Forecasts | None = None,
     ) -> Iterator[Decision | RoutingError]:
         """The same for several requests at once, as if each had come alone, in their order; at least one.
+
+        `at_no_load` are the forecasts of their queries with no load minded, where somebody has made them already.
 
         What would be raised for one is given back in its place. Each is decided when it is taken: a caller who learns
         from a decision that the load has changed leaves the rest, and nothing has been drawn for them.
@@ -106,6 +109,7 @@ class Router:
         rng: np.random.Generator,
         load: Load | None = None,
         available: Bools | None = None,
+        at_no_load: Forecasts | None = None,
     ) -> Iterator[Decision | RoutingError]:
         """Choose for several requests; see `Decider.decide_all`."""
         if not len(self.source.pool):
@@ -113,7 +117,10 @@ class Router:
             yield from (no_eligible(self.source.pool, nobody) for _ in asked)
             return
         queries = [one.query for one in asked]
-        forecasts = self.source.forecasts(queries, load=load)
+        if at_no_load is None:
+            forecasts = self.source.forecasts(queries, load=load)
+        else:
+            forecasts = at_no_load if load is None else self.source.under(load, at_no_load, queries)
         forecasts = self._stay.priced(forecasts, queries, [one.session for one in asked])
         wishes = self._all_wished([one.options for one in asked])
         for one, judged in zip(asked, self._judged(asked, forecasts, wishes, available), strict=True):

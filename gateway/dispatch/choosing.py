@@ -29,6 +29,8 @@ from .together import Together
 
 __all__ = ["Chooser"]
 
+_FEWEST = 8  # that are looked at under one load
+_WIDER = 2  # times as many as were decided under one load, to be looked at under the next
 _NO_CONSTRAINTS = RoutingOptions().require
 
 
@@ -47,6 +49,7 @@ class Chooser:
 
     def __init__(self, *, health: Health, telemetry: Telemetry, rng: np.random.Generator) -> None:
         self._health, self._telemetry, self._rng = health, telemetry, rng
+        self._at_once = _FEWEST
         self._together: Together[_Wanted, Decision] = Together(self._decide_all)
 
     async def choose(
@@ -123,13 +126,22 @@ class Chooser:
 
     def _chosen(self, wanted: Sequence[_Wanted], serving: Serving) -> Iterator[Decision | RoutingError]:
         """The router's decisions. Each sees the load that the earlier ones bring, where that makes a difference."""
-        left, dry_run = [one.asked for one in wanted], wanted[0].dry_run
+        asked, dry_run = [one.asked for one in wanted], wanted[0].dry_run
+        at_no_load = serving.source.forecasts([one.query for one in asked]) if len(asked) > 1 else None
+        begin = 0
         ahead: Counter[str] = Counter()  # decided here and not yet begun, by backend id
-        while left:
+        while begin < len(asked):
+            these = slice(begin, begin + self._at_once)
             load = self._health.load(ahead=ahead)
             available = None if dry_run else self._health.available(serving.pool, ahead=ahead)
-            slack = serving.source.slack(load).tolist() if len(left) > 1 else [math.inf] * len(serving.pool)
-            decisions = serving.router.decide_all(left, rng=self._rng, load=load, available=available)
+            slack = [math.inf] * len(serving.pool) if at_no_load is None else serving.source.slack(load).tolist()
+            decisions = serving.router.decide_all(
+                asked[these],
+                rng=self._rng,
+                load=load,
+                available=available,
+                at_no_load=None if at_no_load is None else at_no_load.take(these),
+            )
             for n_decided, decision in enumerate(decisions, start=1):  # noqa: B007 - read after the loop
                 yield decision
                 if dry_run or not isinstance(decision, Decision) or (backend := decision.chosen.backend) is None:
@@ -138,7 +150,8 @@ class Chooser:
                 slack[decision.ranking[0]] -= 1.0
                 if slack[decision.ranking[0]] < 0.0 or not self._health.admits(backend, ahead=ahead):
                     break
-            left = left[n_decided:]
+            begin += n_decided
+            self._at_once = max(_FEWEST, _WIDER * n_decided)  # of more, most would be looked at in vain
 
     def _session(self, standing: Standing, serving: Serving) -> SessionState | None:
         """The conversation so far; free to move on when the backend it is bound to is gone or unwell.

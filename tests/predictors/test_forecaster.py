@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from catalog import Floats, ModelProfile, Pool, PoolEntry, Price
-from predictors import BadArtefactError, Forecast, Forecaster, ForecastSource, Load, Query
+from predictors import BadArtefactError, Forecast, Forecaster, Forecasts, ForecastSource, Load, Query
 from predictors.encoders import open_encoder
 from predictors.features import Features
 from predictors.length import LengthPredictor
@@ -92,6 +92,9 @@ def test_a_query_has_the_same_forecast_alone_and_among_others() -> None:
             expected = getattr(alone, field.name)
             np.testing.assert_allclose(getattr(among, field.name), expected, rtol=1e-12, err_msg=field.name)
     np.testing.assert_array_equal(together.take([3, 1]).quality, together.quality[[3, 1]])
+    later = bound.under(load, bound.forecasts(queries), queries)
+    for field in fields(Forecasts):
+        np.testing.assert_array_equal(getattr(later, field.name), getattr(together, field.name), err_msg=field.name)
 
 
 def test_the_callers_limit_makes_answers_shorter_cheaper_and_faster(forecaster: Forecaster) -> None:

@@ -170,3 +170,25 @@ async def test_a_client_that_leaves_takes_nobody_along() -> None:
     first, gone, last = await asyncio.gather(*asking, return_exceptions=True)
     assert isinstance(gone, asyncio.CancelledError)
     assert names([first[1], last[1]]) == ["strong", "strong"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counting(Queueing):
+    """Says how often its queries were looked at with no load in mind, and how many under some."""
+
+    looked_at: list[int]
+
+    def forecasts(self, queries, *, load=None):
+        if load is None:
+            self.looked_at.append(len(queries))
+        return Queueing.forecasts(self, queries, load=load)
+
+
+async def test_what_no_load_changes_is_forecast_once_however_often_the_load_changes() -> None:
+    health = Health(clock=lambda: 0.0)
+    fixed = twins(30)
+    source = Counting(pool=fixed.pool, fixed=fixed.source.fixed, looked_at=[])
+    serving = replace(fixed, source=source, router=Router(source, explore=0.0))
+    await chosen(chooser(health), [reading(RoutingOptions(policy="fast"))] * 60, serving, health=health)
+    assert sum(source.looked_at) == 60
+    assert len(source.looked_at) <= 4

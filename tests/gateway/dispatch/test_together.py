@@ -66,6 +66,43 @@ async def test_at_a_busy_time_few_are_answered_together_too() -> None:
     assert doubling.asked[-1] == [4, 6]
 
 
+async def test_at_a_busy_time_it_waits_for_as_long_as_more_come() -> None:
+    doubling, now_s = Doubling(), 0.0
+
+    def a_tenth_of_a_second_later() -> float:
+        nonlocal now_s
+        now_s += 0.1
+        return now_s
+
+    together = Together(doubling, clock=a_tenth_of_a_second_later)
+
+    async def ask_after(turns: int) -> int:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await together.ask(2 * turns)
+
+    for _ in range(100):
+        await together.ask(2)
+    await asyncio.gather(*(ask_after(turns) for turns in (0, 1, 2, 3, 9)))
+    assert doubling.asked[-2:] == [[0, 2, 4, 6], [18]]
+
+
+@pytest.mark.parametrize(("each_s", "most"), [(0.0, 64), (0.0001, 64), (0.0002, 40), (0.01, 16)])
+async def test_the_longer_answers_take_the_fewer_are_given_at_once(each_s: float, most: int) -> None:
+    asked, now_s = [], 0.0
+
+    def answer(numbers: Sequence[int]) -> Sequence[int | Exception]:
+        nonlocal now_s
+        now_s += each_s * len(numbers)
+        asked.append(len(numbers))
+        return numbers
+
+    together = Together(answer, clock=lambda: now_s)
+    for _ in range(8):
+        await asyncio.gather(*(together.ask(n) for n in range(200)))
+    assert max(asked) == pytest.approx(most, abs=1)
+
+
 async def test_who_comes_alone_waits_for_nobody() -> None:
     together = Together(Doubling())
     asking = asyncio.ensure_future(together.ask(2))
