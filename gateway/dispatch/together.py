@@ -12,7 +12,7 @@ A = TypeVar("A")
 
 _MEMORY = 16.0  # questions over which means move
 _LONG_S = 1.0  # between two questions; longer tells no more
-_STILL_S = 0.008  # that the loop may stand still for the sake of company
+_STILL_S = 0.01  # that the loop may stand still for the sake of company
 
 
 class Together(Generic[Q, A]):

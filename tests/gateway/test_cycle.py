@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -21,6 +22,9 @@ class Wire:
 
     def write(self, data: bytes) -> None:
         self.written += data
+
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        self.written += b"".join(parts)
 
     def close(self) -> None:
         self.closed = True
