@@ -2,8 +2,8 @@
 
 Uvicorn looks through every header of an answer with two regular expressions and writes what it finds piece by piece:
 for the fourteen of ours a twentieth of a request's CPU. Here a name is looked at when it is first met, and all values
-together. The head of an answer of known length leaves with its body, in one system call. The short ways spare a hot door a timer for a body that has come already, and a task that waits for a client
-to leave.
+together. The head of an answer of known length leaves with its body, in one system call. The short ways spare a hot
+door a timer for a body that has come already, and a task that waits for a client to leave.
 """
 
 import re

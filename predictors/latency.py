@@ -33,7 +33,7 @@ _HOSTED_PREFILL_S_PER_TOKEN: Final = 5e-5
 _SHORT_PROMPT_TOKENS: Final = 1_000  # a stated or measured time to first token is for a prompt of about this length
 _HOSTED_CONCURRENCY: Final = 32.0
 _LOCAL_CONCURRENCY: Final = 1.0
-_BEARABLE: Final = 1.1  # times as long: what a call may last longer before that is worth another look
+_BEARABLE: Final = 1.25  # times as long, before that is worth another look: what is measured is known to 30 % at best
 
 
 def idealized_seconds_per_token(active_params_b: float) -> float:
@@ -100,7 +100,7 @@ class BoundLatency:
         return ttft, np.sqrt(ttft_variance), ttft + writing, np.sqrt(ttft_variance + spread)
 
     def slack(self, load: Load) -> Floats:
-        """How many more calls each candidate takes before a call to it lasts over a tenth longer, (n_candidates,).
+        """How many more calls each candidate takes before a call to it lasts over a quarter longer, (n_candidates,).
 
         Up to there, what is decided about the one call need not wait for the other. Infinite where no load is minded:
         without a backend, and at servers that tell that nobody waits.

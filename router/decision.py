@@ -10,9 +10,10 @@ import numpy.typing as npt
 from catalog import Floats, Pool, PoolEntry
 from predictors import Forecast
 
-__all__ = ["Bools", "Check", "Column", "Decision", "Screening"]
+__all__ = ["Bools", "Check", "Column", "Decision", "Positions", "Screening"]
 
 Bools = npt.NDArray[np.bool_]
+Positions = npt.NDArray[np.int64]  # in the pool
 Column = Sequence[object] | Floats  # one fact per candidate; None or NaN where it is unknown
 
 

@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from catalog import Floats
 
-from .decision import Bools
-
-Positions = npt.NDArray[np.int64]
+from .decision import Bools, Positions
 
 __all__ = ["Exploration"]
 

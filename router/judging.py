@@ -9,15 +9,15 @@ from catalog import Floats, Pool
 from predictors import Forecast, Forecasts
 
 from .asked import Asked
-from .decision import Bools, Screening
+from .decision import Bools, Positions, Screening
 from .exploration import Exploration
 from .options import RoutingOptions
 from .order import Order
 from .pareto import fronts
 from .preferences import Preferences, Valuer
-from .screening import Demands, Screener
+from .screening import Demands, Screener, Screenings
 
-__all__ = ["Judge", "Judged", "Wishes"]
+__all__ = ["Judge", "Judged", "Judgements", "Wishes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,38 @@ class Judged:
     near: Bools  # (n_candidates,), who may be drawn instead of the best
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgements:
+    """What the arrays say about several requests; put together for one only when it is asked for.
+
+    All arrays but `best`, (n_queries,), have shape (n_queries, n_candidates).
+    """
+
+    forecasts: Forecasts
+    screenings: Screenings
+    front: Bools
+    utility: Floats
+    utility_of_eligible: Floats
+    best: Positions
+    by_utility: Positions  # the eligible first
+    near: Bools
+
+    def __getitem__(self, row: int) -> Judged:
+        """The judgement of one request."""
+        screening = self.screenings[row]
+        n_eligible = np.count_nonzero(screening.eligible)
+        return Judged(
+            forecast=self.forecasts[row],
+            screening=screening,
+            front=tuple(np.flatnonzero(self.front[row]).tolist()),
+            value=self.utility[row],
+            utility=self.utility_of_eligible[row],
+            best=self.best.item(row),
+            by_utility=self.by_utility[row, :n_eligible].tolist(),
+            near=self.near[row],
+        )
+
+
 class Judge:
     """Screens, weighs and orders the candidates of one pool."""
 
@@ -55,36 +87,22 @@ class Judge:
 
     def judge(
         self, asked: Sequence[Asked], forecasts: Forecasts, wishes: Wishes, *, available: Bools | None = None
-    ) -> list[Judged]:
+    ) -> Judgements:
         """One judgement per request; at least one request."""
         screenings = self._screener.screen(asked, forecasts, wishes.demands, available=available)
-        eligible = np.array([screening.eligible for screening in screenings])  # (n_queries, n_candidates)
+        eligible = screenings.eligible
         valuation = self._valuer.value(forecasts, wishes.preferences)
         admitted = valuation.admitted(eligible, within=wishes.preferences.quality_within)
         front = fronts(valuation.objectives, eligible)
         utility = valuation.utility
         best = np.where(front & admitted, utility, -np.inf).argmax(axis=1)  # (n_queries,)
-        near = self._exploration.near_best(utility, admitted, best)
-        columns = zip(
-            screenings,
-            front.tolist(),
-            utility,
-            np.where(eligible, utility, np.nan),
-            best.tolist(),
-            self._order.by_utility(utility, eligible, admitted),
-            near,
-            strict=True,
+        return Judgements(
+            forecasts=forecasts,
+            screenings=screenings,
+            front=front,
+            utility=utility,
+            utility_of_eligible=np.where(eligible, utility, np.nan),
+            best=best,
+            by_utility=self._order.by_utility(utility, eligible, admitted),
+            near=self._exploration.near_best(utility, admitted, best),
         )
-        return [
-            Judged(
-                forecast=forecasts[row],
-                screening=screening,
-                front=tuple([position for position, on in enumerate(on_front) if on]),
-                value=value,
-                utility=of_eligible,
-                best=first,
-                by_utility=ordered,
-                near=drawable,
-            )
-            for row, (screening, on_front, value, of_eligible, first, ordered, drawable) in enumerate(columns)
-        ]

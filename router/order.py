@@ -7,7 +7,7 @@ import numpy as np
 
 from catalog import Floats, Pool
 
-from .decision import Bools
+from .decision import Bools, Positions
 from .options import RoutingOptions
 
 __all__ = ["Order"]
@@ -19,11 +19,14 @@ class Order:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def by_utility(self, utility: Floats, eligible: Bools, admitted: Bools) -> list[list[int]]:
-        """Of every query all eligible candidates, the admitted first; arrays are (n_queries, n_candidates)."""
+    def by_utility(self, utility: Floats, eligible: Bools, admitted: Bools) -> Positions:
+        """Of every query the admitted candidates, then the other eligible ones, then the rest, each by utility.
+
+        Arrays are (n_queries, n_candidates), and so is what it gives: positions in the pool.
+        """
         turn = np.where(admitted, 0, np.where(eligible, 1, 2)).astype(np.int8)
-        positions = np.lexsort((-utility, turn)).tolist()
-        return [row[:n] for row, n in zip(positions, eligible.sum(axis=1).tolist(), strict=True)]
+        positions: Positions = np.lexsort((-utility, turn))
+        return positions
 
     def ranking(self, by_utility: Sequence[int], options: RoutingOptions, *, first: int) -> list[int]:
         """Those the caller names in the caller's order, then `first`, then by utility."""

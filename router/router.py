@@ -12,7 +12,7 @@ from .decision import Bools, Decision, Screening
 from .errors import InvalidRoutingError, NoEligibleModelError, RoutingError
 from .exploration import Exploration
 from .infeasible import no_eligible, shortfall
-from .judging import Judge, Judged, Wishes
+from .judging import Judge, Judged, Judgements, Wishes
 from .options import RoutingOptions
 from .order import Order
 from .policies import Policy
@@ -124,8 +124,12 @@ class Router:
         forecasts = self._stay.priced(forecasts, queries, [one.session for one in asked])
         wishes = self._all_wished([one.options for one in asked])
         for one, judged in zip(asked, self._judged(asked, forecasts, wishes, available), strict=True):
+            if isinstance(judged, RoutingError):
+                yield judged
+                continue
+            judgements, row = judged
             try:
-                yield judged if isinstance(judged, RoutingError) else self._decision(one, judged, rng)
+                yield self._decision(one, judgements[row], rng)
             except NoEligibleModelError as exc:
                 yield exc
 
@@ -156,12 +160,12 @@ class Router:
         forecasts: Forecasts,
         wishes: Sequence[Wishes | InvalidRoutingError],
         available: Bools | None,
-    ) -> list[Judged | InvalidRoutingError]:
-        """Every request's judgement: those with the same wishes are judged together."""
+    ) -> list[tuple[Judgements, int] | InvalidRoutingError]:
+        """Where each request's judgement is found: those with the same wishes are judged together."""
         alike: dict[int, list[int]] = {}
         for row, one in enumerate(wishes):
             alike.setdefault(id(one), []).append(row)
-        found: dict[int, Judged | InvalidRoutingError] = {}
+        found: dict[int, tuple[Judgements, int] | InvalidRoutingError] = {}
         for rows in alike.values():
             wished = wishes[rows[0]]
             if isinstance(wished, InvalidRoutingError):
@@ -169,7 +173,7 @@ class Router:
                 continue
             theirs = forecasts if len(rows) == len(asked) else forecasts.take(rows)
             judgements = self._judge.judge([asked[row] for row in rows], theirs, wished, available=available)
-            found.update(zip(rows, judgements, strict=True))
+            found.update((row, (judgements, number)) for number, row in enumerate(rows))
         return [found[row] for row in range(len(asked))]
 
     def _decision(self, one: Asked, judged: Judged, rng: np.random.Generator) -> Decision:

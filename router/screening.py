@@ -4,7 +4,7 @@ A fact that is unknown breaks every constraint on it. Only the request's own nee
 nobody published is not held against a model that nobody complained about.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
@@ -22,7 +22,7 @@ from .constraints import Constraints
 from .decision import Bools, Check, Screening
 from .options import RoutingOptions
 
-__all__ = ["RELAXABLE", "Demands", "Screener", "normal_lower_bound"]
+__all__ = ["RELAXABLE", "Demands", "Screener", "Screenings", "normal_lower_bound"]
 
 PRIVACY: tuple[PrivacyTier, ...] = ("any", "no_training", "no_retention", "local")
 # `on_infeasible` may stretch an amount, never a boundary: who may see the prompt, under which licence, what must work.
@@ -54,11 +54,64 @@ _Several = tuple[str, float, Floats, bool]  # name, limit, what each candidate h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Amount:
+    """One constraint on what differs from query to query; both arrays are (n_queries, n_candidates)."""
+
+    name: str
+    limit: float
+    broken: Bools
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Demands:
     """What a caller and a policy demand, with what follows from that and the pool alone."""
 
     listed: tuple[Check, ...]  # models allowed and denied
     required: tuple[tuple[Constraints, tuple[Check, ...]], ...]  # each with its checks that no query changes
+
+
+class Screenings:
+    """Of every query, each constraint in force, and who breaks it; told one by one, since not all are asked for."""
+
+    __slots__ = ("_before", "_of_requests", "_required", "eligible")
+
+    def __init__(
+        self,
+        *,
+        before: tuple[Check, ...],
+        of_requests: Mapping[int, Sequence[Check]],
+        required: Sequence[tuple[Sequence[_Amount], tuple[Check, ...]]],
+        shape: tuple[int, int],
+    ) -> None:
+        """In this order: what all queries share, what some need by their number, amounts and facts of each demand."""
+        self._before, self._of_requests, self._required = before, of_requests, required
+        broken = np.zeros(shape, dtype=np.bool_)
+        for amounts, static in required:
+            for amount in amounts:
+                broken |= amount.broken
+            for check in static:
+                broken |= check.broken
+        for check in before:
+            broken |= check.broken
+        for row, checks in of_requests.items():
+            for check in checks:
+                broken[row] |= check.broken
+        self.eligible: Bools = ~broken  # (n_queries, n_candidates), those that break none
+
+    def __len__(self) -> int:
+        return len(self.eligible)
+
+    def __iter__(self) -> Iterator[Screening]:
+        return (self[row] for row in range(len(self)))
+
+    def __getitem__(self, row: int) -> Screening:
+        """That of one query."""
+        checks = [*self._before, *self._of_requests.get(row, ())]
+        for amounts, static in self._required:
+            checks += [Check(a.name, a.limit, a.broken[row], a.values[row]) for a in amounts]
+            checks += static
+        return Screening(checks=tuple(checks), eligible=self.eligible[row])
 
 
 class Screener:
@@ -82,34 +135,40 @@ class Screener:
 
     def screen(
         self, asked: Sequence[Asked], forecasts: Forecasts, demands: Demands, *, available: Bools | None = None
-    ) -> list[Screening]:
+    ) -> Screenings:
         """Of every query, each constraint in force, and who breaks it."""
-        checks: list[list[Check]] = [[] for _ in asked]
+        before: tuple[Check, ...] = ()
         if available is not None and not available.all():
-            _add(checks, Check("available", limit=True, broken=~available, values=available.tolist()))
-        self._of_requests(checks, asked, forecasts, demands.listed)
-        for require, static in demands.required:
-            for name, limit, values, at_most in self._of_forecasts(require, forecasts):
-                broken = ~(values <= limit) if at_most else ~(values >= limit)  # NaN, an unknown amount, breaks both
-                for row, found in enumerate(checks):
-                    found.append(Check(name, limit, broken[row], values[row]))
-            _add(checks, *static)
-        return [Screening(checks=tuple(found), eligible=_eligible(found, len(self.pool))) for found in checks]
+            before = (Check("available", limit=True, broken=~available, values=available.tolist()),)
+        return Screenings(
+            before=before,
+            of_requests=self._of_requests(asked, forecasts, demands.listed),
+            required=[
+                ([_amount(*several) for several in self._of_forecasts(require, forecasts)], static)
+                for require, static in demands.required
+            ],
+            shape=(len(asked), len(self.pool)),
+        )
 
     def _of_requests(
-        self, checks: list[list[Check]], asked: Sequence[Asked], forecasts: Forecasts, listed: tuple[Check, ...]
-    ) -> None:
-        """What the requests themselves need."""
+        self, asked: Sequence[Asked], forecasts: Forecasts, listed: tuple[Check, ...]
+    ) -> dict[int, list[Check]]:
+        """What the requests themselves need, by the number of the request."""
+        checks: dict[int, list[Check]] = {}
         too_small = self.pool.context_tokens < _wanted_tokens(asked, forecasts)  # an unknown window passes
         is_too_small_for_some = bool(too_small.any())
-        for found, one, narrow in zip(checks, asked, too_small, strict=True):
-            if is_too_small_for_some and narrow.any():
-                found.append(Check("context", one.query.input_tokens, narrow, self.pool.context_tokens))
+        for row, one in enumerate(asked):
+            found: list[Check] = []
+            if is_too_small_for_some and too_small[row].any():
+                found.append(Check("context", one.query.input_tokens, too_small[row], self.pool.context_tokens))
             if one.query.needs:
                 found.append(self._remembered("needs", one.query.needs))
             found.extend(listed)
             if one.session is not None and one.session.pinned:
                 found.append(self._remembered("pinned", self._provider_of(one.session.backend_id)))
+            if found:
+                checks[row] = found
+        return checks
 
     def _of_forecasts(self, require: Constraints, forecasts: Forecasts) -> Iterator[_Several]:
         """Amounts that differ from query to query, (n_queries, n_candidates), in force only."""
@@ -206,19 +265,9 @@ _STATIC = (
 )
 
 
-def _add(checks: list[list[Check]], *more: Check) -> None:
-    for found in checks:
-        found.extend(more)
-
-
-def _eligible(checks: Sequence[Check], n_candidates: int) -> Bools:
-    if not checks:
-        return np.ones(n_candidates, dtype=np.bool_)
-    broken = checks[0].broken
-    for check in checks[1:]:
-        broken = broken | check.broken
-    eligible: Bools = ~broken
-    return eligible
+def _amount(name: str, limit: float, values: Floats, at_most: bool) -> _Amount:  # noqa: FBT001 - a row's last column
+    within = values <= limit if at_most else values >= limit  # NaN, an unknown amount, breaks both
+    return _Amount(name=name, limit=limit, broken=~within, values=values)
 
 
 def _wanted_tokens(asked: Sequence[Asked], forecasts: Forecasts) -> Floats:

@@ -116,12 +116,12 @@ def slack(item: PoolEntry, **load: dict[str, float]) -> float:
     return float(BoundLatency(Pool([item])).slack(Load(**load))[0])
 
 
-def test_slack_is_how_many_calls_more_lengthen_a_call_by_a_tenth() -> None:
+def test_slack_is_how_many_calls_more_lengthen_a_call_by_a_quarter() -> None:
     ten = entry(limits=Limits(max_concurrency=10))
-    assert slack(ten) == pytest.approx(10.0)  # the last of them is the eleventh, and waits a tenth of a call
-    assert slack(ten, running={"b": 4.0}) == pytest.approx(6.0)
-    # twenty-nine run at ten places: a call lasts three times as long, and three more make that 3.3
-    assert slack(ten, running={"b": 29.0}) == pytest.approx(3.0)
+    assert slack(ten) == pytest.approx(11.5)  # the twelfth waits a fifth of a call, a thirteenth would wait more
+    assert slack(ten, running={"b": 4.0}) == pytest.approx(7.5)
+    # twenty-nine run at ten places: a call lasts three times as long, and seven more make that 3.7
+    assert slack(ten, running={"b": 29.0}) == pytest.approx(7.5)
 
 
 def test_one_place_leaves_no_slack() -> None:
@@ -132,6 +132,6 @@ def test_one_place_leaves_no_slack() -> None:
 def test_a_server_that_tells_is_believed_about_its_slack_too() -> None:
     item = entry(limits=Limits(max_concurrency=1))
     assert slack(item, running={"b": 50.0}, waiting={"b": 0.0}) == float("inf")
-    # nine wait for twenty places, a call lasts 1.5 times as long; three more make that 1.65
-    assert slack(item, running={"b": 20.0}, waiting={"b": 9.0}) == pytest.approx(3.0)
+    # nine wait for twenty places, a call lasts 1.5 times as long; seven more make that 1.85
+    assert slack(item, running={"b": 20.0}, waiting={"b": 9.0}) == pytest.approx(7.5)
     assert slack(PoolEntry(profile=ModelProfile(id="x/m", name="m"))) == float("inf")

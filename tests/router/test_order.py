@@ -14,8 +14,8 @@ def ranking(
     options: RoutingOptions | None = None, *, eligible: Bools = ALL, admitted: Bools = ALL, first: int
 ) -> list[int]:
     order = Order(three_models())
-    (by_utility,) = order.by_utility(UTILITY[None], eligible[None], (eligible & admitted)[None])
-    return order.ranking(by_utility, options or RoutingOptions(), first=first)
+    (by_utility,) = order.by_utility(UTILITY[None], eligible[None], (eligible & admitted)[None]).tolist()
+    return order.ranking(by_utility[: eligible.sum()], options or RoutingOptions(), first=first)
 
 
 def test_without_a_callers_order_utility_decides() -> None:
