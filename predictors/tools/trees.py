@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ __all__ = ["TreeEnsemble"]
 MAX_LEAVES: Final = 16  # a leaf is a bit of a uint16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TreeEnsemble:
     """A sum of small decision trees in QuickScorer's form: every test of every tree is made, none is walked.
 
@@ -36,19 +37,35 @@ class TreeEnsemble:
         """
         scores = np.empty(len(features))
         for start in range(0, len(features), _CHUNK):
-            scores[start : start + _CHUNK] = self._predict_chunk(features[start : start + _CHUNK])
+            chunk = features[start : start + _CHUNK]
+            scores[start : start + _CHUNK] = self._predict_chunk(chunk)[: len(chunk)]
         return scores
 
     def _predict_chunk(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        columns = np.ascontiguousarray(features.T, dtype=np.float32)  # (n_features, n_rows)
-        ruled_out = np.zeros((self.feature.shape[1], columns.shape[1]), dtype=np.uint16)  # (n_trees, n_rows) leaves
-        for feature, threshold, mask in zip(self.feature, self.threshold, ~self.mask, strict=True):
-            failed = columns.take(feature, axis=0) > threshold[:, None]  # (n_trees, n_rows), of one test of each tree
-            ruled_out |= failed * mask[:, None]  # test by test: small arrays stay in the cache
-        places = _LOWEST_BIT.take(~ruled_out)  # (n_trees, n_rows)
+        """Scores of at most _CHUNK rows, shape (_CHUNK,); those beyond the given rows mean nothing."""
+        tests = self._tests
+        columns = np.zeros((features.shape[1], _CHUNK), dtype=np.float32)  # (n_features, _CHUNK)
+        columns[:, : len(features)] = features.T
+        failed = columns.take(tests.feature, axis=0) > tests.threshold  # (n_distinct, _CHUNK)
+        ruled_out = failed.view(np.uint8).take(tests.place, axis=0) * tests.ruled_out  # (n_tests * n_trees, _CHUNK)
+        of_tree = np.bitwise_or.reduce(ruled_out.reshape(*self.feature.shape, _CHUNK), axis=0)  # (n_trees, _CHUNK)
+        places = _LOWEST_BIT.take(~of_tree)  # (n_trees, _CHUNK)
         places += np.arange(0, self.value.size, MAX_LEAVES)[:, None]
         total: npt.NDArray[np.float64] = self.baseline + self.value.reshape(-1).take(places).sum(axis=0)
         return total
+
+    @cached_property
+    def _tests(self) -> "_Tests":
+        pairs = np.stack([self.feature.reshape(-1), self.threshold.reshape(-1)], axis=1)  # (n_tests * n_trees, 2)
+        distinct, place = np.unique(pairs, axis=0, return_inverse=True)
+        leaves = ~self.mask.reshape(-1, 1)  # (n_tests * n_trees, 1)
+        narrow = leaves.astype(np.uint8 if leaves.max(initial=0) < 1 << 8 else np.uint16)
+        return _Tests(
+            feature=distinct[:, 0].astype(np.int64),
+            threshold=distinct[:, 1:].astype(np.float32),
+            place=place.reshape(-1),
+            ruled_out=np.repeat(narrow, _CHUNK, axis=1),
+        )
 
     @classmethod
     def from_sklearn(cls, models: Sequence[Any]) -> "TreeEnsemble":
@@ -70,7 +87,17 @@ class TreeEnsemble:
         return cls(feature=feature, threshold=threshold, mask=mask, value=value, baseline=baseline)
 
 
-_CHUNK: Final = 512
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tests:
+    """The tests of all trees, as they are made: a third of them are distinct, since features have few thresholds."""
+
+    feature: npt.NDArray[np.int64]  # (n_distinct,)
+    threshold: npt.NDArray[np.float32]  # (n_distinct, 1)
+    place: npt.NDArray[np.int64]  # (n_tests * n_trees,) of each test among the distinct ones
+    ruled_out: npt.NDArray[np.unsignedinteger[Any]]  # (n_tests * n_trees, _CHUNK) leaves, the same for all rows
+
+
+_CHUNK: Final = 32  # rows, as many as a request has; a fixed width lets masks lie beside the rows they are for
 _ALL: Final = np.uint16(0xFFFF)
 _LOWEST_BIT: Final = np.array([((n & -n).bit_length() - 1) % MAX_LEAVES for n in range(1 << 16)], dtype=np.int64)
 
