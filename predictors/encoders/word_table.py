@@ -1,7 +1,8 @@
 """The tokens of many words at once: a hash table in arrays, asked with a few operations on whole arrays.
 
 A word of up to 16 bytes is its own key, as two 64-bit numbers, so nothing is ever taken for something else. A word has
-two places where it may stand; one that finds both taken is not in the table, and its finder has to ask elsewhere.
+two places where it may stand. One that finds both taken, by words that cannot step aside or are learned later, is not
+in the table, and its finder has to ask elsewhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -107,7 +108,21 @@ class WordTable:
         self._places[0][first] = entries
         left = self._places[0][first] != entries
         self._places[1][second[left]] = entries[left]
+        lost = (self._places[0][first] != entries) & (self._places[1][second] != entries)
+        spots = np.stack([first, second])  # (2, n_entries)
+        for entry in entries[lost].tolist():
+            self._make_room(entry, spots)
         return {words[entry - 1] for entry in np.unique(self._places)[1:].tolist()}
+
+    def _make_room(self, entry: int, spots: Integers) -> None:
+        """Place an entry where another stands that can step aside; `spots` (2, n_entries) begin with entry 1."""
+        for side in (0, 1):
+            spot = spots[side, entry - 1]
+            holder = int(self._places[side, spot])
+            aside = 1 - side, spots[1 - side, holder - 1]
+            if not self._places[aside]:
+                self._places[aside], self._places[side, spot] = holder, entry
+                return
 
     def _differ(self, entries: Integers, low: _Keys, high: _Keys) -> npt.NDArray[np.bool_]:
         different: npt.NDArray[np.bool_] = self._low.take(entries) != low
