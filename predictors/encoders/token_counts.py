@@ -20,7 +20,7 @@ __all__ = ["TokenCounter", "TokenCounts"]
 
 _MAX_LEARNED: Final = 20_000  # words; about 6 MB
 _FEW: Final = 600  # characters of all texts together, up to which words are looked up one by one
-_BLANK, _LETTER, _SIGN, _CONTROL = 0, 1, 2, 3
+_BLANK, _LETTER, _SIGN, _CONTROL, _ODD = range(5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,8 @@ class TokenCounter:
     In ASCII its words are runs of letters and digits, and single other signs. All but a few words of a text are known,
     so that only new words go to the tokenizer, and those of letters alone are remembered. What might be a key or a
     number is not. Many words are cut and looked up by array operations, which pay from some six hundred characters on;
-    a lone short question is read in a third of their time by a dictionary.
+    a lone short question is read in a third of their time by a dictionary. Of a longer text that is not all ASCII only
+    the pieces that are not go to the tokenizer: it takes many times as long, and one curly quote is enough.
 
     A forgiving one reads a word that it does not know as the known one that is a typing slip away, if there is one: the
     tokens that the tokenizer would cut such a word into have nothing to do with what was meant.
@@ -88,18 +89,18 @@ class TokenCounter:
 
     def _at_once(self, texts: Sequence[str]) -> Integers:
         """The tokens of many texts plus their texts' rows, in any order: all words are looked up together."""
-        plain = [_fold(text) for text in texts]
-        folded = b"\0".join([b"", *(text for text, _ in plain), PADDING])
-        starts, lengths = _words(b"\0".join([b"", *(kinds or b"" for _, kinds in plain), PADDING]))
-        rows = self._rows([len(text) for text, _ in plain], starts)
+        parted = [_part(text) for text in texts]
+        folded = b"\0".join([b"", *(plain for plain, _, _ in parted), PADDING])
+        starts, lengths = _words(b"\0".join([b"", *(kinds for _, kinds, _ in parted), PADDING]))
+        rows = self._rows([len(plain) for plain, _, _ in parted], starts)
         entries = self.table.find(folded, starts, lengths)
         new = (entries == 0).nonzero()[0]
         found = [self._new_words(folded, rows[new], starts[new], lengths[new])] if len(new) else []
         known = entries.nonzero()[0] if len(new) else slice(None)
         found.append(self.table.tokens(entries[known], rows[known]))
-        for row, (_, kinds) in enumerate(plain):
-            if kinds is None:
-                found.append(np.array(self.ask(self._put_right(texts[row])), dtype=np.int64) + row * self._row_size)
+        for row, (_, _, odd) in enumerate(parted):
+            if odd:
+                found.append(np.array(self.ask(self._put_right(odd)), dtype=np.int64) + row * self._row_size)
         return np.concatenate(found)
 
     def _rows(self, sizes: Sequence[int], starts: Integers) -> Integers:
@@ -188,6 +189,26 @@ def _fold(text: str) -> tuple[bytes, bytes | None]:
     return (b"", None) if _CONTROL in kinds else (folded, kinds)  # it drops those from within words
 
 
+def _part(text: str) -> tuple[bytes, bytes, str]:
+    """A text's plain pieces in lower case, the kinds of their bytes, and the pieces only the tokenizer can read.
+
+    Pieces stand between white space, where no token goes on. One that is not plain holds a character beyond ASCII, a
+    control, a "[", which may begin a token of the tokenizer's own, or a "_", which `_put_right` takes for a letter.
+    """
+    folded, kinds = _fold(text)
+    if kinds is not None:
+        return folded, kinds, ""
+    as_bytes = text.encode("utf-8", "surrogatepass")
+    signs = np.frombuffer(as_bytes.translate(_ODDITY), dtype=np.uint8)  # (n_bytes,)
+    piece = (signs == _BLANK).cumsum()  # (n_bytes,): a blank belongs to the piece behind it
+    is_odd = np.zeros(int(piece[-1]) + 1, dtype=np.bool_)  # (n_pieces,)
+    is_odd[piece[signs == _ODD]] = True
+    odd = is_odd.take(piece)  # (n_bytes,)
+    letters = np.frombuffer(as_bytes, dtype=np.uint8)
+    plain = letters[~odd].tobytes().lower()
+    return plain, plain.translate(_KINDS), letters[odd].tobytes().decode("utf-8", "surrogatepass")
+
+
 def _words(kinds: bytes) -> tuple[Integers, Integers]:
     """Where words start, and how long they are, of bytes of these kinds, of which the first and last are blank."""
     flags = np.frombuffer(kinds, dtype=np.uint8)
@@ -204,5 +225,11 @@ _KINDS: Final = bytes(
     else _CONTROL if byte < 32 or byte == 127
     else _LETTER if chr(byte).isalnum() and byte < 128
     else _SIGN
+    for byte in range(256)
+)  # fmt: skip
+_ODDITY: Final = bytes(
+    _BLANK if byte in b" \t\n\r"
+    else _ODD if not 32 < byte < 127 or byte in b"[_"
+    else _LETTER
     for byte in range(256)
 )  # fmt: skip

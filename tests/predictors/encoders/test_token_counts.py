@@ -63,7 +63,21 @@ def test_only_plain_words_are_remembered(tokenizer: Tokenizer) -> None:
     assert asked == ["rhombicuboctas", "sk4f9a77b1c0ffee", "q" * 17, "sk4f9a77b1c0ffee", "q" * 17]
 
 
-@given(st.lists(st.text(alphabet="aeZ9 .-#'\t\n\x07\u00e9\u6cd5", max_size=30), min_size=1, max_size=4))
+def test_long_texts_that_are_not_all_ascii_have_the_tokenizers_own_tokens(tokenizer: Tokenizer) -> None:
+    asked: list[str] = []
+    counter = TokenCounter(tokenizer)
+    ask = counter.ask
+    counter.ask = lambda text: asked.append(text) or ask(text)  # type: ignore[method-assign, func-returns-value]
+    plain = "The word before, and the word behind. " * 20
+    texts = [
+        plain + odd + plain
+        for odd in ("don\u2019t ", "a\u0301 \u6cd5\u56fd\u3000x ", "\u2014 [MASK] ", "\x85 bell\x07ringer ")
+    ]
+    assert counted(counter, texts) == [exact(tokenizer, text) for text in texts]
+    assert max(map(len, asked)) < 20  # of the plain words it was not asked
+
+
+@given(st.lists(st.text(alphabet="aeZ9 ._[-#'\t\n\x07\u00e9\u6cd5", max_size=30), min_size=1, max_size=4))
 def test_few_words_are_counted_as_many_are(texts: list[str]) -> None:
     many = ["filler " * 100, *texts]
     assert counted(COUNTER, texts) == counted(COUNTER, many)[1:]
