@@ -4,7 +4,7 @@ Written here, not taken from a library, because those that exist (bm25s, rank-bm
 come and go; a test compares every score with theirs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,8 +37,9 @@ class LexicalIndex:
         self._n_alive = 0
         self._postings: dict[str, _Postings] = {}
         self._words: list[frozenset[str]] = []  # per slot, to take its counts back on removal
-        self._idf_mass: Scores | None = None  # (n_slots * n_fields,) idf of all distinct words there; None when stale
+        self._idf_mass: Scores | None = None  # (n_fields, n_slots) idf of all distinct words there; None when stale
         self._length_norms: Scores | None = None  # (n_slots * n_fields,); None when stale
+        self._weighed: dict[str, _Weighed] = {}  # of the words that queries had since the last change
 
     def __len__(self) -> int:
         return self._n_alive
@@ -63,7 +64,7 @@ class LexicalIndex:
         self._alive[slot] = True
         self._total_lengths += self._lengths[slot]
         self._n_alive += 1
-        self._idf_mass = self._length_norms = None
+        self._forget_weights()
         self.n_slots += 1
         return slot
 
@@ -80,65 +81,84 @@ class LexicalIndex:
             if postings.n_documents == 0:
                 del self._postings[word]
         self._words[slot] = frozenset()
-        self._idf_mass = self._length_norms = None
+        self._forget_weights()
 
     def scores(self, words: Iterable[str]) -> Scores:
         """BM25 of every slot and field for a query's words, shape (n_slots, n_fields)."""
-        return self._total(self._match(words))
+        return self._total(self._found(words).values()).T
 
     def scores_and_coverage(self, words: Iterable[str]) -> tuple[Scores, Scores]:
         """`scores`, and which share of a field's words the query has, by idf, in [0, 1]; both (n_slots, n_fields)."""
-        match = self._match(words)
-        return self._total(match), self._coverage(match)
+        found = self._found(words).values()
+        covered = [self._coverage(found, field) for field in range(self.n_fields)]
+        return self._total(found).T, np.stack(covered, axis=1)
 
-    def scores_of_query(self, words: Iterable[str], parts: Sequence[Iterable[str]]) -> tuple[Scores, Scores, Scores]:
-        """`scores_and_coverage`, and the first field's scores for parts of the query, from one look at the index.
+    def scores_of_query(
+        self, words: Iterable[str], parts: Sequence[Iterable[str]], *, covered: int
+    ) -> tuple[Scores, Scores, Scores]:
+        """Scores and coverage, and the first field's scores for parts of the query, from one look at the index.
 
         Args:
             words: of the whole query.
             parts: the words of each part; words that the whole does not have are passed over.
+            covered: the field whose coverage is wanted.
 
         Returns:
-            scores (n_slots, n_fields), coverage (n_slots, n_fields), scores of the parts (n_parts, n_slots).
+            scores (n_fields, n_slots), coverage (n_slots,), scores of the parts (n_parts, n_slots).
         """
-        match = self._match(words)
-        first = match.keys % self.n_fields == 0  # (n_postings,)
-        rows = match.keys // self.n_fields  # (n_postings,)
-        of_parts = np.zeros((len(parts), self.n_slots))
-        for number, part in enumerate(parts):
+        found = self._found(words)
+        every = found.values()
+        return self._total(every), self._coverage(every, covered), self._of_parts(found, parts)
+
+    def _found(self, words: Iterable[str]) -> "dict[str, _Weighed]":
+        """What each of a query's distinct words adds to scores; words that no document has are left out."""
+        return {word: weighed for word in dict.fromkeys(words) if (weighed := self._weigh(word)) is not None}
+
+    def _weigh(self, word: str) -> "_Weighed | None":
+        if (known := self._weighed.get(word)) is not None:
+            return known
+        if (postings := self._postings.get(word)) is None:
+            return None
+        keys, counts = postings.arrays()
+        slot, field = np.divmod(keys, self.n_fields)  # (n_postings,) each
+        idf = self._idf(np.array([postings.n_documents], dtype=np.float64))
+        bm25 = idf * counts * (self.k1 + 1.0) / (counts + self._norms()[keys])  # (n_postings,)
+        living = self._alive[slot]  # (n_postings,)
+        of_field = [living & (field == number) for number in range(self.n_fields)]
+        weighed = _Weighed(
+            slots=tuple(slot[chosen] for chosen in of_field),
+            keys=np.concatenate([slot[chosen] + number * self.n_slots for number, chosen in enumerate(of_field)]),
+            bm25=np.concatenate([bm25[chosen] for chosen in of_field]),
+            idf=float(idf[0]),
+        )
+        self._weighed[word] = weighed
+        return weighed
+
+    def _total(self, found: "Collection[_Weighed]") -> Scores:
+        sums = _sums([word.keys for word in found], [word.bm25 for word in found], self.n_fields * self.n_slots)
+        return sums.reshape(self.n_fields, self.n_slots)
+
+    def _coverage(self, found: "Collection[_Weighed]", field: int) -> Scores:
+        """Which share of a field's words the query has, by idf, shape (n_slots,)."""
+        slots = [word.slots[field] for word in found]
+        idf = np.array([word.idf for word in found]).repeat([len(rows) for rows in slots])  # (n_postings,)
+        coverage: Scores = _sums(slots, [idf], self.n_slots) / self._masses()[field]
+        return coverage
+
+    def _of_parts(self, found: "Mapping[str, _Weighed]", parts: Sequence[Iterable[str]]) -> Scores:
+        """The first field's scores for parts of a query, shape (n_parts, n_slots)."""
+        slots: list[Ints] = []
+        bm25: list[Scores] = []
+        lengths: list[int] = []  # (n_parts,) postings of each
+        for part in parts:
             said = frozenset(part)
-            chosen = first & np.repeat(
-                np.array([word in said for word in match.words], dtype=bool), match.lengths
-            )  # (n_postings,)
-            of_parts[number] = np.bincount(rows[chosen], weights=match.bm25[chosen], minlength=self.n_slots)
-        return self._total(match), self._coverage(match), of_parts
-
-    def _match(self, words: Iterable[str]) -> "_Match":
-        """The living postings of a query's distinct words, and what each adds to a score."""
-        found = {word: p for word in dict.fromkeys(words) if (p := self._postings.get(word)) is not None}
-        if not found:
-            return _Match(words=(), lengths=_NO_KEYS, keys=_NO_KEYS, idf=_NO_WEIGHTS, bm25=_NO_WEIGHTS)
-        arrays = [postings.arrays() for postings in found.values()]
-        keys = np.concatenate([key for key, _ in arrays])  # (n_postings,) slot * n_fields + field
-        counts = np.concatenate([count for _, count in arrays])  # (n_postings,)
-        lengths = np.array([len(key) for key, _ in arrays])  # (n_words,)
-        documents = np.array([postings.n_documents for postings in found.values()], dtype=np.float64)  # (n_words,)
-        idf = np.repeat(self._idf(documents), lengths)  # (n_postings,)
-        if self._n_alive < self.n_slots:
-            idf *= self._alive[keys // self.n_fields]
-        bm25 = idf * counts * (self.k1 + 1.0) / (counts + self._norms()[keys])
-        return _Match(words=tuple(found), lengths=lengths, keys=keys, idf=idf, bm25=bm25)
-
-    def _total(self, match: "_Match") -> Scores:
-        return self._by_field(match.keys, match.bm25)
-
-    def _coverage(self, match: "_Match") -> Scores:
-        covered = self._by_field(match.keys, match.idf)
-        return covered / self._masses().reshape(covered.shape)
-
-    def _by_field(self, keys: Ints, weights: Scores) -> Scores:
-        sums = np.bincount(keys, weights=weights, minlength=self.n_slots * self.n_fields)
-        return sums.reshape(self.n_slots, self.n_fields).astype(np.float64)
+            chosen = [weighed for word, weighed in found.items() if word in said]
+            slots += [word.slots[0] for word in chosen]
+            bm25 += [word.bm25[: len(word.slots[0])] for word in chosen]
+            lengths.append(sum(len(word.slots[0]) for word in chosen))
+        before = (np.arange(len(parts)) * self.n_slots).repeat(lengths)  # (n_postings,)
+        keys = [np.concatenate(slots) + before] if slots else []
+        return _sums(keys, bm25, len(parts) * self.n_slots).reshape(len(parts), self.n_slots)
 
     def _idf(self, n_documents: Scores) -> Scores:
         idf: Scores = np.log1p((self._n_alive - n_documents + 0.5) / (n_documents + 0.5))
@@ -148,11 +168,10 @@ class LexicalIndex:
         if self._idf_mass is None:
             size = self.n_slots * self.n_fields
             postings = list(self._postings.values())
-            arrays = [p.arrays()[0] for p in postings]
+            arrays: list[Ints] = [p.arrays()[0] for p in postings]
             idf = self._idf(np.array([p.n_documents for p in postings], dtype=np.float64))  # (n_words,)
-            keys = np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int64)  # (n_postings,)
-            weights = np.repeat(idf, [len(a) for a in arrays])  # (n_postings,)
-            self._idf_mass = np.maximum(np.bincount(keys, weights=weights, minlength=size), 1e-9)
+            sums = _sums(arrays, [np.repeat(idf, [len(a) for a in arrays])], size)
+            self._idf_mass = np.ascontiguousarray(np.maximum(sums, 1e-9).reshape(self.n_slots, self.n_fields).T)
         return self._idf_mass
 
     def _norms(self) -> Scores:
@@ -163,20 +182,28 @@ class LexicalIndex:
             self._length_norms = norms.reshape(-1)
         return self._length_norms
 
+    def _forget_weights(self) -> None:
+        """After a change: every mean, count and idf is another."""
+        self._idf_mass = self._length_norms = None
+        self._weighed.clear()
+
+
+def _sums(keys: Sequence[Ints], weights: Sequence[Scores], size: int) -> Scores:
+    """The sum of the weights of each key, shape (size,)."""
+    if not keys:
+        return np.zeros(size)
+    sums = np.bincount(np.concatenate(keys), weights=np.concatenate(weights), minlength=size)
+    return sums.astype(np.float64, copy=False)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Match:
-    """Postings of a query's words, word after word."""
+class _Weighed:
+    """What one word adds to the scores of living documents, field after field."""
 
-    words: tuple[str, ...]
-    lengths: Ints  # (n_words,) postings of each
-    keys: Ints  # (n_postings,) slot * n_fields + field
-    idf: Scores  # (n_postings,)
+    slots: tuple[Ints, ...]  # n_fields arrays, the documents with the word in that field
+    keys: Ints  # (n_postings,) field * n_slots + slot
     bm25: Scores  # (n_postings,)
-
-
-_NO_KEYS: Final = np.zeros(0, dtype=np.int64)
-_NO_WEIGHTS: Final = np.zeros(0)
+    idf: float
 
 
 class _Postings:

@@ -1,5 +1,6 @@
 """Word matching: BM25 over name, description and parameters, together and apart."""
 
+from collections.abc import Sequence
 from typing import Final, Self
 
 import numpy as np
@@ -39,9 +40,7 @@ class Bm25:
     def learn(self, evidence: Evidence) -> Self:
         """Index every tool of the registry; usage plays no part."""
         self.index_ = LexicalIndex(n_fields=4, k1=self.k1, b=self.b)
-        self.slots_ = np.array([self.index_.add(_fields(tool)) for tool in evidence.registry], dtype=np.int64)
-        self.registry_: ToolRegistry = evidence.registry
-        self.past_ = evidence.past
+        self._take(evidence, [self.index_.add(_fields(tool)) for tool in evidence.registry])
         return self
 
     def update(self, evidence: Evidence) -> Self:
@@ -53,29 +52,34 @@ class Bm25:
         for tool in evidence.registry:
             if tool.tool_id not in slot_of:
                 slot_of[tool.tool_id] = self.index_.add(_fields(tool))
-        self.slots_ = np.array([slot_of[tool.tool_id] for tool in evidence.registry], dtype=np.int64)  # (n_tools,)
-        self.registry_, self.past_ = evidence.registry, evidence.past
+        self._take(evidence, [slot_of[tool.tool_id] for tool in evidence.registry])
         return self
 
     def score(self, queries: QueryBatch, tools: Rows | None = None) -> Planes:
         """Scores of new requests, shape (n_planes, n_queries, n_tools)."""
         slots = self.slots_ if tools is None else self.slots_[tools]  # (n_tools,)
-        is_whole = len(slots) == self.index_.n_slots and bool((slots[:-1] < slots[1:]).all())
+        is_whole = tools is None and self.in_order_
         found = slice(None) if is_whole else slots  # nothing to pick or to put in order: views will do
-        planes = np.zeros((len(self.planes), len(queries), len(slots)), dtype=np.float32)
+        planes = np.empty((len(self.planes), len(queries), len(slots)), dtype=np.float32)
         for row in range(len(queries)):
             clauses = queries.clause_words[queries.starts[row] + 1 : queries.starts[row + 1]]
-            scores, coverage, of_parts = self.index_.scores_of_query(queries.words[row], clauses)
-            planes[:4, row] = scores[found].T
+            scores, coverage, of_parts = self.index_.scores_of_query(queries.words[row], clauses, covered=_NAME)
+            planes[:4, row] = scores[:, found]
             of_clauses = of_parts[:, found].astype(np.float32) if clauses else planes[:1, row]  # (n_clauses, n_tools)
             planes[4, row] = of_clauses.max(axis=0)
-            planes[5, row] = coverage[found, 1]
+            planes[5, row] = coverage[found]
             planes[6, row] = _share_of_clauses(of_clauses)
         return planes
 
     def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:  # noqa: ARG002
         """The same as `score`: nothing was learned from past requests."""
         return self.score(self.past_.subset(rows), tools)
+
+    def _take(self, evidence: Evidence, slots: Sequence[int]) -> None:
+        self.slots_ = np.array(slots, dtype=np.int64)  # (n_tools,)
+        self.in_order_ = np.array_equal(self.slots_, np.arange(self.index_.n_slots))
+        self.registry_: ToolRegistry = evidence.registry
+        self.past_ = evidence.past
 
 
 def _share_of_clauses(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -84,6 +88,7 @@ def _share_of_clauses(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32
     return share_of_parts(relative, temperature=_TEMPERATURE)
 
 
+_NAME: Final = 1  # its place among the fields of `_fields`
 _TEMPERATURE: Final = 1 / 6  # of shares of the best score
 
 

@@ -81,7 +81,18 @@ def test_parts_of_a_query_are_scored_as_queries_of_their_own() -> None:
     for words in DOCUMENTS:
         index.add([words, ["city"]])
     whole = ["city", "euro", "book"]
-    scores, coverage, parts = index.scores_of_query(whole, [["city"], ["euro", "book"]])
-    assert (scores, coverage) == tuple(map(pytest.approx, index.scores_and_coverage(whole)))
+    scores, coverage, parts = index.scores_of_query(whole, [["city"], ["euro", "book"]], covered=1)
+    alone, of_all_fields = index.scores_and_coverage(whole)
+    assert np.transpose(scores) == pytest.approx(alone)
+    assert coverage == pytest.approx(of_all_fields[:, 1])
     assert parts[0] == pytest.approx(index.scores(["city"])[:, 0])
     assert parts[1] == pytest.approx(index.scores(["euro", "book"])[:, 0])
+
+
+def test_words_asked_before_a_change_are_weighed_anew_after_it() -> None:
+    index = index_of(DOCUMENTS)
+    index.scores_and_coverage(["city", "euro"])
+    index.add([["city"]])
+    index.remove(1)
+    rest = [*DOCUMENTS[:1], *DOCUMENTS[2:], ["city"]]
+    assert index.scores(["city", "euro"])[[0, 2, 3, 4]] == pytest.approx(index_of(rest).scores(["city", "euro"]))
