@@ -63,10 +63,10 @@ class UsageNeighbours:
                 rows = excluded[start : start + _CHUNK]
                 similarity[np.arange(len(rows)), rows] = -np.inf
             for offset, row in enumerate(similarity):
-                planes[:, start + offset] = vote(
+                vote(
                     row,
                     self.tools_of_,
-                    n_tools=n_tools,
+                    planes=planes[:, start + offset],
                     n_neighbours=self.n_neighbours,
                     temperature=self.temperature,
                     speaking=speaking_pairs(
@@ -90,41 +90,41 @@ def vote(
     similarity: npt.NDArray[np.float32],
     tools_of: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
     *,
-    n_tools: int,
+    planes: Planes,
     n_neighbours: int,
     temperature: float,
     speaking: npt.NDArray[np.bool_] | None = None,
-) -> Planes:
-    """The vote of one request's neighbours and their best similarity per tool, shape (2, n_tools).
+) -> None:
+    """Write the vote of one request's neighbours and their best similarity per tool.
 
     Args:
         similarity: (n_past,) to every past request; -inf excludes one.
         tools_of: of `tools_of_requests`.
-        n_tools: in the registry.
+        planes: (2, n_tools) to write to, zeros; left so where all requests are excluded.
         n_neighbours: how many of the most similar may vote.
         temperature: the smaller, the more the nearest alone decides.
         speaking: (n_pairs,) which pairs of request and tool may vote; None for all.
     """
     k = min(n_neighbours, len(similarity))
     nearest = np.argpartition(-similarity, k - 1)[:k] if k < len(similarity) else np.arange(k)  # (k,)
-    near = similarity[nearest]  # (k,)
+    near = similarity.take(nearest)  # (k,)
     top = near.max()
     if not np.isfinite(top):
-        return np.zeros((2, n_tools), dtype=np.float32)
+        return
     weight = np.exp((near - top) / temperature)  # (k,)
     weight /= weight.sum()
     tools, starts = tools_of
-    sizes = starts[nearest + 1] - starts[nearest]  # (k,)
-    flat = np.repeat(starts[nearest] - np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes) + np.arange(sizes.sum())
-    weights, nearness = np.repeat(weight, sizes), np.repeat(np.maximum(near, 0.0), sizes)  # (n_votes,)
+    first = starts.take(nearest)  # (k,)
+    sizes = starts.take(nearest + 1) - first  # (k,)
+    ends = sizes.cumsum()  # (k,)
+    flat = np.arange(ends[-1]) + (first + sizes - ends).repeat(sizes)  # (n_votes,) pairs
+    weights, nearness = weight.repeat(sizes), np.maximum(near, 0.0).repeat(sizes)  # (n_votes,)
     if speaking is not None:
         heard = speaking[flat]  # (n_votes,)
         flat, weights, nearness = flat[heard], weights[heard], nearness[heard]
-    voted = tools[flat]  # (n_votes,)
-    planes = np.zeros((2, n_tools), dtype=np.float32)
-    planes[0] = np.bincount(voted, weights=weights, minlength=n_tools)
-    np.maximum.at(planes[1], voted, nearness.astype(np.float32))
-    return planes
+    voted = tools.take(flat)  # (n_votes,)
+    planes[0] = np.bincount(voted, weights=weights, minlength=planes.shape[1])
+    np.maximum.at(planes[1], voted, nearness)
 
 
 def speaking_pairs(

@@ -68,12 +68,11 @@ class WordNeighbours:
             best = similarity.max()
             if best <= 0.0:
                 continue
-            shared = np.where(similarity > 0.0, similarity / best, -np.inf).astype(np.float32)
-            planes[:, row] = vote(
-                shared,
+            vote(
+                (similarity / best).astype(np.float32),
                 self.tools_of_,
-                n_tools=n_tools,
-                n_neighbours=min(self.n_neighbours, int((similarity > 0.0).sum())),
+                planes=planes[:, row],
+                n_neighbours=min(self.n_neighbours, int(np.count_nonzero(similarity))),  # no word, no vote
                 temperature=self.temperature,
                 speaking=speaking_pairs(self.tools_of_, stripped, own=None if excluded is None else int(excluded[row])),
             )
