@@ -1,8 +1,8 @@
 """The tokens of many words at once: a hash table in arrays, asked with a few operations on whole arrays.
 
 A word of up to 16 bytes is its own key, as two 64-bit numbers, so nothing is ever taken for something else. A word has
-two places where it may stand. One that finds both taken, by words that cannot step aside or are learned later, is not
-in the table, and its finder has to ask elsewhere.
+two places where it may stand; one that finds both taken sends a word there to that one's other place (Pagh and Rodler,
+Cuckoo Hashing, 2001). Whose word is not in the table has to ask elsewhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,9 @@ PADDING: Final = b"\0" * LONGEST_WORD
 """What must follow the last word of a text."""
 
 _PLACE_BITS: Final = 17  # 131,072 places for at most 65,535 words
-_FIRST_MIX: Final = 0x9E3779B97F4A7C15  # odd, and without a pattern
-_SECOND_MIX: Final = 0xC2B2AE3D27D4EB4F
+# What the halves of a word are multiplied by for either of its places: odd, and without a pattern.
+_MIX: Final = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F), (0xD6E8FEB86659FD93, 0xA0761D6478BD642F)
+_MOST_MOVES: Final = 64  # with so many places free the second or third word finds one
 _ALL_BITS: Final = 0xFFFFFFFFFFFFFFFF
 # Per length, which bits of the two halves belong to the word; a word that is too long keeps none and is entry 0.
 _LOW_BITS: Final = np.array([*((1 << 8 * min(n, 8)) - 1 for n in range(LONGEST_WORD + 1)), 0], dtype=np.uint64)
@@ -56,12 +57,11 @@ class WordTable:
         low, high = halves.view("<u8").reshape(-1, 2).T
         bits = np.minimum(lengths, LONGEST_WORD + 1)
         low, high = low & _LOW_BITS.take(bits), high & _HIGH_BITS.take(bits)
-        first, second = _places_of(low, high)
-        found = self._places[0].take(first)
+        found = self._places[0].take(_spots(0, low, high))
         missed = self._differ(found, low, high).nonzero()[0]
         if len(missed):
             low, high = low.take(missed), high.take(missed)
-            again = self._places[1].take(second.take(missed))
+            again = self._places[1].take(_spots(1, low, high))
             again[self._differ(again, low, high)] = 0
             found[missed] = again
         entries: Integers = found.astype(np.int64)
@@ -81,21 +81,18 @@ class WordTable:
         return np.concatenate([first, self._more.take(within) + rows.take(owners).repeat(times)])
 
     def learn(self, word: bytes, tokens: Sequence[int]) -> bool:
-        """Take a word in, if there is room and one of its places is free."""
+        """Take a word in, if there is room."""
         if not 0 < len(word) <= LONGEST_WORD or not tokens:
             return False
         low, high = (int.from_bytes(word[at : at + 8], "little") for at in (0, 8))
-        mixed = (low * _FIRST_MIX + high * _SECOND_MIX) & _ALL_BITS
-        spots = (0, mixed >> (64 - _PLACE_BITS)), (1, (mixed >> 24) & ((1 << _PLACE_BITS) - 1))
         with _LEARNING:
-            free = next((spot for spot in spots if not self._places[spot]), None)
-            if free is None or self._n == len(self._low):
+            if self._n == len(self._low):
                 return False
             entry, self._n = self._n, self._n + 1
             self._low[entry], self._high[entry], self._first_token[entry] = low, high, tokens[0]
             self._more_at[entry], self._n_more[entry] = len(self._more), len(tokens) - 1
             self._more = np.concatenate([self._more, np.array(tokens[1:], dtype=np.int64)])
-            self._places[free] = entry  # last: from here on it is found
+            self._settle(entry)  # last: from here on it is found
         return True
 
     def _place(self, tokens: Sequence[int], words: Sequence[bytes]) -> set[bytes]:
@@ -104,25 +101,30 @@ class WordTable:
         joined = b"".join(word.ljust(LONGEST_WORD, b"\0") for word in words)
         self._low[entries], self._high[entries] = np.frombuffer(joined, dtype="<u8").reshape(-1, 2).T
         self._first_token[entries] = tokens
-        first, second = _places_of(self._low[entries], self._high[entries])
-        self._places[0][first] = entries
-        left = self._places[0][first] != entries
-        self._places[1][second[left]] = entries[left]
-        lost = (self._places[0][first] != entries) & (self._places[1][second] != entries)
-        spots = np.stack([first, second])  # (2, n_entries)
-        for entry in entries[lost].tolist():
-            self._make_room(entry, spots)
+        for side in (0, 1):
+            homeless = entries[self._homeless(entries)]
+            self._places[side][_spots(side, self._low[homeless], self._high[homeless])] = homeless
+        for entry in entries[self._homeless(entries)].tolist():
+            self._settle(entry)
         return {words[entry - 1] for entry in np.unique(self._places)[1:].tolist()}
 
-    def _make_room(self, entry: int, spots: Integers) -> None:
-        """Place an entry where another stands that can step aside; `spots` (2, n_entries) begin with entry 1."""
-        for side in (0, 1):
-            spot = spots[side, entry - 1]
-            holder = int(self._places[side, spot])
-            aside = 1 - side, spots[1 - side, holder - 1]
-            if not self._places[aside]:
-                self._places[aside], self._places[side, spot] = holder, entry
+    def _homeless(self, entries: Integers) -> npt.NDArray[np.bool_]:
+        low, high = self._low[entries], self._high[entries]
+        at_first, at_second = (self._places[side][_spots(side, low, high)] for side in (0, 1))
+        homeless: npt.NDArray[np.bool_] = (at_first != entries) & (at_second != entries)
+        return homeless
+
+    def _settle(self, entry: int) -> None:
+        """Give an entry its place. Whoever looks for one that is between two places meanwhile does not find it."""
+        for move in range(_MOST_MOVES):
+            low, high = int(self._low[entry]), int(self._high[entry])
+            mixed = ((low * for_low + high * for_high) & _ALL_BITS for for_low, for_high in _MIX)
+            spots = [(side, bits >> (64 - _PLACE_BITS)) for side, bits in enumerate(mixed)]
+            spot = next((spot for spot in spots if not self._places[spot]), spots[move % 2])
+            holder, self._places[spot] = int(self._places[spot]), entry
+            if not holder:
                 return
+            entry = holder
 
     def _differ(self, entries: Integers, low: _Keys, high: _Keys) -> npt.NDArray[np.bool_]:
         different: npt.NDArray[np.bool_] = self._low.take(entries) != low
@@ -130,9 +132,9 @@ class WordTable:
         return different
 
 
-def _places_of(low: _Keys, high: _Keys) -> tuple[Integers, Integers]:
-    """Where a word may stand: upper bits of a product are well mixed, even for words that differ in one letter."""
-    mixed = low * np.uint64(_FIRST_MIX)
-    mixed += high * np.uint64(_SECOND_MIX)
-    second = (mixed >> np.uint64(24)) & np.uint64((1 << _PLACE_BITS) - 1)
-    return (mixed >> np.uint64(64 - _PLACE_BITS)).view(np.int64), second.view(np.int64)
+def _spots(side: int, low: _Keys, high: _Keys) -> Integers:
+    """Where on a side words stand: upper bits of a product are well mixed, even for words that differ in one letter."""
+    for_low, for_high = _MIX[side]
+    mixed = low * np.uint64(for_low)
+    mixed += high * np.uint64(for_high)
+    return (mixed >> np.uint64(64 - _PLACE_BITS)).view(np.int64)
