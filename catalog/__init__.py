@@ -20,6 +20,7 @@ from .pool import Floats, Pool, PoolEntry
 from .price import Price, Usage
 from .profile import CAPABILITIES, Ability, ModelProfile
 from .provenance import Provenance, Trust
+from .records import record
 from .registry import Catalog
 
 __all__ = [
@@ -54,4 +55,5 @@ __all__ = [
     "Usage",
     "answers_text",
     "merge_profiles",
+    "record",
 ]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from .errors import InvalidPriceError
+from .records import record
 
 __all__ = ["RATES", "Price", "Usage"]
 
@@ -18,7 +19,7 @@ _PER_MTOK = Decimal(1_000_000)
 _HOUR_WRITE_FACTOR = 2  # source: Anthropic's pricing page, prompt caching
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Usage:
     """Tokens of one call, as the provider counted them.
 

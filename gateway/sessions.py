@@ -8,10 +8,11 @@ user message. A first turn has nothing behind it, so that equal first turns do n
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+
+from catalog import record
 
 __all__ = ["Conversation", "conversation_of", "has_signed_reasoning"]
 
@@ -20,7 +21,7 @@ _LAST_HEADER = "x-model-affinity"
 _SIGNED = (b'"thinking_blocks"', b'"reasoning_details"', b'"signature"', b'"encrypted_content"', b'"redacted_thinking"')
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Conversation:
     """`session_id` is a digest, since clients put names of people into it; only an id meant for us stays as it is."""
 

@@ -1,13 +1,12 @@
 """Who asks, and in which conversation: what a decision and its record need to know of it."""
 
-from dataclasses import dataclass
-
+from catalog import record
 from router import SessionState
 
 __all__ = ["ANONYMOUS", "Standing"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Standing:
     """Of one request. Without a key there is neither tenant nor key id."""
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from catalog import Floats
+from catalog import Floats, record
 
 __all__ = ["Forecast", "Load"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Forecast:
     """Every array has shape (n_candidates,), in the pool's order.
 

@@ -1,12 +1,12 @@
 """Forecasts for the queries of one turn, made at once: one pass over the arrays instead of one per query."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Protocol
 
 import numpy as np
 
-from catalog import Floats, Pool
+from catalog import Floats, Pool, record
 
 from .forecast import Forecast, Load
 from .query import Query
@@ -14,7 +14,7 @@ from .query import Query
 __all__ = ["ForecastSource", "Forecasts", "OneByOne"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Forecasts:
     """Query after query, what `Forecast` says of each; every array has shape (n_queries, n_candidates)."""
 

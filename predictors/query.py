@@ -1,6 +1,6 @@
 """What a predictor may look at: the prompt, and what answering it requires."""
 
-from dataclasses import dataclass
+from catalog import record
 
 from .thinking import Thinking
 from .tokens import estimate_tokens
@@ -8,7 +8,7 @@ from .tokens import estimate_tokens
 __all__ = ["Query"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Query:
     """One request, before any model saw it.
 

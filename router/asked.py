@@ -1,7 +1,6 @@
 """One request, as a router sees it."""
 
-from dataclasses import dataclass
-
+from catalog import record
 from predictors import Query
 
 from .options import RoutingOptions
@@ -10,7 +9,7 @@ from .session import SessionState
 __all__ = ["Asked"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Asked:
     """What is asked, what the caller demands and prefers, and the conversation so far, if there is one."""
 

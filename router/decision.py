@@ -1,13 +1,12 @@
 """One decision: who should answer, who next, and all it rests on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from catalog import Floats, Pool, PoolEntry
+from catalog import Floats, Pool, PoolEntry, record
 from predictors import Forecast
 
 __all__ = ["Bools", "Check", "Column", "Decision", "Positions", "Screening"]
@@ -26,7 +25,7 @@ class Check(NamedTuple):
     values: Column  # what each candidate has
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Screening:
     """Which candidate breaks which constraint."""
 
@@ -55,7 +54,7 @@ class Screening:
         return tuple(check.values for check in self.checks)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Decision:
     """Positions refer to the pool. `ranking` starts with the chosen one; the rest is the fallback order."""
 

@@ -1,6 +1,6 @@
 """A public fake: forecasts that are given, not predicted. For tests, and for trying policies out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -8,6 +8,8 @@ from catalog import Pool
 from predictors import Forecast, Load, OneByOne, Query
 
 __all__ = ["FixedForecasts", "forecast_of"]
+
+_COLUMNS = tuple(f.name for f in fields(Forecast) if f.name != "familiarity")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,7 @@ class FixedForecasts(OneByOne):
 
 def forecast_of(pool: Pool, *, familiarity: float = 1.0, **columns: float | list[float]) -> Forecast:
     """A forecast with these columns; quality is 0.5 and an error 0 where not given, all else unknown."""
-    given = {name: np.full(len(pool), np.nan) for name in Forecast.__slots__ if name != "familiarity"}
+    given = {name: np.full(len(pool), np.nan) for name in _COLUMNS}
     given["quality"], given["quality_se"] = np.full(len(pool), 0.5), np.zeros(len(pool))
     for name, values in columns.items():
         given[name] = np.broadcast_to(np.asarray(values, dtype=np.float64), (len(pool),)).copy()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from catalog import Floats, Pool
+from catalog import Floats, Pool, record
 from predictors import Forecast, Forecasts
 
 from .asked import Asked
@@ -28,7 +28,7 @@ class Wishes:
     demands: Demands
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Judged:
     """All that the arrays say about one request; what is left is to choose."""
 
@@ -42,7 +42,7 @@ class Judged:
     near: Bools  # (n_candidates,), who may be drawn instead of the best
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Judgements:
     """What the arrays say about several requests; put together for one only when it is asked for.
 

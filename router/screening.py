@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from catalog import Floats, Pool, PoolEntry, PrivacyTier
+from catalog import Floats, Pool, PoolEntry, PrivacyTier, record
 from predictors import Forecasts
 
 from .asked import Asked
@@ -53,7 +53,7 @@ _ALLOWS_COMMERCE = (
 _Several = tuple[str, float, Floats, bool]  # name, limit, what each candidate has per query, whether at most the limit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class _Amount:
     """One constraint on what differs from query to query; both arrays are (n_queries, n_candidates)."""
 

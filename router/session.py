@@ -1,11 +1,11 @@
 """What a conversation has at stake when its model changes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from catalog import Floats, Pool
+from catalog import Floats, Pool, record
 from predictors import Forecasts, Query
 from predictors.cost import input_token_ratio
 
@@ -14,7 +14,7 @@ from .decision import Bools
 __all__ = ["SessionState", "Stay"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SessionState:
     """What the gateway knows of the conversation a request belongs to."""
 

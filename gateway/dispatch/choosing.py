@@ -3,11 +3,11 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from catalog import ANTHROPIC_MESSAGES
+from catalog import ANTHROPIC_MESSAGES, record
 from gateway.errors import OverloadedError
 from gateway.serving import Serving
 from gateway.standing import Standing
@@ -34,7 +34,7 @@ _WIDER = 2  # times as many as were decided under one load, to be looked at unde
 _NO_CONSTRAINTS = RoutingOptions().require
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class _Wanted:
     """A decision that somebody waits for."""
 

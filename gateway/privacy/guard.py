@@ -6,9 +6,10 @@ description) is treated as `local`: it never leaves by accident.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
+from catalog import record
 from gateway.wire.body import ChatRequest
 from router import Reading
 
@@ -23,7 +24,7 @@ _DROPPED = frozenset({"user", "safety_identifier"})  # who asks is nobody's busi
 _NOT_FORWARDED = frozenset({"messages", "routing", "model", "prompt_cache_key"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Protected:
     """The request as it may be decided about and forwarded."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
+from catalog import record
 from router import SessionState
 
 __all__ = [
@@ -78,7 +79,7 @@ class Claim:
     session_id: str | None = None  # a conversation to look up on the way
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Grant:
     """What became of a claim."""
 
@@ -93,7 +94,7 @@ class Grant:
     shared: bool = True  # False: a replica's own state answered, the shared one being away
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Remembered:
     """A conversation to keep."""
 
@@ -102,7 +103,7 @@ class Remembered:
     keep_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Settlement:
     """What a request took in the end, against what was claimed for it."""
 

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import structlog
 
+from catalog import record
 from gateway.dispatch import Call, Clocks
 from gateway.errors import ForbiddenError, InvalidRequestError
 from gateway.keys import ApiKey
@@ -38,7 +39,7 @@ __all__ = ["Prepared", "ToolDesk"]
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Prepared:
     """The request as it is decided about and sent."""
 

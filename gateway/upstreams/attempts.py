@@ -1,13 +1,12 @@
 """Who is asked next when a backend fails: down the decision's own ranking, then once more, within a budget."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tenacity import RetryCallState, wait_random_exponential
 from tenacity.wait import wait_base
 
-from catalog import PoolEntry
+from catalog import PoolEntry, record
 from gateway.errors import (
     UpstreamError,
     UpstreamStatusError,
@@ -45,7 +44,7 @@ class RetryBudget:
         return True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class NextAttempt:
     """Whom to ask, and how long to wait before."""
 

@@ -2,17 +2,17 @@
 
 import math
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Protocol
 
-from catalog import Backend
+from catalog import Backend, record
 from gateway.errors import UpstreamTimeoutError
 
 __all__ = ["Upstream", "UpstreamCall"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UpstreamCall:
     """One request to one backend."""
 

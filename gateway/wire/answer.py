@@ -1,12 +1,11 @@
 """A backend's whole answer: what we learn from it, and the bytes that the client gets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from catalog import Usage
+from catalog import Usage, record
 from gateway.errors import UpstreamProtocolError
 
 from .usage import read_usage
@@ -14,7 +13,7 @@ from .usage import read_usage
 __all__ = ["ChatAnswer", "answered_object", "read_answer"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ChatAnswer:
     """One chat completion that is known to be one."""
 

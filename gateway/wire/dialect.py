@@ -1,9 +1,9 @@
 """What a door needs of a protocol other than chat: requests in, answers, streams and errors out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+from catalog import record
 from gateway.errors import ErrorReply
 
 from .answer import ChatAnswer
@@ -13,7 +13,7 @@ from .stream import ChatStream
 __all__ = ["Answering", "Dialect", "StreamTranslation"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Answering:
     """Who answers whom, as far as an answer must say it."""
 

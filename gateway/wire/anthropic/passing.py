@@ -4,9 +4,9 @@ Two things change: the model goes by the catalog's name, and `routing` tells wha
 chat knows nothing (searches, code, citations, whatever comes next) are none of our business.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
+from catalog import record
 from gateway.errors import ErrorReply, anthropic_error
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.stream import ChatStream
@@ -22,7 +22,7 @@ _NO_ANSWER = "ended the stream without an answer"
 _SILENT = frozenset({"text", "thinking"})  # blocks that begin empty
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class NativeMessage(ChatAnswer):
     """A whole message."""
 
