@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -82,11 +83,15 @@ class CandidateFeatures:
             "cold",
             "n_clauses",
         )
-        self._scale = np.array([_SCALE.get(name, 1.0) for name in self.planes], dtype=np.float32)  # (n_planes,)
         self._weight = np.array([_SHORTLIST_WEIGHT.get(name, 0.0) for name in self.planes], dtype=np.float32)
         self._log_rank = np.log1p(np.arange(n_candidates)).astype(np.float32)  # (n_candidates,)
-        self._shared_rows = [self.planes.index(name) for name in self.shared]
-        self._compared_rows = [self.planes.index(name) for name in self.compared]
+        self._shared_rows = np.array([self.planes.index(name) for name in self.shared], dtype=np.int64)
+        self._compared_rows = np.array([self.planes.index(name) for name in self.compared], dtype=np.int64)
+        scale = np.array([_SCALE.get(name, 1.0) for name in self.planes], dtype=np.float32)
+        self._scale = scale[:, None, None]  # (n_planes, 1, 1)
+        self._compared_scale = self._scale[self._compared_rows]  # (n_compared, 1, 1)
+        sizes = (len(self.planes), len(self.shared), len(self.compared), len(self.compared))
+        self._parts = [slice(*ends) for ends in pairwise(np.cumsum(sizes).tolist())]  # shares, gaps, ranks
 
     def linear_columns(self) -> list[int]:
         """Features for a linear model: without ranks and gaps, which a softmax over candidates cannot use."""
@@ -104,24 +109,27 @@ class CandidateFeatures:
         tool = self._shortlist(planes, best)  # (n_queries, k)
         at = np.arange(len(tool))[:, None]  # (n_queries, 1)
         picked = planes[:, at, tool]  # (n_planes, n_queries, k)
-        picked = np.round(picked, _TIE_DIGITS)  # a batch's last bits must not break ties that a lone request has
+        picked = picked.round(_TIE_DIGITS)  # a batch's last bits must not break ties that a lone request has
         uses_picked = uses[at if len(uses) == len(tool) else 0, tool]  # (n_queries, k)
-        compared = picked[self._compared_rows]  # (n_compared, n_queries, k)
-        order = np.argsort(-compared, axis=2, kind="stable")  # (n_compared, n_queries, k)
-        rank = np.empty_like(order)
-        np.put_along_axis(rank, order, np.arange(order.shape[2]), axis=2)
-        scale = self._scale[:, None, None]
-        parts = [
-            picked * scale,
-            picked[self._shared_rows] / best[self._shared_rows][:, :, None],
-            (compared - best[self._compared_rows][:, :, None]) * scale[self._compared_rows],
-            self._log_rank.take(rank),
-            np.log1p(uses_picked)[None].astype(np.float32),
-            (uses_picked == 0)[None].astype(np.float32),
-            np.broadcast_to(n_clauses[None, :, None], (1, *tool.shape)).astype(np.float32),
-        ]
-        features = np.concatenate(parts, axis=0)  # (n_features, n_queries, k)
+        compared = picked.take(self._compared_rows, axis=0)  # (n_compared, n_queries, k)
+        share, gap, rank = self._parts
+        features = np.empty((len(self.names), *tool.shape), dtype=np.float32)  # (n_features, n_queries, k)
+        np.multiply(picked, self._scale, out=features[: len(planes)])
+        of_best = best.take(self._shared_rows, axis=0)[:, :, None]  # (n_shared, n_queries, 1)
+        np.divide(picked.take(self._shared_rows, axis=0), of_best, out=features[share])
+        np.subtract(compared, best.take(self._compared_rows, axis=0)[:, :, None], out=features[gap])
+        features[gap] *= self._compared_scale
+        self._write_ranks(compared, features[rank])
+        features[-3] = np.log1p(uses_picked)
+        features[-2] = uses_picked == 0
+        features[-1] = n_clauses[:, None]
         return Candidates(tool=tool, features=np.ascontiguousarray(features.transpose(1, 2, 0)))
+
+    def _write_ranks(self, compared: Planes, ranks: Planes) -> None:
+        """log(1 + rank), 0 for the best, along the last axis; both (n_compared, n_queries, k), `ranks` contiguous."""
+        order = (-compared).argsort(axis=2, kind="stable")
+        order += np.arange(0, order.size, order.shape[2]).reshape(*order.shape[:2], 1)  # places among all
+        ranks.reshape(-1)[order] = self._log_rank[: order.shape[2]]
 
     def _shortlist(self, planes: Planes, best: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
         n_tools = planes.shape[2]

@@ -72,6 +72,7 @@ _BLENDS: Final = (0.3, 0.6, 0.0)  # shares of the linear score beside trees
 _N_FORESTS: Final = 3  # each sees other halves of the features; their mean is steadier than any
 _N_FORESTS_TRIED: Final = 2  # while cross-validating: enough to compare by
 _N_WEIGHED: Final = 32  # candidates, best by the linear score, that trees look at
+_LOG_RANK: Final = np.log1p(np.arange(_N_WEIGHED))  # (n_weighed,)
 _N_ROUNDS: Final = 100
 _N_LEAVES: Final = 8
 
@@ -104,14 +105,15 @@ class SecondStage:
 
     def score(self, candidates: Candidates, co_use: CoUse) -> Floats:
         """Probability that each candidate is needed, shape (n_queries, n_candidates)."""
-        linear = log_softmax(candidates.features[:, :, list(self.columns)] @ self.weights)  # (n_queries, n_candidates)
+        seen = candidates.features.take(self.columns, axis=2)  # (n_queries, n_candidates, n_columns)
+        linear = log_softmax(seen @ self.weights)  # (n_queries, n_candidates)
         raw = self.linear_share * linear
         if self.trees is not None:
             weighed = _best_columns(linear)  # (n_queries, n_weighed)
             described = with_first_opinion(candidates, linear, co_use, weighed=weighed)
             opinion = self.trees.predict(described.reshape(-1, described.shape[2])).reshape(weighed.shape)
             raw = _with_the_rest(opinion, linear, weighed, share=self.linear_share)
-        probability: Floats = 1.0 / (1.0 + np.exp(-np.clip(self.slope * raw + self.offset, -60.0, 60.0)))
+        probability: Floats = 1.0 / (1.0 + np.exp(-(self.slope * raw + self.offset).clip(-60.0, 60.0)))
         return probability
 
 
@@ -202,7 +204,7 @@ def with_first_opinion(
         candidates: the shortlists.
         linear: (n_queries, n_candidates) log shares.
         co_use: of the registry.
-        weighed: (n_queries, n_weighed) columns of the shortlists to describe.
+        weighed: (n_queries, n_weighed) columns of the shortlists to describe, those of `_best_columns`.
         own: the tools each past request used; None for new requests.
     """
     shares = np.exp(linear)  # (n_queries, n_candidates)
@@ -212,10 +214,17 @@ def with_first_opinion(
             for row in range(len(linear))
         ]
     )  # (n_queries, n_candidates)
-    opinion = [linear, linear - linear.max(axis=1, keepdims=True), _log_rank(linear), support, _log_rank(support)]
     rows = np.arange(len(linear))[:, None]  # (n_queries, 1)
-    extended = [candidates.features[rows, weighed], np.stack(opinion, axis=2)[rows, weighed]]
-    return np.concatenate(extended, axis=2).astype(np.float32)
+    best = linear[rows, weighed]  # (n_queries, n_weighed)
+    n_features = candidates.features.shape[2]
+    described = np.empty((*weighed.shape, n_features + 5), dtype=np.float32)
+    described[:, :, :n_features] = candidates.features[rows, weighed]
+    described[:, :, n_features] = best
+    described[:, :, n_features + 1] = best - best[:, :1]
+    described[:, :, n_features + 2] = _LOG_RANK[: weighed.shape[1]]  # best first, as they are
+    described[:, :, n_features + 3] = support[rows, weighed]
+    described[:, :, n_features + 4] = _log_rank(support)[rows, weighed]
+    return described
 
 
 def _best_columns(linear: Floats) -> Ints:
@@ -225,11 +234,12 @@ def _best_columns(linear: Floats) -> Ints:
 
 def _with_the_rest(opinion: Floats, linear: Floats, weighed: Ints, *, share: float) -> Floats:
     """Blended scores of the candidates that were weighed; the rest lie below the lowest, (n_queries, n_candidates)."""
-    best = np.take_along_axis(linear, weighed, axis=1)  # (n_queries, n_weighed)
+    rows = np.arange(len(linear))[:, None]  # (n_queries, 1)
+    best = linear[rows, weighed]  # (n_queries, n_weighed)
     blended = opinion + share * best
     lowest = blended.min(axis=1, keepdims=True) - best[:, -1:]  # (n_queries, 1)
     scores: Floats = lowest + linear - _BELOW  # falls with the linear score, from just below the lowest
-    np.put_along_axis(scores, weighed, blended, axis=1)
+    scores[rows, weighed] = blended
     return scores
 
 
@@ -367,7 +377,7 @@ _SIGMOID_RIDGE: Final = 1e-2
 
 def _log_rank(scores: Floats) -> Floats:
     """log(1 + rank), 0 for the best, along the last axis."""
-    ranks: Floats = np.log1p(np.argsort(np.argsort(-scores, axis=-1, kind="stable"), axis=-1, kind="stable"))
+    ranks: Floats = np.log1p((-scores).argsort(axis=-1, kind="stable").argsort(axis=-1, kind="stable"))
     return ranks
 
 
