@@ -18,6 +18,8 @@ _LONGEST: Final = 20
 _BLOT: Final = 27  # stands for any letter; 1 to 26 are the letters, 0 is none
 _NO_LETTER: Final = b"`"  # the sign before "a"
 _NOBODY: Final = 1 << 40  # beyond every token
+_RANK: Final = 1 << 32  # beyond every token: a likelier slip goes before a commoner word
+_RANKS: Final = np.arange(4) * _RANK
 _AT_ONCE: Final = 256  # words; more would outgrow the caches
 _PLAIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyz")
 
@@ -74,11 +76,9 @@ class Spelling:
         kinds = _one_slip_away(codes)
         slipped = np.concatenate(kinds, axis=1)  # (n_words, n_slips)
         at = np.minimum(self._hashes.searchsorted(slipped), len(self._hashes) - 1)
-        tokens = np.where(self._hashes[at] == slipped, self._tokens[at], _NOBODY)
-        found = np.full(len(words), _NOBODY)
-        for kind in np.split(tokens, np.cumsum([kind.shape[1] for kind in kinds[:-1]]), axis=1):
-            found = np.where(found < _NOBODY, found, kind.min(axis=1))
-        return found
+        rank = np.repeat(_RANKS, [kind.shape[1] for kind in kinds])  # (n_slips,)
+        found = np.where(self._hashes.take(at) == slipped, self._tokens.take(at) + rank, _NOBODY).min(axis=1)
+        return np.where(found < _NOBODY, found & (_RANK - 1), _NOBODY)
 
 
 def _is_plain(word: bytes) -> bool:
