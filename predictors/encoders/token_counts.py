@@ -120,6 +120,10 @@ class TokenCounter:
         ids: list[int] = encoding.ids
         return ids
 
+    def pieces(self, word: bytes) -> tuple[int, ...]:
+        """The tokenizer's tokens of one plain word: folded and cut it is already, and that takes most of `ask`."""
+        return tuple([piece.id for piece in self.tokenizer.model.tokenize(word.decode())])
+
     def _counts(self, tokens: Integers, n_texts: int) -> TokenCounts:
         """From tokens plus their text's row, in any order."""
         tokens = tokens.astype(np.int32 if n_texts * self._row_size < 1 << 31 else np.int64)
@@ -156,7 +160,7 @@ class TokenCounter:
             else:
                 new.append(word)
         for word, meant in zip(new, self._meant(new), strict=True) if new else ():
-            cut[word] = tuple(self.ask(word.decode())) if meant is None else (meant,)
+            cut[word] = self.pieces(word) if meant is None else (meant,)
             if len(word) <= LONGEST_WORD and word.isalpha() and len(self._learned) < _MAX_LEARNED:
                 self._learned[word] = cut[word]
                 self.table.learn(word, cut[word])
