@@ -6,8 +6,14 @@ from typing import Final
 __all__ = ["clauses_of"]
 
 _BOUNDARY: Final = re.compile(
-    r"[.!?;\n]+(?:\s+|$)|,?\s+(?:and\s+then|then|and\s+also|after\s+(?:that|which)|followed\s+by|as\s+well\s+as)\s+|,\s+(?:and\s+|or\s+)?|\s+and\s+",
-    re.IGNORECASE,
+    r"""[.!?;\n,\s](?:  # branches look back at this: passing over other characters is quick where one class leads
+        (?<=[.!?;\n])[.!?;\n]*(?:\s+|$)
+        | (?:(?<=,)\s+|(?<=\s)\s*)
+          (?:and\s+then|then|and\s+also|after\s+(?:that|which)|followed\s+by|as\s+well\s+as)\s+
+        | (?<=,)\s+(?:and\s+|or\s+)?
+        | (?<=\s)\s*and\s+
+    )""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _MIN_WORDS: Final = 3
 _MAX_CLAUSES: Final = 8

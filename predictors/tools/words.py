@@ -2,12 +2,14 @@
 
 import re
 from functools import lru_cache
+from itertools import chain
 from typing import Final
 
 __all__ = ["STOP_WORDS", "words_of"]
 
 _CASE_CHANGE: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD: Final = re.compile(r"[^\W_\u3040-\u30ff\u3400-\u9fff]+|[\u3040-\u30ff\u3400-\u9fff]+")
+_BLANKS: Final = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))  # for what is no letter
 _FIRST_IDEOGRAM: Final = "\u3040"
 _LAST_IDEOGRAM: Final = "\u9fff"
 
@@ -28,6 +30,18 @@ def words_of(text: str) -> list[str]:
     `getUserName`, `get_user_name` and `get user names` give the same words. Runs of ideograms, which have no spaces,
     become overlapping pairs of characters.
     """
+    if text.isascii():
+        return list(chain.from_iterable(map(_words_of_run, text.translate(_BLANKS).split())))
+    return _split(text)
+
+
+@lru_cache(maxsize=1 << 16)
+def _words_of_run(run: str) -> tuple[str, ...]:
+    """Of letters and digits without a break: where there is nothing but ASCII, no run depends on its neighbours."""
+    return tuple(_split(run))
+
+
+def _split(text: str) -> list[str]:
     words: list[str] = []
     for word in _WORD.findall(_CASE_CHANGE.sub(" ", text).lower()):
         if _FIRST_IDEOGRAM <= word[0] <= _LAST_IDEOGRAM:
