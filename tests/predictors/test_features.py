@@ -139,3 +139,10 @@ def test_a_name_stands_for_the_features_of_its_time_which_are_the_first_of_today
     np.testing.assert_array_equal(earlier.extract(text), features.extract(text)[:, : 256 + 15])
     assert Features.named(features.name, features.encoder).name == features.name
     assert Features.named("a name of another kind", features.encoder).name == features.name
+
+
+@pytest.mark.parametrize("repeated", [5, 500])
+def test_code_words_and_sentences_are_counted_however_long_the_text_is(repeated: int) -> None:
+    found = surface("In function f, return x. Is it important? undef class returned! Yes..\n" * repeated)
+    assert found["code_words"] == pytest.approx(np.log(1 + 4 * repeated))  # "function ", "return ", "def ", "class "
+    assert found["log_sentences"] == pytest.approx(np.log(4 * repeated))  # no blank follows the last
