@@ -18,6 +18,7 @@ from predictors.quality.protocol import Matrix
 __all__ = ["Asked", "VectorBelief", "most_informative"]
 
 _NEWTON_STEPS = 20
+_DRAWN = 3  # questions, of which the one that tells most is asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +71,19 @@ def most_informative(
     n: int,
     taken: Sequence[int] = (),
     population: Matrix | None = None,
+    rng: np.random.Generator | None = None,
 ) -> list[int]:
     """The questions whose answers most reduce the error of expected scores over a population of prompts.
 
-    Chosen one after another. With C the covariance of the belief and M the mean over the population of
-    (p (1 - p))^2 x x', the error is trace(C M), and a question x takes p (1 - p) x' C M C x / (1 + p (1 - p) x' C x) of
-    it away: uncertain answers along directions in which the model is little known and which many prompts share. The
-    covariance is updated after each choice as if it had been answered, since the gain depends on the answer only
-    through p. (Shrinking the whole belief, D-optimality, prefers odd questions; where tastes are learned badly it did
-    worse than random ones.)
+    Chosen one after another, each among three that are drawn: the most telling of all are the oddest, about which the
+    tastes that are believed of questions are most wrong, and five of those made the choice among bfcl's new models
+    worse than their profiles alone do (docs/new-models.md).
+
+    With C the covariance of the belief and M the mean over the population of (p (1 - p))^2 x x', the error is
+    trace(C M), and a question x takes p (1 - p) x' C M C x / (1 + p (1 - p) x' C x) of it away: uncertain answers along
+    directions in which the model is little known and which many prompts share. The covariance is updated after each
+    choice as if it had been answered, since the gain depends on the answer only through p. (Shrinking the whole belief,
+    D-optimality, prefers odd questions still more.)
 
     Args:
         belief: what is known of the model.
@@ -86,6 +91,7 @@ def most_informative(
         n: how many to choose; fewer are returned when there are not so many left.
         taken: questions that were asked already.
         population: (n_prompts, 1 + n_traits) of the prompts that matter; default: the questions themselves.
+        rng: draws; without it, all that are free are compared.
 
     Source: Chaloner and Verdinelli, Bayesian Experimental Design: A Review, 1995; Bayesian I-optimality.
     """
@@ -99,16 +105,16 @@ def most_informative(
     covariance = belief.covariance
     chosen: list[int] = []
     while len(chosen) < n and free.any():
-        reach = rows @ covariance  # (n_questions, 1 + n_traits)
-        variance = np.einsum("qk,qk->q", reach, rows)
-        share = weight / (1.0 + weight * variance)  # of its reach that an answer takes away
-        gain = share * np.einsum("qk,kl,ql->q", reach, target, reach)
-        best = int(np.where(free, gain, -np.inf).argmax())
-        covariance = covariance - np.outer(reach[best], reach[best]) * weight[best] / (
-            1.0 + weight[best] * variance[best]
-        )
-        free[best] = False
-        chosen.append(best)
+        at = np.flatnonzero(free)  # (n_compared,)
+        if rng is not None:
+            at = rng.choice(at, size=min(_DRAWN, len(at)), replace=False)
+        reach = rows[at] @ covariance  # (n_compared, 1 + n_traits)
+        variance = np.einsum("qk,qk->q", reach, rows[at])
+        share = weight[at] / (1.0 + weight[at] * variance)  # of its reach that an answer takes away
+        best = int((share * np.einsum("qk,kl,ql->q", reach, target, reach)).argmax())
+        covariance = covariance - np.outer(reach[best], reach[best]) * share[best]
+        free[at[best]] = False
+        chosen.append(int(at[best]))
     return chosen
 
 

@@ -22,8 +22,9 @@ from .placement import place
 __all__ = ["BUDGETS", "WAYS", "Newcomer", "ProbingWorth", "probing_worth", "regrets"]
 
 BUDGETS = (0, 5, 10, 30, 100, 200)
-# Own questions for every model, or the same ones for all: picked, or drawn.
-WAYS = ("chosen", "chosen alike", "random", "random alike")
+# Own questions for every model, or the same ones for all: picked among a few that are drawn, or drawn; and the most
+# telling of all, for every model its own.
+WAYS = ("chosen", "chosen alike", "oddest", "random", "random alike")
 _MODEL_FOLDS = 6
 _SHARED_LENGTH = 600  # questions picked for all alike: of these each model is asked those it was tried on
 _DRAWS = 5
@@ -86,16 +87,21 @@ def probing_worth(
 
 
 def regrets(pool: Sequence[Newcomer], *, rng: np.random.Generator) -> dict[str, Floats]:
-    """Regret at each of `BUDGETS`, (n_budgets,), by each of `WAYS`; the random ones are means of a few draws."""
+    """Regret at each of `BUDGETS`, (n_budgets,), by each of `WAYS`; those that draw are means of a few draws."""
     n_probes = len(pool[0].probe_score)
     best = _value(pool, [one.askable(range(n_probes)) for one in pool])
     typical = VectorBelief(
         mean=np.mean([one.belief.mean for one in pool], axis=0),
         covariance=np.mean([one.belief.covariance for one in pool], axis=0),
     )
-    alike: Sequence[int] = most_informative(typical, pool[0].probe_side, n=_SHARED_LENGTH)
-    own: list[Sequence[int]] = [_own_order(one) for one in pool]
-    ways: dict[str, list[list[Sequence[int]]]] = {"chosen": [own], "chosen alike": [[alike] * len(pool)]}
+    side = pool[0].probe_side
+    ways: dict[str, list[list[Sequence[int]]]] = {
+        "chosen": [[_own_order(one, rng) for one in pool] for _ in range(_DRAWS)],
+        "chosen alike": [
+            [most_informative(typical, side, n=_SHARED_LENGTH, rng=rng)] * len(pool) for _ in range(_DRAWS)
+        ],
+        "oddest": [[_own_order(one, None) for one in pool]],
+    }
     ways["random"] = [[rng.permutation(n_probes).tolist() for _ in pool] for _ in range(_DRAWS)]
     ways["random alike"] = [[rng.permutation(n_probes).tolist()] * len(pool) for _ in range(_DRAWS)]
 
@@ -109,9 +115,9 @@ def regrets(pool: Sequence[Newcomer], *, rng: np.random.Generator) -> dict[str, 
     }
 
 
-def _own_order(one: Newcomer) -> list[int]:
+def _own_order(one: Newcomer, rng: np.random.Generator | None) -> list[int]:
     untried = np.flatnonzero(~np.isfinite(one.probe_score)).tolist()
-    return most_informative(one.belief, one.probe_side, n=max(BUDGETS), taken=untried)
+    return most_informative(one.belief, one.probe_side, n=max(BUDGETS), taken=untried, rng=rng)
 
 
 def _value(pool: Sequence[Newcomer], probes: Sequence[Sequence[int]]) -> float:

@@ -9,7 +9,13 @@ from .study import KNOWLEDGE, Study
 __all__ = ["markdown", "regret_chart"]
 
 _WIDTH, _HEIGHT, _TOP, _BOTTOM = 300, 260, 46, 44
-_COLOURS = {"chosen": "#0072B2", "chosen alike": "#009E73", "random": "#E69F00", "random alike": "#CC79A7"}
+_COLOURS = {
+    "chosen": "#0072B2",
+    "chosen alike": "#009E73",
+    "oddest": "#999999",
+    "random": "#E69F00",
+    "random alike": "#CC79A7",
+}
 
 
 def markdown(studies: Sequence[Study]) -> str:

@@ -20,6 +20,7 @@ _TRAIT_SD = 0.3
 # The ease of these questions is forecast, not measured: all of them together may be this much easier or harder.
 _BANK_SD = 0.5
 _LEAST_PRECISION = 0.01  # of an ability that the answers say next to nothing of
+_SEED = 0  # of the questions that are drawn: the same probe asks the same
 _STEP = 5  # questions between two looks at the belief
 
 
@@ -29,11 +30,12 @@ def probe_quality(subject: Subject, asking: Asking, *, calls: int) -> Found:
     (vector,), (strength_sd,) = subject.quality.vectors([subject.profile])
     prior = VectorBelief.from_profile(vector, strength_sd=float(strength_sd), trait_sd=_TRAIT_SD)
     belief = prior
+    rng = np.random.default_rng(_SEED)
     taken: list[int] = []
     scores: list[float] = []
     complete = True
     while len(taken) < min(calls, len(subject.questions)) and complete:
-        for at in most_informative(belief, side, n=min(_STEP, calls - len(taken)), taken=taken):
+        for at in most_informative(belief, side, n=min(_STEP, calls - len(taken)), taken=taken, rng=rng):
             question = subject.questions[at]
             try:
                 reply = asking.chat(question.prompt(), max_tokens=ANSWER_TOKENS)

@@ -22,6 +22,16 @@ def test_the_second_question_asks_about_what_the_first_left_open() -> None:
     assert {first, second} == {2, 3}  # both sides of the trait, not the same side twice
 
 
+def test_of_those_drawn_the_most_telling_is_asked_so_that_the_oddest_is_seldom_the_first() -> None:
+    prompt_side = np.array([[0.0, 0.1 * k] for k in range(20)])  # the further out, the more it tells of the trait
+    firsts = [most_informative(a_belief(), prompt_side, n=1, rng=np.random.default_rng(k))[0] for k in range(400)]
+    assert most_informative(a_belief(), prompt_side, n=1) == [19]
+    assert firsts.count(19) / 400 == pytest.approx(3 / 20, abs=0.06)  # whenever it is among the three
+    assert min(firsts) >= 2  # the least telling of three is never asked
+    again = most_informative(a_belief(), prompt_side, n=20, rng=np.random.default_rng(0))
+    assert sorted(again) == list(range(20))
+
+
 def test_no_question_is_asked_twice_and_none_is_invented() -> None:
     prompt_side = np.zeros((3, 2))
     assert sorted(most_informative(a_belief(), prompt_side, n=9, taken=[1])) == [0, 2]
