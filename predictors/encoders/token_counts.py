@@ -83,8 +83,12 @@ class TokenCounter:
         tokens = [token for token in known if token is not None]
         if len(tokens) < len(known):
             new = [word for word, token in zip(words, known, strict=True) if token is None]
-            cut = self._cut(dict.fromkeys(new))
-            tokens += chain.from_iterable([cut[word] for word in new])
+            learned = list(map(self._learned.get, new))
+            if None in learned:
+                cut = self._cut(dict.fromkeys(new))
+                tokens += chain.from_iterable([cut[word] for word in new])
+            else:
+                tokens += chain.from_iterable([pieces for pieces in learned if pieces is not None])
         return tokens
 
     def _at_once(self, texts: Sequence[str]) -> Integers:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from predictors.encoders.protocol import Encoder, Vectors
 
+from .aligned import at_cache_line
 from .clauses import clauses_of
 from .registry import ToolRegistry
 from .tool_vectors import vectors_of
@@ -40,7 +42,9 @@ class QueryBatch:
     @cached_property
     def vectors(self) -> Vectors:
         """Unit rows of the whole requests, shape (n_queries, dim)."""
-        return self.clause_vectors[self.starts[:-1]]
+        if len(self) == 1:
+            return self.clause_vectors[:1]
+        return at_cache_line(self.clause_vectors[self.starts[:-1]])
 
     @classmethod
     def read(cls, texts: Sequence[str], encoder: Encoder) -> "QueryBatch":
@@ -63,15 +67,13 @@ class QueryBatch:
 
     @classmethod
     def _of(cls, clauses: Sequence[Sequence[str]], vectors: Vectors) -> "QueryBatch":
-        starts = np.zeros(len(clauses) + 1, dtype=np.int64)  # (n_queries + 1,)
-        np.cumsum([len(parts) for parts in clauses], out=starts[1:])
-        flat = [part for parts in clauses for part in parts]
-        clause_words = tuple(tuple(words_of(part)) for part in flat)
+        starts = [0, *accumulate(map(len, clauses))]
+        clause_words = tuple(tuple(words_of(part)) for parts in clauses for part in parts)
         return cls(
             words=tuple(clause_words[start] for start in starts[:-1]),
             clause_words=clause_words,
             clause_vectors=vectors,
-            starts=starts,
+            starts=np.array(starts, dtype=np.int64),
         )
 
     def subset(self, rows: npt.NDArray[np.int64]) -> "QueryBatch":
@@ -207,7 +209,7 @@ class Evidence:
             registry=registry,
             usage=usage,
             encoder=encoder,
-            tool_vectors=tool_vectors,
+            tool_vectors=at_cache_line(tool_vectors),
             past=past,
             pairs=pairs,
             counts=counts,

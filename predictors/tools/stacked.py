@@ -118,6 +118,7 @@ class StackedRetriever:
     def _join(self, evidence: Evidence, channels: list[Channel]) -> None:
         self.channels_, self.evidence_, self.co_use_ = channels, evidence, CoUse(evidence)
         planes = [name for channel in channels for name in channel.planes]
+        self.ids_ = tuple(tool.tool_id for tool in evidence.registry)
         self.features_ = CandidateFeatures(planes=planes, n_candidates=self.n_candidates)
         self.prefilter_ = self._prefilter()
 
@@ -125,6 +126,7 @@ class StackedRetriever:
         for channel in self.channels_:
             channel.update(evidence)
         self.evidence_ = evidence
+        self.ids_ = tuple(tool.tool_id for tool in evidence.registry)
         self.co_use_ = CoUse(evidence)
         if len(evidence.registry) <= self.exact_up_to:
             self.prefilter_ = None
@@ -153,13 +155,14 @@ class StackedRetriever:
     def _ranked(self, batch: QueryBatch, k: int, *, scored: Rows | None) -> list[ToolRanking]:
         planes: Planes = np.concatenate([channel.score(batch, scored) for channel in self.channels_])
         uses = self.evidence_.uses[None, :]  # (1, n_tools)
-        candidates = self._candidates(planes, uses=uses, n_clauses=np.diff(batch.starts), scored=scored)
+        n_clauses = batch.starts[1:] - batch.starts[:-1]  # (n_queries,)
+        candidates = self._candidates(planes, uses=uses, n_clauses=n_clauses, scored=scored)
         scores = self.stage_.score(candidates, self.co_use_)  # (n_queries, n_candidates)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        tools = self.evidence_.registry.tools
+        ids = self.ids_
         return [
-            ToolRanking(tool_ids=tuple(tools[t].tool_id for t in candidates.tool[row, best]), scores=scores[row, best])
-            for row, best in enumerate(order)
+            ToolRanking(tool_ids=tuple([ids[t] for t in tool[best].tolist()]), scores=of_request[best])
+            for tool, of_request, best in zip(candidates.tool, scores, order, strict=True)
         ]
 
     def _candidates(self, planes: Planes, *, uses: Rows, n_clauses: Rows, scored: Rows | None) -> Candidates:

@@ -32,7 +32,10 @@ class DenseDescriptions:
         """Scores of new requests, shape (n_planes, n_queries, n_tools)."""
         vectors = self.tool_vectors_ if tools is None else self.tool_vectors_[tools]  # (n_tools, dim)
         similarity = products(queries.clause_vectors, vectors)  # (n_clauses, n_tools)
-        return np.stack([similarity[queries.starts[:-1]], best_clause(similarity, queries.starts)])
+        planes = np.empty((2, len(queries), len(vectors)), dtype=np.float32)
+        planes[0] = similarity[queries.starts[:-1]]
+        planes[1] = best_clause(similarity, queries.starts)
+        return planes
 
     def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:  # noqa: ARG002
         """The same as `score`: nothing was learned from past requests."""

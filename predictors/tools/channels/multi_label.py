@@ -6,6 +6,7 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
+from predictors.tools.aligned import at_cache_line
 from predictors.tools.evidence import Evidence, QueryBatch
 from predictors.tools.protocol import Planes, Rows
 
@@ -41,7 +42,7 @@ class MultiLabelHead:
         n_past = len(evidence.past)
         self.fold_ = np.arange(n_past) % _N_FOLDS  # (n_past,) usage is in the caller's order, which means nothing
         everything = np.ones(n_past, dtype=bool)
-        self.weights_ = self._fit(everything)  # (n_tools, dim)
+        self.weights_ = at_cache_line(self._fit(everything))  # (n_tools, dim)
         self.fold_weights_ = [self._fit(self.fold_ != fold) for fold in range(_N_FOLDS)] if n_past >= _N_FOLDS else []
         return self
 
@@ -51,7 +52,7 @@ class MultiLabelHead:
 
     def restore(self, evidence: Evidence, fitted: Mapping[str, Matrix]) -> Self:
         """As after `learn` on this evidence, without fitting; past requests can then be scored by the head alone."""
-        self.evidence_, self.weights_, self.fold_weights_ = evidence, fitted["weights"], []
+        self.evidence_, self.weights_, self.fold_weights_ = evidence, at_cache_line(fitted["weights"]), []
         return self
 
     def update(self, evidence: Evidence) -> Self:
@@ -63,7 +64,7 @@ class MultiLabelHead:
         for row, tool in enumerate(evidence.registry):
             if tool.tool_id not in fresh:
                 weights[row] = self.weights_[older.row(tool.tool_id)]
-        self.evidence_, self.weights_, self.fold_weights_ = evidence, weights, []
+        self.evidence_, self.weights_, self.fold_weights_ = evidence, at_cache_line(weights), []
         return self
 
     def score(self, queries: QueryBatch, tools: Rows | None = None) -> Planes:

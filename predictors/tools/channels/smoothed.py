@@ -5,6 +5,7 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
+from predictors.tools.aligned import at_cache_line
 from predictors.tools.evidence import Evidence, QueryBatch
 from predictors.tools.protocol import Planes, Rows
 
@@ -92,8 +93,11 @@ class SmoothedTool2Vec:
 
 
 def _planes(similarity: Planes, by_clause: Planes, starts: npt.NDArray[np.int64]) -> Planes:
-    share = clause_share(by_clause, starts, temperature=_TEMPERATURE)
-    return np.stack([similarity, best_clause(by_clause, starts), share])
+    planes = np.empty((3, *similarity.shape), dtype=np.float32)
+    planes[0] = similarity
+    planes[1] = best_clause(by_clause, starts)
+    planes[2] = clause_share(by_clause, starts, temperature=_TEMPERATURE)
+    return planes
 
 
 _TEMPERATURE: Final = 0.05  # of cosines
@@ -113,5 +117,4 @@ def _nearest_clauses(evidence: Evidence) -> npt.NDArray[np.int64]:
 
 def _unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: npt.NDArray[np.float32] = vectors / np.maximum(norms, np.float32(1e-9))
-    return unit
+    return at_cache_line(vectors / np.maximum(norms, np.float32(1e-9)))
