@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from .pieces import MARKS, WORDS, bounds, part
 from .spelling import Spelling
 from .word_table import LONGEST_WORD, PADDING, Integers, WordTable
 
@@ -20,7 +21,7 @@ __all__ = ["TokenCounter", "TokenCounts"]
 
 _MAX_LEARNED: Final = 20_000  # words; about 6 MB
 _FEW: Final = 600  # characters of all texts together, up to which words are looked up one by one
-_BLANK, _LETTER, _SIGN, _CONTROL, _ODD = range(5)
+_FIRST_IDEOGRAPH, _N_IDEOGRAPHS = 0x4E00, 20_902  # as Unicode began; BERT's splitting makes a word of each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +36,11 @@ class TokenCounts:
 class TokenCounter:
     """Counts for one tokenizer that folds case and splits words as BERT's does.
 
-    In ASCII its words are runs of letters and digits, and single other signs. All but a few words of a text are known,
+    Its words are runs of letters and digits, and single other signs. All but a few words of a text are known,
     so that only new words go to the tokenizer, and those of letters alone are remembered. What might be a key or a
     number is not. Many words are cut and looked up by array operations, which pay from some six hundred characters on;
-    a lone short question is read in a third of their time by a dictionary. Of a longer text that is not all ASCII only
-    the pieces that are not go to the tokenizer: it takes many times as long, and one curly quote is enough.
+    a lone short question is read in a third of their time by a dictionary. Of a text that is not all ASCII only the
+    pieces that `part` cannot cut go to the tokenizer, which takes many times as long.
 
     A forgiving one reads a word that it does not know as the known one that is a typing slip away, if there is one: the
     tokens that the tokenizer would cut such a word into have nothing to do with what was meant.
@@ -47,15 +48,20 @@ class TokenCounter:
 
     def __init__(self, tokenizer: "Tokenizer", *, forgiving: bool = False) -> None:
         self.tokenizer = tokenizer  # a tokenizers.Tokenizer without truncation and padding
+        vocabulary = tokenizer.get_vocab()
         whole = {
             token.encode(): number
-            for token, number in tokenizer.get_vocab().items()
+            for token, number in vocabulary.items()
             if token.isascii() and (token.isalnum() or len(token) == 1)
         }
+        self._spelling = Spelling({word.decode(): token for word, token in whole.items()}) if forgiving else None
+        whole |= {mark: self.pieces(sign.encode())[0] for sign, mark in MARKS.items()}
         self.table = WordTable(whole, room=_MAX_LEARNED)
         self._whole = whole  # words that are one token
         self._learned: dict[bytes, tuple[int, ...]] = {}  # others; the table knows most of both
-        self._spelling = Spelling({word.decode(): token for word, token in whole.items()}) if forgiving else None
+        unknown = vocabulary.get(tokenizer.model.unk_token, 0)
+        ideographs = map(chr, range(_FIRST_IDEOGRAPH, _FIRST_IDEOGRAPH + _N_IDEOGRAPHS))
+        self._ideographs = np.array([vocabulary.get(sign, unknown) for sign in ideographs], dtype=np.int64)
         self._row_size = 1 << (tokenizer.get_vocab_size() - 1).bit_length()
 
     def count(self, texts: Sequence[str]) -> TokenCounts:
@@ -75,10 +81,8 @@ class TokenCounter:
 
     def _tokens(self, text: str) -> list[int]:
         """The tokens of one text, in any order."""
-        folded, kinds = _fold(text)
-        if kinds is None:
-            return self.ask(self._put_right(text))
-        words = _WORDS.findall(folded)
+        plain, _, odd = part(text)
+        words = WORDS.findall(plain)
         known = list(map(self._whole.get, words))
         tokens = [token for token in known if token is not None]
         if len(tokens) < len(known):
@@ -89,13 +93,13 @@ class TokenCounter:
                 tokens += chain.from_iterable([cut[word] for word in new])
             else:
                 tokens += chain.from_iterable([pieces for pieces in learned if pieces is not None])
-        return tokens
+        return tokens + self._read(odd) if odd else tokens
 
     def _at_once(self, texts: Sequence[str]) -> Integers:
         """The tokens of many texts plus their texts' rows, in any order: all words are looked up together."""
-        parted = [_part(text) for text in texts]
+        parted = [part(text) for text in texts]
         folded = b"\0".join([b"", *(plain for plain, _, _ in parted), PADDING])
-        starts, lengths = _words(b"\0".join([b"", *(kinds for _, kinds, _ in parted), PADDING]))
+        starts, lengths = bounds(b"\0".join([b"", *(kinds for _, kinds, _ in parted), PADDING]))
         rows = self._rows([len(plain) for plain, _, _ in parted], starts)
         entries = self.table.find(folded, starts, lengths)
         new = (entries == 0).nonzero()[0]
@@ -104,8 +108,22 @@ class TokenCounter:
         found.append(self.table.tokens(entries[known], rows[known]))
         for row, (_, _, odd) in enumerate(parted):
             if odd:
-                found.append(np.array(self.ask(self._put_right(odd)), dtype=np.int64) + row * self._row_size)
+                found.append(np.array(self._read(odd), dtype=np.int64) + row * self._row_size)
         return np.concatenate(found)
+
+    def _read(self, odd: str) -> list[int]:
+        """The tokens of pieces that are not plain: the tokenizer's, and one for each ideograph, wherever it stands."""
+        right = self._put_right(odd)
+        codes = np.frombuffer(right.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)  # (n_characters,)
+        at = codes - _FIRST_IDEOGRAPH  # wraps around below the first
+        is_ideograph = at < _N_IDEOGRAPHS
+        if not is_ideograph.any():
+            return self.ask(right)
+        begun = is_ideograph.copy()  # of a run of ideographs, which becomes a blank
+        begun[1:] &= ~is_ideograph[:-1]
+        others = np.where(is_ideograph, ord(" "), codes)[begun | ~is_ideograph].astype(np.uint32)
+        tokens: list[int] = self._ideographs.take(at[is_ideograph]).tolist()
+        return tokens + self.ask(others.tobytes().decode("utf-32-le", "surrogatepass"))
 
     def _rows(self, sizes: Sequence[int], starts: Integers) -> Integers:
         """What to add to a word's tokens to tell whose they are, (n_words,)."""
@@ -185,59 +203,3 @@ class TokenCounter:
 
 
 _WORD: Final = re.compile(r"\b[A-Za-z]{4,20}\b")
-_WORDS: Final = re.compile(rb"[a-z0-9]+|[^a-z0-9 \t\n\r]")  # as `_words` cuts them
-
-
-def _fold(text: str) -> tuple[bytes, bytes | None]:
-    """The text in lower case with the kind of each of its bytes; no kinds where only the tokenizer can read it."""
-    if not text.isascii():
-        return b"", None
-    folded = text.lower().encode()
-    kinds = folded.translate(_KINDS)
-    return (b"", None) if _CONTROL in kinds else (folded, kinds)  # it drops those from within words
-
-
-def _part(text: str) -> tuple[bytes, bytes, str]:
-    """A text's plain pieces in lower case, the kinds of their bytes, and the pieces only the tokenizer can read.
-
-    Pieces stand between white space, where no token goes on. One that is not plain holds a character beyond ASCII, a
-    control, a "[", which may begin a token of the tokenizer's own, or a "_", which `_put_right` takes for a letter.
-    """
-    folded, kinds = _fold(text)
-    if kinds is not None:
-        return folded, kinds, ""
-    as_bytes = text.encode("utf-8", "surrogatepass")
-    signs = np.frombuffer(as_bytes.translate(_ODDITY), dtype=np.uint8)  # (n_bytes,)
-    piece = (signs == _BLANK).cumsum()  # (n_bytes,): a blank belongs to the piece behind it
-    is_odd = np.zeros(int(piece[-1]) + 1, dtype=np.bool_)  # (n_pieces,)
-    is_odd[piece[signs == _ODD]] = True
-    odd = is_odd.take(piece)  # (n_bytes,)
-    letters = np.frombuffer(as_bytes, dtype=np.uint8)
-    plain = letters[~odd].tobytes().lower()
-    return plain, plain.translate(_KINDS), letters[odd].tobytes().decode("utf-8", "surrogatepass")
-
-
-def _words(kinds: bytes) -> tuple[Integers, Integers]:
-    """Where words start, and how long they are, of bytes of these kinds, of which the first and last are blank."""
-    flags = np.frombuffer(kinds, dtype=np.uint8)
-    before, here = flags[:-1], flags[1:]
-    edge = before != here
-    edge |= here == _SIGN  # two signs in a row are two words
-    starts = (edge & here.astype(np.bool_)).nonzero()[0]
-    ends = (edge & before.astype(np.bool_)).nonzero()[0]
-    return starts + 1, ends - starts
-
-
-_KINDS: Final = bytes(
-    _BLANK if byte in b" \t\n\r"
-    else _CONTROL if byte < 32 or byte == 127
-    else _LETTER if chr(byte).isalnum() and byte < 128
-    else _SIGN
-    for byte in range(256)
-)  # fmt: skip
-_ODDITY: Final = bytes(
-    _BLANK if byte in b" \t\n\r"
-    else _ODD if not 32 < byte < 127 or byte in b"[_"
-    else _LETTER
-    for byte in range(256)
-)  # fmt: skip
