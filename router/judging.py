@@ -65,7 +65,7 @@ class Judgements:
         return Judged(
             forecast=self.forecasts[row],
             screening=screening,
-            front=tuple(np.flatnonzero(self.front[row]).tolist()),
+            front=tuple(self.front[row].nonzero()[0].tolist()),
             value=self.utility[row],
             utility=self.utility_of_eligible[row],
             best=self.best.item(row),

@@ -16,7 +16,7 @@ def read_usage(reported: object) -> Usage | None:
     as `prompt_cache_hit_tokens`; tokens written to a cache as `cache_creation_input_tokens` (Anthropic's word, kept
     by adapters) or in the details, which also say how many of them are kept for an hour.
     """
-    if not isinstance(reported, Mapping):
+    if not isinstance(reported, dict):
         return None
     input_tokens, output = _count(reported, "prompt_tokens"), _count(reported, "completion_tokens")
     if input_tokens is None:
@@ -49,7 +49,7 @@ def read_usage(reported: object) -> Usage | None:
 
 def _details(reported: Mapping[str, object], name: str) -> Mapping[str, object]:
     details = reported.get(name)
-    return details if details is not None and isinstance(details, Mapping) else {}
+    return details if isinstance(details, dict) else {}
 
 
 def _count(table: Mapping[str, object], name: str) -> int | None:
