@@ -21,15 +21,16 @@ def part(text: str) -> tuple[bytes, bytes, str]:
     """A text's plain pieces in lower case, the kinds of their bytes, and the pieces only the tokenizer can read.
 
     Pieces stand between white space, where no token goes on. One that is not plain holds a character beyond ASCII other
-    than a common sign, a control, a "[", which may begin a token of the tokenizer's own, or a "_", which to the
-    mending of slips (`TokenCounter`) is a letter.
+    than a common sign, a control, a "_", which to the mending of slips (`TokenCounter`) is a letter, or, where the text
+    may name a token of the tokenizer's own, a "[".
     """
     folded, kinds = _fold(text)
     if kinds is not None:
         return folded, kinds, ""
     as_bytes = _with_marks(text.encode("utf-8", "surrogatepass"))
     letters = np.frombuffer(as_bytes, dtype=np.uint8)  # (n_bytes,)
-    signs = np.frombuffer(as_bytes.translate(_ODDITY), dtype=np.uint8)  # (n_bytes,)
+    oddity = _ODDITY_WITH_OWN if b"[" in as_bytes and _OWN.search(as_bytes) else _ODDITY
+    signs = np.frombuffer(as_bytes.translate(oddity), dtype=np.uint8)  # (n_bytes,)
     piece = (signs == _BLANK).cumsum()  # (n_bytes,): a blank belongs to the piece behind it
     is_odd = np.zeros(int(piece[-1]) + 1, dtype=np.bool_)  # (n_pieces,)
     is_odd[piece[signs == _ODD]] = True
@@ -91,7 +92,9 @@ for _sign, _mark in MARKS.items():
     _MARK_OF[_sign.encode()[2]] = _mark[0]
 _ODDITY: Final = bytes(
     _BLANK if byte in b" \t\n\r"
-    else _ODD if byte in b"[_" or not (32 < byte < 127 or bytes((byte,)) in MARKS.values())
+    else _ODD if byte == ord("_") or not (32 < byte < 127 or bytes((byte,)) in MARKS.values())
     else _LETTER
     for byte in range(256)
 )  # fmt: skip
+_OWN: Final = re.compile(rb"\[[A-Z]+\]")  # "[MASK]", say
+_ODDITY_WITH_OWN: Final = bytes(_ODD if byte == ord("[") else kind for byte, kind in enumerate(_ODDITY))

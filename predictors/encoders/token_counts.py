@@ -195,10 +195,10 @@ class TokenCounter:
         """The text with its slips put right, for the tokenizer."""
         if self._spelling is None:
             return text
-        words = {word.lower() for word in _WORD.findall(text)}
-        new = [word for word in sorted(words) if self.tokenizer.token_to_id(word) is None]
-        meant = self._meant([word.encode() for word in new])
-        right = {word: str(self.tokenizer.id_to_token(n)) for word, n in zip(new, meant, strict=True) if n is not None}
+        words = {word.lower().encode() for word in _WORD.findall(text)}
+        cut = self._cut([word for word in words if word not in self._whole])
+        mended = {word.decode(): tokens[0] for word, tokens in cut.items() if len(tokens) == 1}
+        right = {word: str(self.tokenizer.id_to_token(token)) for word, token in mended.items()}
         return _WORD.sub(lambda found: right.get(found.group().lower(), found.group()), text) if right else text
 
 
