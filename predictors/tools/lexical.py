@@ -4,7 +4,7 @@ Written here, not taken from a library, because those that exist (bm25s, rank-bm
 come and go; a test compares every score with theirs.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -85,30 +85,37 @@ class LexicalIndex:
 
     def scores(self, words: Iterable[str]) -> Scores:
         """BM25 of every slot and field for a query's words, shape (n_slots, n_fields)."""
-        return self._total(self._found(words).values()).T
-
-    def scores_and_coverage(self, words: Iterable[str]) -> tuple[Scores, Scores]:
-        """`scores`, and which share of a field's words the query has, by idf, in [0, 1]; both (n_slots, n_fields)."""
         found = self._found(words).values()
-        covered = [self._coverage(found, field) for field in range(self.n_fields)]
-        return self._total(found).T, np.stack(covered, axis=1)
+        return self._sums([word.keys for word in found], [word.bm25 for word in found], n_rows=self.n_fields).T
 
     def scores_of_query(
-        self, words: Iterable[str], parts: Sequence[Iterable[str]], *, covered: int
+        self, words: Iterable[str], parts: Sequence[Iterable[str]], *, covered: int = 0
     ) -> tuple[Scores, Scores, Scores]:
-        """Scores and coverage, and the first field's scores for parts of the query, from one look at the index.
+        """Scores, coverage, and the first field's scores for parts of the query, from one look at the index.
 
         Args:
             words: of the whole query.
             parts: the words of each part; words that the whole does not have are passed over.
-            covered: the field whose coverage is wanted.
+            covered: the field whose coverage is wanted: which share of its words the query has, by idf, in [0, 1].
 
         Returns:
             scores (n_fields, n_slots), coverage (n_slots,), scores of the parts (n_parts, n_slots).
         """
         found = self._found(words)
-        every = found.values()
-        return self._total(every), self._coverage(every, covered), self._of_parts(found, parts)
+        keys, weights = [word.keys for word in found.values()], [word.bm25 for word in found.values()]
+        named = [word.fields[covered] for word in found.values()]
+        keys += [of.slots for of in named]
+        weights += [of.idf for of in named]
+        lengths = [sum([len(of.slots) for of in named])]  # (1 + n_parts,) postings of each row after the fields
+        for part in parts:
+            said = frozenset(part)
+            chosen = [of.fields[0] for word, of in found.items() if word in said]
+            keys += [of.slots for of in chosen]
+            weights += [of.bm25 for of in chosen]
+            lengths.append(sum([len(of.slots) for of in chosen]))
+        sums = self._sums(keys, weights, n_rows=self.n_fields + len(lengths), lengths=lengths)
+        coverage = sums[self.n_fields] / self._masses()[covered]  # (n_slots,)
+        return sums[: self.n_fields], coverage, sums[self.n_fields + 1 :]
 
     def _found(self, words: Iterable[str]) -> "dict[str, _Weighed]":
         """What each of a query's distinct words adds to scores; words that no document has are left out."""
@@ -121,44 +128,37 @@ class LexicalIndex:
             return None
         keys, counts = postings.arrays()
         slot, field = np.divmod(keys, self.n_fields)  # (n_postings,) each
-        idf = self._idf(np.array([postings.n_documents], dtype=np.float64))
+        idf = self._idf(np.full(len(keys), postings.n_documents, dtype=np.float64))  # (n_postings,)
         bm25 = idf * counts * (self.k1 + 1.0) / (counts + self._norms()[keys])  # (n_postings,)
         living = self._alive[slot]  # (n_postings,)
-        of_field = [living & (field == number) for number in range(self.n_fields)]
+        of_field = [np.flatnonzero(living & (field == number)) for number in range(self.n_fields)]
         weighed = _Weighed(
-            slots=tuple(slot[chosen] for chosen in of_field),
-            keys=np.concatenate([slot[chosen] + number * self.n_slots for number, chosen in enumerate(of_field)]),
-            bm25=np.concatenate([bm25[chosen] for chosen in of_field]),
-            idf=float(idf[0]),
+            keys=np.concatenate([slot[at] + number * self.n_slots for number, at in enumerate(of_field)]),
+            bm25=np.concatenate([bm25[at] for at in of_field]),
+            fields=tuple(_InField(slots=slot[at], bm25=bm25[at], idf=idf[at]) for at in of_field),
         )
         self._weighed[word] = weighed
         return weighed
 
-    def _total(self, found: "Collection[_Weighed]") -> Scores:
-        sums = _sums([word.keys for word in found], [word.bm25 for word in found], self.n_fields * self.n_slots)
-        return sums.reshape(self.n_fields, self.n_slots)
+    def _sums(
+        self, keys: Sequence[Ints], weights: Sequence[Scores], *, n_rows: int, lengths: Sequence[int] = ()
+    ) -> Scores:
+        """Sums of weights per row and slot, shape (n_rows, n_slots).
 
-    def _coverage(self, found: "Collection[_Weighed]", field: int) -> Scores:
-        """Which share of a field's words the query has, by idf, shape (n_slots,)."""
-        slots = [word.slots[field] for word in found]
-        idf = np.array([word.idf for word in found]).repeat([len(rows) for rows in slots])  # (n_postings,)
-        coverage: Scores = _sums(slots, [idf], self.n_slots) / self._masses()[field]
-        return coverage
-
-    def _of_parts(self, found: "Mapping[str, _Weighed]", parts: Sequence[Iterable[str]]) -> Scores:
-        """The first field's scores for parts of a query, shape (n_parts, n_slots)."""
-        slots: list[Ints] = []
-        bm25: list[Scores] = []
-        lengths: list[int] = []  # (n_parts,) postings of each
-        for part in parts:
-            said = frozenset(part)
-            chosen = [weighed for word, weighed in found.items() if word in said]
-            slots += [word.slots[0] for word in chosen]
-            bm25 += [word.bm25[: len(word.slots[0])] for word in chosen]
-            lengths.append(sum(len(word.slots[0]) for word in chosen))
-        before = (np.arange(len(parts)) * self.n_slots).repeat(lengths)  # (n_postings,)
-        keys = [np.concatenate(slots) + before] if slots else []
-        return _sums(keys, bm25, len(parts) * self.n_slots).reshape(len(parts), self.n_slots)
+        Args:
+            keys: row * n_slots + slot of the first rows, one for each field; after them only the slots of the last.
+            weights: of each key.
+            n_rows: in all.
+            lengths: how many keys each of the last rows has.
+        """
+        if not keys:
+            return np.zeros((n_rows, self.n_slots))
+        flat = np.concatenate(keys)  # (n_keys,)
+        if lengths:
+            before = np.arange(self.n_fields * self.n_slots, n_rows * self.n_slots, self.n_slots).repeat(lengths)
+            flat[len(flat) - len(before) :] += before
+        sums = np.bincount(flat, weights=np.concatenate(weights), minlength=n_rows * self.n_slots)
+        return sums.astype(np.float64, copy=False).reshape(n_rows, self.n_slots)
 
     def _idf(self, n_documents: Scores) -> Scores:
         idf: Scores = np.log1p((self._n_alive - n_documents + 0.5) / (n_documents + 0.5))
@@ -168,10 +168,12 @@ class LexicalIndex:
         if self._idf_mass is None:
             size = self.n_slots * self.n_fields
             postings = list(self._postings.values())
-            arrays: list[Ints] = [p.arrays()[0] for p in postings]
+            arrays = [p.arrays()[0] for p in postings]
             idf = self._idf(np.array([p.n_documents for p in postings], dtype=np.float64))  # (n_words,)
-            sums = _sums(arrays, [np.repeat(idf, [len(a) for a in arrays])], size)
-            self._idf_mass = np.ascontiguousarray(np.maximum(sums, 1e-9).reshape(self.n_slots, self.n_fields).T)
+            keys = np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int64)  # (n_postings,)
+            weights = np.repeat(idf, [len(a) for a in arrays])  # (n_postings,)
+            masses = np.maximum(np.bincount(keys, weights=weights, minlength=size), 1e-9)
+            self._idf_mass = np.ascontiguousarray(masses.reshape(self.n_slots, self.n_fields).T)
         return self._idf_mass
 
     def _norms(self) -> Scores:
@@ -188,22 +190,22 @@ class LexicalIndex:
         self._weighed.clear()
 
 
-def _sums(keys: Sequence[Ints], weights: Sequence[Scores], size: int) -> Scores:
-    """The sum of the weights of each key, shape (size,)."""
-    if not keys:
-        return np.zeros(size)
-    sums = np.bincount(np.concatenate(keys), weights=np.concatenate(weights), minlength=size)
-    return sums.astype(np.float64, copy=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InField:
+    """What one word adds to the scores of one field."""
+
+    slots: Ints  # (n,) the living documents that have it there
+    bm25: Scores  # (n,)
+    idf: Scores  # (n,) all the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Weighed:
-    """What one word adds to the scores of living documents, field after field."""
+    """What one word adds to the scores of living documents, field after field, and once more apart."""
 
-    slots: tuple[Ints, ...]  # n_fields arrays, the documents with the word in that field
     keys: Ints  # (n_postings,) field * n_slots + slot
     bm25: Scores  # (n_postings,)
-    idf: float
+    fields: tuple[_InField, ...]
 
 
 class _Postings:

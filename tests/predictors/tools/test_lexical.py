@@ -37,8 +37,8 @@ def test_words_that_no_document_has_score_nothing() -> None:
 
 
 def test_coverage_is_the_share_of_a_field_that_the_query_says_weighed_by_rarity() -> None:
-    _, coverage = index_of([["a", "b"], ["c"], ["d"]]).scores_and_coverage(["a", "c"])
-    assert coverage[:, 0] == pytest.approx([0.5, 1.0, 0.0])  # a and b are equally rare
+    _, coverage, _ = index_of([["a", "b"], ["c"], ["d"]]).scores_of_query(["a", "c"], [])
+    assert coverage == pytest.approx([0.5, 1.0, 0.0])  # a and b are equally rare
 
 
 def test_fields_are_scored_apart() -> None:
@@ -64,9 +64,9 @@ def test_removing_documents_leaves_the_scores_of_an_index_that_never_had_them(
         if number < len(gone):
             index.remove(index.add([gone[number]]))
     fresh = index_of(kept)
-    scores, coverage = index.scores_and_coverage(query)
-    fresh_scores, fresh_coverage = fresh.scores_and_coverage(query)
-    assert scores[slots] == pytest.approx(fresh_scores)
+    scores, coverage, _ = index.scores_of_query(query, [])
+    fresh_scores, fresh_coverage, _ = fresh.scores_of_query(query, [])
+    assert scores[:, slots] == pytest.approx(fresh_scores)
     assert coverage[slots] == pytest.approx(fresh_coverage)
     assert len(index) == len(kept)
 
@@ -82,16 +82,15 @@ def test_parts_of_a_query_are_scored_as_queries_of_their_own() -> None:
         index.add([words, ["city"]])
     whole = ["city", "euro", "book"]
     scores, coverage, parts = index.scores_of_query(whole, [["city"], ["euro", "book"]], covered=1)
-    alone, of_all_fields = index.scores_and_coverage(whole)
-    assert np.transpose(scores) == pytest.approx(alone)
-    assert coverage == pytest.approx(of_all_fields[:, 1])
+    assert np.transpose(scores) == pytest.approx(index.scores(whole))
+    assert coverage == pytest.approx([1.0] * 4)  # all that the second field says
     assert parts[0] == pytest.approx(index.scores(["city"])[:, 0])
     assert parts[1] == pytest.approx(index.scores(["euro", "book"])[:, 0])
 
 
 def test_words_asked_before_a_change_are_weighed_anew_after_it() -> None:
     index = index_of(DOCUMENTS)
-    index.scores_and_coverage(["city", "euro"])
+    index.scores(["city", "euro"])
     index.add([["city"]])
     index.remove(1)
     rest = [*DOCUMENTS[:1], *DOCUMENTS[2:], ["city"]]
