@@ -7,6 +7,7 @@ user message. A first turn has nothing behind it, so that equal first turns do n
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,7 @@ __all__ = ["Conversation", "conversation_of", "has_signed_reasoning"]
 
 _HEADERS = ("x-session-id", "x-conversation-id", "x-claude-code-session-id")
 _LAST_HEADER = "x-model-affinity"
-_SIGNED = (b'"thinking_blocks"', b'"reasoning_details"', b'"signature"', b'"encrypted_content"', b'"redacted_thinking"')
+_SIGNED = re.compile(rb'"(?:thinking_blocks|reasoning_details|signature|encrypted_content|redacted_thinking)"')
 
 
 @record
@@ -56,7 +57,7 @@ def conversation_of(
 
 def has_signed_reasoning(raw: bytes) -> bool:
     """Whether the history carries reasoning that only its author can read again."""
-    return any(mark in raw for mark in _SIGNED)
+    return _SIGNED.search(raw) is not None
 
 
 def _said(body: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str, bytes] | None:
