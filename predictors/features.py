@@ -215,9 +215,7 @@ def _n_sentences(blanked: bytes) -> int:
 def _spread(text: str) -> tuple[bytes, int, int]:
     """The text in UTF-8 with blanks for white space, its words, and its characters were all words one blank apart."""
     if not text.isascii():
-        words = text.split()
-        flat = " ".join(words)
-        return flat.encode("utf-8", "surrogatepass"), len(words), len(flat)
+        return _spread_beyond_ascii(text)
     blanked = text.encode().translate(_WHITE).strip()
     if len(blanked) > _LONG:
         ink = np.frombuffer(blanked, dtype=np.uint8) != ord(" ")
@@ -225,6 +223,20 @@ def _spread(text: str) -> tuple[bytes, int, int]:
     else:
         n_words, n_ink = (b" " + blanked.translate(_INK)).count(b" #"), len(blanked) - blanked.count(b" ")
     return blanked, n_words, n_ink + max(n_words - 1, 0)
+
+
+def _spread_beyond_ascii(text: str) -> tuple[bytes, int, int]:
+    if len(text) < _LONG or any(map(text.__contains__, _WIDE_BLANKS)):
+        words = text.split()
+        flat = " ".join(words)
+        return flat.encode("utf-8", "surrogatepass"), len(words), len(flat)
+    blanked = text.encode("utf-8", "surrogatepass").translate(_WHITE).strip()
+    letters = np.frombuffer(blanked, dtype=np.uint8)
+    kept = letters != ord(" ")
+    n_words = 1 + int(np.count_nonzero(kept[1:] > kept[:-1]))
+    kept[1:] |= kept[:-1]  # and the first blank behind a word
+    flat_letters = letters[kept]
+    return flat_letters.tobytes(), n_words, int(np.count_nonzero((flat_letters & 0xC0) != 0x80))
 
 
 def _class_counts(texts: Sequence[str]) -> list[list[float]]:
@@ -269,6 +281,7 @@ def _byte_classes() -> _Matrix:
 _CLASSES: Final = _byte_classes()
 _BLANKS: Final = b" \t\n\v\f\r\x1c\x1d\x1e\x1f"  # what `str.split` splits at, in ASCII
 _WHITE: Final = bytes.maketrans(_BLANKS, b" " * len(_BLANKS))
+_WIDE_BLANKS: Final = tuple(sign for sign in map(chr, range(0x80, 0x3001)) if sign.isspace())
 _INK: Final = _only({b" ": b" "}, other=b"#")
 _DIGITS: Final = bytes(v if v in b"0123456789" else 0x20 for v in range(256))
 _ENDS: Final = _only({b".?!": b".", b" ": b" "}, other=b"#")

@@ -28,13 +28,16 @@ def part(text: str) -> tuple[bytes, bytes, str]:
     if kinds is not None:
         return folded, kinds, ""
     as_bytes = _with_marks(text.encode("utf-8", "surrogatepass"))
-    letters = np.frombuffer(as_bytes, dtype=np.uint8)  # (n_bytes,)
-    oddity = _ODDITY_WITH_OWN if b"[" in as_bytes and _OWN.search(as_bytes) else _ODDITY
-    signs = np.frombuffer(as_bytes.translate(oddity), dtype=np.uint8)  # (n_bytes,)
+    oddity = as_bytes.translate(_ODDITY_WITH_OWN if b"[" in as_bytes and _OWN.search(as_bytes) else _ODDITY)
+    if _ODD not in oddity:
+        folded = as_bytes.lower()
+        return folded, folded.translate(_KINDS), ""
+    signs = np.frombuffer(oddity, dtype=np.uint8)  # (n_bytes,)
     piece = (signs == _BLANK).cumsum()  # (n_bytes,): a blank belongs to the piece behind it
     is_odd = np.zeros(int(piece[-1]) + 1, dtype=np.bool_)  # (n_pieces,)
     is_odd[piece[signs == _ODD]] = True
     odd = is_odd.take(piece)  # (n_bytes,)
+    letters = np.frombuffer(as_bytes, dtype=np.uint8)  # (n_bytes,)
     plain = letters[~odd].tobytes().lower()
     return plain, plain.translate(_KINDS), _without_marks(letters[odd].tobytes()).decode("utf-8", "surrogatepass")
 

@@ -54,9 +54,10 @@ def test_any_white_space_is_one_blank_and_none_at_either_end(blank: str) -> None
     assert surface(f" one{blank}two, three. ") == surface("one two, three.")
 
 
-@pytest.mark.parametrize("repeated", [1, 40])  # as bytes are counted, and as arrays count
-def test_words_and_characters_of_a_text_are_counted_however_long_it_is(repeated: int) -> None:
-    found = surface(" \n" + "two  words, \t" * repeated + "end\x0b")
+@pytest.mark.parametrize("words", ["two  words, \t", "tw\u00f6  w\u00f6rds, \t", "tw\u00f6\u3000words, \t"])
+@pytest.mark.parametrize("repeated", [1, 60])  # as bytes are counted, and as arrays count
+def test_words_and_characters_of_a_text_are_counted_however_long_it_is(words: str, repeated: int) -> None:
+    found = surface(" \n" + words * repeated + "end\x0b")
     assert found["log_words"] == pytest.approx(np.log(1 + 2 * repeated))
     assert found["log_characters"] == pytest.approx(np.log(1 + 11 * repeated + 3))
 
