@@ -6,6 +6,7 @@ come and go; a test compares every score with theirs.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -127,15 +128,23 @@ class LexicalIndex:
         if (postings := self._postings.get(word)) is None:
             return None
         keys, counts = postings.arrays()
+        if self._n_alive < self.n_slots:
+            living = self._alive[keys // self.n_fields]  # (n_postings,)
+            keys, counts = keys[living], counts[living]
+        if self.n_fields > 1:
+            by_field = (keys % self.n_fields).argsort(kind="stable")  # (n_postings,)
+            keys, counts = keys.take(by_field), counts.take(by_field)
         slot, field = np.divmod(keys, self.n_fields)  # (n_postings,) each
-        idf = self._idf(np.full(len(keys), postings.n_documents, dtype=np.float64))  # (n_postings,)
-        bm25 = idf * counts * (self.k1 + 1.0) / (counts + self._norms()[keys])  # (n_postings,)
-        living = self._alive[slot]  # (n_postings,)
-        of_field = [np.flatnonzero(living & (field == number)) for number in range(self.n_fields)]
+        idf = self._idf(np.array([postings.n_documents], dtype=np.float64)).repeat(len(keys))  # (n_postings,)
+        bm25 = idf * counts * (self.k1 + 1.0) / (counts + self._norms().take(keys))  # (n_postings,)
+        ends = np.bincount(field, minlength=self.n_fields).cumsum().tolist()  # (n_fields,)
         weighed = _Weighed(
-            keys=np.concatenate([slot[at] + number * self.n_slots for number, at in enumerate(of_field)]),
-            bm25=np.concatenate([bm25[at] for at in of_field]),
-            fields=tuple(_InField(slots=slot[at], bm25=bm25[at], idf=idf[at]) for at in of_field),
+            keys=field * self.n_slots + slot,
+            bm25=bm25,
+            fields=tuple(
+                _InField(slots=slot[start:end], bm25=bm25[start:end], idf=idf[start:end])
+                for start, end in pairwise([0, *ends])
+            ),
         )
         self._weighed[word] = weighed
         return weighed
