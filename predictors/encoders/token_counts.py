@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .pieces import MARKS, WORDS, bounds, part
 from .spelling import Spelling
-from .word_table import LONGEST_WORD, PADDING, Integers, WordTable
+from .word_table import PADDING, Integers, WordTable
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["TokenCounter", "TokenCounts"]
 
 _MAX_LEARNED: Final = 20_000  # words; about 6 MB
+_LONGEST_LEARNED: Final = 20  # letters: what is longer is hardly a word, and may be a secret
 _FEW: Final = 600  # characters of all texts together, up to which words are looked up one by one
 _FIRST_IDEOGRAPH, _N_IDEOGRAPHS = 0x4E00, 20_902  # as Unicode began; BERT's splitting makes a word of each
 
@@ -183,7 +184,7 @@ class TokenCounter:
                 new.append(word)
         for word, meant in zip(new, self._meant(new), strict=True) if new else ():
             cut[word] = self.pieces(word) if meant is None else (meant,)
-            if len(word) <= LONGEST_WORD and word.isalpha() and len(self._learned) < _MAX_LEARNED:
+            if len(word) <= _LONGEST_LEARNED and word.isalpha() and len(self._learned) < _MAX_LEARNED:
                 self._learned[word] = cut[word]
                 self.table.learn(word, cut[word])
         return cut

@@ -59,8 +59,8 @@ def test_only_plain_words_are_remembered(tokenizer: Tokenizer) -> None:
     pieces = counter.pieces
     counter.pieces = lambda word: asked.append(word) or pieces(word)  # type: ignore[method-assign, func-returns-value]
     for _ in range(2):
-        counter.count(["rhombicuboctas sk4f9a77b1c0ffee " + "q" * 17])
-    assert asked == [b"rhombicuboctas", b"sk4f9a77b1c0ffee", b"q" * 17, b"sk4f9a77b1c0ffee", b"q" * 17]
+        counter.count(["rhombicuboctas sk4f9a77b1c0ffee " + "q" * 21])
+    assert asked == [b"rhombicuboctas", b"sk4f9a77b1c0ffee", b"q" * 21, b"sk4f9a77b1c0ffee", b"q" * 21]
 
 
 ODD = [
