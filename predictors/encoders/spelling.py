@@ -28,8 +28,10 @@ _Codes = npt.NDArray[np.intp]
 
 # Zobrist's hashing: a word's hash is the sum of one random number per place and letter, so that what a slip changes
 # is a sum and a difference. Two of 200,000 entries share one of 2^64 hashes with a chance of one in a billion.
-_NUMBER: Final = np.random.default_rng(0).integers(2**64, size=(_LONGEST + 2, _BLOT + 1), dtype=np.uint64)
+_N_CODES: Final = _BLOT + 1
+_NUMBER: Final = np.random.default_rng(0).integers(2**64, size=(_LONGEST + 2, _N_CODES), dtype=np.uint64)
 _NUMBER[:, 0] = 0
+_FLAT: Final = _NUMBER.reshape(-1)
 
 
 class Spelling:
@@ -95,13 +97,13 @@ def _one_slip_away(codes: _Codes) -> tuple[_Hashes, _Hashes, _Hashes, _Hashes]:
     The last two hold a blot where the letter would be. Behind the end of a shorter word they are of no word at all.
     """
     width = codes.shape[1]
-    place = np.arange(width)
-    at = _NUMBER[place, codes]  # (n_words, width)
+    entry = codes + np.arange(0, width * _N_CODES, _N_CODES)  # (n_words, width), of the letters' numbers
+    at = _FLAT.take(entry)  # (n_words, width)
     whole = at.sum(axis=1, keepdims=True, dtype=np.uint64)
     before = _sums(at)  # (n_words, width + 1), of earlier letters
-    left, right = _NUMBER[place - 1, codes], _NUMBER[place + 1, codes]  # every letter one place to either side
+    left, right = _FLAT.take(entry - _N_CODES), _FLAT.take(entry + _N_CODES)  # every letter one place to either side
     earlier, later = (_sums(moved[:, ::-1])[:, ::-1] for moved in (left, right))  # of the letters from here on
-    swapped = whole - at[:, :-1] - at[:, 1:] + _NUMBER[place[:-1], codes[:, 1:]] + _NUMBER[place[1:], codes[:, :-1]]
+    swapped = whole - at[:, :-1] - at[:, 1:] + left[:, 1:] + right[:, :-1]
     shorter = before[:, :-1] + earlier[:, 1:]
     longer = before + _NUMBER[: width + 1, _BLOT] + later
     replaced = whole - at + _NUMBER[:width, _BLOT]
