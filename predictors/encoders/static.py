@@ -18,6 +18,7 @@ from predictors.errors import EncoderUnavailableError
 
 from .protocol import Vectors
 from .token_counts import TokenCounter
+from .word_table import Integers
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -30,6 +31,7 @@ TOKENIZER_FILE: Final = "tokenizer.json"
 FORMAT: Final = 1
 _MAX_CHARS: Final = 50_000  # the mean over so many tokens moves no more; bounds the time an endless prompt can cost
 _AT_ONCE: Final = 64  # texts
+_ROWS_AT_ONCE: Final = 2_000  # 2 MB in floats; more would outgrow the caches before they are used
 
 
 class StaticEncoder:
@@ -109,13 +111,18 @@ class StaticEncoder:
         """Write the unit row of each text; each is computed by itself, so that company changes no bit of it."""
         counted = self._counter.count(texts)
         weight = self.scale[counted.tokens] * np.sqrt(counted.counts)  # (n,): a word said four times says two
-        rows = self.table.take(counted.tokens, axis=0).astype(np.float32)  # (n, dim)
+        together = self._rows(counted.tokens) if len(weight) <= _ROWS_AT_ONCE else None  # (n, dim)
         begin = 0
         for vector, end in zip(vectors, counted.ends, strict=True):
-            np.matmul(weight[begin:end], rows[begin:end], out=vector)
+            rows = self._rows(counted.tokens[begin:end]) if together is None else together[begin:end]
+            np.matmul(weight[begin:end], rows, out=vector)
             norm = math.sqrt(vector @ vector)
             if norm > 0.0:
                 np.divide(vector, np.float32(norm), out=vector)
             else:
                 vector[:] = self.empty
             begin = end
+
+    def _rows(self, tokens: Integers) -> Vectors:
+        """Of the table, (n_tokens, dim)."""
+        return self.table.take(tokens, axis=0).astype(np.float32)
