@@ -4,14 +4,17 @@ Hot doors are plain ASGI, in front; a framework behind them serves everything el
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, cast
 
 from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from catalog import Backend, Catalog
 
@@ -155,11 +158,18 @@ def create_app(parts: Parts) -> Asgi:
         behind.include_router(routes)
     return Front(
         _doors(dispatcher, parts, Embedders(embedding), governor=governor, desk=desk, history=history),
-        behind,
+        _told_by_proxies(behind),
         governor=governor,
         max_body_bytes=settings.server.max_body_bytes,
         mounted={} if endpoint is None else {_MCP: endpoint},
     )
+
+
+def _told_by_proxies(framework: Asgi) -> Asgi:
+    """Trusted proxies say which scheme and client it was: redirects want to know, no hot door does."""
+    trusted = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")  # as the server itself would have it
+    minding: Any = ProxyHeadersMiddleware(cast("Any", framework), trusted_hosts=trusted)
+    return cast("Asgi", minding)
 
 
 def _doors(

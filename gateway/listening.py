@@ -73,6 +73,7 @@ def server_config(app: Callable[..., Any], *, factory: bool = False, workers: in
         ws="none",
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # the application minds them where somebody reads what they tell
         server_header=False,
         backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_S,

@@ -1,7 +1,9 @@
 """The client's side of one request: what it is told, in its own protocol."""
 
+import math
 from collections.abc import Awaitable, Mapping
 from contextlib import aclosing
+from functools import lru_cache
 
 import structlog
 
@@ -110,33 +112,38 @@ class Exchange:
     def _headers(self) -> Headers:
         """What is known of the decision and of the call so far."""
         found: Headers = [*self._ids]
-        found += [(name.encode(), value.encode()) for name, value in self.told.items()]
+        if self.told:
+            found += [(name.encode(), value.encode()) for name, value in self.told.items()]
         call = self.call
         if call is None or call.entry is None or call.entry.backend is None:
             return found
         decision, chosen = call.decision, call.decision.ranking[0]
         overhead_ms = 1e3 * (self._dispatcher.clocks.monotonic() - call.started_s - call.waited_s)
-        facts = [
-            (b"decision-id", call.decision_id),
-            (b"model", call.entry.profile.id),
-            (b"backend", call.entry.backend.id),
-            (b"policy", decision.policy),
-            (b"reason", decision.reason),
-            (b"predicted-quality", f"{decision.forecast.quality.item(chosen):.4f}"),
-            (b"predicted-cost-usd", f"{decision.forecast.cost_usd.item(chosen):.8g}"),
-            (b"overhead-ms", f"{overhead_ms:.2f}"),
-            (b"attempts", str(call.attempts)),
+        quality, cost_usd = decision.forecast.quality.item(chosen), decision.forecast.cost_usd.item(chosen)
+        found += [
+            (b"x-paretogate-decision-id", call.decision_id.encode()),
+            (b"x-paretogate-model", _ascii(call.entry.profile.id)),
+            (b"x-paretogate-backend", _ascii(call.entry.backend.id)),
+            (b"x-paretogate-policy", _ascii(decision.policy)),
+            (b"x-paretogate-reason", _ascii(decision.reason)),
+            (b"x-paretogate-overhead-ms", b"%.2f" % overhead_ms),
+            (b"x-paretogate-attempts", b"%d" % call.attempts),
         ]
+        if not math.isnan(quality):
+            found.append((b"x-paretogate-predicted-quality", b"%.4f" % quality))
+        if not math.isnan(cost_usd):
+            found.append((b"x-paretogate-predicted-cost-usd", b"%.8g" % cost_usd))
         if call.failures:
-            facts.append((b"fallback-from", ", ".join(dict.fromkeys(f.backend_id for f in call.failures))))
+            failed = dict.fromkeys(failure.backend_id for failure in call.failures)
+            found.append((b"x-paretogate-fallback-from", _ascii(", ".join(failed))))
         if call.tools is not None:
             found += [(name.encode(), _ascii(value)) for name, value in call.tools.headers().items()]
         if call.cost_usd is not None:
-            facts.append((b"cost-usd", f"{call.cost_usd:.8g}"))
-        found += [(b"x-paretogate-" + name, _ascii(value)) for name, value in facts if value != "nan"]
+            found.append((b"x-paretogate-cost-usd", b"%.8g" % call.cost_usd))
         return found
 
 
+@lru_cache(maxsize=1_024)  # the same few names again and again
 def _ascii(value: str) -> bytes:
     if value.isascii() and value.isprintable():
         return value.encode()

@@ -154,6 +154,7 @@ async def listening(app: Any, limits: ConnectionLimits | None = None) -> AsyncIt
             lifespan="on",
             http=partial(GuardedHttp, limits=limits),  # type: ignore[arg-type] # uvicorn only calls it
             ws="none",
+            proxy_headers=False,
             timeout_graceful_shutdown=1,
         )
     )

@@ -83,6 +83,13 @@ async def test_the_dashboard_comes_with_its_own_security_policy(tmp_path: Path) 
     assert "default-src 'none'" in page.headers["content-security-policy"]
 
 
+async def test_a_redirect_keeps_to_the_scheme_that_a_trusted_proxy_tells(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, _, __):
+        found = await gateway.client.get("/dashboard/", headers={"x-forwarded-proto": "https"})
+    assert found.status_code == 307
+    assert found.headers["location"].startswith("https://")
+
+
 async def test_a_crash_inside_tells_the_client_nothing(tmp_path: Path) -> None:
     def make(backends, *, also=()):
         serving = serve_fixed(backends, also=also)
