@@ -3,6 +3,8 @@
 import json
 import math
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +15,7 @@ import typer
 
 from catalog import ModelProfile, ParetoGateError
 
+from .arithmetic import settings_of_common_arithmetic
 from .cli_options import DataFolder, EncoderKey, EncoderName, data_folder
 from .length import LENGTH_FILE
 
@@ -60,6 +63,8 @@ def train(
         raise typer.BadParameter("--hold-out is for outcomes of your own: name them")
     if out is None and not check:
         raise typer.BadParameter("say where to write the predictor: --out FOLDER")
+    if not outcomes and (settings := settings_of_common_arithmetic(os.environ)):
+        raise typer.Exit(_train_shipped(out, folder, settings, encoder=encoder, seed=seed, as_json=as_json))
     try:
         model, lengths, prices, questions = _fit(
             outcomes or [], folder, seed, _Reader(encoder, encoder_key), hold_out=hold_out
@@ -93,6 +98,18 @@ def train(
         typer.echo(_told_of_lengths(model.manifest["lengths"]))
 
 
+def _train_shipped(
+    out: Path | None, data: Path, settings: Mapping[str, str], *, encoder: str, seed: int, as_json: bool
+) -> int:
+    """Train the shipped model in a process that adds up as other machines do; its exit status."""
+    where = ["--check"] if out is None else ["--out", str(out)]
+    options = ["--data", str(data), "--encoder", encoder, "--seed", str(seed), *(["--json"] if as_json else [])]
+    command = [sys.executable, "-c", "import typer; from predictors.cli import train; typer.run(train)"]
+    environ = {**os.environ, **settings}
+    done = subprocess.run([*command, *where, *options], env=environ, check=False)  # noqa: S603 - our own interpreter
+    return done.returncode
+
+
 def _told_of_lengths(report: Mapping[str, float] | None) -> str:
     if report is None:
         return "answer lengths: those of the shipped predictor, since fewer than 100 prompts have output_tokens"
@@ -113,7 +130,11 @@ def _compare(model: "QualityModel") -> None:
     for name, equal in same.items():
         typer.echo(f"{name}: {'the same' if equal else 'DIFFERS'}")
     if not all(same.values()):
-        typer.echo("error: the shipped model is not what this data, catalog and these libraries make", err=True)
+        typer.echo(
+            "error: the shipped model is not what this data, catalog and these libraries make (versions: its manifest; "
+            "processors without AVX2 and FMA round otherwise)",
+            err=True,
+        )
         raise typer.Exit(1)
 
 

@@ -21,6 +21,12 @@ app = typer.Typer()
 app.command()(train)
 
 
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped model is made in another, for its arithmetic (`test_arithmetic.py`)."""
+    monkeypatch.setattr("predictors.cli.settings_of_common_arithmetic", lambda _environ: {})
+
+
 @pytest.fixture
 def outcomes(tmp_path: Path) -> Path:
     """Sixty questions; the first model answers sums, the second the rest; nobody's catalog knows either."""
