@@ -43,7 +43,7 @@ def train(
     *,
     out: Annotated[Path | None, typer.Option(help="Folder to write the predictor to.")] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Make the shipped model again and compare it byte by byte; write nothing.")
+        bool, typer.Option("--check", help="Make the shipped model again and compare it bit by bit; write nothing.")
     ] = False,
     data: DataFolder = None,
     encoder: EncoderName = "static",
@@ -126,7 +126,7 @@ def _compare(model: "QualityModel") -> None:
     with TemporaryDirectory() as folder:
         model.save(Path(folder))
         made = sorted(path.name for path in Path(folder).iterdir())
-        same = {name: _bytes_of(Path(folder) / name) == _bytes_of(shipped / name) for name in made}
+        same = {name: _content_of(Path(folder) / name) == _content_of(shipped / name) for name in made}
     for name, equal in same.items():
         typer.echo(f"{name}: {'the same' if equal else 'DIFFERS'}")
     if not all(same.values()):
@@ -138,8 +138,16 @@ def _compare(model: "QualityModel") -> None:
         raise typer.Exit(1)
 
 
-def _bytes_of(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
+def _content_of(path: Path) -> object:
+    """What a file says bit for bit, however zlib packs it here: the arrays, or all but the digest of their file."""
+    import numpy as np  # noqa: PLC0415
+
+    if not path.is_file():
+        return None
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: (array.dtype.str, array.shape, array.tobytes()) for name, array in arrays.items()}
+    return {key: value for key, value in json.loads(path.read_bytes()).items() if key != "arrays_sha256"}
 
 
 class _Reader(NamedTuple):
