@@ -25,7 +25,7 @@ def settings_of_common_arithmetic(environ: Mapping[str, str]) -> dict[str, str]:
     has = numpy.__cpu_features__
     if platform.machine().lower() not in {"x86_64", "amd64"} or not (has.get("AVX2") and has.get("FMA3")):
         return {}
-    wider = [name for name in numpy.__cpu_dispatch__ if name not in _WIDE_ENOUGH and has.get(name)]
-    if not wider and _KERNELS.items() <= environ.items():
+    wider = [name for name in numpy.__cpu_dispatch__ if name not in _WIDE_ENOUGH]
+    if _KERNELS.items() <= environ.items() and not any(has.get(name) for name in wider):
         return {}
-    return {**_KERNELS, "NPY_DISABLE_CPU_FEATURES": " ".join(wider)} if wider else dict(_KERNELS)
+    return {**_KERNELS, "NPY_DISABLE_CPU_FEATURES": " ".join(wider)}

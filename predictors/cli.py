@@ -64,7 +64,8 @@ def train(
     if out is None and not check:
         raise typer.BadParameter("say where to write the predictor: --out FOLDER")
     if not outcomes and (settings := settings_of_common_arithmetic(os.environ)):
-        raise typer.Exit(_train_shipped(out, folder, settings, encoder=encoder, seed=seed, as_json=as_json))
+        reader = _Reader(encoder, encoder_key)
+        raise typer.Exit(_train_shipped(out, folder, settings, reader, seed=seed, as_json=as_json))
     try:
         model, lengths, prices, questions = _fit(
             outcomes or [], folder, seed, _Reader(encoder, encoder_key), hold_out=hold_out
@@ -99,13 +100,15 @@ def train(
 
 
 def _train_shipped(
-    out: Path | None, data: Path, settings: Mapping[str, str], *, encoder: str, seed: int, as_json: bool
+    out: Path | None, data: Path, settings: Mapping[str, str], reader: "_Reader", *, seed: int, as_json: bool
 ) -> int:
     """Train the shipped model in a process that adds up as other machines do; its exit status."""
     where = ["--check"] if out is None else ["--out", str(out)]
-    options = ["--data", str(data), "--encoder", encoder, "--seed", str(seed), *(["--json"] if as_json else [])]
+    options = ["--data", str(data), "--encoder", reader.name, "--seed", str(seed), *(["--json"] if as_json else [])]
     command = [sys.executable, "-c", "import typer; from predictors.cli import train; typer.run(train)"]
     environ = {**os.environ, **settings}
+    if reader.key:
+        environ["PARETOGATE_ENCODER_KEY"] = reader.key  # arguments of a process are for all to see
     done = subprocess.run([*command, *where, *options], env=environ, check=False)  # noqa: S603 - our own interpreter
     return done.returncode
 

@@ -10,6 +10,7 @@ __all__ = ["STOP_WORDS", "words_of"]
 _CASE_CHANGE: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD: Final = re.compile(r"[^\W_\u3040-\u30ff\u3400-\u9fff]+|[\u3040-\u30ff\u3400-\u9fff]+")
 _BLANKS: Final = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))  # for what is no letter
+_LONGEST_KEPT: Final = 40  # characters of what is remembered: longer ones are no words, and would fill the memory
 _FIRST_IDEOGRAM: Final = "\u3040"
 _LAST_IDEOGRAM: Final = "\u9fff"
 
@@ -31,13 +32,16 @@ def words_of(text: str) -> list[str]:
     become overlapping pairs of characters.
     """
     if text.isascii():
-        return list(chain.from_iterable(map(_words_of_run, text.translate(_BLANKS).split())))
+        runs = text.translate(_BLANKS).split()  # where there is nothing but ASCII, no run depends on its neighbours
+        return list(
+            chain.from_iterable([_known_run(run) if len(run) <= _LONGEST_KEPT else _split(run) for run in runs])
+        )
     return _split(text)
 
 
 @lru_cache(maxsize=1 << 16)
-def _words_of_run(run: str) -> tuple[str, ...]:
-    """Of letters and digits without a break: where there is nothing but ASCII, no run depends on its neighbours."""
+def _known_run(run: str) -> tuple[str, ...]:
+    """The words of letters and digits without a break between."""
     return tuple(_split(run))
 
 
@@ -47,7 +51,7 @@ def _split(text: str) -> list[str]:
         if _FIRST_IDEOGRAM <= word[0] <= _LAST_IDEOGRAM:
             words.extend([word] if len(word) == 1 else [word[i : i + 2] for i in range(len(word) - 1)])
         elif word not in STOP_WORDS:
-            words.append(_stem(word))
+            words.append(_stem(word) if len(word) <= _LONGEST_KEPT else _stem.__wrapped__(word))
     return words
 
 

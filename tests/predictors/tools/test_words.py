@@ -1,5 +1,6 @@
 import pytest
 
+from predictors.tools import words
 from predictors.tools.words import words_of
 
 
@@ -29,3 +30,11 @@ def test_ideograms_become_overlapping_pairs() -> None:
 
 def test_odd_text_gives_no_words_and_no_error() -> None:
     assert words_of("") == words_of("?!\ud800 \x00") == []
+
+
+def test_what_is_too_long_for_a_word_is_read_alike_and_not_remembered() -> None:
+    kept = words._known_run.cache_info().currsize, words._stem.cache_info().currsize
+    long = "ab" * 500
+    assert words_of(f"{long}s B{long}ing") == [long, f"b{long}"]
+    assert words_of(f"\u00e9{long}ies") == [f"\u00e9{long}y"]
+    assert (words._known_run.cache_info().currsize, words._stem.cache_info().currsize) == kept
