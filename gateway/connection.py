@@ -108,6 +108,8 @@ class GuardedHttp(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The answer is sent, perhaps before the request was whole."""
+        if self._answering is not None:
+            self._answering.part()
         super().on_response_complete()
         self._stop_write_timer()
         if self._in_message and not self._in_head and not self.transport.is_closing():

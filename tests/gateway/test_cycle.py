@@ -1,8 +1,10 @@
 """Our way of answering says to the byte what uvicorn's says."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.cycle import Cycle
+
+from .running import pair
 
 
 class Wire:
@@ -151,3 +155,18 @@ async def test_a_connection_that_ends_is_said_to_end_once(value: bytes) -> None:
         Cycle.of(cycle_on(Wire(), keep_alive=False)), [start(200, (b"connection", value)), body(b"")]
     )
     assert said_ours == await said(cycle_on(Wire(), keep_alive=False), [start(200, (b"connection", value)), body(b"")])
+
+
+@pytest.mark.loopback
+async def test_requests_that_were_answered_need_no_garbage_collector_to_be_gone(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, _, _):
+        await gateway.chat()
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(5):
+                await gateway.chat()
+            left = [each for each in gc.get_objects() if isinstance(each, Cycle)]
+        finally:
+            gc.enable()
+    assert len(left) == 1  # the connection's last
