@@ -11,6 +11,7 @@ import numpy.typing as npt
 from catalog import Floats
 
 from .encoders.protocol import Encoder
+from .layout import without_layout
 
 __all__ = ["SURFACE_FEATURES", "Features", "surface_of"]
 
@@ -20,33 +21,33 @@ _Matrix = npt.NDArray[np.float64]
 # (23,391 distinct prompts of routellm, mmlu_pro, zeroeval, llmrouter and arena_bench_v1). New ones are appended, so
 # that a predictor which was fitted on the first few still reads these.
 _STANDARD: Final = {
-    "log_characters": (5.6353, 0.8853),
-    "log_words": (3.8525, 0.8671),
-    "log_lines": (1.6220, 0.9018),
-    "digits": (0.0410, 0.0719),
+    "log_characters": (5.6308, 0.8856),
+    "log_words": (3.8521, 0.8668),
+    "log_lines": (1.6218, 0.9017),
+    "digits": (0.0411, 0.0720),
     "non_ascii": (0.0017, 0.0086),
     "cjk": (0.0, 0.05),  # all but absent there; a whole Chinese prompt should stand out, not explode
     "latex": (0.0065, 0.0195),
     "operators": (0.0063, 0.0147),
-    "code_marks": (0.0077, 0.0232),
+    "code_marks": (0.0076, 0.0230),
     "question_marks": (0.0030, 0.0045),
     "quotes": (0.0022, 0.0075),
-    "blanks": (0.0019, 0.0086),
-    "log_options": (1.4503, 0.9132),
+    "blanks": (0.0019, 0.0087),
+    "log_options": (1.4532, 0.9165),
     "code_words": (0.0694, 0.2541),
     "asks_for_json": (0.0230, 0.1499),
-    "log_numbers": (1.1676, 1.3316),
-    "log_distinct_numbers": (0.9851, 1.0892),
-    "log_sentences": (1.1151, 0.7858),
-    "log_commas": (0.8826, 0.9880),
-    "log_distinct_words": (3.5314, 0.6476),
-    "log_word_length": (1.9355, 0.1474),
-    "comparing_words": (0.3156, 0.4778),
-    "sharing_words": (0.2862, 0.4285),
-    "counting_words": (0.2376, 0.4134),
-    "units": (0.2135, 0.4160),
-    "negations": (0.2192, 0.3845),
-    "asking_words": (0.5935, 0.4398),
+    "log_numbers": (1.1675, 1.3315),
+    "log_distinct_numbers": (0.9850, 1.0891),
+    "log_sentences": (0.8890, 0.6972),
+    "log_commas": (0.8825, 0.9879),
+    "log_distinct_words": (3.5129, 0.6109),
+    "log_word_length": (1.9319, 0.1462),
+    "comparing_words": (0.3045, 0.4650),
+    "sharing_words": (0.2765, 0.4181),
+    "counting_words": (0.2297, 0.4027),
+    "units": (0.2074, 0.4084),
+    "negations": (0.2081, 0.3699),
+    "asking_words": (0.5813, 0.4305),
 }
 SURFACE_FEATURES: Final = tuple(_STANDARD)
 
@@ -55,12 +56,8 @@ _SD: Final = np.array([sd for _, sd in _STANDARD.values()])  # (n_surface,)
 _CLIP: Final = 4.0  # standard deviations: one strange prompt must not be carried far outside what was seen
 _MAX_CHARS: Final = 50_000
 
-_N_SURFACE: Final = re.compile(r"\+surface(\d+)\.2$")  # at the end of a name
+_N_SURFACE: Final = re.compile(r"\+surface(\d+)\.3$")  # at the end of a name
 
-# The mark of an option or of an item of a list, at the beginning of a line: "A. ", "(b) ", "[3] ", "iv) ".
-_MARK: Final = re.compile(
-    r"\n[ \t]*(?:\(?(?:[A-La-l]|\d{1,2}|[ivxIVX]{1,4}) ?[.):]|[\[<](?:[A-La-l]|\d{1,2}|[ivxIVX]{1,4})[\]>])[ \t]"
-)
 _CODE_WORDS: Final = ("def ", "class ", "import ", "return ", "function ", "SELECT ")
 _CODE_FOURS: Final = tuple((word.encode(), int.from_bytes(word[:4].encode(), "little")) for word in _CODE_WORDS)
 _CODE_SIGNS: Final = ("```", "#include", "</")
@@ -92,8 +89,9 @@ class Features:
     A surface feature is standardised and divided by the square root of the encoding's dimension, so that all columns
     have about the same spread and one ridge penalty, or one distance, fits them all.
 
-    What does not change a question does not change its features: letter case, white space, how options are marked,
-    and, as far as the encoder forgives them, typing slips (docs/quality.md has the measurements).
+    What does not change a question does not change its features: letter case, white space, how options are marked and
+    parted, what ends the name of a field, and, as far as the encoder forgives them, typing slips
+    (docs/robustness.md has the measurements).
     """
 
     def __init__(self, encoder: Encoder, *, n_surface: int = len(SURFACE_FEATURES)) -> None:
@@ -110,7 +108,7 @@ class Features:
     @property
     def name(self) -> str:
         """Names the encoder and the surface features; a fitted predictor insists on it."""
-        return f"{self.encoder.name}+surface{self.n_surface}.2"
+        return f"{self.encoder.name}+surface{self.n_surface}.3"
 
     @property
     def encoding_dim(self) -> int:
@@ -128,7 +126,7 @@ class Features:
 
     def extract(self, texts: Sequence[str]) -> _Matrix:
         """Features of every text, shape (n_texts, dim)."""
-        read = [_MARK.subn("\n", text[:_MAX_CHARS]) for text in texts]
+        read = [without_layout(text[:_MAX_CHARS]) for text in texts]
         features = np.empty((len(texts), self.dim))  # (n_texts, dim)
         features[:, : self.encoding_dim] = self.encoder.encode([text for text, _ in read])
         if texts:
@@ -141,7 +139,7 @@ class Features:
 
 def surface_of(text: str) -> Floats:
     """All raw surface features of a text, in the order of `SURFACE_FEATURES`."""
-    surface: Floats = _surfaces([_MARK.subn("\n", text[:_MAX_CHARS])])[0]
+    surface: Floats = _surfaces([without_layout(text[:_MAX_CHARS])])[0]
     return surface
 
 

@@ -132,8 +132,8 @@ def test_the_name_follows_the_encoder(features: Features) -> None:
 
 
 def test_a_name_stands_for_the_features_of_its_time_which_are_the_first_of_todays(features: Features) -> None:
-    earlier = Features.named(f"{features.encoder.name}+surface15.2", features.encoder)
-    assert earlier.name == f"{features.encoder.name}+surface15.2"
+    earlier = Features.named(f"{features.encoder.name}+surface15.3", features.encoder)
+    assert earlier.name == f"{features.encoder.name}+surface15.3"
     assert earlier.begin(features)
     assert not features.begin(earlier)
     text = ["Is 12 > 9?"]
