@@ -77,9 +77,12 @@ def _list_from(first: re.Match[str], text: str, limit: int) -> list[_Span]:
     if opening and _CLOSING[opening] != closing.strip():
         return []
     marks = _marks(opening, name, closing)
+    line_end = text.find("\n", first.end(), limit)
+    glued = not opening and not text[first.end() : first.end() + 1].isspace()
     for set_off in (_begins_line, _begins_word, _anywhere):
-        found = [first.span(), *_following(text, first.end(), limit, marks, set_off)]
-        if len(found) >= (_GLUED if set_off is _anywhere and not opening else 2):
+        within = line_end if line_end >= 0 and set_off is not _begins_line else limit
+        found = [first.span(), *_following(text, first.end(), within, marks, set_off)]
+        if len(found) >= (_GLUED if glued or (set_off is _anywhere and not opening) else 2):
             return found
     return []
 
@@ -118,7 +121,4 @@ def _anywhere(_text: str, _at: int) -> bool:
 
 
 def _trimmed(option: str) -> str:
-    trimmed = option.strip(" \t\n\r").rstrip(_PARTING)
-    while trimmed.endswith("<sep>"):
-        trimmed = trimmed.removesuffix("<sep>").rstrip(_PARTING)
-    return trimmed
+    return option.strip(" \t\n\r").rstrip(_PARTING).removesuffix("<sep>").rstrip(_PARTING)
