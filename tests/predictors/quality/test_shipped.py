@@ -42,7 +42,7 @@ def estimate(text: str, *names: str) -> tuple[np.ndarray, np.ndarray, float]:
 def test_on_hard_maths_the_generations_keep_their_order(prompt: str, strong: str) -> None:
     mean, _, _ = estimate(prompt, strong, SMALL_CLOUD, OLD_7B, TINY)
     assert mean[0] > mean[1] > mean[2] > mean[3]
-    assert mean[0] - mean[3] > 0.35
+    assert mean[0] - mean[3] > 0.3
 
 
 def test_differences_shrink_on_easy_prompts() -> None:
