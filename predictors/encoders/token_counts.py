@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -22,6 +22,7 @@ __all__ = ["TokenCounter", "TokenCounts"]
 _MAX_LEARNED: Final = 20_000  # words; about 6 MB
 _LONGEST_LEARNED: Final = 20  # letters: what is longer is hardly a word, and may be a secret
 _FEW: Final = 600  # characters of all texts together, up to which words are looked up one by one
+_MANY: Final = 1_000  # tokens a text, from which on those of several texts are sorted text by text
 _FIRST_IDEOGRAPH, _N_IDEOGRAPHS = 0x4E00, 20_902  # as Unicode began; BERT's splitting makes a word of each
 
 
@@ -67,12 +68,11 @@ class TokenCounter:
 
     def count(self, texts: Sequence[str]) -> TokenCounts:
         """Count the tokens of every text."""
-        if sum(map(len, texts)) <= _FEW:
-            return self._counts(self._one_by_one(texts), len(texts))
-        return self._counts(self._at_once(texts), len(texts))
+        few = sum(map(len, texts)) <= _FEW
+        return self._counts([self._one_by_one(texts)] if few else self._at_once(texts), len(texts))
 
     def _one_by_one(self, texts: Sequence[str]) -> Integers:
-        """The tokens of a few texts plus their texts' rows, in any order: each word is looked up by itself."""
+        """The tokens of a few texts plus their texts' rows, text after text: each word is looked up by itself."""
         found = [self._tokens(text) for text in texts]
         tokens = np.array(list(chain.from_iterable(found)), dtype=np.int64)
         if len(texts) > 1:
@@ -96,21 +96,27 @@ class TokenCounter:
                 tokens += chain.from_iterable([pieces for pieces in learned if pieces is not None])
         return tokens + self._read(odd) if odd else tokens
 
-    def _at_once(self, texts: Sequence[str]) -> Integers:
-        """The tokens of many texts plus their texts' rows, in any order: all words are looked up together."""
+    def _at_once(self, texts: Sequence[str]) -> list[Integers]:
+        """The tokens of many texts plus their texts' rows: all words are looked up together.
+
+        Several arrays, in each of which text follows upon text.
+        """
         parted = [part(text) for text in texts]
         folded = b"\0".join([b"", *(plain for plain, _, _ in parted), PADDING])
         starts, lengths = bounds(b"\0".join([b"", *(kinds for _, kinds, _ in parted), PADDING]))
         rows = self._rows([len(plain) for plain, _, _ in parted], starts)
         entries = self.table.find(folded, starts, lengths)
-        new = (entries == 0).nonzero()[0]
-        found = [self._new_words(folded, rows[new], starts[new], lengths[new])] if len(new) else []
-        known = entries.nonzero()[0] if len(new) else slice(None)
-        found.append(self.table.tokens(entries[known], rows[known]))
+        is_new = entries == 0
+        found = []
+        if is_new.any():
+            new, known = is_new.nonzero()[0], (~is_new).nonzero()[0]
+            found.append(self._new_words(folded, rows.take(new), starts.take(new), lengths.take(new)))
+            entries, rows = entries.take(known), rows.take(known)
+        found += self.table.tokens(entries, rows)
         for row, (_, _, odd) in enumerate(parted):
             if odd:
                 found.append(np.array(self._read(odd), dtype=np.int64) + row * self._row_size)
-        return np.concatenate(found)
+        return found
 
     def _read(self, odd: str) -> list[int]:
         """The tokens of pieces that are not plain: the tokenizer's, and one for each ideograph, wherever it stands."""
@@ -130,8 +136,9 @@ class TokenCounter:
         """What to add to a word's tokens to tell whose they are, (n_words,)."""
         if len(sizes) == 1:
             return np.zeros(len(starts), dtype=np.int64)
-        ends = np.array(sizes).cumsum() + np.arange(1, len(sizes) + 1)  # a blank goes before each text
-        return ends.searchsorted(starts, side="right") * self._row_size
+        begins = np.array([0, *sizes]).cumsum() + np.arange(len(sizes) + 1)  # a blank goes before each text
+        at = starts.searchsorted(begins)
+        return (np.arange(len(sizes)) * self._row_size).repeat(at[1:] - at[:-1])
 
     def ask(self, text: str) -> list[int]:
         """The tokenizer's own tokens."""
@@ -147,19 +154,40 @@ class TokenCounter:
         """The tokenizer's tokens of one plain word: folded and cut it is already, and that takes most of `ask`."""
         return tuple([piece.id for piece in self.tokenizer.model.tokenize(word.decode())])
 
-    def _counts(self, tokens: Integers, n_texts: int) -> TokenCounts:
-        """From tokens plus their text's row, in any order."""
+    def _counts(self, found: Sequence[Integers], n_texts: int) -> TokenCounts:
+        """From tokens plus their texts' rows, in each array text after text."""
+        if n_texts > 1 and self._row_size <= 1 << 16 and sum(map(len, found)) >= _MANY * n_texts:
+            return self._counts_of_long(found, n_texts)
+        tokens = np.concatenate(found) if len(found) > 1 else found[0]
         tokens = tokens.astype(np.int32 if n_texts * self._row_size < 1 << 31 else np.int64)
         tokens.sort()
-        is_first = np.ones(len(tokens) + 1, dtype=np.bool_)  # and one past the last
-        np.not_equal(tokens[1:], tokens[:-1], out=is_first[1:-1])
-        first = is_first.nonzero()[0]
+        first = _is_first(tokens).nonzero()[0]
         distinct = tokens.take(first[:-1])
         row_ends = np.arange(1, n_texts + 1) * self._row_size
         return TokenCounts(
             tokens=distinct & (self._row_size - 1),
             counts=(first[1:] - first[:-1]).astype(np.float32),
             ends=tuple(distinct.searchsorted(row_ends).tolist()),
+        )
+
+    def _counts_of_long(self, found: Sequence[Integers], n_texts: int) -> TokenCounts:
+        """The same of several long texts, each sorted by itself: 16 bits are sorted by their digits."""
+        rows = np.arange(n_texts + 1) * self._row_size
+        cuts = np.array([tokens.searchsorted(rows) for tokens in found])  # by row: within one nothing is in order
+        begins = cuts.sum(axis=0)  # (n_texts + 1,)
+        of_texts = [
+            tokens[cut] for ends in pairwise(cuts.T) for tokens, cut in zip(found, map(slice, *ends), strict=True)
+        ]
+        tokens = np.concatenate(of_texts).astype(np.uint16)
+        for begin, end in pairwise(begins.tolist()):
+            tokens[begin:end].sort(kind="stable")
+        is_first = _is_first(tokens)
+        is_first[begins] = True
+        first = is_first.nonzero()[0]
+        return TokenCounts(
+            tokens=tokens.take(first[:-1]).astype(np.int64) & (self._row_size - 1),
+            counts=(first[1:] - first[:-1]).astype(np.float32),
+            ends=tuple(first.searchsorted(begins[1:]).tolist()),
         )
 
     def _new_words(self, folded: bytes, rows: Integers, starts: Integers, lengths: Integers) -> Integers:
@@ -201,6 +229,13 @@ class TokenCounter:
         mended = {word.decode(): tokens[0] for word, tokens in cut.items() if len(tokens) == 1}
         right = {word: str(self.tokenizer.id_to_token(token)) for word, token in mended.items()}
         return _WORD.sub(lambda found: right.get(found.group().lower(), found.group()), text) if right else text
+
+
+def _is_first(tokens: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+    """Where another token begins in sorted ones, and one past the last, (n + 1,)."""
+    is_first = np.ones(len(tokens) + 1, dtype=np.bool_)
+    np.not_equal(tokens[1:], tokens[:-1], out=is_first[1:-1])
+    return is_first
 
 
 _WORD: Final = re.compile(r"\b[A-Za-z]{4,20}\b")

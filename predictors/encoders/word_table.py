@@ -67,18 +67,18 @@ class WordTable:
         entries: Integers = found.astype(np.int64)
         return entries
 
-    def tokens(self, entries: Integers, rows: Integers) -> Integers:
-        """The tokens of these entries, each plus its entry's number in `rows`; in no particular order."""
+    def tokens(self, entries: Integers, rows: Integers) -> list[Integers]:
+        """The first tokens of these entries, and then the others, each plus its entry's number in `rows`."""
         first = self._first_token.take(entries) + rows
         more = self._n_more.take(entries)
-        owners = more.nonzero()[0]
+        owners = (more != 0).nonzero()[0]
         if not len(owners):
-            return first
+            return [first]
         times = more.take(owners)
         ends = times.cumsum()
         at = self._more_at.take(entries.take(owners)) - ends + times
         within = np.arange(int(ends[-1])) + at.repeat(times)
-        return np.concatenate([first, self._more.take(within) + rows.take(owners).repeat(times)])
+        return [first, self._more.take(within) + rows.take(owners).repeat(times)]
 
     def learn(self, word: bytes, tokens: Sequence[int]) -> bool:
         """Take a word in, if there is room."""

@@ -53,6 +53,13 @@ def test_a_text_has_the_same_tokens_among_others(tokenizer: Tokenizer) -> None:
     assert counted(counter, TEXTS[::-1]) == expected[::-1]  # and again, with words remembered
 
 
+def test_long_texts_have_the_same_tokens_together_and_apart(tokenizer: Tokenizer) -> None:
+    long = [f"{text} " * 400 for text in TEXTS[:3]]  # thousands of tokens: each is sorted by itself
+    together = counted(TokenCounter(tokenizer), [*long, "", *long[::-1]])
+    assert together[:3] == [exact(tokenizer, text) for text in long]
+    assert together[3:] == [{}, *together[2::-1]]
+
+
 def test_only_plain_words_are_remembered(tokenizer: Tokenizer) -> None:
     counter = TokenCounter(tokenizer)
     asked: list[bytes] = []
