@@ -116,7 +116,7 @@ class Response:
         if connection is None:
             return
         if connection.is_reusable:
-            connection.idle_since = asyncio.get_running_loop().time()
+            connection.idle()
             self._idle.append(connection)
         else:
             connection.abort()

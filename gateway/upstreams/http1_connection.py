@@ -11,6 +11,7 @@ __all__ = ["BrokenHttpError", "Connection", "LostConnectionError"]
 
 _MAX_HEAD_BYTES = 256 << 10
 _HIGH_WATER_BYTES = 1 << 20  # unread bytes at which the server is made to wait
+_TICK_S = 0.001  # an alarm may ring so much too early
 _GZIP_OR_ZLIB = 47  # zlib's word for: whichever of the two it is
 _ZIPPED = frozenset({b"gzip", b"x-gzip", b"deflate"})
 _FRAMES = frozenset({b"content-length", b"transfer-encoding"})
@@ -51,6 +52,8 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._until = 0.0  # of the loop's clock: how long the one who waits does
+        self._alarm: asyncio.TimerHandle | None = None
         self._failure: Exception | None = None
         self._is_paused = False
 
@@ -80,12 +83,12 @@ class Connection(asyncio.Protocol):
             TimeoutError, LostConnectionError, BrokenHttpError.
         """
         if self._failure is None:
-            self._waiter = self._loop.create_future()
-            timer = self._loop.call_at(until, self._fail, TimeoutError())
+            self._waiter, self._until = self._loop.create_future(), until
+            if self._alarm is None or self._alarm.when() > until:
+                self._set_alarm()
             try:
                 await self._waiter
             finally:
-                timer.cancel()
                 self._waiter = None
         self._raise_failure()
 
@@ -100,6 +103,10 @@ class Connection(asyncio.Protocol):
             self._is_paused = False
             self._transport.resume_reading()
         return data
+
+    def idle(self) -> None:
+        """Nothing is asked from now on, for a while."""
+        self.idle_since = self._loop.time()
 
     def abort(self) -> None:
         """Let go of it, whatever state it is in."""
@@ -132,6 +139,7 @@ class Connection(asyncio.Protocol):
             self._fail(LostConnectionError(str(exc or "closed")))
         answer.is_kept_alive = False
         self._wake()
+        self._stop_alarm()
 
     def on_message_begin(self) -> None:
         """An answer begins: to nothing that was asked, where there is one already."""
@@ -178,6 +186,25 @@ class Connection(asyncio.Protocol):
             answer.headers, answer.has_begun = {}, False
         elif answer.has_head:
             answer.is_complete, answer.is_kept_alive = True, self._parser.should_keep_alive()
+
+    def _set_alarm(self) -> None:
+        self._stop_alarm()
+        self._alarm = self._loop.call_at(self._until, self._ring)
+
+    def _stop_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _ring(self) -> None:
+        """Whoever waits now has waited long enough, or began after the alarm was set: a timer a wait would be dear."""
+        self._alarm = None
+        if self._waiter is None:
+            return
+        if self._until - self._loop.time() < _TICK_S:
+            self._fail(TimeoutError())
+        else:
+            self._set_alarm()
 
     def _fail(self, failure: Exception) -> None:
         if self._failure is None:

@@ -23,9 +23,12 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
 class Server:
-    """Answers each request on a connection with the next of the given bytes; `None` closes the connection."""
+    """Answers each request on a connection with the next of the given bytes; `None` closes the connection.
 
-    def __init__(self, *answers: bytes | None) -> None:
+    A number is a pause in seconds, and then `OK`.
+    """
+
+    def __init__(self, *answers: bytes | float | None) -> None:
         self.answers, self.asked, self.connections = list(answers), list[bytes](), 0
         self.port = 0
 
@@ -41,6 +44,9 @@ class Server:
             answer = self.answers.pop(0)
             if answer is None:
                 break
+            if isinstance(answer, float):
+                await asyncio.sleep(answer)
+                answer = OK
             writer.write(answer)
             await writer.drain()
         writer.close()
@@ -50,7 +56,7 @@ Ask = Callable[..., "asyncio.Task[bytes | None]"]
 
 
 @asynccontextmanager
-async def serving(*answers: bytes | None) -> AsyncIterator[tuple[Server, Ask]]:
+async def serving(*answers: bytes | float | None) -> AsyncIterator[tuple[Server, Ask]]:
     server = Server(*answers)
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.port = listening.sockets[0].getsockname()[1]
@@ -245,3 +251,20 @@ def test_what_is_no_address_is_told() -> None:
 def test_a_header_cannot_smuggle_another() -> None:
     with pytest.raises(BrokenHttpError, match="line break"):
         header_lines({"x-a": "1\r\nx-b: 2"})
+
+
+async def test_an_earlier_requests_deadline_does_not_end_a_later_one_on_its_connection() -> None:
+    async with serving(OK, 0.3) as (server, ask):
+        assert await ask(within_s=0.1) == b"ok"
+        assert await ask(within_s=5.0) == b"ok"
+    assert server.connections == 1
+
+
+async def test_a_shorter_deadline_counts_on_a_connection_that_had_a_longer_one() -> None:
+    async with serving(OK, 5.0) as (server, ask):
+        assert await ask(within_s=5.0) == b"ok"
+        began_s = asyncio.get_running_loop().time()
+        with pytest.raises(TimeoutError):
+            await ask(within_s=0.1)
+        assert asyncio.get_running_loop().time() - began_s < 2.0
+    assert server.connections == 1
