@@ -14,14 +14,17 @@ RATES = (
     "cached_input_usd_per_mtok",
     "cache_write_usd_per_mtok",
     "reasoning_usd_per_mtok",
+    "search_usd_per_thousand",
 )  # the fields of a price that are rates
 _PER_MTOK = Decimal(1_000_000)
+_PER_THOUSAND = Decimal(1_000)
 _HOUR_WRITE_FACTOR = 2  # source: Anthropic's pricing page, prompt caching
+_SEARCH_USD_PER_THOUSAND = Decimal(10)  # source: Anthropic's pricing page, web search; the same for all its models
 
 
 @record
 class Usage:
-    """Tokens of one call, as the provider counted them.
+    """Tokens of one call, and web searches that the provider made for it, as the provider counted them.
 
     `input_tokens` includes the cached and the cache-written ones, `output_tokens` includes the reasoning ones:
     OpenAI's convention. Readers of other dialects convert to it.
@@ -33,12 +36,14 @@ class Usage:
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
     hour_cache_write_tokens: int = 0  # of the cache-written ones, those that are kept for an hour, not for minutes
+    web_searches: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
     """Published rates, in US dollars per million tokens; a rate that is not published is None.
 
+    Web searches that the provider makes itself are told, as everywhere, in US dollars per thousand.
     Some providers charge a call whose input is longer than a limit at other rates throughout, its answer too: those
     are `long_context`, for inputs of more than `long_context_above_tokens`.
     """
@@ -48,6 +53,7 @@ class Price:
     cached_input_usd_per_mtok: Decimal | None = None
     cache_write_usd_per_mtok: Decimal | None = None
     reasoning_usd_per_mtok: Decimal | None = None
+    search_usd_per_thousand: Decimal | None = None
     long_context: "Price | None" = None
     long_context_above_tokens: int | None = None
 
@@ -73,7 +79,8 @@ class Price:
         """Dollars owed for one call; tokens whose special rate is unknown are charged at the plain rate.
 
         What is kept in a cache for an hour costs twice the plain rate: that is Anthropic's rule for all its models, and
-        nobody else sells it by the token.
+        nobody else sells it by the token. Searches whose rate is not published cost ten dollars a thousand: Anthropic's
+        rate for all its models, and hardly anybody else counts them. A rate of its own for long inputs leaves theirs.
         """
         rates = self.at(usage.input_tokens)
         plain_input = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
@@ -87,7 +94,8 @@ class Price:
             + plain_output * rates.output_usd_per_mtok
             + usage.reasoning_tokens * _first(rates.reasoning_usd_per_mtok, rates.output_usd_per_mtok)
         )
-        return owed / _PER_MTOK
+        searched = usage.web_searches * _first(self.search_usd_per_thousand, _SEARCH_USD_PER_THOUSAND)
+        return owed / _PER_MTOK + searched / _PER_THOUSAND
 
 
 def _first(special: Decimal | None, plain: Decimal) -> Decimal:

@@ -259,11 +259,16 @@ def _shown(value: object) -> str:
 
 
 def _price(price: Price) -> str:
-    rates = {name.removesuffix("_usd_per_mtok"): getattr(price, name) for name in RATES}
-    shown = ", ".join(f"{name} ${_rate(rate)}/M" for name, rate in rates.items() if rate is not None)
+    rates = {name: rate for name in RATES if (rate := getattr(price, name)) is not None}
+    shown = ", ".join(_named_rate(name, rate) for name, rate in rates.items())
     if price.long_context is None:
         return shown
     return f"{shown}; inputs above {_short(price.long_context_above_tokens)}: {_price(price.long_context)}"
+
+
+def _named_rate(name: str, rate: Decimal) -> str:
+    what, _, unit = name.partition("_usd_per_")
+    return f"{what} ${_rate(rate)}/{'M' if unit == 'mtok' else unit}"
 
 
 def _rate(rate: Decimal | None) -> str:

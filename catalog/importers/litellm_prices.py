@@ -184,6 +184,7 @@ def _long_price(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _price(entry: dict[str, Any], suffix: str, *, long: Mapping[str, Any] = MappingProxyType({})) -> Price | None:
     rates = {field: _rate(entry, source + suffix) for field, source in _RATES.items()}
+    rates["search_usd_per_thousand"] = None if suffix else _search_rate(entry)
     given, asked = rates["input_usd_per_mtok"], rates["output_usd_per_mtok"]
     if given is None or asked is None or (given == 0 and asked == 0):
         return None  # zero means a subscription or not stated, hardly ever free
@@ -207,6 +208,15 @@ def _rate(entry: dict[str, Any], field: str) -> Decimal | None:
     if not rate.is_finite() or rate < 0 or rate > 1_000_000:
         raise _BadFieldError(field, f"is not a plausible rate: {value}")
     return rate.normalize() + 0
+
+
+def _search_rate(entry: dict[str, Any]) -> Decimal | None:
+    """Dollars per thousand web searches of the customary size."""
+    by_size = entry.get("search_context_cost_per_query")
+    if not isinstance(by_size, dict):
+        return None
+    rate = _rate(by_size, "search_context_size_medium")  # per million
+    return None if rate is None else (rate / 1000).normalize() + 0
 
 
 def _count(entry: dict[str, Any], field: str) -> int | None:

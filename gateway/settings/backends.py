@@ -25,12 +25,13 @@ _USUAL_URLS = {"anthropic": "https://api.anthropic.com/v1"}  # of kinds that hav
 
 
 class PriceSettings(Section):
-    """What a backend charges, US dollars per million tokens."""
+    """What a backend charges, US dollars per million tokens; web searches of its own, per thousand."""
 
     input: Annotated[float, Field(ge=0)]
     output: Annotated[float, Field(ge=0)]
     cached_input: Annotated[float, Field(ge=0)] | None = None
     cache_write: Annotated[float, Field(ge=0)] | None = None
+    search_per_thousand: Annotated[float, Field(ge=0)] | None = None
     long_context_above_tokens: Count | None = None
     long_context: "PriceSettings | None" = None
 
@@ -51,6 +52,7 @@ class PriceSettings(Section):
             output_usd_per_mtok=Decimal(str(self.output)),
             cached_input_usd_per_mtok=rate(self.cached_input),
             cache_write_usd_per_mtok=rate(self.cache_write),
+            search_usd_per_thousand=rate(self.search_per_thousand),
             long_context=self.long_context.price() if self.long_context else None,
             long_context_above_tokens=self.long_context_above_tokens,
         )

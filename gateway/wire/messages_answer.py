@@ -100,6 +100,8 @@ def usage_of(usage: Usage | None) -> dict[str, Any]:
     }
     if usage.reasoning_tokens:
         told["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
+    if usage.web_searches:
+        told["server_tool_use"] = {"web_search_requests": usage.web_searches}
     return told
 
 

@@ -1,4 +1,4 @@
-"""Token counts, out of the many ways in which OpenAI-speaking servers report them."""
+"""Token counts, and those of web searches, out of the many ways in which OpenAI-speaking servers report them."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,8 @@ def read_usage(reported: object) -> Usage | None:
 
     Cached tokens are reported by OpenAI, vLLM and most others in `prompt_tokens_details.cached_tokens`, by DeepSeek
     as `prompt_cache_hit_tokens`; tokens written to a cache as `cache_creation_input_tokens` (Anthropic's word, kept
-    by adapters) or in the details, which also say how many of them are kept for an hour.
+    by adapters) or in the details, which also say how many of them are kept for an hour; web searches
+    that the provider made are counted in `server_tool_use` (Anthropic's word) or in the details (litellm).
     """
     if not isinstance(reported, dict):
         return None
@@ -36,6 +37,10 @@ def read_usage(reported: object) -> Usage | None:
     )
     cached = min(cached, input_tokens)
     written = min(written, input_tokens - cached)
+    searched = _first(
+        _count(_details(reported, "server_tool_use"), "web_search_requests"),
+        _count(read, "web_search_requests"),
+    )
     hour = _count(_details(read, "cache_creation_token_details"), "ephemeral_1h_input_tokens") or 0
     return Usage(
         input_tokens=input_tokens,
@@ -44,6 +49,7 @@ def read_usage(reported: object) -> Usage | None:
         cache_write_tokens=written,
         reasoning_tokens=min(_count(made, "reasoning_tokens") or 0, output),
         hour_cache_write_tokens=min(hour, written),
+        web_searches=searched,
     )
 
 

@@ -30,6 +30,20 @@ def test_what_is_kept_in_a_cache_for_an_hour_costs_twice_the_input() -> None:
     assert price.cost_usd(usage) == Decimal("3.675")  # 0.7 M x 3 + 0.1 M x 3.75 + 0.2 M x 6
 
 
+def test_web_searches_are_charged_by_the_thousand_at_ten_dollars_where_no_rate_is_published() -> None:
+    long = Price(input_usd_per_mtok=Decimal(6), output_usd_per_mtok=Decimal(15))
+    price = Price(
+        input_usd_per_mtok=Decimal(3),
+        output_usd_per_mtok=Decimal(15),
+        search_usd_per_thousand=Decimal(14),
+        long_context=long,
+        long_context_above_tokens=200_000,
+    )
+    assert price.cost_usd(Usage(input_tokens=1_000, output_tokens=0, web_searches=3)) == Decimal("0.045")
+    assert price.cost_usd(Usage(input_tokens=1_000_000, output_tokens=0, web_searches=3)) == Decimal("6.042")
+    assert long.cost_usd(Usage(input_tokens=0, output_tokens=0, web_searches=3)) == Decimal("0.03")
+
+
 def test_an_unknown_special_rate_is_the_plain_rate() -> None:
     price = Price(input_usd_per_mtok=Decimal(2), output_usd_per_mtok=Decimal(8))
     usage = Usage(input_tokens=1_000_000, output_tokens=1_000_000, cached_input_tokens=900_000, reasoning_tokens=5)

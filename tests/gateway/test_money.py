@@ -59,6 +59,8 @@ def reported(draw: st.DrawFn) -> dict[str, Any]:
     if read:
         told["prompt_tokens_details"] = read
     if draw(st.booleans()):
+        told["server_tool_use"] = {"web_search_requests": draw(st.integers(0, 100))}
+    if draw(st.booleans()):
         told["completion_tokens_details"] = {"reasoning_tokens": draw(COUNTS)}
     return told
 
@@ -103,7 +105,8 @@ def test_a_streamed_call_costs_exactly_what_the_same_call_costs_whole(
     assert isinstance(read, Usage)
     owed = PRICE.cost_usd(read)
     assert owed == PRICE.cost_usd(reader.usage)  # type: ignore[arg-type]
-    assert 0 <= owed <= (read.input_tokens * Decimal("3.75") + read.output_tokens * 20) / 1_000_000
+    tokens = (read.input_tokens * Decimal("3.75") + read.output_tokens * 20) / 1_000_000
+    assert 0 <= owed <= tokens + read.web_searches * Decimal("0.01")
 
 
 @settings(max_examples=150, deadline=None)

@@ -112,11 +112,13 @@ def test_a_backend_becomes_what_the_catalog_understands(tmp_path: Path) -> None:
 def test_a_backend_may_charge_long_inputs_at_other_rates(tmp_path: Path) -> None:
     text = (
         "[[backends]]\nid='a'\nprofile='mini'\nkind='openai'\nbase_url='http://127.0.0.1:9/v1'\n"
-        "price={input=1, output=4, long_context_above_tokens=200000, long_context={input=2, output=6}}\n"
+        "price={input=1, output=4, search_per_thousand=25, long_context_above_tokens=200000, "
+        "long_context={input=2, output=6}}\n"
     )
     (configured,) = load_settings(config=written(tmp_path, text), environ={}).backends
     price = configured.backend("openai/mini").price
     assert price is not None
+    assert price.search_usd_per_thousand == Decimal(25)
     assert price.at(200_001).output_usd_per_mtok == Decimal(6)
     without_limit = written(tmp_path, text.replace("long_context_above_tokens=200000, ", ""))
     with pytest.raises(InvalidSettingsError, match="together"):

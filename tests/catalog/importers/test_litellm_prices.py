@@ -68,6 +68,14 @@ def test_the_rates_of_long_inputs_are_read_with_the_first_limit_from_which_they_
     )
 
 
+def test_web_searches_of_the_customary_size_are_read_in_dollars_per_thousand(tmp_path: Path) -> None:
+    by_size = {"search_context_size_low": 0.006, "search_context_size_medium": 0.01, "search_context_size_high": 0.014}
+    told = read_price_map(written(tmp_path, {"claude-sonnet-4-5": {**ENTRY, "search_context_cost_per_query": by_size}}))
+    (offer,) = told.offers["claude-sonnet-4.5"]
+    assert offer.price is not None
+    assert offer.price.search_usd_per_thousand == Decimal(10)
+
+
 def test_the_same_weights_elsewhere_are_offers_of_one_model(tmp_path: Path) -> None:
     document = {
         "claude-sonnet-4-5": ENTRY,

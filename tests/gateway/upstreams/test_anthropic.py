@@ -125,6 +125,24 @@ async def test_what_is_written_to_the_cache_for_an_hour_costs_twice_the_input(tm
 
 
 @pytest.mark.parametrize("stream", [False, True])
+async def test_searches_that_anthropic_makes_are_told_and_charged(tmp_path: Path, stream: bool) -> None:
+    tools = [{"type": "web_search_20250305", "name": "web_search"}]
+    body = {"model": "claude", "messages": HI, "stream": stream, "max_tokens": 9}
+    async with before_anthropic(tmp_path) as (gateway, provider):
+        provider.counts = {"input_tokens": 10}
+        provider.last_counts = {"server_tool_use": {"web_search_requests": 3}}
+        passed = await gateway.client.post("/v1/messages", json={**body, "tools": tools})
+        translated = await gateway.client.post(
+            "/v1/chat/completions", json={**body, "stream_options": {"include_usage": True}} if stream else body
+        )
+    assert '"web_search_requests":3' in passed.text.replace(" ", "")
+    assert '"web_search_requests":3' in translated.text.replace(" ", "")
+    outcomes = gateway.journal.of("outcome")
+    assert [outcome["usage"]["web_searches"] for outcome in outcomes] == [3, 3]
+    assert [outcome["cost_usd"] for outcome in outcomes] == pytest.approx([0.03 + (10 * 3 + 2 * 15) / 1e6] * 2)
+
+
+@pytest.mark.parametrize("stream", [False, True])
 async def test_what_only_anthropic_can_do_is_asked_of_anthropic_alone(tmp_path: Path, stream: bool) -> None:
     search = {"type": "web_search_20250305", "name": "web_search", "max_uses": 2}
     document = {"type": "document", "source": {"type": "url", "url": "https://x.org/a.pdf"}}

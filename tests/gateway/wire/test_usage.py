@@ -33,6 +33,14 @@ from gateway.wire.usage import read_usage
             {"prompt_tokens": 5, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 9}},
             Usage(input_tokens=5, output_tokens=1, cached_input_tokens=5),
         ),
+        (
+            {"prompt_tokens": 5, "completion_tokens": 1, "server_tool_use": {"web_search_requests": 2}},
+            Usage(input_tokens=5, output_tokens=1, web_searches=2),
+        ),
+        (
+            {"prompt_tokens": 5, "completion_tokens": 1, "prompt_tokens_details": {"web_search_requests": 3}},
+            Usage(input_tokens=5, output_tokens=1, web_searches=3),
+        ),
         ({"prompt_tokens": 5, "total_tokens": 5}, Usage(input_tokens=5, output_tokens=0)),  # embeddings
         ({"prompt_tokens": 5, "completion_tokens": None}, None),  # unknown is not 0
         ({"prompt_tokens": -1}, None),
