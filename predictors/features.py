@@ -18,36 +18,37 @@ __all__ = ["SURFACE_FEATURES", "Features", "surface_of"]
 _Matrix = npt.NDArray[np.float64]
 
 # Every feature with its mean and standard deviation over the prompts of the permissively licensed routing sets
-# (23,391 distinct prompts of routellm, mmlu_pro, zeroeval, llmrouter and arena_bench_v1). New ones are appended, so
-# that a predictor which was fitted on the first few still reads these.
+# (23,391 distinct prompts of routellm, mmlu_pro, zeroeval, llmrouter and arena_bench_v1), as they were before layouts
+# were taken out: they are but scales. New features are appended, so that a predictor which was fitted on the first few
+# still reads these.
 _STANDARD: Final = {
-    "log_characters": (5.6308, 0.8856),
-    "log_words": (3.8521, 0.8668),
-    "log_lines": (1.6218, 0.9017),
-    "digits": (0.0411, 0.0720),
+    "log_characters": (5.6353, 0.8853),
+    "log_words": (3.8525, 0.8671),
+    "log_lines": (1.6220, 0.9018),
+    "digits": (0.0410, 0.0719),
     "non_ascii": (0.0017, 0.0086),
     "cjk": (0.0, 0.05),  # all but absent there; a whole Chinese prompt should stand out, not explode
     "latex": (0.0065, 0.0195),
     "operators": (0.0063, 0.0147),
-    "code_marks": (0.0076, 0.0230),
+    "code_marks": (0.0077, 0.0232),
     "question_marks": (0.0030, 0.0045),
     "quotes": (0.0022, 0.0075),
-    "blanks": (0.0019, 0.0087),
-    "log_options": (1.4532, 0.9165),
+    "blanks": (0.0019, 0.0086),
+    "log_options": (1.4503, 0.9132),
     "code_words": (0.0694, 0.2541),
     "asks_for_json": (0.0230, 0.1499),
-    "log_numbers": (1.1675, 1.3315),
-    "log_distinct_numbers": (0.9850, 1.0891),
-    "log_sentences": (0.8890, 0.6972),
-    "log_commas": (0.8825, 0.9879),
-    "log_distinct_words": (3.5129, 0.6109),
-    "log_word_length": (1.9319, 0.1462),
-    "comparing_words": (0.3045, 0.4650),
-    "sharing_words": (0.2765, 0.4181),
-    "counting_words": (0.2297, 0.4027),
-    "units": (0.2074, 0.4084),
-    "negations": (0.2081, 0.3699),
-    "asking_words": (0.5813, 0.4305),
+    "log_numbers": (1.1676, 1.3316),
+    "log_distinct_numbers": (0.9851, 1.0892),
+    "log_sentences": (1.1151, 0.7858),
+    "log_commas": (0.8826, 0.9880),
+    "log_distinct_words": (3.5314, 0.6476),
+    "log_word_length": (1.9355, 0.1474),
+    "comparing_words": (0.3156, 0.4778),
+    "sharing_words": (0.2862, 0.4285),
+    "counting_words": (0.2376, 0.4134),
+    "units": (0.2135, 0.4160),
+    "negations": (0.2192, 0.3845),
+    "asking_words": (0.5935, 0.4398),
 }
 SURFACE_FEATURES: Final = tuple(_STANDARD)
 
