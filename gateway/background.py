@@ -71,10 +71,13 @@ async def _kept_up(name: str, begin: Callable[[], Coroutine[Any, Any, None]]) ->
 
 
 async def _keep_gauges_fresh(parts: Parts, telemetry: Telemetry) -> None:
-    """Where another worker may be asked for this one's gauges, they are never older than a second."""
-    while parts.metrics_dir is not None:
-        telemetry.refresh()
-        await asyncio.sleep(1)
+    """Where another worker may be asked for this one's metrics, they are never older than a second."""
+    try:
+        while parts.metrics_dir is not None:
+            telemetry.refresh()
+            await asyncio.sleep(1)
+    finally:
+        telemetry.refresh()  # what a worker counted outlives it
 
 
 async def _follow_loads(parts: Parts, health: Health) -> None:

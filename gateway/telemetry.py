@@ -22,6 +22,8 @@ from structlog.typing import ExcInfo
 
 from catalog import ParetoGateError, Usage
 
+from .tallies import Spread, Sum
+
 __all__ = ["METRICS_CONTENT_TYPE", "Telemetry", "configure_logging"]
 
 METRICS_CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -50,6 +52,8 @@ class Telemetry:
         self._sources: list[Callable[[], None]] = []
         self._servers: dict[str, Mapping[str, float | None]] = {}  # every one that ever told
         self._children: dict[tuple[object, ...], Any] = {}  # by metric and labels
+        self._tallies: list[Sum | Spread] = []  # of those children that count
+        self._bounds: dict[MetricWrapperBase, tuple[float, ...]] = {}  # of histograms
         self._requests = self._counter("requests", "Requests by door and outcome", "door", "outcome")
         self._selections = self._counter("selections", "Models chosen, by policy", "model", "policy")
         self._tokens = self._counter("tokens", "Tokens, as the backends counted them", "model", "type")
@@ -87,13 +91,18 @@ class Telemetry:
         self._journal = self._gauge("journal", "How the journal fares", "fact")
 
     def watch(self, source: Callable[[], None]) -> None:
-        """Call this whenever gauges are to be set: before every exposition, and every second where workers share."""
+        """Call this whenever gauges are to be set: at every `refresh`."""
         self._sources.append(source)
 
     def refresh(self) -> None:
-        """Set every gauge to what is true now."""
+        """Set every gauge to what is true now, and hand over what was counted.
+
+        Before every exposition, and every second where workers share; by the thread that counts.
+        """
         for source in self._sources:
             source()
+        for tally in self._tallies:
+            tally.pour()
 
     def inside(self, count: int) -> None:
         """So many requests are being answered."""
@@ -194,7 +203,7 @@ class Telemetry:
         self._child(self._state_failures).inc()
 
     def exposition(self) -> bytes:
-        """The text that Prometheus scrapes, of all workers; gauges are as the last `refresh` of each left them."""
+        """The text that Prometheus scrapes, of all workers, as the last `refresh` of each left it."""
         if self._shared is None:
             return generate_latest(self.registry)
         _forget_the_dead(self._shared)
@@ -209,15 +218,25 @@ class Telemetry:
         return Gauge(f"paretogate_{name}", text, labels, registry=self.registry, multiprocess_mode=mode)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-        return Histogram(f"paretogate_{name}", text, labels, buckets=buckets, registry=self.registry)
+        histogram = Histogram(f"paretogate_{name}", text, labels, buckets=buckets, registry=self.registry)
+        self._bounds[histogram] = buckets
+        return histogram
 
     def _child(self, metric: MetricWrapperBase, *labels: str) -> Any:  # noqa: ANN401 - a metric of any kind
         """The labelled metric, remembered: looking it up in the library costs ten times as much."""
         key = (metric, *labels)  # metrics are told apart by identity
         child = self._children.get(key)
         if child is None:
-            child = self._children[key] = metric.labels(*labels) if labels else metric
+            child = self._children[key] = self._counting(metric, metric.labels(*labels) if labels else metric)
         return child
+
+    def _counting(self, metric: MetricWrapperBase, child: Any) -> Any:  # noqa: ANN401 - a metric of any kind
+        """What counts for this child; gauges speak for themselves."""
+        if isinstance(metric, Gauge):
+            return child
+        tally = Sum(child) if isinstance(metric, Counter) else Spread(child, self._bounds[metric])
+        self._tallies.append(tally)
+        return tally
 
 
 def _forget_the_dead(shared: Path) -> None:

@@ -53,6 +53,7 @@ class Watching:
 
     @property
     def metrics(self) -> str:
+        self.telemetry.refresh()
         return self.telemetry.exposition().decode()
 
 

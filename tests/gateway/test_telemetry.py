@@ -12,6 +12,7 @@ from gateway.telemetry import Telemetry, configure_logging
 def text(telemetry: Telemetry) -> str:
     telemetry.backends_fare({"b": ("open", 2)})
     telemetry.journal_fares({"written": 3})
+    telemetry.refresh()
     return telemetry.exposition().decode()
 
 
@@ -39,6 +40,18 @@ def test_the_overhead_has_buckets_below_a_millisecond() -> None:
     telemetry = Telemetry()
     telemetry.request_ended("chat", "ok", duration_s=0.2, overhead_s=0.0007)
     assert 'paretogate_overhead_seconds_bucket{door="chat",le="0.001"} 1.0' in text(telemetry)
+
+
+def test_values_that_were_observed_stand_in_their_buckets_and_are_told_once() -> None:
+    telemetry = Telemetry()
+    for duration_s in (0.05, 0.06, 1_000.0):  # on a bound, above it, and beyond all
+        telemetry.request_ended("chat", "ok", duration_s=duration_s, overhead_s=0.0)
+    telemetry.refresh()
+    shown = text(telemetry)
+    for le, count in (("0.05", 1), ("0.1", 2), ("300.0", 2), ("+Inf", 3)):
+        assert f'paretogate_request_duration_seconds_bucket{{door="chat",le="{le}"}} {count}.0' in shown
+    assert 'paretogate_request_duration_seconds_sum{door="chat"} 1000.11' in shown
+    assert 'paretogate_requests_total{door="chat",outcome="ok"} 3.0' in shown
 
 
 def test_a_key_never_reaches_the_log(capsys) -> None:
@@ -122,6 +135,7 @@ telemetry.fell_back(failed="a", to="b", reason="timeout")
 telemetry.request_ended("chat", "ok", duration_s=0.3, overhead_s=0.002)
 telemetry.inside(2)
 telemetry.backends_fare({"b": (sys.argv[2], 1)})
+telemetry.refresh()
 print(flush=True)
 sys.stdin.read()
 print(telemetry.exposition().decode())
