@@ -195,6 +195,12 @@ class Evidence:
         return full if most > 0 and full.sum() >= enough else np.zeros_like(full)
 
     @property
+    def mean_uses(self) -> float:
+        """Requests that used a tool, on average over the tools that were used at all; 0 where none was."""
+        used = self.counts[self.counts > 0]  # (n_used,)
+        return float(used.mean()) if len(used) else 0.0
+
+    @property
     def uses(self) -> npt.NDArray[np.int64]:
         """All known use of each tool, one by one or in sums, (n_tools,)."""
         return self.counts if self.observed_counts is None else self.counts + self.observed_counts

@@ -31,7 +31,7 @@ __all__ = ["StackedRetriever", "channels_for"]
 _CHUNK: Final = 256
 _N_USE_FOLDS: Final = 8
 _PAST_CHUNK: Final = 64  # requests that share what is stripped from the tools they did not use
-_MIN_USES_FOR_HEAD: Final = 3.0  # mean uses of a used tool; below, a classifier adds nothing to the smoothed vectors
+_MIN_USES_FOR_HEAD: Final = 2.5  # mean uses of a used tool; below, a classifier adds nothing to the smoothed vectors
 _MAX_HEAD_SIZE: Final = 20_000_000  # requests x tools; bounds fitting to about a minute
 
 
@@ -247,9 +247,8 @@ def channels_for(evidence: Evidence) -> list[Channel]:
     if not len(evidence.past):
         return channels
     channels += [UsageNeighbours(), WordNeighbours()]
-    used = evidence.counts[evidence.counts > 0]
     size = len(evidence.past) * len(evidence.registry)
-    if float(used.mean()) >= _MIN_USES_FOR_HEAD and size <= _MAX_HEAD_SIZE:
+    if evidence.mean_uses >= _MIN_USES_FOR_HEAD and size <= _MAX_HEAD_SIZE:
         channels.append(MultiLabelHead())
     return channels
 

@@ -3,6 +3,9 @@ import pytest
 
 from predictors.errors import NotFittedError
 from predictors.tools import StackedRetriever, Tool, ToolRegistry, ToolUsage, UsageStatistics
+from predictors.tools.channels.multi_label import MultiLabelHead
+from predictors.tools.evidence import Evidence
+from predictors.tools.stacked import channels_for
 
 from .toys import WEATHER_AND_MONEY, CountedWords, crowded_registry, past_use
 
@@ -156,3 +159,12 @@ def test_a_registry_that_outgrows_exact_scoring_is_indexed_then_and_one_that_shr
     assert retriever.rank(["set the alarm to wake me"], 3)[0].tool_ids[0] == "alarm"
     retriever.update(registry)
     assert retriever.prefilter_ is None
+
+
+@pytest.mark.parametrize(("uses_per_tool", "has_head"), [(2, False), (3, True)])
+def test_a_classifier_joins_where_a_used_tool_was_used_two_and_a_half_times(uses_per_tool: int, has_head: bool) -> None:
+    texts = [f"rain {n}" for n in range(uses_per_tool)]
+    usage = ToolUsage.of([*texts, *texts], [*[["weather"]] * uses_per_tool, *[["flight"]] * uses_per_tool])
+    evidence = Evidence.gather(WEATHER_AND_MONEY, usage, CountedWords())
+    assert evidence.mean_uses == uses_per_tool
+    assert any(isinstance(channel, MultiLabelHead) for channel in channels_for(evidence)) is has_head
