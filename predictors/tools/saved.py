@@ -36,7 +36,7 @@ from .usage import ToolUsage
 __all__ = ["KIND", "load_retriever", "save_retriever"]
 
 KIND: Final = "tool-retriever"
-VERSION: Final = 2  # 1 was without shares of clauses
+VERSION: Final = 3  # 2 was without twins, 1 without shares of clauses
 Arrays = dict[str, npt.NDArray[Any]]
 
 _CHANNELS: Final[Mapping[str, Callable[..., Channel]]] = {
@@ -197,6 +197,7 @@ def _channel(number: int, stated: Mapping[str, Any], evidence: Evidence, arrays:
 def _stage_facts(stage: SecondStage) -> dict[str, Any]:
     return {
         "columns": list(stage.columns),
+        "sees_twins": stage.sees_twins,
         "linear_share": stage.linear_share,
         "slope": stage.slope,
         "offset": stage.offset,
@@ -226,6 +227,7 @@ def _stage(facts: Mapping[str, Any], arrays: Arrays) -> SecondStage:
         columns=tuple(facts["columns"]),
         weights=arrays["stage.weights"],
         trees=trees,
+        sees_twins=facts["sees_twins"],
         linear_share=facts["linear_share"],
         slope=facts["slope"],
         offset=facts["offset"],

@@ -11,6 +11,7 @@ from .candidates import Candidates
 from .co_use import CoUse
 from .listwise import fit_listwise, log_softmax
 from .trees import TreeEnsemble
+from .twins import Twins
 
 __all__ = ["COLD_WEIGHTS", "PAST_WEIGHTS", "SecondStage", "StageChoice", "choose", "fit_second_stage"]
 
@@ -98,19 +99,21 @@ class SecondStage:
     columns: tuple[int, ...]  # features that the linear score sees
     weights: Floats  # (n_columns,)
     trees: TreeEnsemble | None
+    sees_twins: bool  # whether trees look at `Twins` too
     linear_share: float
     slope: float
     offset: float
     choice: StageChoice
 
-    def score(self, candidates: Candidates, co_use: CoUse) -> Floats:
+    def score(self, candidates: Candidates, co_use: CoUse, twins: Twins) -> Floats:
         """Probability that each candidate is needed, shape (n_queries, n_candidates)."""
         seen = candidates.features.take(self.columns, axis=2)  # (n_queries, n_candidates, n_columns)
         linear = log_softmax(seen @ self.weights)  # (n_queries, n_candidates)
         raw = self.linear_share * linear
         if self.trees is not None:
             weighed = _best_columns(linear)  # (n_queries, n_weighed)
-            described = with_first_opinion(candidates, linear, co_use, weighed=weighed)
+            seen_twins = twins if self.sees_twins else None
+            described = with_first_opinion(candidates, linear, co_use, weighed=weighed, twins=seen_twins)
             opinion = self.trees.predict(described.reshape(-1, described.shape[2])).reshape(weighed.shape)
             raw = _with_the_rest(opinion, linear, weighed, share=self.linear_share)
         probability: Floats = 1.0 / (1.0 + np.exp(-(self.slope * raw + self.offset).clip(-60.0, 60.0)))
@@ -128,6 +131,7 @@ def fit_second_stage(
     own: Sequence[Ints],
     known: Bools | None = None,
     boosted: bool | None = None,
+    twins: Twins | None = None,
 ) -> SecondStage:
     """Fit and choose by cross-validation over requests.
 
@@ -142,13 +146,14 @@ def fit_second_stage(
         known: (n_queries, n_candidates) False where a missing label says nothing (`Evidence.labelled_until`); such
             candidates are neither learned from nor judged. None for all True.
         boosted: True and False force trees in or out; None lets cross-validation decide, where scikit-learn is there.
+        twins: of the registry, for trees of 400 requests or more; None where use is too rare to tell twins apart.
     """
     published = PAST_WEIGHTS if "neighbours" in names else COLD_WEIGHTS
     prior = np.array([published.get(names[column], 0.0) for column in columns])  # (n_columns,)
     n_queries = len(relevant)
     if n_queries < _MIN_QUERIES:
         choice = StageChoice(chosen="prior", cross_validated={}, n_queries=n_queries)
-        return _stage(columns, prior, trees=None, share=1.0, calibration=_UNFITTED, choice=choice)
+        return _stage(columns, prior, trees=None, sees_twins=False, share=1.0, calibration=_UNFITTED, choice=choice)
     known = np.ones(relevant.shape, dtype=bool) if known is None else known
     x = candidates.features[:, :, list(columns)]  # (n_queries, n_candidates, n_columns)
     fold = np.arange(n_queries) % _N_FOLDS  # (n_queries,)
@@ -158,12 +163,13 @@ def fit_second_stage(
         fitted = fit_listwise(x[seen], relevant[seen], prior=prior, ridge=_RIDGE, known=known[seen])
         linear[~seen] = log_softmax(x[~seen] @ fitted)
     options = {"prior": (1.0, log_softmax(x @ prior)), "linear": (1.0, linear)}
+    twins = twins if n_queries >= _MIN_QUERIES_FOR_TRUST else None  # fewer teach that twins are never needed both
     monotonic = directions(names) if n_queries < _MIN_QUERIES_FOR_TRUST else None
     grow = _grower(monotonic) if boosted is not False and n_queries >= _MIN_QUERIES_FOR_TREES else None
     trees = None
     if grow is not None:
         weighed = _best_columns(linear)  # (n_queries, n_weighed)
-        described = with_first_opinion(candidates, linear, co_use, weighed=weighed, own=own)
+        described = with_first_opinion(candidates, linear, co_use, weighed=weighed, own=own, twins=twins)
         wanted = np.take_along_axis(relevant, weighed, axis=1)  # (n_queries, n_weighed)
         told = np.take_along_axis(known, weighed, axis=1)  # (n_queries, n_weighed)
         opinion = _held_out_trees(described, wanted, told, fold, grow)
@@ -186,7 +192,13 @@ def fit_second_stage(
     reached = {name: float(values.mean()) for name, values in judged.items()}
     choice = StageChoice(chosen=chosen, cross_validated=reached, n_queries=n_queries)
     return _stage(
-        columns, weights, trees=trees, share=share, calibration=_sigmoid(scores[known], relevant[known]), choice=choice
+        columns,
+        weights,
+        trees=trees,
+        sees_twins=trees is not None and twins is not None,
+        share=share,
+        calibration=_sigmoid(scores[known], relevant[known]),
+        choice=choice,
     )
 
 
@@ -197,8 +209,9 @@ def with_first_opinion(
     *,
     weighed: Ints,
     own: Sequence[Ints] | None = None,
+    twins: Twins | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Features with the linear score, its gap and rank, and co-use, (n_queries, n_weighed, n_features + 5).
+    """Features with the linear score, its gap and rank, co-use, and twins, (n_queries, n_weighed, n_features + 5 or 8).
 
     Args:
         candidates: the shortlists.
@@ -206,6 +219,7 @@ def with_first_opinion(
         co_use: of the registry.
         weighed: (n_queries, n_weighed) columns of the shortlists to describe, those of `_best_columns`.
         own: the tools each past request used; None for new requests.
+        twins: of the registry; None leaves them out.
     """
     shares = np.exp(linear)  # (n_queries, n_candidates)
     support = np.stack(
@@ -217,13 +231,17 @@ def with_first_opinion(
     rows = np.arange(len(linear))[:, None]  # (n_queries, 1)
     best = linear[rows, weighed]  # (n_queries, n_weighed)
     n_features = candidates.features.shape[2]
-    described = np.empty((*weighed.shape, n_features + 5), dtype=np.float32)
+    n_described = n_features + 5 + (0 if twins is None else twins.n_features)
+    described = np.empty((*weighed.shape, n_described), dtype=np.float32)
     described[:, :, :n_features] = candidates.features[rows, weighed]
     described[:, :, n_features] = best
     described[:, :, n_features + 1] = best - best[:, :1]
     described[:, :, n_features + 2] = _LOG_RANK[: weighed.shape[1]]  # best first, as they are
     described[:, :, n_features + 3] = support[rows, weighed]
     described[:, :, n_features + 4] = _log_rank(support)[rows, weighed]
+    if twins is not None:
+        for row, tool in enumerate(candidates.tool[rows, weighed]):
+            described[row, :, n_features + 5 :] = twins.describe(tool, shares[row, weighed[row]])
     return described
 
 
@@ -386,6 +404,7 @@ def _stage(
     weights: Floats,
     *,
     trees: TreeEnsemble | None,
+    sees_twins: bool,
     share: float,
     calibration: tuple[float, float],
     choice: StageChoice,
@@ -394,6 +413,7 @@ def _stage(
         columns=tuple(columns),
         weights=weights,
         trees=trees,
+        sees_twins=sees_twins,
         linear_share=share,
         slope=calibration[0],
         offset=calibration[1],

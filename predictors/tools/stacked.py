@@ -24,6 +24,7 @@ from .protocol import Channel, Planes, Rows, ToolRanking
 from .registry import ToolRegistry
 from .second_stage import SecondStage, StageChoice, fit_second_stage
 from .statistics import UsageStatistics
+from .twins import Twins
 from .usage import ToolUsage
 
 __all__ = ["StackedRetriever", "channels_for"]
@@ -32,6 +33,7 @@ _CHUNK: Final = 256
 _N_USE_FOLDS: Final = 8
 _PAST_CHUNK: Final = 64  # requests that share what is stripped from the tools they did not use
 _MIN_USES_FOR_HEAD: Final = 2.5  # mean uses of a used tool; below, a classifier adds nothing to the smoothed vectors
+_MIN_USES_FOR_TWINS: Final = 3.0  # below, which of several twins is needed can hardly be learned from use
 _MAX_HEAD_SIZE: Final = 20_000_000  # requests x tools; bounds fitting to about a minute
 
 
@@ -116,7 +118,8 @@ class StackedRetriever:
         return self.stage_.choice
 
     def _join(self, evidence: Evidence, channels: list[Channel]) -> None:
-        self.channels_, self.evidence_, self.co_use_ = channels, evidence, CoUse(evidence)
+        self.channels_, self.evidence_ = channels, evidence
+        self.co_use_, self.twins_ = CoUse(evidence), Twins(evidence)
         planes = [name for channel in channels for name in channel.planes]
         self.ids_ = tuple(tool.tool_id for tool in evidence.registry)
         self.features_ = CandidateFeatures(planes=planes, n_candidates=self.n_candidates)
@@ -127,7 +130,7 @@ class StackedRetriever:
             channel.update(evidence)
         self.evidence_ = evidence
         self.ids_ = tuple(tool.tool_id for tool in evidence.registry)
-        self.co_use_ = CoUse(evidence)
+        self.co_use_, self.twins_ = CoUse(evidence), Twins(evidence)
         if len(evidence.registry) <= self.exact_up_to:
             self.prefilter_ = None
         else:
@@ -157,7 +160,7 @@ class StackedRetriever:
         uses = self.evidence_.uses[None, :]  # (1, n_tools)
         n_clauses = batch.starts[1:] - batch.starts[:-1]  # (n_queries,)
         candidates = self._candidates(planes, uses=uses, n_clauses=n_clauses, scored=scored)
-        scores = self.stage_.score(candidates, self.co_use_)  # (n_queries, n_candidates)
+        scores = self.stage_.score(candidates, self.co_use_, self.twins_)  # (n_queries, n_candidates)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         ids = self.ids_
         return [
@@ -193,6 +196,7 @@ class StackedRetriever:
             own=chosen_own,
             known=relevant | (rows[:, None] <= evidence.labelled_until[candidates.tool]),
             boosted=self.boosted,
+            twins=self.twins_ if evidence.mean_uses >= _MIN_USES_FOR_TWINS else None,
         )
 
     def _past_candidates(self, rows: Rows) -> Candidates:

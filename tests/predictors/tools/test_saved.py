@@ -29,7 +29,7 @@ def test_equal_retrievers_are_saved_under_equal_digests(tmp_path: Path) -> None:
 def test_the_manifest_says_what_it_was_fitted_on(tmp_path: Path) -> None:
     saved(tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    assert (manifest["kind"], manifest["version"], manifest["encoder"]) == ("tool-retriever", 2, "counted-words")
+    assert (manifest["kind"], manifest["version"], manifest["encoder"]) == ("tool-retriever", 3, "counted-words")
     assert (manifest["n_tools"], manifest["n_past_requests"]) == (4, 5)
     assert manifest["registry_digest"] == WEATHER_AND_MONEY.digest
 
@@ -46,6 +46,19 @@ def test_trees_are_saved_as_arrays(tmp_path: Path) -> None:
     assert restored.boosted is True
     assert restored.stage_.trees is not None
     assert np.array_equal(restored.stage_.trees.threshold, retriever.stage_.trees.threshold)
+
+
+def test_trees_that_look_at_twins_do_so_when_loaded(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn", reason="growing trees needs scikit-learn")
+    registry, usage = crowded_registry(30, n_queries=400)
+    retriever = StackedRetriever(CountedWords(), boosted=True).fit(registry, usage)
+    assert retriever.stage_.sees_twins
+    save_retriever(retriever, tmp_path)
+    restored = load_retriever(tmp_path, CountedWords())
+    asked = usage.queries[:20]
+    for before, after in zip(retriever.rank(asked, 10), restored.rank(asked, 10), strict=True):
+        assert before.tool_ids == after.tool_ids
+        assert np.array_equal(before.scores, after.scores)
 
 
 def test_calls_learned_since_the_fit_are_saved_with_it(tmp_path: Path) -> None:
@@ -79,7 +92,7 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
     saved(tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "version": 1}))
-    with pytest.raises(BadArtefactError, match="version 1 is not 2; fit it anew"):
+    with pytest.raises(BadArtefactError, match="version 1 is not 3; fit it anew"):
         load_retriever(tmp_path, CountedWords())
 
 

@@ -6,11 +6,13 @@ from predictors.tools.candidates import Candidates
 from predictors.tools.co_use import CoUse
 from predictors.tools.evidence import Evidence
 from predictors.tools.second_stage import COLD_WEIGHTS, choose, directions, fit_second_stage
+from predictors.tools.twins import Twins
 
 from .toys import WEATHER_AND_MONEY, CountedWords
 
 NAMES = ("smoothed", "noise")
-CO_USE = CoUse(Evidence.gather(WEATHER_AND_MONEY, ToolUsage(), CountedWords()))
+EVIDENCE = Evidence.gather(WEATHER_AND_MONEY, ToolUsage(), CountedWords())
+CO_USE, TWINS = CoUse(EVIDENCE), Twins(EVIDENCE)
 
 
 def made(n_queries: int, *, interaction: bool) -> tuple[Candidates, np.ndarray]:
@@ -21,12 +23,14 @@ def made(n_queries: int, *, interaction: bool) -> tuple[Candidates, np.ndarray]:
     return Candidates(tool=np.tile(np.arange(4), (n_queries, 1)), features=x), score == score.max(1, keepdims=True)
 
 
-def fitted(n_queries: int, *, interaction: bool, boosted: bool | None = None):
+def fitted(n_queries: int, *, interaction: bool, boosted: bool | None = None, twins: Twins | None = None):
     names = ("log_uses", "n_clauses") if interaction else NAMES  # trees may bend these either way
     candidates, relevant = made(n_queries, interaction=interaction)
     one = np.ones(n_queries, dtype=np.int64)
     own = [np.flatnonzero(row) for row in relevant]
-    stage = fit_second_stage(candidates, relevant, one, CO_USE, names=names, columns=(0, 1), own=own, boosted=boosted)
+    stage = fit_second_stage(
+        candidates, relevant, one, CO_USE, names=names, columns=(0, 1), own=own, boosted=boosted, twins=twins
+    )
     return stage, candidates, relevant
 
 
@@ -38,7 +42,7 @@ def test_few_requests_leave_the_published_weights_alone() -> None:
 
 def test_the_score_is_the_probability_of_being_needed() -> None:
     stage, candidates, relevant = fitted(400, interaction=False)
-    probability = stage.score(candidates, CO_USE)
+    probability = stage.score(candidates, CO_USE, TWINS)
     assert probability.mean() == pytest.approx(relevant.mean(), abs=0.03)
     sure = probability > 0.8
     assert relevant[sure].mean() > 0.8
@@ -48,7 +52,7 @@ def test_trees_are_chosen_where_a_line_cannot_tell() -> None:
     pytest.importorskip("sklearn", reason="growing trees needs scikit-learn")
     stage, candidates, relevant = fitted(600, interaction=True)
     assert stage.choice.chosen.startswith("trees")
-    best = stage.score(candidates, CO_USE).argmax(axis=1)
+    best = stage.score(candidates, CO_USE, TWINS).argmax(axis=1)
     assert (relevant[np.arange(600), best]).mean() > 0.8
 
 
@@ -61,7 +65,7 @@ def test_trees_can_be_forbidden() -> None:
 @pytest.mark.parametrize("interaction", [False, True])
 def test_probabilities_add_up_to_the_number_of_needed_tools(interaction: bool) -> None:
     stage, candidates, relevant = fitted(600, interaction=interaction)
-    assert stage.score(candidates, CO_USE).sum() == pytest.approx(relevant.sum(), rel=0.15)
+    assert stage.score(candidates, CO_USE, TWINS).sum() == pytest.approx(relevant.sum(), rel=0.15)
 
 
 @pytest.mark.parametrize(("n_queries", "beside_linear"), [(399, "linear"), (400, "trees + 0.6 linear")])
@@ -84,6 +88,20 @@ def test_in_trees_of_few_requests_more_evidence_never_makes_a_tool_less_likely()
     rising = np.diff(stage.trees.predict(described))
     assert (rising >= 0).all()
     assert rising.max() > 0
+
+
+@pytest.mark.parametrize(("n_queries", "seen"), [(399, False), (400, True)])
+def test_trees_look_at_twins_where_there_are_requests_enough(n_queries: int, seen: bool) -> None:
+    pytest.importorskip("sklearn", reason="growing trees needs scikit-learn")
+    stage, candidates, _ = fitted(n_queries, interaction=True, boosted=True, twins=TWINS)
+    assert stage.sees_twins is seen
+    assert stage.score(candidates, CO_USE, TWINS).shape == candidates.tool.shape
+
+
+def test_trees_that_were_told_of_no_twins_look_at_none() -> None:
+    pytest.importorskip("sklearn", reason="growing trees needs scikit-learn")
+    stage, _, _ = fitted(400, interaction=True, boosted=True)
+    assert not stage.sees_twins
 
 
 def test_ranks_count_downwards_and_counts_either_way() -> None:
