@@ -18,6 +18,7 @@ import structlog
 from catalog import Pool, Usage
 from router import NoEligibleModelError, Reading, RoutingOptions, SessionState
 
+from .budget_watch import BudgetWatch
 from .dispatch import Call, Clocks
 from .errors import BudgetExceededError, ForbiddenError, QuotaError, RateLimitedError, UnauthenticatedError
 from .keys import ApiKey, KeyRing, UnknownKeyError
@@ -82,6 +83,7 @@ class Governor:
         self._privacy, self._phone_region = privacy, phone_region
         self._id_prefix, self._id_count = os.urandom(8).hex(), count(1)
         self._settling: set[asyncio.Task[None]] = set()
+        self._budgets = BudgetWatch(telemetry)
         self._closed_to: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Pool, tuple[str, ...]]] = {}
 
     def caller(self, headers: Mapping[str, str]) -> ApiKey | None:
@@ -309,6 +311,7 @@ class Governor:
     async def _reserve(self, visit: Visit, claim: Claim) -> Grant:
         grant = await self._store.reserve(claim)
         visit.headers.update(_limit_headers(claim.quota, grant))
+        self._budgets.granted(claim, grant)
         if grant.refused_by is None:
             return grant
         self._telemetry.quota_refused(grant.refused_by)

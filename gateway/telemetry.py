@@ -68,6 +68,7 @@ class Telemetry:
         self._drift = self._counter("model_drift", "Answers by another model than the one asked", "backend")
         self._canary_checks = self._counter("canary_checks", "Times canaries were due", "backend", "outcome")
         self._quota_refusals = self._counter("quota_refusals", "Requests that a key's limit refused", "limit")
+        self._budgets_low = self._counter("budgets_low", "Budgets of keys of which a fifth or less was left", "limit")
         self._state_failures = self._counter("state_failures", "Times the shared state could not be asked")
         self._state_degraded = self._gauge("state_degraded", "1 while limits hold per replica only", mode="livemax")
         self._duration = self._histogram("request_duration_seconds", "Whole request", _CALL_BUCKETS_S, "door")
@@ -193,6 +194,10 @@ class Telemetry:
     def quota_refused(self, limit: str) -> None:
         """A limit of a key refused a request."""
         self._child(self._quota_refusals, limit).inc()
+
+    def budget_ran_low(self, limit: str) -> None:
+        """Little is left of a key's budget; said once a period."""
+        self._child(self._budgets_low, limit).inc()
 
     def degraded(self, *, is_degraded: bool) -> None:
         """The shared state went away, or came back."""

@@ -4,7 +4,17 @@ from .file import FileState, begin_anew, spent_in
 from .guarded import GuardedState, StateWatcher
 from .kept import KeptState, read_spent
 from .memory import MemoryState
-from .protocol import Claim, Grant, LimitName, Quota, Remembered, Settlement, StateStore, StateUnavailableError
+from .protocol import (
+    Claim,
+    Grant,
+    LimitName,
+    Quota,
+    Remembered,
+    Settlement,
+    StateStore,
+    StateUnavailableError,
+    periods,
+)
 from .redis import RedisState
 
 __all__ = [
@@ -23,6 +33,7 @@ __all__ = [
     "StateUnavailableError",
     "StateWatcher",
     "begin_anew",
+    "periods",
     "read_spent",
     "spent_in",
 ]

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from router import SessionState
 
@@ -45,8 +46,7 @@ class MemoryState:
         left_nano = _left_nano(claim.quota, account, claim.wall_s)
         if refused is None:
             refused = _overspent(claim, left_nano)
-        usd_left = from_nano_usd(min(left_nano.values())) if left_nano else None
-        grant = replace(grant, refused_by=refused, session=session, usd_left=usd_left)
+        grant = replace(grant, refused_by=refused, session=session, **_scarcest(claim.quota, left_nano))
         if refused is None:
             return self._taken(claim, account, now_s, grant)
         return grant
@@ -155,6 +155,19 @@ def _left_nano(quota: Quota, account: Account, wall_s: float) -> dict[LimitName,
     if quota.budget_usd_per_month is not None:
         left["budget_usd_per_month"] = to_nano_usd(quota.budget_usd_per_month) - account.spent_nano.get(month, 0)
     return left
+
+
+def _scarcest(quota: Quota, left_nano: dict[LimitName, int]) -> dict[str, Any]:
+    """What a grant tells of budgets."""
+    if not left_nano:
+        return {}
+    shares = {name: left / max(to_nano_usd(getattr(quota, name)), 1) for name, left in left_nano.items()}
+    scarcest = min(shares, key=shares.__getitem__)
+    return {
+        "usd_left": from_nano_usd(min(left_nano.values())),
+        "scarcest": scarcest,
+        "scarcest_share": shares[scarcest],
+    }
 
 
 def _overspent(claim: Claim, left_nano: dict[LimitName, int]) -> LimitName | None:

@@ -89,7 +89,9 @@ class Grant:
     tokens_left: int | None = None
     requests_reset_s: float = 0.0  # until the minute's worth is whole again
     tokens_reset_s: float = 0.0
-    usd_left: float | None = None  # of the tightest budget
+    usd_left: float | None = None  # of whatever budget has the fewest dollars left
+    scarcest: LimitName | None = None  # the budget of which the smallest share was left before the claim
+    scarcest_share: float = 1.0  # ... and that share; below 0 where it is overspent
     session: SessionState | None = None
     shared: bool = True  # False: a replica's own state answered, the shared one being away
 

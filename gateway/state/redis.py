@@ -163,7 +163,7 @@ def redis_client(url: str, *, timeout_s: float, cluster: bool) -> Any:  # noqa: 
 
 
 def _grant(reply: list[bytes]) -> Grant:
-    refused, retry, requests_left, requests_reset, tokens_left, tokens_reset, usd_left, session = reply
+    refused, retry, requests_left, requests_reset, tokens_left, tokens_reset, usd_left, session, scarcest, share = reply
     return Grant(
         refused_by=_LIMITS.get(refused),
         retry_after_s=float(retry) if retry else None,
@@ -173,6 +173,8 @@ def _grant(reply: list[bytes]) -> Grant:
         tokens_reset_s=float(tokens_reset),
         usd_left=from_nano_usd(float(usd_left)) if usd_left else None,
         session=_session(session) if session else None,
+        scarcest=_LIMITS.get(scarcest),
+        scarcest_share=float(share),
     )
 
 

@@ -18,7 +18,8 @@ local function exact(x) return string.format('%.17g', x) end
 # KEYS: requests, tokens, leases, day, month, session
 # ARGV: now, requests/min, requests, tokens/min, tokens, places, lease id, lease seconds,
 #       day budget, month budget, cost (all nano-USD), seconds to keep what is spent; '' is unlimited or absent
-# Returns: refused by, retry after, requests left, requests reset, tokens left, tokens reset, nano-USD left, session
+# Returns: refused by, retry after, requests left, requests reset, tokens left, tokens reset, nano-USD left, session,
+#          scarcest budget, its share left
 RESERVE = (
     _CLOCK
     + """
@@ -50,11 +51,14 @@ if places and lease ~= '' then
   if refused == '' and redis.call('ZCARD', KEYS[3]) >= places then refused = 'max_concurrency' end
 end
 local cost, usd_left = tonumber(ARGV[11]), nil
+local scarcest, share = '', 1
 local function budget(key, limit, name)
   if not limit then return end
   local left = limit - tonumber(redis.call('GET', key) or '0')
   if refused == '' and math.max(1, cost) > left then refused = name end
   usd_left = usd_left and math.min(usd_left, left) or left
+  local part = left / math.max(limit, 1)
+  if scarcest == '' or part < share then scarcest, share = name, part end
 end
 budget(KEYS[4], tonumber(ARGV[9]), 'budget_usd_per_day')
 budget(KEYS[5], tonumber(ARGV[10]), 'budget_usd_per_month')
@@ -75,7 +79,7 @@ if refused == '' then
 end
 local function told(x) return x and exact(x) or '' end
 return {refused, retry, told(r_left), exact(r_reset), told(t_left), exact(t_reset), told(usd_left),
-        redis.call('GET', KEYS[6]) or ''}
+        redis.call('GET', KEYS[6]) or '', scarcest, exact(share)}
 """
 )
 

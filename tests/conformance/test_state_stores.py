@@ -136,6 +136,17 @@ async def test_a_budget_is_spent_to_its_last_cent_and_no_further(store: StateSto
     assert (refused.refused_by, refused.usd_left) == ("budget_usd_per_day", 0.0)
 
 
+async def test_the_budget_of_which_the_smallest_share_is_left_is_told(store: StateStore) -> None:
+    quota = Quota(budget_usd_per_day=1.0, budget_usd_per_month=2.0)
+    first = await store.reserve(claim(quota, cost_usd=0.75))
+    assert (first.scarcest, first.scarcest_share) == ("budget_usd_per_day", 1.0)
+    second = await store.reserve(claim(quota, cost_usd=0.25))
+    assert (second.scarcest, second.scarcest_share) == ("budget_usd_per_day", pytest.approx(0.25))
+    third = await store.reserve(claim(quota, wall_s=NOON + 86_400.0))
+    assert (third.scarcest, third.scarcest_share) == ("budget_usd_per_month", pytest.approx(0.5))
+    assert (await store.reserve(claim(Quota(max_concurrency=1)))).scarcest is None
+
+
 async def test_a_new_day_has_a_new_budget_and_the_month_goes_on(store: StateStore, clock: Clock) -> None:
     quota = Quota(budget_usd_per_day=1.0, budget_usd_per_month=1.5)
     await store.reserve(claim(quota, cost_usd=1.0))

@@ -50,8 +50,8 @@ async def busy_server() -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-def one_request_a_minute(folder: Path) -> dict[str, str]:
-    key, token = issue(random_bytes=os.urandom, now_s=0.0, tenant="acme", requests_per_minute=1)
+def a_key(folder: Path, **limits: float) -> dict[str, str]:
+    key, token = issue(random_bytes=os.urandom, now_s=0.0, tenant="acme", **limits)  # type: ignore[arg-type]
     KeyFile(folder / "keys.json").change(lambda keys: (*keys, key))
     return {"authorization": f"Bearer {token}"}
 
@@ -65,7 +65,9 @@ def canaries(folder: Path) -> dict[str, object]:
     return {"files": (file,), "every_s": 0.05, "calls_per_day": 100_000}
 
 
-async def days_pass(gateway: RunningGateway, strong: FakeProvider, key: Mapping[str, str]) -> None:
+async def days_pass(
+    gateway: RunningGateway, strong: FakeProvider, hurried: Mapping[str, str], poor: Mapping[str, str]
+) -> None:
     """Whatever can happen to a request that a metric tells of."""
     assert (await gateway.chat(stream=True)).status_code == 200
     fallen_back = await gateway.chat(model="auto:cheap")
@@ -84,7 +86,9 @@ async def days_pass(gateway: RunningGateway, strong: FakeProvider, key: Mapping[
     judged = {"decision_id": answer.headers["x-paretogate-decision-id"], "value": 1.0}
     assert (await gateway.client.post("/v1/feedback", json=judged)).is_success
     asked = {"model": "strong", "messages": HI}
-    assert [(await gateway.client.post(CHAT, json=asked, headers=key)).status_code for _ in range(2)] == [200, 429]
+    assert [(await gateway.client.post(CHAT, json=asked, headers=hurried)).status_code for _ in range(2)] == [200, 429]
+    strong.usage = {"prompt_tokens": 20_000, "completion_tokens": 2}
+    assert [(await gateway.client.post(CHAT, json=asked, headers=poor)).status_code for _ in range(2)] == [200, 402]
     strong.always_misbehave("strong-raw", Misbehaviour(fault="status", status=500))
     assert (await gateway.chat()).status_code == 502
 
@@ -124,7 +128,7 @@ async def test_every_metric_and_label_is_one_of_a_running_gateway(
 ) -> None:
     able = replace(gateways.STRONG, capabilities=frozenset({"streaming", "tools"}))
     monkeypatch.setattr(gateways, "STRONG", able)
-    key = one_request_a_minute(tmp_path)
+    hurried, poor = a_key(tmp_path, requests_per_minute=1), a_key(tmp_path, budget_usd_per_day=0.21)
     settings = {"canaries": canaries(tmp_path), "scraping": {"every_s": 0.05}, "tools": {"deadline_ms": 60_000}}
     async with (
         FakeProvider(words=("strong", " words")) as strong,
@@ -138,7 +142,7 @@ async def test_every_metric_and_label_is_one_of_a_running_gateway(
     ):
         await told(gateway, "paretogate_canary_differs{")
         await told(gateway, 'paretogate_server_load{backend="cheap",fact="running"} 2.0')
-        await days_pass(gateway, strong, key)
+        await days_pass(gateway, strong, hurried, poor)
         families = await exposed(gateway)
     assert complaints(families, QUERIES) == []
 

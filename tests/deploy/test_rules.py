@@ -104,6 +104,10 @@ FIRES = {
         Story(at="10m", series={'quota_refusals_total{limit="budget_usd_per_day"}': "_x5 1x30"}),
         Story(at="80m", series={'quota_refusals_total{limit="budget_usd_per_month"}': "2x70 9x30"}),
     ],
+    "ParetoGateBudgetsRunLow": [
+        Story(at="10m", series={'budgets_low_total{limit="budget_usd_per_day"}': "_x5 1x30"}),
+        Story(at="80m", series={'budgets_low_total{limit="budget_usd_per_month"}': "2x70 3x30"}),
+    ],
     "ParetoGateSpendingJumped": [  # from $6 to $60 an hour
         Story(at="52h", every="10m", series={'cost_usd_total{model="m"}': "0+1x300 310+10x15"})
     ],
@@ -168,6 +172,7 @@ KEEPS_SILENT = {
         Story(at="10m", series={'quota_refusals_total{limit="requests_per_minute"}': "0+5x30"}),
         Story(at="2h", series={'quota_refusals_total{limit="budget_usd_per_day"}': "3x200"}),
     ],
+    "ParetoGateBudgetsRunLow": [Story(at="2h", series={'budgets_low_total{limit="budget_usd_per_day"}': "3x200"})],
     "ParetoGateSpendingJumped": [
         Story(at="52h", every="10m", series={'cost_usd_total{model="m"}': "0+0.1x300 31+1x15"}),  # to $6 an hour
         Story(at="52h", every="10m", series={'cost_usd_total{model="m"}': "0+10x320"}),  # as always
