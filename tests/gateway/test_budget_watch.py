@@ -39,6 +39,7 @@ def test_each_budget_is_told_of_once_a_period(heard: list[tuple[Claim, Grant]], 
         for asked, granted in heard:
             watch.granted(asked, granted)
     assert [entry["event"] for entry in logs] == ["budget_runs_low"] * told
+    telemetry.refresh()
     lines = telemetry.exposition().decode().splitlines()
     assert sum(float(line.split()[-1]) for line in lines if line.startswith("paretogate_budgets_low_total{")) == told
 
