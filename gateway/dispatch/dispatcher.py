@@ -175,7 +175,7 @@ class Dispatcher:
                 model_id=entry.profile.id,
                 wants_usage=call.request.wants_usage,
                 explain=call.options.explain,
-                late_facts=lambda usage: late_facts(call, usage, model_returned=reader.model_returned),
+                late_facts=lambda usage, returned: late_facts(call, usage, model_returned=returned),
             )
             chunks = self.upstreams[backend.kind].stream(asked)
             try:

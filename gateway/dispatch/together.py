@@ -58,7 +58,10 @@ class Together(Generic[Q, A]):
         elif not self._is_coming_round:
             self._is_coming_round = True
             loop.call_soon(self._come_round)
-        return await future
+        try:
+            return await future
+        finally:
+            del future  # an error that it holds leads back here, or only the garbage collector would let go of both
 
     def _come_round(self) -> None:
         loop = asyncio.get_running_loop()

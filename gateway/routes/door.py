@@ -215,7 +215,9 @@ class AnswerDoor:
                 standing=visit.standing,
             )
         except NoEligibleModelError as exc:
-            raise self._governor.unaffordable(visit, exc) or exc from exc
+            if (beyond := self._governor.unaffordable(visit, exc)) is None:
+                raise
+            raise beyond from exc
 
 
 class DecisionDoor:

@@ -15,7 +15,7 @@ from .usage import read_usage
 
 __all__ = ["ChatStream", "error_event"]
 
-LateFacts = Callable[[Usage | None], Mapping[str, object]]
+LateFacts = Callable[[Usage | None, str | None], Mapping[str, object]]  # by the counts, and the name answered in
 
 _DONE = b"[DONE]"
 _MAX_EVENT_BYTES = 16 << 20
@@ -153,7 +153,7 @@ class ChatStream:
             and self._late_facts is not None
             and (self._wants_usage or self._explain)
         ):
-            chunk["routing"] = self._late_facts(self.usage)
+            chunk["routing"] = self._late_facts(self.usage, self.model_returned)
             self._late_facts_sent = True
         elif self._wants_usage:
             return event
@@ -212,7 +212,7 @@ class ChatStream:
             "created": self.created,
             "model": self._model_id,
             "choices": [],
-            "routing": self._late_facts(self.usage),
+            "routing": self._late_facts(self.usage, self.model_returned),
         }
         return b"data: " + _dump(chunk) + b"\n\n"
 

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.cycle import Cycle
+from gateway.wire.body import ChatRequest
 
 from .running import pair
 
@@ -158,15 +159,18 @@ async def test_a_connection_that_ends_is_said_to_end_once(value: bytes) -> None:
 
 
 @pytest.mark.loopback
-async def test_requests_that_were_answered_need_no_garbage_collector_to_be_gone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [{}, {"stream": True}, {"routing": {"require": {"min_quality": 1.0}}}])
+async def test_requests_that_are_over_need_no_garbage_collector_to_be_gone(
+    tmp_path: Path, more: dict[str, Any]
+) -> None:
     async with pair(tmp_path) as (gateway, _, _):
         await gateway.chat()
         gc.collect()
         gc.disable()
         try:
             for _ in range(5):
-                await gateway.chat()
-            left = [each for each in gc.get_objects() if isinstance(each, Cycle)]
+                await gateway.chat(**more)
+            left = [type(each) for each in gc.get_objects() if isinstance(each, Cycle | ChatRequest)]
         finally:
             gc.enable()
-    assert len(left) == 1  # the connection's last
+    assert left == [Cycle]  # the connection's last

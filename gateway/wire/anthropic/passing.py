@@ -124,7 +124,7 @@ class PassingStream(ChatStream):
         self.usage = read_message_usage(merged(self._counts, counts)) or self.usage
         if self._late_facts is None:
             return event_lines(told)
-        return event_lines({**told, "routing": self._late_facts(self.usage)})
+        return event_lines({**told, "routing": self._late_facts(self.usage, self.model_returned)})
 
 
 class PassingEvents:

@@ -22,7 +22,7 @@ def stream(*, wants_usage: bool = False, model_id: str = "raw", explain: bool = 
         model_id=model_id,
         wants_usage=wants_usage,
         explain=explain,
-        late_facts=lambda usage: {"counted": usage is not None},
+        late_facts=lambda usage, _: {"counted": usage is not None},
     )
 
 

@@ -22,7 +22,9 @@ MESSAGE: dict[str, Any] = {
 
 
 def passing() -> PassingStream:
-    return PassingStream(model_id="anthropic/claude", wants_usage=True, late_facts=lambda usage: {"seen": str(usage)})
+    return PassingStream(
+        model_id="anthropic/claude", wants_usage=True, late_facts=lambda usage, _: {"seen": str(usage)}
+    )
 
 
 def named(event: dict[str, Any]) -> bytes:
