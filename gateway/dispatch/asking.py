@@ -49,6 +49,7 @@ class Asker:
             try:
                 return await self._attempt(call, attempt.entry, ask)
             except UpstreamError as exc:
+                exc.__traceback__ = None  # it stays with the call, to which its frames lead
                 attempt = await self._next(call, plan, attempt.entry, exc)
 
     async def _attempt(

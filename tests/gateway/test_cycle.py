@@ -14,6 +14,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.cycle import Cycle
+from gateway.upstreams.fake import Misbehaviour
 from gateway.wire.body import ChatRequest
 
 from .running import pair
@@ -174,3 +175,19 @@ async def test_requests_that_are_over_need_no_garbage_collector_to_be_gone(
         finally:
             gc.enable()
     assert left == [Cycle]  # the connection's last
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize(("said", "told"), [(500, 200), (400, 400)])  # another backend takes over, or none would help
+async def test_nor_do_requests_at_which_a_backend_failed(tmp_path: Path, said: int, told: int) -> None:
+    async with pair(tmp_path) as (gateway, strong, _):
+        strong.misbehave(Misbehaviour(fault="status", status=said), times=2)
+        gc.collect()
+        gc.disable()
+        try:
+            answers = [await gateway.chat(routing={"policy": "best"}) for _ in range(2)]
+            left = [type(each) for each in gc.get_objects() if isinstance(each, Cycle | ChatRequest)]
+        finally:
+            gc.enable()
+    assert [answer.status_code for answer in answers] == [told, told]
+    assert left == [Cycle]
