@@ -32,7 +32,7 @@ __all__ = ["StackedRetriever", "channels_for"]
 _CHUNK: Final = 256
 _N_USE_FOLDS: Final = 8
 _PAST_CHUNK: Final = 64  # requests that share what is stripped from the tools they did not use
-_MIN_USES_FOR_HEAD: Final = 2.5  # mean uses of a used tool; below, a classifier adds nothing to the smoothed vectors
+_MIN_USES_FOR_HEAD: Final = 3.0  # mean uses of a used tool; below, a classifier adds nothing to the smoothed vectors
 _MIN_USES_FOR_TWINS: Final = 3.0  # below, which of several twins is needed can hardly be learned from use
 _MAX_HEAD_SIZE: Final = 20_000_000  # requests x tools; bounds fitting to about a minute
 

@@ -162,7 +162,7 @@ def test_a_registry_that_outgrows_exact_scoring_is_indexed_then_and_one_that_shr
 
 
 @pytest.mark.parametrize(("uses_per_tool", "has_head"), [(2, False), (3, True)])
-def test_a_classifier_joins_where_a_used_tool_was_used_two_and_a_half_times(uses_per_tool: int, has_head: bool) -> None:
+def test_a_classifier_joins_where_a_used_tool_was_used_three_times(uses_per_tool: int, has_head: bool) -> None:
     texts = [f"rain {n}" for n in range(uses_per_tool)]
     usage = ToolUsage.of([*texts, *texts], [*[["weather"]] * uses_per_tool, *[["flight"]] * uses_per_tool])
     evidence = Evidence.gather(WEATHER_AND_MONEY, usage, CountedWords())
