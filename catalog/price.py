@@ -94,6 +94,8 @@ class Price:
             + plain_output * rates.output_usd_per_mtok
             + usage.reasoning_tokens * _first(rates.reasoning_usd_per_mtok, rates.output_usd_per_mtok)
         )
+        if not usage.web_searches:
+            return owed / _PER_MTOK
         searched = usage.web_searches * _first(self.search_usd_per_thousand, _SEARCH_USD_PER_THOUSAND)
         return owed / _PER_MTOK + searched / _PER_THOUSAND
 

@@ -79,6 +79,12 @@ _KINDS_OF_WORDS: Final = tuple(
         "what which who whom whose why where how many much explain describe",
     )
 )
+_KINDS_OF_WORD: Final = {
+    word: tuple(kind for kind, words in enumerate(_KINDS_OF_WORDS) if word in words)
+    for word in frozenset().union(*_KINDS_OF_WORDS)
+}
+_OF_ANY_KIND: Final = frozenset(_KINDS_OF_WORD)
+_LOGS: Final = tuple(map(math.log1p, range(max(map(len, _KINDS_OF_WORDS)) + 1)))
 _LONG: Final = 500  # bytes, from which on arrays count words faster than bytes do
 _VERY_LONG: Final = 3_000  # ... and find words faster than strings do
 _WORDS_WITHIN: Final = 1_000  # bytes: a word problem is no longer, and to tell all words of a long text apart is dear
@@ -176,10 +182,19 @@ def _surfaces(read: Sequence[tuple[str, int]], *, n_surface: int = len(SURFACE_F
                 math.log1p(n_commas),
                 math.log1p(len(words)),
                 math.log1p(length / max(n_words, 1)),
-                *[math.log1p(len(kind & words)) for kind in _KINDS_OF_WORDS],
+                *_kinds_among(words),
             ]
         rows.append(row[:n_surface])
     return np.array(rows)
+
+
+def _kinds_among(words: set[bytes]) -> list[float]:
+    """Of each kind of words, log(1 + how many there are)."""
+    found = [0] * len(_KINDS_OF_WORDS)
+    for word in _OF_ANY_KIND & words:
+        for kind in _KINDS_OF_WORD[word]:
+            found[kind] += 1
+    return [_LOGS[n] for n in found]
 
 
 def _code_marks(text: str) -> int:

@@ -34,8 +34,14 @@ _MARK: Final = re.compile(
 _FIELD: Final = re.compile(r"\n[ \t]*([A-Za-z]++)(?: ?(?::{1,3}|-(?=\s|$))\s*|\s*\n[ \t]+)")
 
 
+# How a text of one line begins, if there is anything to take out of it.
+_LAID_OUT: Final = re.compile(r"[ \t]*(?:[(\[<]|[0-9A-Za-z]+ ?[.):\]>-])")
+
+
 def without_layout(text: str) -> tuple[str, int]:
     """The text with each option on a line of its own and without its mark, and how many marks it had."""
+    if "\n" not in text and not _LAID_OUT.match(text):
+        return text, 0
     plain, n_listed = _without_lists("\n" + text)
     plain, n_others = _MARK.subn("\n", plain)
     return _FIELD.sub(r"\n\1 ", plain)[1:], n_listed + n_others

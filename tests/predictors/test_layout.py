@@ -89,6 +89,23 @@ def test_hostile_repetitions_are_read_in_one_pass(piece: str) -> None:
         assert n_marks <= len(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "plain", "n_marks"),
+    [
+        ("A. iron B. gold", "\niron\ngold", 2),
+        ("(i)iron(ii)gold", "\niron\ngold", 2),
+        ("  [1] iron; [2] gold", "\niron\ngold", 2),
+        ("Question: why", "Question why", 0),
+        ("question - why", "question why", 0),
+        ("Why not 1. this or 2. that?", "Why not 1. this or 2. that?", 0),
+    ],
+)
+def test_a_text_of_one_line_is_read_like_any_other(text: str, plain: str, n_marks: int) -> None:
+    assert without_layout(text) == (plain.removeprefix("\n"), n_marks)
+    below, n_below = without_layout("Say.\n" + text)
+    assert (below.removeprefix("Say.\n"), n_below) == (plain.removeprefix("\n"), n_marks)
+
+
 def test_a_lone_mark_is_a_mark_still() -> None:
     assert without_layout("So\n3) it was") == ("So\nit was", 1)
 
