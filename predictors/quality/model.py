@@ -367,7 +367,8 @@ class _Bound:
         placed_sd: Floats,
         prompt_sd: float,
     ) -> None:
-        # one product for the prompts' side, the heads of the candidates, the topics' logits and the familiarity
+        # One product for the prompts' side, the heads of the candidates, the topics' logits and the familiarity. Single
+        # precision changes forecasts by a millionth: a lone query waits for these numbers to come from memory.
         self._familiarity = BoundFamiliarity(familiarity)
         self._k, n_models = places.on_side.shape
         self._n_linear = self._k + n_models
@@ -380,6 +381,7 @@ class _Bound:
                 self._familiarity.directions,
             ],
             axis=1,
+            dtype=np.float32,
         )  # (dim, k + n_models + n_topics + n_products)
         self._constant = np.concatenate(
             [arrays["on_constant"], arrays["head_constant"], arrays["topic_constant"], self._familiarity.offset]
@@ -399,7 +401,7 @@ class _Bound:
 
     def estimate(self, features: Matrix) -> tuple[Matrix, Matrix, Floats]:
         """See `BoundQuality.estimate`."""
-        products = features @ self._weights
+        products = (features.astype(np.float32) @ self._weights).astype(np.float64)
         products += self._constant
         logits = products[..., self._n_linear : self._n_logits]
         topics = np.exp(logits - logits.max(axis=-1, keepdims=True))  # (n_queries, n_topics)
