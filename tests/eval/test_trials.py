@@ -19,7 +19,7 @@ from predictors.trained_questions import TrainedQuestions
 from router.promotion import PromotionRules
 
 SHIPPED = Path(__file__).parents[2] / "predictors" / "data" / "default"
-MODELS = ("openai/gpt-3.5-turbo", "openai/gpt-4o")
+MODELS = ("openai/gpt-3.5-turbo", "openai/gpt-5")
 
 
 @pytest.fixture
