@@ -85,10 +85,10 @@ def shorten(system: Iterable[str], turns: list[tuple[str, str]]) -> str:
     its head and its tail, three to two, for the question stands in one of the two.
     """
     instructions = "\n\n".join(system)
-    last = max((at for at, (role, _) in enumerate(turns) if role == "user"), default=len(turns) - 1)
     whole = "\n\n".join([part for part in (instructions, *(text for _, text in turns)) if part])
     if len(whole) <= TEXT_BUDGET_CHARS:
         return whole
+    last = max((at for at, (role, _) in enumerate(turns) if role == "user"), default=len(turns) - 1)
     instructions = instructions[:_SYSTEM_CHARS]
     earlier = "\n\n".join(text for at, (_, text) in enumerate(turns) if at != last)[-_EARLIER_CHARS:]
     kept = [part for part in (instructions, earlier) if part]
