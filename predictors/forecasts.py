@@ -63,7 +63,10 @@ _COLUMNS = tuple(f.name for f in fields(Forecasts))
 
 
 class ForecastSource(Protocol):
-    """Forecasts for one pool. Pure: the same query and load give the same forecast, alone and among others."""
+    """Forecasts for one pool. Pure: the same query and load give the same forecast, alone and among others.
+
+    Up to rounding: what ships multiplies in single precision, and a product of one row sums in another order.
+    """
 
     @property
     def pool(self) -> Pool:

@@ -39,7 +39,10 @@ _LAID_OUT: Final = re.compile(r"[ \t]*(?:[(\[<]|[0-9A-Za-z]+ ?[.):\]>-])")
 
 
 def without_layout(text: str) -> tuple[str, int]:
-    """The text with each option on a line of its own and without its mark, and how many marks it had."""
+    """The text with each option on a line of its own and without its mark, and how many marks it had.
+
+    Behind the name of a field stands one blank. The time is linear in the text, whatever it is.
+    """
     if "\n" not in text and not _LAID_OUT.match(text):
         return text, 0
     plain, n_listed = _without_lists("\n" + text)
@@ -95,7 +98,8 @@ def _list_from(first: re.Match[str], text: str, limit: int) -> list[_Span]:
 
 @cache
 def _marks(opening: str, name: str, closing: str) -> tuple[str, ...]:
-    return tuple(opening + name + closing for name in _NAMES[name])
+    """All marks of the list whose first one is this."""
+    return tuple(opening + each + closing for each in _NAMES[name])
 
 
 def _following(
