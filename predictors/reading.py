@@ -15,11 +15,11 @@ from .tokens import estimate_tokens
 
 __all__ = ["TEXT_BUDGET_CHARS", "read_query"]
 
-TEXT_BUDGET_CHARS: Final = 8_000
-"""Most of a conversation that the encoder is shown: see `shorten`."""
+TEXT_BUDGET_CHARS: Final = 2_000
+"""Most of a conversation that the encoder is shown: see `shorten`, and docs/quality.md for what more would bring."""
 
-_SYSTEM_CHARS: Final = 1_000
-_EARLIER_CHARS: Final = 2_000
+_SYSTEM_SHARE: Final = 0.15
+_EARLIER_SHARE: Final = 0.25
 _GAP: Final = "\n[...]\n"
 _TOKENS_PER_TURN: Final = 4  # role and separators, as OpenAI's own counting recipe has it
 _TOKENS_PER_IMAGE: Final = 800  # about one 1024 x 1024 image in the tiles of today's models
@@ -77,22 +77,22 @@ def read_query(body: Mapping[str, object]) -> Query:
     )
 
 
-def shorten(system: Iterable[str], turns: list[tuple[str, str]]) -> str:
-    """One text of at most `TEXT_BUDGET_CHARS`: instructions, what went before, and the last user turn.
+def shorten(system: Iterable[str], turns: list[tuple[str, str]], *, budget: int = TEXT_BUDGET_CHARS) -> str:
+    """One text of at most so many characters: instructions, what went before, and the last user turn.
 
-    A conversation within the budget is kept whole, its parts apart by a blank line. Else the instructions keep their
-    first 1,000 characters, the turns around the last user turn their latest 2,000, and the last user turn what is left:
-    its head and its tail, three to two, for the question stands in one of the two.
+    A conversation within the budget is kept whole, its parts apart by a blank line. Else the instructions keep the
+    beginning, up to three twentieths of the budget, the turns around the last user turn the end, up to a quarter, and
+    the last user turn what is left: its head and its tail, three to two, for the question stands in one of the two.
     """
     instructions = "\n\n".join(system)
     whole = "\n\n".join([part for part in (instructions, *(text for _, text in turns)) if part])
-    if len(whole) <= TEXT_BUDGET_CHARS:
+    if len(whole) <= budget:
         return whole
     last = max((at for at, (role, _) in enumerate(turns) if role == "user"), default=len(turns) - 1)
-    instructions = instructions[:_SYSTEM_CHARS]
-    earlier = "\n\n".join(text for at, (_, text) in enumerate(turns) if at != last)[-_EARLIER_CHARS:]
+    instructions = instructions[: round(_SYSTEM_SHARE * budget)]
+    earlier = "\n\n".join(text for at, (_, text) in enumerate(turns) if at != last)[-round(_EARLIER_SHARE * budget) :]
     kept = [part for part in (instructions, earlier) if part]
-    room = TEXT_BUDGET_CHARS - sum(len(part) + 2 for part in kept)
+    room = budget - sum(len(part) + 2 for part in kept)
     question = turns[last][1] if turns else ""
     if len(question) > room:
         head = (room - len(_GAP)) * 3 // 5

@@ -150,8 +150,16 @@ def test_a_long_conversation_keeps_the_last_user_turn_whole() -> None:
     turns = [("user", "first " * 1000), ("assistant", "second " * 1000), ("user", "What now?"), ("tool", "r" * 3000)]
     text = shorten(["s" * 5000], turns)
     assert text.endswith("\n\nWhat now?")
-    assert text.startswith("s" * 1000 + "\n\n")
-    assert len(text) == 1000 + 2 + 2000 + 2 + len("What now?")
+    assert text.startswith("s" * 300 + "\n\n")
+    assert len(text) == 300 + 2 + 500 + 2 + len("What now?")
+
+
+@pytest.mark.parametrize("budget", [100, 1_000, 50_000])
+def test_a_budget_is_kept(budget: int) -> None:
+    turns = [("user", "first " * 1000), ("assistant", "second " * 1000), ("user", "HEAD " + "x " * 5000 + "TAIL")]
+    text = shorten(["s" * 5000], turns, budget=budget)
+    assert len(text) == min(budget, 5_000 + 6_000 + 7_000 + 10_009 + 3 * 2)
+    assert text.endswith("TAIL")
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), ODD, max_size=5))
