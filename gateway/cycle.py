@@ -1,9 +1,9 @@
-"""One request and its answer on a connection: uvicorn's, in fewer steps, and with two short ways beside ASGI.
+"""One request and its answer on a connection: uvicorn's, in fewer steps, and with three short ways beside ASGI.
 
 Uvicorn looks through every header of an answer with two regular expressions and writes what it finds piece by piece:
 for the fourteen of ours a twentieth of a request's CPU. Here a name is looked at when it is first met, and all values
 together. The head of an answer of known length leaves with its body, in one system call. The short ways spare a hot
-door a timer for a body that has come already, and a task that waits for a client to leave.
+door a timer for a body that has come already, a task that waits for a client to leave, and two messages for one answer.
 """
 
 import re
@@ -56,6 +56,16 @@ class Cycle(RequestResponseCycle):
         callback, self._when_gone = self._when_gone, None
         if callback is not None and not self.response_complete:
             callback()
+
+    def answer_at_once(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
+        """A whole answer, whose length is among the headers; False where it must go the long way, by messages."""
+        if self.flow.write_paused or self.disconnected or self.response_started:
+            return False
+        if not body or status in _BODILESS or self.scope["method"] == "HEAD":
+            return False
+        self._start(status, [*self.default_headers, *headers])
+        self._complete(body)
+        return True
 
     def part(self) -> None:
         """The answer is sent: the scope leads here no more, or only the garbage collector would let go of the two."""

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.cycle import Cycle
 from gateway.upstreams.fake import Misbehaviour
+from gateway.wire.asgi import Headers, Message, send_bytes
 from gateway.wire.body import ChatRequest
 
 from .running import pair
@@ -121,6 +122,56 @@ async def test_a_header_cannot_smuggle_another(value: bytes) -> None:
     with pytest.raises(RuntimeError, match="control character"):
         await Cycle.of(cycle_on(wire)).send(start(200, (b"x-request-id", value)))
     assert wire.written == b""
+
+
+@given(
+    status=st.sampled_from([200, 204, 404]),
+    content=st.sampled_from([b"", b"{}", b"x" * 70_000]),
+    headers=st.sampled_from([[], [(b"x-request-id", b"1")], [(b"connection", b"close")]]),
+    method=st.sampled_from(["GET", "POST", "HEAD"]),
+    keep_alive=st.booleans(),
+    has_left=st.booleans(),
+)
+def test_an_answer_at_once_is_to_the_byte_what_its_messages_say(
+    status: int, content: bytes, headers: Headers, method: str, keep_alive: bool, has_left: bool
+) -> None:
+    async def answered(*, through: bool) -> tuple[object, ...]:
+        wire = Wire()
+        cycle = Cycle.of(cycle_on(wire, method=method, keep_alive=keep_alive))
+        cycle.disconnected = has_left
+
+        async def relay(message: Message) -> None:
+            await cycle.send(message)
+
+        await send_bytes(relay if through else cycle.send, status, content, headers)
+        return wire.written, wire.closed, cycle.keep_alive, cycle.response_complete
+
+    assert asyncio.run(answered(through=False)) == asyncio.run(answered(through=True))
+
+
+async def test_who_stands_between_sees_the_messages_of_an_answer() -> None:
+    wire, seen = Wire(), list[str]()
+    cycle = Cycle.of(cycle_on(wire))
+
+    async def watching(message: Message) -> None:
+        seen.append(message["type"])
+        await cycle.send(message)
+
+    await send_bytes(watching, 200, b"{}")
+    assert seen == ["http.response.start", "http.response.body"]
+    assert wire.written.endswith(b"{}")
+
+
+async def test_an_answer_waits_while_the_client_does_not_read() -> None:
+    wire = Wire()
+    cycle = Cycle.of(cycle_on(wire))
+    cycle.flow.pause_writing()
+    answering = asyncio.create_task(send_bytes(cycle.send, 200, b"{}"))
+    await asyncio.sleep(0)
+    assert wire.written == b""
+    cycle.flow.resume_writing()
+    await answering
+    assert wire.written.endswith(b"{}")
 
 
 async def test_a_body_is_at_hand_once_it_has_all_come() -> None:
