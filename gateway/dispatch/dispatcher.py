@@ -211,7 +211,10 @@ class Dispatcher:
             await opened.chunks.aclose()
             self._close(call, reader, backend, status=status, failure=failure)
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure  # its traceback leads back here, or only the garbage collector would let go of both
 
     def refuse(self, call: Call) -> None:
         """Nobody is asked, though it was decided who would be."""

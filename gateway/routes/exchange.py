@@ -76,6 +76,7 @@ class Exchange:
         except ClientGoneError:
             return "cancelled"
         except ParetoGateError as exc:
+            exc.__traceback__ = None  # the failure of a stream stays with its call, to which its frames lead
             return await self.fail(reply_to(exc))
         except Exception as exc:  # the last line: the client gets an answer, the operator the reason
             log.exception("request_crashed", request_id=self.request_id)

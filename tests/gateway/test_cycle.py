@@ -14,7 +14,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.cycle import Cycle
-from gateway.upstreams.fake import Misbehaviour
+from gateway.upstreams.fake import Fault, Misbehaviour
 from gateway.wire.asgi import Headers, Message, send_bytes
 from gateway.wire.body import ChatRequest
 
@@ -241,4 +241,20 @@ async def test_nor_do_requests_at_which_a_backend_failed(tmp_path: Path, said: i
         finally:
             gc.enable()
     assert [answer.status_code for answer in answers] == [told, told]
+    assert left == [Cycle]
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("fault", ["truncated_stream", "cut_stream", "malformed_chunk", "error_in_stream"])
+async def test_nor_do_streams_that_broke_midway(tmp_path: Path, fault: Fault) -> None:
+    async with pair(tmp_path) as (gateway, strong, _):
+        strong.misbehave(Misbehaviour(fault=fault), times=2)
+        gc.collect()
+        gc.disable()
+        try:
+            answers = [await gateway.chat(stream=True, routing={"policy": "best"}) for _ in range(2)]
+            left = [type(each) for each in gc.get_objects() if isinstance(each, Cycle | ChatRequest)]
+        finally:
+            gc.enable()
+    assert all('"finish_reason":"error"' in answer.text for answer in answers)
     assert left == [Cycle]
