@@ -24,7 +24,7 @@ _SEARCH_USD_PER_THOUSAND = Decimal(10)  # source: Anthropic's pricing page, web 
 
 @record
 class Usage:
-    """Tokens of one call, and web searches that the provider made for it, as the provider counted them.
+    """Tokens of one call, web searches that the provider made for it, and its bill, as the provider told them.
 
     `input_tokens` includes the cached and the cache-written ones, `output_tokens` includes the reasoning ones:
     OpenAI's convention. Readers of other dialects convert to it.
@@ -37,6 +37,7 @@ class Usage:
     reasoning_tokens: int = 0
     hour_cache_write_tokens: int = 0  # of the cache-written ones, those that are kept for an hour, not for minutes
     web_searches: int = 0
+    billed_usd: float | None = None  # what the provider says it charges, where it says so in dollars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

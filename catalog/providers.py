@@ -9,7 +9,7 @@ from .backend import Backend, BackendKind, PrivacyTier
 from .offer import Offer
 from .registry import Catalog
 
-__all__ = ["PROVIDERS", "Provider", "backends_for_keys"]
+__all__ = ["PROVIDERS", "Provider", "backends_for_keys", "bills_calls"]
 
 _MOST_PER_PROVIDER = 40
 _MOVING = re.compile(r"-(?:latest|beta|exp|experimental)(?:-|$)")
@@ -27,14 +27,28 @@ class Provider:
     privacy: PrivacyTier = "any"
     region: str | None = None
     litellm_prefix: str = ""
+    bills_calls: bool = False  # says with each answer what it charges, in US dollars
 
 
 def _openai(
-    provider: str, variables: str, base_url: str, *, privacy: PrivacyTier = "any", region: str | None = None
+    provider: str,
+    variables: str,
+    base_url: str,
+    *,
+    privacy: PrivacyTier = "any",
+    region: str | None = None,
+    bills_calls: bool = False,
 ) -> Provider:
     """`variables`: the names that its key goes by, with spaces between."""
-    names = tuple(variables.split())
-    return Provider(id=provider, key_variables=names, kind="openai", base_url=base_url, privacy=privacy, region=region)
+    return Provider(
+        id=provider,
+        key_variables=tuple(variables.split()),
+        kind="openai",
+        base_url=base_url,
+        privacy=privacy,
+        region=region,
+        bills_calls=bills_calls,
+    )
 
 
 _ALL = (
@@ -70,10 +84,10 @@ _ALL = (
         privacy="no_retention",
         region="us",
     ),
-    _openai("openrouter", "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1"),
-    _openai("xai", "XAI_API_KEY", "https://api.x.ai/v1", privacy="no_training", region="us"),
+    _openai("openrouter", "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1", bills_calls=True),
+    _openai("xai", "XAI_API_KEY", "https://api.x.ai/v1", privacy="no_training", region="us", bills_calls=True),
     _openai("cerebras", "CEREBRAS_API_KEY", "https://api.cerebras.ai/v1", privacy="no_retention", region="us"),
-    _openai("perplexity", "PERPLEXITYAI_API_KEY PERPLEXITY_API_KEY", "https://api.perplexity.ai"),
+    _openai("perplexity", "PERPLEXITYAI_API_KEY PERPLEXITY_API_KEY", "https://api.perplexity.ai", bills_calls=True),
     _openai(
         "deepinfra", "DEEPINFRA_API_KEY", "https://api.deepinfra.com/v1/openai", privacy="no_retention", region="us"
     ),
@@ -111,6 +125,12 @@ _ALL = (
     Provider(id="ai21", key_variables=("AI21_API_KEY",), kind="litellm", litellm_prefix="ai21/"),
 )
 PROVIDERS: Mapping[str, Provider] = MappingProxyType({provider.id: provider for provider in _ALL})
+
+
+def bills_calls(provider: str) -> bool:
+    """Whether a provider says with each answer what it charges: of an unknown one the unit would be a guess."""
+    known = PROVIDERS.get(provider)
+    return known is not None and known.bills_calls
 
 
 def backends_for_keys(catalog: Catalog, environ: Mapping[str, str]) -> tuple[Backend, ...]:

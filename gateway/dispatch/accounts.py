@@ -5,6 +5,7 @@ from dataclasses import fields
 import structlog
 
 from catalog import Backend, PoolEntry, Usage
+from catalog.providers import bills_calls
 from gateway.journal.protocol import Journal
 from gateway.telemetry import Telemetry
 from gateway.upstreams.identity import is_same_model
@@ -143,9 +144,14 @@ def late_facts(call: Call, usage: Usage | None, *, model_returned: str | None = 
 
 
 def _cost_usd(entry: PoolEntry | None, usage: Usage | None, returned: str | None) -> float | None:
-    """What is owed; None where it is not known, such as for a model that nobody asked."""
+    """What is owed: the provider's own bill where it makes one, whatever model answered, else tokens at their price.
+
+    None where it is not known, such as for a model that nobody asked.
+    """
     price = entry.price if entry is not None else None
     backend = entry.backend if entry is not None else None
+    if backend is not None and usage is not None and usage.billed_usd is not None and bills_calls(backend.provider):
+        return usage.billed_usd
     if backend is not None and returned is not None and not is_same_model(backend.model_name, returned):
         return None
     return None if price is None or usage is None else float(price.cost_usd(usage))

@@ -1,4 +1,4 @@
-"""Token counts, and those of web searches, out of the many ways in which OpenAI-speaking servers report them."""
+"""Token counts, web searches and bills, out of the many ways in which OpenAI-speaking servers report them."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,8 @@ from catalog import Usage
 __all__ = ["read_usage"]
 
 _MOST = 10**9  # no call has more tokens: a larger count is an error, and would empty any budget
+_MOST_USD = 10_000.0  # ... and none costs more
+_TICKS_PER_USD = 10**10
 
 
 def read_usage(reported: object) -> Usage | None:
@@ -50,7 +52,32 @@ def read_usage(reported: object) -> Usage | None:
         reasoning_tokens=min(_count(made, "reasoning_tokens") or 0, output),
         hour_cache_write_tokens=min(hour, written),
         web_searches=searched,
+        billed_usd=_billed_usd(reported),
     )
+
+
+def _billed_usd(reported: Mapping[str, object]) -> float | None:
+    """What was charged: xAI says it in ticks, Perplexity as the total of a table, OpenRouter as a number.
+
+    With a key of one's own at the provider behind OpenRouter, that number is OpenRouter's fee alone, and what the
+    provider charges stands beside it.
+    """
+    if "cost_in_usd_ticks" in reported:
+        return _amount(reported["cost_in_usd_ticks"], per_usd=_TICKS_PER_USD)
+    cost = reported.get("cost")
+    if isinstance(cost, dict):
+        return _amount(cost.get("total_cost"))
+    fee = _amount(cost)
+    if fee is None or reported.get("is_byok") is not True:
+        return fee
+    behind = _amount(_details(reported, "cost_details").get("upstream_inference_cost"))
+    return None if behind is None else fee + behind
+
+
+def _amount(value: object, *, per_usd: int = 1) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _MOST_USD * per_usd:
+        return None
+    return value / per_usd
 
 
 def _details(reported: Mapping[str, object], name: str) -> Mapping[str, object]:

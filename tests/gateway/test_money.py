@@ -5,6 +5,7 @@ What users of today's gateways suffer from: streamed requests priced at 0, so th
 retired name that a dearer model answers to (RouteWorks/RouterArena#166).
 """
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ def reported(draw: st.DrawFn) -> dict[str, Any]:
             told["cache_creation_input_tokens"] = draw(COUNTS)
     if read:
         told["prompt_tokens_details"] = read
+    told |= draw(st.sampled_from(({}, {"cost": 0.5}, {"cost": {"total_cost": 0.25}}, {"cost_in_usd_ticks": 10**9})))
     if draw(st.booleans()):
         told["server_tool_use"] = {"web_search_requests": draw(st.integers(0, 100))}
     if draw(st.booleans()):
@@ -175,6 +177,27 @@ async def test_another_model_than_the_one_asked_is_an_alarm_and_costs_what_nobod
     assert 'paretogate_model_drift_total{backend="strong"} 2.0' in metrics
     assert 'paretogate_unpriced_calls_total{model="maker/strong"} 2.0' in metrics
     assert gateway.journal.of("outcome")[0]["model_returned"] == "strong-raw-but-dearer"
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("answers_as", [None, "somebody-else"])
+@pytest.mark.parametrize("door", list(DOORS))
+async def test_what_a_provider_says_it_charges_is_what_is_owed_whoever_answered(
+    tmp_path: Path, door: str, answers_as: str | None
+) -> None:
+    async with FakeProvider() as strong:
+        router = replace(backend("strong", strong.url), provider="openrouter")
+        async with running(router, tmp_path=tmp_path) as gateway:
+            strong.usage, strong.answers_as = {**COUNTED, "cost": 0.0123, "is_byok": False}, answers_as
+            assert await costs(gateway, door) == [0.0123, 0.0123]
+            assert [outcome["usage"]["billed_usd"] for outcome in gateway.journal.of("outcome")] == [0.0123, 0.0123]
+
+
+@pytest.mark.loopback
+async def test_a_number_of_unknown_unit_is_no_bill(tmp_path: Path) -> None:
+    async with FakeProvider() as strong, running(backend("strong", strong.url), tmp_path=tmp_path) as gateway:
+        strong.usage = {**COUNTED, "cost": 0.0123}
+        assert await costs(gateway, CHAT) == [0.008, 0.008]
 
 
 @pytest.mark.loopback

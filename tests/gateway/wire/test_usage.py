@@ -50,3 +50,28 @@ from gateway.wire.usage import read_usage
 )
 def test_every_dialect_of_token_counts_reads_the_same(reported: object, usage: Usage | None) -> None:
     assert read_usage(reported) == usage
+
+
+@pytest.mark.parametrize(
+    ("told", "billed_usd"),
+    [
+        ({"cost": 0.0033789, "is_byok": False, "cost_details": {"upstream_inference_cost": 0.0033789}}, 0.0033789),
+        ({"cost": 0.05, "is_byok": True, "cost_details": {"upstream_inference_cost": 1.0}}, 1.05),
+        ({"cost": 0.05, "is_byok": True, "cost_details": None}, None),  # the fee is known, the rest is not
+        ({"cost": 0}, 0.0),
+        ({"cost_in_usd_ticks": 37_756_000}, 0.0037756),
+        ({"cost": {"input_tokens_cost": 0.001, "request_cost": 0.005, "total_cost": 0.006}}, 0.006),
+        ({"cost": {}}, None),
+        ({"cost": -1.0}, None),
+        ({"cost": True}, None),
+        ({"cost": "0.1"}, None),
+        ({"cost": 1e9}, None),
+        ({"cost_in_usd_ticks": 10**400}, None),
+        ({"cost_in_usd_ticks": True}, None),
+    ],
+)
+def test_a_bill_is_read_in_each_of_the_ways_in_which_providers_tell_it(
+    told: dict[str, object], billed_usd: float | None
+) -> None:
+    usage = read_usage({"prompt_tokens": 5, "completion_tokens": 1, **told})
+    assert usage == Usage(input_tokens=5, output_tokens=1, billed_usd=billed_usd)
