@@ -60,7 +60,9 @@ def main() -> None:
             ("whole answers", mock, _bodies(stream=False), args.connections),
             ("streams of 22 events", mock, _bodies(stream=True), args.connections),
             ("4,000-token prompts", mock, _bodies(stream=False, words=3000), args.connections),
+            ("streams, 4,000-token prompts", mock, _bodies(stream=True, words=3000), args.connections),
             ("upstream of 100 ms, 8 connections", slow, _bodies(stream=False), 8),
+            ("streams, upstream of 100 ms, 8 connections", slow, _bodies(stream=True), 8),
         ):
             with ExitStack() as stack:
                 targets = [
