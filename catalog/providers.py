@@ -21,7 +21,7 @@ class Provider:
     """How to reach one provider. Privacy is what its paid API promises by default; an operator may know better."""
 
     id: str
-    key_variables: tuple[str, ...]  # the first that is set is used
+    key_variables: tuple[str, ...]  # the first that is set is used; none where a key of theirs opens no chats
     kind: BackendKind
     base_url: str | None = None  # where it speaks OpenAI's dialect, or its own where `kind` is anthropic
     privacy: PrivacyTier = "any"
@@ -87,7 +87,8 @@ _ALL = (
     _openai("openrouter", "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1", bills_calls=True),
     _openai("xai", "XAI_API_KEY", "https://api.x.ai/v1", privacy="no_training", region="us", bills_calls=True),
     _openai("cerebras", "CEREBRAS_API_KEY", "https://api.cerebras.ai/v1", privacy="no_retention", region="us"),
-    _openai("perplexity", "PERPLEXITYAI_API_KEY PERPLEXITY_API_KEY", "https://api.perplexity.ai", bills_calls=True),
+    # Its chat completions ended on 27 September 2026, and nothing here speaks its Agent API: its key opens nothing.
+    Provider(id="perplexity", key_variables=(), kind="litellm", litellm_prefix="perplexity/", bills_calls=True),
     _openai(
         "deepinfra", "DEEPINFRA_API_KEY", "https://api.deepinfra.com/v1/openai", privacy="no_retention", region="us"
     ),

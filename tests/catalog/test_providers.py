@@ -3,7 +3,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from catalog import Catalog, ModelProfile, Offer, Price
-from catalog.providers import PROVIDERS, backends_for_keys
+from catalog.providers import PROVIDERS, backends_for_keys, bills_calls
 
 RATES = Price(input_usd_per_mtok=Decimal(1), output_usd_per_mtok=Decimal(2))
 
@@ -68,3 +68,12 @@ def test_a_provider_whose_key_goes_by_two_names_is_known_by_either() -> None:
     known = Catalog.load()
     for name in ("TOGETHER_API_KEY", "TOGETHERAI_API_KEY"):
         assert {b.api_key_env for b in backends_for_keys(known, {name: "k"})} == {name}
+
+
+def test_a_key_whose_chats_have_ended_opens_no_backend_that_would_fail() -> None:
+    assert backends_for_keys(Catalog.load(), {"PERPLEXITY_API_KEY": "k", "PERPLEXITYAI_API_KEY": "k"}) == ()
+
+
+def test_who_bills_calls_is_known_by_name() -> None:
+    assert [bills_calls(name) for name in ("openrouter", "xai", "perplexity")] == [True] * 3
+    assert [bills_calls(name) for name in ("openai", "nobody", "")] == [False] * 3
