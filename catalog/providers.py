@@ -92,7 +92,7 @@ _ALL = (
     _openai(
         "deepinfra", "DEEPINFRA_API_KEY", "https://api.deepinfra.com/v1/openai", privacy="no_retention", region="us"
     ),
-    _openai("nebius", "NEBIUS_API_KEY", "https://api.studio.nebius.com/v1", region="eu"),
+    _openai("nebius", "NEBIUS_API_KEY", "https://api.tokenfactory.nebius.com/v1", region="eu"),
     _openai("novita", "NOVITA_API_KEY", "https://api.novita.ai/v3/openai"),
     _openai("sambanova", "SAMBANOVA_API_KEY", "https://api.sambanova.ai/v1", region="us"),
     _openai("hyperbolic", "HYPERBOLIC_API_KEY", "https://api.hyperbolic.xyz/v1", region="us"),
