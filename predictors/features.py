@@ -60,7 +60,6 @@ _MAX_CHARS: Final = 50_000
 _N_SURFACE: Final = re.compile(r"\+surface(\d+)\.3$")  # at the end of a name
 
 _CODE_WORDS: Final = ("def ", "class ", "import ", "return ", "function ", "SELECT ")
-_CODE_FOURS: Final = tuple((word.encode(), int.from_bytes(word[:4].encode(), "little")) for word in _CODE_WORDS)
 _CODE_SIGNS: Final = ("```", "#include", "</")
 # What makes a word problem long-winded, and a question of knowledge tricky; of each kind the different words count.
 _KINDS_OF_WORDS: Final = tuple(
@@ -86,7 +85,6 @@ _KINDS_OF_WORD: Final = {
 _OF_ANY_KIND: Final = frozenset(_KINDS_OF_WORD)
 _LOGS: Final = tuple(map(math.log1p, range(max(map(len, _KINDS_OF_WORDS)) + 1)))
 _LONG: Final = 500  # bytes, from which on arrays count words faster than bytes do
-_VERY_LONG: Final = 3_000  # ... and find words faster than strings do
 _WORDS_WITHIN: Final = 1_000  # bytes: a word problem is no longer, and to tell all words of a long text apart is dear
 
 
@@ -198,32 +196,15 @@ def _kinds_among(words: set[bytes]) -> list[float]:
 
 
 def _code_marks(text: str) -> int:
-    found = _code_words(text)
+    found = sum(map(text.count, _CODE_WORDS))
     if "`" in text or "#" in text or "<" in text:
         found += sum(map(text.count, _CODE_SIGNS))
     return found
 
 
-def _code_words(text: str) -> int:
-    if len(text) < _VERY_LONG:
-        return sum(map(text.count, _CODE_WORDS))
-    as_bytes = text.encode("utf-8", "surrogatepass")
-    fours = np.ndarray((len(as_bytes) - 3,), dtype="<u4", buffer=as_bytes, strides=(1,)).copy()  # from every byte on
-    found = 0
-    for word, four in _CODE_FOURS:  # a compare of all is dear only where a word begins alike
-        for at in (fours == four).nonzero()[0].tolist():
-            found += as_bytes.startswith(word, at)
-    return found
-
-
 def _n_sentences(blanked: bytes) -> int:
     """How many ends of a sentence there are before a blank, in a text whose white space is blanks."""
-    if len(blanked) < _VERY_LONG:
-        return blanked.translate(_ENDS).count(b". ")
-    letters = np.frombuffer(blanked, dtype=np.uint8)
-    last = letters[:-1]
-    ends = ((last == ord(".")) | (last == ord("?")) | (last == ord("!"))) & (letters[1:] == ord(" "))
-    return int(np.count_nonzero(ends))
+    return blanked.translate(_ENDS).count(b". ")
 
 
 def _spread(text: str) -> tuple[bytes, int, int]:

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -22,7 +22,6 @@ __all__ = ["TokenCounter", "TokenCounts"]
 _MAX_LEARNED: Final = 20_000  # words; about 6 MB
 _LONGEST_LEARNED: Final = 20  # letters: what is longer is hardly a word, and may be a secret
 _FEW: Final = 600  # characters of all texts together, up to which words are looked up one by one
-_MANY: Final = 1_000  # tokens a text, from which on those of several texts are sorted text by text
 _FIRST_IDEOGRAPH, _N_IDEOGRAPHS = 0x4E00, 20_902  # as Unicode began; BERT's splitting makes a word of each
 
 
@@ -156,8 +155,6 @@ class TokenCounter:
 
     def _counts(self, found: Sequence[Integers], n_texts: int) -> TokenCounts:
         """From tokens plus their texts' rows, in each array text after text."""
-        if n_texts > 1 and self._row_size <= 1 << 16 and sum(map(len, found)) >= _MANY * n_texts:
-            return self._counts_of_long(found, n_texts)
         tokens = np.concatenate(found) if len(found) > 1 else found[0]
         tokens = tokens.astype(np.int32 if n_texts * self._row_size < 1 << 31 else np.int64)
         tokens.sort()
@@ -168,26 +165,6 @@ class TokenCounter:
             tokens=distinct & (self._row_size - 1),
             counts=(first[1:] - first[:-1]).astype(np.float32),
             ends=tuple(distinct.searchsorted(row_ends).tolist()),
-        )
-
-    def _counts_of_long(self, found: Sequence[Integers], n_texts: int) -> TokenCounts:
-        """The same of several long texts, each sorted by itself: 16 bits are sorted by their digits."""
-        rows = np.arange(n_texts + 1) * self._row_size
-        cuts = np.array([tokens.searchsorted(rows) for tokens in found])  # by row: within one nothing is in order
-        begins = cuts.sum(axis=0)  # (n_texts + 1,)
-        of_texts = [
-            tokens[cut] for ends in pairwise(cuts.T) for tokens, cut in zip(found, map(slice, *ends), strict=True)
-        ]
-        tokens = np.concatenate(of_texts).astype(np.uint16)
-        for begin, end in pairwise(begins.tolist()):
-            tokens[begin:end].sort(kind="stable")
-        is_first = _is_first(tokens)
-        is_first[begins] = True
-        first = is_first.nonzero()[0]
-        return TokenCounts(
-            tokens=tokens.take(first[:-1]).astype(np.int64) & (self._row_size - 1),
-            counts=(first[1:] - first[:-1]).astype(np.float32),
-            ends=tuple(first.searchsorted(begins[1:]).tolist()),
         )
 
     def _new_words(self, folded: bytes, rows: Integers, starts: Integers, lengths: Integers) -> Integers:
