@@ -68,6 +68,8 @@ class TokenCounter:
     def count(self, texts: Sequence[str]) -> TokenCounts:
         """Count the tokens of every text."""
         few = sum(map(len, texts)) <= _FEW
+        if few and len(texts) == 1:
+            return _counts_of_one(self._tokens(texts[0]))
         return self._counts([self._one_by_one(texts)] if few else self._at_once(texts), len(texts))
 
     def _one_by_one(self, texts: Sequence[str]) -> Integers:
@@ -206,6 +208,17 @@ class TokenCounter:
         mended = {word.decode(): tokens[0] for word, tokens in cut.items() if len(tokens) == 1}
         right = {word: str(self.tokenizer.id_to_token(token)) for word, token in mended.items()}
         return _WORD.sub(lambda found: right.get(found.group().lower(), found.group()), text) if right else text
+
+
+def _counts_of_one(tokens: list[int]) -> TokenCounts:
+    """Of one short text: a request that comes alone finds the dictionary at hand, and ten array operations not."""
+    counts = Counter(tokens)
+    distinct = sorted(counts)
+    return TokenCounts(
+        tokens=np.array(distinct, dtype=np.int64),
+        counts=np.array([counts[token] for token in distinct], dtype=np.float32),
+        ends=(len(distinct),),
+    )
 
 
 def _is_first(tokens: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
