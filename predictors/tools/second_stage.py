@@ -1,6 +1,6 @@
 """The second look: which of a request's candidates it needs, judged from all evidence together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -13,7 +13,7 @@ from .listwise import fit_listwise, log_softmax
 from .trees import TreeEnsemble
 from .twins import Twins
 
-__all__ = ["COLD_WEIGHTS", "PAST_WEIGHTS", "SecondStage", "StageChoice", "choose", "fit_second_stage"]
+__all__ = ["COLD_WEIGHTS", "PAST_WEIGHTS", "SecondStage", "StageChoice", "believed", "fit_second_stage"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -69,7 +69,6 @@ _RIDGE: Final = 3.0
 _N_FOLDS: Final = 4
 _MIN_QUERIES: Final = 40  # fewer do not move the weights
 _MIN_QUERIES_FOR_TREES: Final = 150
-_BLENDS: Final = (0.3, 0.6, 0.0)  # shares of the linear score beside trees
 _N_FORESTS: Final = 3  # each sees other halves of the features; their mean is steadier than any
 _N_FORESTS_TRIED: Final = 2  # while cross-validating: enough to compare by
 _N_WEIGHED: Final = 32  # candidates, best by the linear score, that trees look at
@@ -82,7 +81,7 @@ _N_LEAVES: Final = 8
 class StageChoice:
     """What cross-validation chose, and what every option reached on queries it was not fitted on."""
 
-    chosen: str
+    chosen: str  # how much each opinion counts
     cross_validated: dict[str, float]  # option -> mean of recall@5 and nDCG@10, in [0, 1]
     n_queries: int
 
@@ -91,9 +90,10 @@ class StageChoice:
 class SecondStage:
     """A listwise linear score, and boosted trees that see it beside co-use, blended; then a probability.
 
-    score = linear_share * log share of the linear score + trees. Trees look at the 32 best by the linear score; the
-    others follow below the last of those, in its order. The probability is that of a sigmoid fitted on held-out
-    scores, so that one threshold means the same on every registry that has labelled requests.
+    score = linear_share * log share of the linear score + trees, whose values have their own share in them. Trees look
+    at the 32 best by the linear score; the others follow below the last of those, in its order. The probability is that
+    of a sigmoid fitted on held-out scores, so that one threshold means the same on every registry that has labelled
+    requests.
     """
 
     columns: tuple[int, ...]  # features that the linear score sees
@@ -133,7 +133,7 @@ def fit_second_stage(
     boosted: bool | None = None,
     twins: Twins | None = None,
 ) -> SecondStage:
-    """Fit and choose by cross-validation over requests.
+    """Fit, and blend by cross-validation over requests: the linear score with trees, or with its start without trees.
 
     Args:
         candidates: of past requests, with leave-one-out features.
@@ -157,48 +157,37 @@ def fit_second_stage(
     known = np.ones(relevant.shape, dtype=bool) if known is None else known
     x = candidates.features[:, :, list(columns)]  # (n_queries, n_candidates, n_columns)
     fold = np.arange(n_queries) % _N_FOLDS  # (n_queries,)
-    linear = np.empty(relevant.shape)  # (n_queries, n_candidates), each by weights that never saw the request
-    for held in range(_N_FOLDS):
-        seen = fold != held
-        fitted = fit_listwise(x[seen], relevant[seen], prior=prior, ridge=_RIDGE, known=known[seen])
-        linear[~seen] = log_softmax(x[~seen] @ fitted)
-    options = {"prior": (1.0, log_softmax(x @ prior)), "linear": (1.0, linear)}
+    past = _Past(
+        relevant=relevant,
+        known=known,
+        fold=fold,
+        linear=_held_out_linear(x, relevant, known, fold, prior),
+        prior=log_softmax(x @ prior),
+    )
     twins = twins if n_queries >= _MIN_QUERIES_FOR_TRUST else None  # fewer teach that twins are never needed both
     monotonic = directions(names) if n_queries < _MIN_QUERIES_FOR_TRUST else None
     grow = _grower(monotonic) if boosted is not False and n_queries >= _MIN_QUERIES_FOR_TREES else None
-    trees = None
+    blend = None
     if grow is not None:
-        weighed = _best_columns(linear)  # (n_queries, n_weighed)
-        described = with_first_opinion(candidates, linear, co_use, weighed=weighed, own=own, twins=twins)
-        wanted = np.take_along_axis(relevant, weighed, axis=1)  # (n_queries, n_weighed)
-        told = np.take_along_axis(known, weighed, axis=1)  # (n_queries, n_weighed)
-        opinion = _held_out_trees(described, wanted, told, fold, grow)
-        of_trees = {
-            (f"trees + {share:g} linear" if share else "trees"): (
-                share,
-                _with_the_rest(opinion, linear, weighed, share=share),
-            )
-            for share in _BLENDS
-        }
-        options = of_trees if boosted else options | of_trees
-    judged = {
-        name: _quality(np.where(known, scores, -np.inf), relevant, n_relevant) for name, (_, scores) in options.items()
+        weighed = _best_columns(past.linear)  # (n_queries, n_weighed)
+        described = with_first_opinion(candidates, past.linear, co_use, weighed=weighed, own=own, twins=twins)
+        blend = _beside_trees(past, described, weighed, grow, forced=bool(boosted))
+    if blend is None:
+        blend = _beside_prior(past)
+    weights = fit_listwise(x, relevant, prior=prior, ridge=_RIDGE, known=known)
+    options = {"prior": past.prior, "linear": past.linear, **blend.alone, blend.name: blend.scores}
+    reached = {
+        name: float(_quality(np.where(known, scores, -np.inf), relevant, n_relevant).mean())
+        for name, scores in options.items()
     }
-    chosen = choose(judged)
-    share, scores = options[chosen]
-    if grow is not None and chosen.startswith("trees"):
-        trees = grow(described[told], wanted[told], n_forests=_N_FORESTS)
-    weights = prior if chosen == "prior" else fit_listwise(x, relevant, prior=prior, ridge=_RIDGE, known=known)
-    reached = {name: float(values.mean()) for name, values in judged.items()}
-    choice = StageChoice(chosen=chosen, cross_validated=reached, n_queries=n_queries)
     return _stage(
         columns,
-        weights,
-        trees=trees,
-        sees_twins=trees is not None and twins is not None,
-        share=share,
-        calibration=_sigmoid(scores[known], relevant[known]),
-        choice=choice,
+        weights if blend.trees is not None else blend.linear_share * weights + blend.prior_share * prior,
+        trees=blend.trees,
+        sees_twins=blend.trees is not None and twins is not None,
+        share=1.0 if blend.trees is None else blend.linear_share,
+        calibration=_sigmoid(blend.scores[known], relevant[known]),
+        choice=StageChoice(chosen=blend.name, cross_validated=reached, n_queries=n_queries),
     )
 
 
@@ -320,6 +309,16 @@ def _grower(monotonic: Sequence[int] | None) -> Grower | None:
     return grow
 
 
+def _held_out_linear(x: npt.NDArray[np.float32], relevant: Bools, known: Bools, fold: Ints, prior: Floats) -> Floats:
+    """Log shares by weights that never saw the request, (n_queries, n_candidates)."""
+    scores = np.empty(relevant.shape)
+    for held in range(_N_FOLDS):
+        seen = fold != held
+        fitted = fit_listwise(x[seen], relevant[seen], prior=prior, ridge=_RIDGE, known=known[seen])
+        scores[~seen] = log_softmax(x[~seen] @ fitted)
+    return scores
+
+
 def _held_out_trees(
     described: npt.NDArray[np.float32], relevant: Bools, known: Bools, fold: Ints, grow: Grower
 ) -> Floats:
@@ -335,23 +334,106 @@ def _held_out_trees(
     return scores
 
 
-def choose(judged: Mapping[str, Floats]) -> str:
-    """The best option by its mean; where one is within a standard error of it, a blend of trees and the linear score.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Past:
+    """Past requests and what was thought of their candidates before there were trees, (n_queries, n_candidates)."""
 
-    Two opinions err apart from each other, so a blend is the steadier choice where there is enough to grow trees on. Of
-    fewer requests it must be shown that trees are the better at all.
+    relevant: Bools
+    known: Bools
+    fold: Ints  # (n_queries,)
+    linear: Floats  # log shares by weights that never saw the request
+    prior: Floats  # log shares by the starting weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Blend:
+    """Opinions put together."""
+
+    name: str
+    scores: Floats  # (n_queries, n_candidates), held out
+    linear_share: float
+    prior_share: float
+    trees: TreeEnsemble | None  # their share is in their values
+    alone: dict[str, Floats]  # opinions that are first met here, each by itself
+
+
+def _beside_trees(
+    past: _Past, described: npt.NDArray[np.float32], weighed: Ints, grow: Grower, *, forced: bool
+) -> _Blend | None:
+    """The linear score and trees; None where trees deserve no share, unless they are forced.
+
+    Args:
+        past: the requests.
+        described: (n_queries, n_weighed, n_described)
+        weighed: (n_queries, n_weighed)
+        grow: grows the trees.
+        forced: whether trees must have a share, an equal one if need be.
     """
-    best = max(judged, key=lambda name: float(judged[name].mean()))
-    for name in _STEADIEST_FIRST:
-        if name in judged and (best.startswith("trees") or len(judged[name]) >= _MIN_QUERIES_FOR_TRUST):
-            less = judged[best] - judged[name]  # (n_queries,)
-            if less.mean() <= less.std() / np.sqrt(len(less)):
-                return name
-    return best
+    wanted = np.take_along_axis(past.relevant, weighed, axis=1)  # (n_queries, n_weighed)
+    told = np.take_along_axis(past.known, weighed, axis=1)  # (n_queries, n_weighed)
+    opinion = _held_out_trees(described, wanted, told, past.fold, grow)
+    linear = np.take_along_axis(past.linear, weighed, axis=1)  # (n_queries, n_weighed)
+    of_linear, of_trees = believed((linear, opinion), wanted, told, begun=_EQUALLY)
+    if of_trees <= 0.0:
+        if not forced:
+            return None
+        of_linear, of_trees = _EQUALLY
+    return _Blend(
+        name=f"{of_linear:.2f} linear + {of_trees:.2f} trees",
+        scores=_with_the_rest(of_trees * opinion, past.linear, weighed, share=of_linear),
+        linear_share=of_linear,
+        prior_share=0.0,
+        trees=grow(described[told], wanted[told], n_forests=_N_FORESTS).scaled(of_trees),
+        alone={"trees": _with_the_rest(opinion, past.linear, weighed, share=0.0)},
+    )
+
+
+def _beside_prior(past: _Past) -> _Blend:
+    """The linear score and the one it began at, which few requests are too few to leave altogether."""
+    of_linear, of_prior = believed((past.linear, past.prior), past.relevant, past.known, begun=_LINEAR_ALONE)
+    return _Blend(
+        name=f"{of_linear:.2f} linear + {of_prior:.2f} prior",
+        scores=log_softmax(of_linear * past.linear + of_prior * past.prior),
+        linear_share=of_linear,
+        prior_share=of_prior,
+        trees=None,
+        alone={},
+    )
+
+
+def believed(opinions: Sequence[Floats], relevant: Bools, known: Bools, *, begun: Sequence[float]) -> list[float]:
+    """How much each opinion counts beside the others, none below 0, one for each.
+
+    The likeliest by what requests needed, drawn toward `begun`. They follow the opinions smoothly, where a choice of
+    the best among options turns at a near tie on the last bits of a processor.
+
+    Args:
+        opinions: each (n_queries, n_candidates), held out.
+        relevant: (n_queries, n_candidates)
+        known: (n_queries, n_candidates) False where a missing label says nothing.
+        begun: what opinions count where requests say nothing.
+
+    Source: Breiman, Stacked Regressions, Machine Learning 24, 1996: what is not negative generalises.
+    """
+    x = np.stack(opinions, axis=2).astype(np.float32)  # (n_queries, n_candidates, n_opinions)
+    start = np.array(begun)  # (n_opinions,)
+    kept = np.ones(len(start), dtype=bool)
+    while kept.any():
+        fitted = fit_listwise(x[:, :, kept], relevant, prior=start[kept], ridge=_RIDGE_OF_SHARES, known=known)
+        if (fitted >= 0.0).all():
+            shares = np.zeros(len(start))
+            shares[kept] = fitted
+            return [float(share) for share in shares]
+        kept[kept] = fitted > 0.0
+    return list(begun)  # nothing that was offered is of use
+
+
+_RIDGE_OF_SHARES: Final = 10.0
+_EQUALLY: Final = (0.5, 0.5)  # linear, trees
+_LINEAR_ALONE: Final = (1.0, 0.0)  # linear, prior
 
 
 _MIN_QUERIES_FOR_TRUST: Final = 400
-_STEADIEST_FIRST: Final = ("trees + 0.6 linear", "trees + 0.3 linear")
 
 
 def _quality(scores: Floats, relevant: Bools, n_relevant: Ints) -> Floats:

@@ -33,3 +33,11 @@ def test_trees_that_never_split_give_the_baseline() -> None:
     x, y = np.zeros((50, 2), np.float32), np.arange(50) % 2 == 0
     model = ensemble.HistGradientBoostingClassifier(max_iter=3).fit(x, y)
     assert TreeEnsemble.from_sklearn([model]).predict(x[:4]) == pytest.approx(model.decision_function(x[:4]))
+
+
+def test_scaled_trees_score_so_many_times_as_high() -> None:
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(400, 3)).astype(np.float32)
+    model = ensemble.HistGradientBoostingClassifier(max_iter=5, max_leaf_nodes=4).fit(x, x[:, 0] > 0.8)
+    trees = TreeEnsemble.from_sklearn([model])
+    assert trees.scaled(0.25).predict(x) == pytest.approx(0.25 * trees.predict(x), abs=1e-12)
