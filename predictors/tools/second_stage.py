@@ -13,7 +13,15 @@ from .listwise import fit_listwise, log_softmax
 from .trees import TreeEnsemble
 from .twins import Twins
 
-__all__ = ["COLD_WEIGHTS", "PAST_WEIGHTS", "SecondStage", "StageChoice", "believed", "fit_second_stage"]
+__all__ = [
+    "COLD_WEIGHTS",
+    "PAST_WEIGHTS",
+    "SecondStage",
+    "StageChoice",
+    "believed",
+    "fit_second_stage",
+    "nearness_to_the_best",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -159,6 +167,7 @@ def fit_second_stage(
     fold = np.arange(n_queries) % _N_FOLDS  # (n_queries,)
     past = _Past(
         relevant=relevant,
+        n_relevant=n_relevant,
         known=known,
         fold=fold,
         linear=_held_out_linear(x, relevant, known, fold, prior),
@@ -176,10 +185,7 @@ def fit_second_stage(
         blend = _beside_prior(past)
     weights = fit_listwise(x, relevant, prior=prior, ridge=_RIDGE, known=known)
     options = {"prior": past.prior, "linear": past.linear, **blend.alone, blend.name: blend.scores}
-    reached = {
-        name: float(_quality(np.where(known, scores, -np.inf), relevant, n_relevant).mean())
-        for name, scores in options.items()
-    }
+    reached = {name: float(past.quality(scores).mean()) for name, scores in options.items()}
     return _stage(
         columns,
         weights if blend.trees is not None else blend.linear_share * weights + blend.prior_share * prior,
@@ -339,10 +345,15 @@ class _Past:
     """Past requests and what was thought of their candidates before there were trees, (n_queries, n_candidates)."""
 
     relevant: Bools
+    n_relevant: Ints  # (n_queries,)
     known: Bools
     fold: Ints  # (n_queries,)
     linear: Floats  # log shares by weights that never saw the request
     prior: Floats  # log shares by the starting weights
+
+    def quality(self, scores: Floats) -> Floats:
+        """How well each request is served by scores of its candidates, in [0, 1], (n_queries,)."""
+        return _quality(np.where(self.known, scores, -np.inf), self.relevant, self.n_relevant)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,6 +373,9 @@ def _beside_trees(
 ) -> _Blend | None:
     """The linear score and trees; None where trees deserve no share, unless they are forced.
 
+    Shares are a mean of the likeliest and of those that serve held-out requests best. The latter is what is wanted, yet
+    of few requests only few are hit with one share and missed with another, while each says which share is likelier.
+
     Args:
         past: the requests.
         described: (n_queries, n_weighed, n_described)
@@ -373,7 +387,12 @@ def _beside_trees(
     told = np.take_along_axis(past.known, weighed, axis=1)  # (n_queries, n_weighed)
     opinion = _held_out_trees(described, wanted, told, past.fold, grow)
     linear = np.take_along_axis(past.linear, weighed, axis=1)  # (n_queries, n_weighed)
-    of_linear, of_trees = believed((linear, opinion), wanted, told, begun=_EQUALLY)
+    likeliest = believed((linear, opinion), wanted, told, begun=_EQUALLY)
+    tried = [_with_the_rest((1.0 - share) * opinion, past.linear, weighed, share=share) for share in _LINEAR_SHARES]
+    nearness = nearness_to_the_best([past.quality(scores) for scores in tried])  # (n_tried,)
+    by_hits = float(nearness @ np.array(_LINEAR_SHARES))
+    of_linear = by_hits + (likeliest[0] / sum(likeliest) - by_hits) * _ENOUGH_HITS / (_ENOUGH_HITS + len(weighed))
+    of_trees = 1.0 - of_linear
     if of_trees <= 0.0:
         if not forced:
             return None
@@ -428,6 +447,25 @@ def believed(opinions: Sequence[Floats], relevant: Bools, known: Bools, *, begun
     return list(begun)  # nothing that was offered is of use
 
 
+def nearness_to_the_best(quality: Sequence[Floats]) -> Floats:
+    """How much each option counts in a mean over all: exp(-z^2 / 2), z standard errors below the best, adding up to 1.
+
+    Of options that are all but level, none is preferred; one that is two standard errors worse hardly counts.
+
+    Args:
+        quality: of each option, (n_queries,).
+    """
+    judged = np.stack(list(quality))  # (n_options, n_queries)
+    below = judged[judged.mean(axis=1).argmax()] - judged  # (n_options, n_queries)
+    error = below.std(axis=1) / np.sqrt(below.shape[1])  # (n_options,)
+    z = below.mean(axis=1) / np.maximum(error, _NO_ERROR)  # (n_options,)
+    counts: Floats = np.exp(-0.5 * z**2)
+    return counts / counts.sum()
+
+
+_NO_ERROR: Final = 1e-9
+_ENOUGH_HITS: Final = 1_000  # requests from which on what serves best says more of shares than what is likeliest
+_LINEAR_SHARES: Final = (0.0, 0.25, 0.4, 0.5, 0.6, 0.75, 1.0)  # the rest is the trees'
 _RIDGE_OF_SHARES: Final = 10.0
 _EQUALLY: Final = (0.5, 0.5)  # linear, trees
 _LINEAR_ALONE: Final = (1.0, 0.0)  # linear, prior

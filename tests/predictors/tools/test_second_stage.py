@@ -5,7 +5,7 @@ from predictors.tools import ToolUsage
 from predictors.tools.candidates import Candidates
 from predictors.tools.co_use import CoUse
 from predictors.tools.evidence import Evidence
-from predictors.tools.second_stage import COLD_WEIGHTS, believed, directions, fit_second_stage
+from predictors.tools.second_stage import COLD_WEIGHTS, believed, directions, fit_second_stage, nearness_to_the_best
 from predictors.tools.twins import Twins
 
 from .toys import WEATHER_AND_MONEY, CountedWords
@@ -147,6 +147,50 @@ def test_a_missing_label_that_says_nothing_does_not_count_against_an_opinion() -
     blind = believed((one, two), relevant, np.ones_like(relevant), begun=(0.5, 0.5))
     told = believed((one, two), relevant, known, begun=(0.5, 0.5))
     assert told[0] > blind[0]
+
+
+def below(best: np.ndarray, *, by_standard_errors: float) -> np.ndarray:
+    """Quality that is so much worse on average, by differences that spread by 0.1 over requests."""
+    spread = np.tile([0.1, -0.1], len(best) // 2)  # (n_queries,)
+    return best - by_standard_errors * 0.1 / np.sqrt(len(best)) - spread
+
+
+def test_of_options_that_are_level_none_is_preferred_and_two_standard_errors_less_hardly_counts() -> None:
+    best = np.full(400, 0.8)
+    counts = nearness_to_the_best([best, best, below(best, by_standard_errors=2.0)])
+    assert counts == pytest.approx(np.array([1.0, 1.0, np.exp(-2.0)]) / (2.0 + np.exp(-2.0)))
+
+
+def test_the_best_option_alone_counts_where_the_others_are_worse_on_every_request() -> None:
+    best = np.full(400, 0.8)
+    assert nearness_to_the_best([best - 0.1, best, best - 0.01]).tolist() == [0.0, 1.0, 0.0]
+
+
+def test_which_of_two_level_options_is_the_better_by_a_last_bit_does_not_matter() -> None:
+    best = np.full(400, 0.8)
+    ahead, behind = (below(best, by_standard_errors=errors) for errors in (-1e-6, 1e-6))
+    assert nearness_to_the_best([best, ahead]) == pytest.approx(nearness_to_the_best([best, behind]), abs=1e-6)
+
+
+def test_a_registry_measured_on_another_machine_is_served_alike() -> None:
+    """Features that differ by last bits only: the blend moves by as little."""
+    pytest.importorskip("sklearn", reason="growing trees needs scikit-learn")
+    candidates, relevant = made(300, interaction=True)
+    served = []
+    for seed in range(3):
+        last_bits = 1e-6 * np.random.default_rng(seed).normal(size=candidates.features.shape).astype(np.float32)
+        elsewhere = Candidates(tool=candidates.tool, features=candidates.features + last_bits)
+        stage = fit_second_stage(
+            elsewhere,
+            relevant,
+            np.ones(len(relevant), dtype=np.int64),
+            CO_USE,
+            names=("log_uses", "n_clauses"),
+            columns=(0, 1),
+            own=[np.flatnonzero(row) for row in relevant],
+        )
+        served.append(stage.linear_share)
+    assert np.ptp(served) < 0.05
 
 
 def test_in_trees_of_few_requests_more_evidence_never_makes_a_tool_less_likely() -> None:
