@@ -172,27 +172,6 @@ def test_which_of_two_level_options_is_the_better_by_a_last_bit_does_not_matter(
     assert nearness_to_the_best([best, ahead]) == pytest.approx(nearness_to_the_best([best, behind]), abs=1e-6)
 
 
-def test_a_registry_measured_on_another_machine_is_served_alike() -> None:
-    """Features that differ by last bits only: the blend moves by as little."""
-    pytest.importorskip("sklearn", reason="growing trees needs scikit-learn")
-    candidates, relevant = made(300, interaction=True)
-    served = []
-    for seed in range(3):
-        last_bits = 1e-6 * np.random.default_rng(seed).normal(size=candidates.features.shape).astype(np.float32)
-        elsewhere = Candidates(tool=candidates.tool, features=candidates.features + last_bits)
-        stage = fit_second_stage(
-            elsewhere,
-            relevant,
-            np.ones(len(relevant), dtype=np.int64),
-            CO_USE,
-            names=("log_uses", "n_clauses"),
-            columns=(0, 1),
-            own=[np.flatnonzero(row) for row in relevant],
-        )
-        served.append(stage.linear_share)
-    assert np.ptp(served) < 0.05
-
-
 def test_in_trees_of_few_requests_more_evidence_never_makes_a_tool_less_likely() -> None:
     pytest.importorskip("sklearn", reason="growing trees needs scikit-learn")
     stage, _, _ = fitted(300, interaction=False, boosted=True)
