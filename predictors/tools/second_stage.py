@@ -459,8 +459,9 @@ def nearness_to_the_best(quality: Sequence[Floats]) -> Floats:
     below = judged[judged.mean(axis=1).argmax()] - judged  # (n_options, n_queries)
     error = below.std(axis=1) / np.sqrt(below.shape[1])  # (n_options,)
     z = below.mean(axis=1) / np.maximum(error, _NO_ERROR)  # (n_options,)
-    counts: Floats = np.exp(-0.5 * z**2)
-    return counts / counts.sum()
+    near = np.exp(-0.5 * z**2)  # (n_options,)
+    counts: Floats = near / near.sum()
+    return counts
 
 
 _NO_ERROR: Final = 1e-9
