@@ -236,12 +236,16 @@ def _spread_beyond_ascii(text: str) -> tuple[bytes, int, int]:
 
 def _class_counts(texts: Sequence[str]) -> list[list[float]]:
     """How many bytes of each class each text has in UTF-8, (n_texts, n_classes)."""
-    counts = np.empty((len(texts), 256))  # (n_texts, 256)
-    for row, text in enumerate(texts):
-        as_bytes = np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
-        counts[row] = np.bincount(as_bytes, minlength=256)
-    found: list[list[float]] = (counts @ _CLASSES).tolist()
-    return found
+    return [_of_each_class(text.encode("utf-8", "surrogatepass")) for text in texts]
+
+
+def _of_each_class(as_bytes: bytes) -> list[float]:
+    if len(as_bytes) < _LONG and as_bytes.isascii():  # of no two classes at once
+        found = as_bytes.translate(_CLASS)
+        return [float(found.count(sign)) for sign in _CLASS_SIGNS]
+    counts = np.bincount(np.frombuffer(as_bytes, dtype=np.uint8), minlength=256)  # (256,)
+    of_each: list[float] = (counts @ _CLASSES).tolist()
+    return of_each
 
 
 def _only(kept: Mapping[bytes, bytes], *, other: bytes) -> bytes:
@@ -274,6 +278,8 @@ def _byte_classes() -> _Matrix:
 
 
 _CLASSES: Final = _byte_classes()
+_CLASS_SIGNS: Final = tuple(range(1, _CLASSES.shape[1] + 1))
+_CLASS: Final = bytes(int(row.argmax()) + 1 if row.any() else 0 for row in _CLASSES)  # by byte, 0 for none
 _BLANKS: Final = b" \t\n\v\f\r\x1c\x1d\x1e\x1f"  # what `str.split` splits at, in ASCII
 _WHITE: Final = bytes.maketrans(_BLANKS, b" " * len(_BLANKS))
 _WIDE_BLANKS: Final = tuple(sign for sign in map(chr, range(0x80, 0x3001)) if sign.isspace())

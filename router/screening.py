@@ -272,10 +272,13 @@ def _amount(name: str, limit: float, values: Floats, at_most: bool) -> _Amount: 
 
 def _wanted_tokens(asked: Sequence[Asked], forecasts: Forecasts) -> Floats:
     """Input and output, (n_queries, n_candidates): as much output as the caller allows, else as is expected."""
-    read = np.array([one.query.input_tokens for one in asked], dtype=np.float64)
-    allowed = np.array([one.query.max_output_tokens for one in asked], dtype=np.float64)  # None becomes NaN
-    expected = np.where(np.isnan(forecasts.output_tokens), 0.0, forecasts.output_tokens)
-    return read[:, None] + np.where(np.isnan(allowed)[:, None], expected, allowed[:, None])
+    read = np.array([[one.query.input_tokens] for one in asked], dtype=np.float64)  # (n_queries, 1)
+    wanted = np.where(np.isnan(forecasts.output_tokens), 0.0, forecasts.output_tokens)
+    limits = [one.query.max_output_tokens for one in asked]
+    if any(limit is not None for limit in limits):
+        allowed = np.array(limits, dtype=np.float64)[:, None]  # (n_queries, 1), NaN where nothing is said
+        wanted = np.where(np.isnan(allowed), wanted, allowed)
+    return read + wanted
 
 
 def _number(limit: Hashable) -> float:
