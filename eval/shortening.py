@@ -100,9 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=Path(folder), help="folder of the public datasets")
     parser.add_argument("--longer-than", type=int, default=1_500, help="characters of the prompts that are judged")
     args = parser.parse_args(argv)
-    sys.stdout.write(
-        "| prompts | read to | squared error | more [95 %] | same choice | score of the choice, more [95 %] |\n"
-    )
+    sys.stdout.write("| prompts | read to | squared error | more [95 %] | same choice | its score, more [95 %] |\n")
     sys.stdout.write("| --- | ---: | ---: | --- | ---: | --- |\n")
     try:
         for name in args.dataset:
