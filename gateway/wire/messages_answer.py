@@ -3,7 +3,7 @@
 Where a server reports no token counts, zeros stand in their place: the protocol has no word for unknown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -30,7 +30,7 @@ def message_of(answer: ChatAnswer, answering: Answering, routing: Mapping[str, o
     """The whole Message."""
     choice = answer.choices[0]
     pieces = pieces_of(choice.get("message"), author=answering.maker)
-    reason, sequence = stop_of(choice, answering.request.body.get("stop"), refused=_refused(pieces))
+    reason, sequence = stop_of(choice, answering.request.body.get("stop"), pieces)
     message = {
         "id": answer.response_id or answering.fallback_id,
         "type": "message",
@@ -75,12 +75,18 @@ def content_block(piece: Piece) -> dict[str, Any]:
     return {"type": "thinking", "thinking": piece.text, "signature": piece.signature}
 
 
-def stop_of(choice: Mapping[str, Any], stops: object, *, refused: bool = False) -> tuple[str, str | None]:
-    """Why the model stopped, and at which of the caller's sequences where the server tells (vLLM does)."""
+def stop_of(choice: Mapping[str, Any], stops: object, pieces: Iterable[Piece]) -> tuple[str, str | None]:
+    """Why the model stopped, and at which of the caller's sequences where the server tells (vLLM does).
+
+    Whoever called a tool waits for what it gives, whatever word came with it: OpenAI says "stop" where the caller named
+    the tool that had to be called, and some servers always do.
+    """
     said = choice.get("stop_reason")
     if isinstance(said, str) and isinstance(stops, list) and said in stops:
         return "stop_sequence", said
-    return ("refusal" if refused else _STOPS.get(str(choice.get("finish_reason")), "end_turn")), None
+    kinds = {piece.kind for piece in pieces}
+    reason = "refusal" if "refusal" in kinds else _STOPS.get(str(choice.get("finish_reason")), "end_turn")
+    return ("tool_use" if reason == "end_turn" and "tool" in kinds else reason), None
 
 
 def stop_details(reason: str) -> dict[str, Any] | None:
@@ -103,10 +109,6 @@ def usage_of(usage: Usage | None) -> dict[str, Any]:
     if usage.web_searches:
         told["server_tool_use"] = {"web_search_requests": usage.web_searches}
     return told
-
-
-def _refused(pieces: list[Piece]) -> bool:
-    return any(piece.kind == "refusal" for piece in pieces)
 
 
 def _input(piece: Piece) -> dict[str, Any] | None:

@@ -82,8 +82,7 @@ class MessagesStream:
         choice = choices[0] if choices else {}
         events = self._told(self._sequence.take(choice.get("delta")))
         if choice.get("finish_reason"):
-            refused = any(piece.kind == "refusal" for piece in self._sequence.pieces)
-            self._stop = stop_of(choice, self._answering.request.body.get("stop"), refused=refused)
+            self._stop = stop_of(choice, self._answering.request.body.get("stop"), self._sequence.pieces)
         return events
 
     def _told(self, steps: list[Step]) -> list[dict[str, Any]]:

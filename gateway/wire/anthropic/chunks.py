@@ -29,6 +29,7 @@ class ChunkWriter:
         self._head: dict[str, Any] = {"id": None, "object": "chat.completion.chunk", "created": int(time.time())}
         self._counts: object = None
         self._calls: dict[object, int] = {}  # index of a block -> of a call
+        self._unsaid: dict[object, object] = {}  # index of a call's block of whose input no piece has come -> its input
         self._answers: set[object] = set()  # blocks that call our own tool
         self._stops: dict[str, Any] = {}
         self._begun = self._ended = False
@@ -73,6 +74,8 @@ class ChunkWriter:
                 yield from self._open(told.get("index"), self._object(told, "content_block"))
             case "content_block_delta":
                 yield from self._add(told.get("index"), self._object(told, "delta"))
+            case "content_block_stop":
+                yield from self._close(told.get("index"))
             case "message_delta":
                 self._counts = merged(self._counts, told.get("usage"))
                 self._stops |= {key: value for key, value in self._object(told, "delta").items() if value is not None}
@@ -95,6 +98,7 @@ class ChunkWriter:
                 self._answers.add(_key(index))
             case "tool_use":
                 place = self._calls.setdefault(_key(index), len(self._calls))
+                self._unsaid[_key(index)] = block.get("input")
                 function = {"name": str(block.get("name") or ""), "arguments": ""}
                 call = {"index": place, "id": str(block.get("id") or ""), "type": "function", "function": function}
                 yield self._chunk({"tool_calls": [call]})
@@ -116,9 +120,18 @@ class ChunkWriter:
                 yield self._chunk({"thinking_blocks": [signed]})
             case "input_json_delta" if _key(index) in self._answers:
                 yield self._chunk({"content": str(delta.get("partial_json") or "")})
-            case "input_json_delta" if _key(index) in self._calls:
-                function = {"arguments": str(delta.get("partial_json") or "")}
-                yield self._chunk({"tool_calls": [{"index": self._calls[_key(index)], "function": function}]})
+            case "input_json_delta" if _key(index) in self._calls and delta.get("partial_json"):
+                self._unsaid.pop(_key(index), None)
+                yield self._arguments(_key(index), str(delta["partial_json"]))
+
+    def _close(self, index: object) -> Iterator[bytes]:
+        """A tool without parameters is called without a piece of input; in chat, arguments are an object all the same."""
+        if (key := _key(index)) in self._unsaid:
+            given = self._unsaid.pop(key)
+            yield self._arguments(key, orjson.dumps(given if isinstance(given, dict) else {}).decode())
+
+    def _arguments(self, key: object, text: str) -> bytes:
+        return self._chunk({"tool_calls": [{"index": self._calls[key], "function": {"arguments": text}}]})
 
     def _end(self) -> Iterator[bytes]:
         if not self._begun:

@@ -46,6 +46,13 @@ def test_thought_text_and_calls_are_blocks_in_this_order() -> None:
     assert told["stop_reason"] == "tool_use"
 
 
+def test_whoever_called_a_tool_waits_for_it_whatever_the_server_says() -> None:
+    """OpenAI says "stop" where the tool that had to be called was named by the caller."""
+    called = {"content": None, "tool_calls": [tool_call("f", "{}")]}
+    assert message_of(whole(called, "stop"), asked_by_messages())["stop_reason"] == "tool_use"
+    assert message_of(whole(called, "length"), asked_by_messages())["stop_reason"] == "max_tokens"
+
+
 def test_anthropics_own_blocks_come_back_as_they_were() -> None:
     blocks = [
         {"type": "thinking", "thinking": "hm", "signature": "EqQB"},

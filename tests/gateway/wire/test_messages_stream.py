@@ -134,6 +134,12 @@ def test_the_reason_to_stop_is_told(finish: str, reason: str) -> None:
     assert told(streamed({"content": "x"}, finish=finish))[-2]["delta"]["stop_reason"] == reason
 
 
+def test_whoever_called_a_tool_waits_for_it_whatever_the_server_says() -> None:
+    call = {"tool_calls": [tool_call("f", "{}", index=0)]}
+    assert told(streamed(call, finish="stop"))[-2]["delta"]["stop_reason"] == "tool_use"
+    assert told(streamed(call, finish="length"))[-2]["delta"]["stop_reason"] == "max_tokens"
+
+
 def test_a_stop_sequence_is_named_where_the_server_names_it() -> None:
     last = told(streamed({"content": "x"}, stop_reason="END"), stop_sequences=["END"])[-2]
     assert last["delta"] == {"stop_reason": "stop_sequence", "stop_sequence": "END", "stop_details": None}

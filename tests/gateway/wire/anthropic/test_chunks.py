@@ -58,6 +58,23 @@ def test_what_came_before_a_failure_is_told_before_it() -> None:
     assert str(writer.fault) == "backend b reported an error in the stream (overloaded_error)"
 
 
+@pytest.mark.parametrize(
+    ("given", "pieces", "arguments"),
+    [({}, [""], "{}"), ({}, [], "{}"), ({"x": 1}, [], '{"x":1}'), ({}, ["", '{"x":', "2}"], '{"x":2}')],
+)
+def test_arguments_of_a_call_are_an_object_also_where_there_is_nothing_to_say(
+    given: dict[str, Any], pieces: list[str], arguments: str
+) -> None:
+    block = {"type": "tool_use", "name": "now", "id": "t", "input": given}
+    events: list[dict[str, Any]] = [{"type": "content_block_start", "index": 0, "content_block": block}]
+    for piece in pieces:
+        delta = {"type": "input_json_delta", "partial_json": piece}
+        events.append({"type": "content_block_delta", "index": 0, "delta": delta})
+    told = ChunkWriter(backend_id="b").take(streamed([EVENTS[0], *events, *EVENTS[4:]]))
+    calls = [c["choices"][0]["delta"].get("tool_calls", [{}])[0] for c in chunks_of(told) if c["choices"]]
+    assert "".join(call["function"]["arguments"] for call in calls if call) == arguments
+
+
 def test_our_own_tool_is_no_call_in_a_whole_answer_either() -> None:
     block = {"type": "tool_use", "id": "t", "name": JSON_TOOL, "input": {"a": 1}}
     (choice,) = completion_of({"content": [block], "stop_reason": "tool_use"})["choices"]
