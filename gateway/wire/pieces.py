@@ -125,10 +125,9 @@ class PieceSequence:
         function = call.get("function")
         function = function if isinstance(function, Mapping) else {}
         steps: list[Step] = []
-        piece = self._tools.get(key)
-        if piece is None:
-            name, call_id = function.get("name"), call.get("id")
-            piece = Piece(kind="tool", index=0, name=_text(name), call_id=_text(call_id))
+        piece, name, call_id = self._tools.get(key), _text(function.get("name")), _text(call.get("id"))
+        if piece is None or (name and call_id not in ("", piece.call_id)):  # Gemini counts no calls: all have index 0
+            piece = Piece(kind="tool", index=0, name=name, call_id=call_id)
             if not piece.call_id:
                 piece.call_id = f"call_{len(self._tools)}"
             self._tools[key] = piece

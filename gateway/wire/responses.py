@@ -151,6 +151,7 @@ class _Turns:
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
+        self._shown: dict[str, Any] | None = None  # the last message of what tools showed
 
     def add(self, item: Mapping[str, Any], where: str) -> None:
         """One more item."""
@@ -161,11 +162,7 @@ class _Turns:
                 self._assistant().setdefault("tool_calls", []).append(_call(item, where))
             case "function_call_output" | "custom_tool_call_output":
                 call_id = text_at(item.get("call_id"), f"{where}.call_id")
-                result, pictures = _output(item.get("output"), f"{where}.output")
-                self.messages.append({"role": "tool", "tool_call_id": call_id, "content": result})
-                if pictures:
-                    shown = {"type": "text", "text": f"Shown by the tool call {call_id}:"}
-                    self.messages.append({"role": "user", "content": [shown, *pictures]})
+                self._result(call_id, *_output(item.get("output"), f"{where}.output"))
             case "tool_search_call" | "tool_search_output" if made_by_client(item):
                 self._client_search(item, where)
             case "tool_search_call" | "tool_search_output" | "additional_tools":
@@ -177,6 +174,17 @@ class _Turns:
                 refuse(where, "nothing is stored here; send the item itself")
             case kind:
                 refuse(f"{where}.type", f"{kind} cannot be translated; send messages, function calls and their outputs")
+
+    def _result(self, call_id: str, text: str, pictures: list[dict[str, Any]]) -> None:
+        """What a tool returned; its pictures come once all tools of the turn have: chat wants results together."""
+        shown = self.messages.pop() if self.messages and self.messages[-1] is self._shown else None
+        self.messages.append({"role": "tool", "tool_call_id": call_id, "content": text})
+        if pictures:
+            shown = shown or {"role": "user", "content": []}
+            shown["content"] += [{"type": "text", "text": f"Shown by the tool call {call_id}:"}, *pictures]
+        if shown is not None:
+            self.messages.append(shown)
+            self._shown = shown
 
     def _client_search(self, item: Mapping[str, Any], where: str) -> None:
         if item["type"] == "tool_search_call":

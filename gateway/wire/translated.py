@@ -59,7 +59,7 @@ def fitted(body: Mapping[str, Any], recipient: PoolEntry | None) -> dict[str, An
         fit["thinking"] = thinking
     elif thinking is not None and recipient is not None and "reasoning" in recipient.profile.capabilities:
         fit.setdefault("reasoning_effort", _effort(thinking))
-    fit["messages"] = messages
+    fit["messages"] = messages if maker == "anthropic" else _one_turn_each(messages)
     return fit
 
 
@@ -80,6 +80,35 @@ def _fitted_message(message: Mapping[str, Any], maker: str, provider: str) -> di
         plain = len(parts) == 1 and parts[0].keys() == {"type", "text"}
         fit["content"] = parts[0]["text"] if plain else parts
     return fit
+
+
+def _one_turn_each(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a model said after its calls, before them: chat wants nothing between calls and their results."""
+    turns: list[dict[str, Any]] = []
+    for message in messages:
+        if message.get("role") == "assistant" and turns and turns[-1].get("tool_calls"):
+            turns[-1] = _in_one(turns[-1], message)
+        else:
+            turns.append(message)
+    return turns
+
+
+def _in_one(first: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
+    one = {**first, **then, "content": _both(first.get("content"), then.get("content"))}
+    one["tool_calls"] = [*first["tool_calls"], *then.get("tool_calls", ())]
+    if thoughts := [m["reasoning_content"] for m in (first, then) if "reasoning_content" in m]:
+        one["reasoning_content"] = "".join(thoughts)
+    return one
+
+
+def _both(first: object, then: object) -> object:
+    """Two contents as one."""
+    if not first or not then:
+        return first or then
+    if isinstance(first, str) and isinstance(then, str):
+        return f"{first}\n{then}"
+    parts = ([{"type": "text", "text": said}] if isinstance(said, str) else said for said in (first, then))
+    return [part for listed in parts if isinstance(listed, list) for part in listed]
 
 
 def _uncached(part: Mapping[str, Any]) -> dict[str, Any]:

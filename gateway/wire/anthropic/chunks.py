@@ -125,7 +125,7 @@ class ChunkWriter:
                 yield self._arguments(_key(index), str(delta["partial_json"]))
 
     def _close(self, index: object) -> Iterator[bytes]:
-        """A tool without parameters is called without a piece of input; in chat, arguments are an object all the same."""
+        """A tool without parameters is called without a piece of input; chat's arguments are an object all the same."""
         if (key := _key(index)) in self._unsaid:
             given = self._unsaid.pop(key)
             yield self._arguments(key, orjson.dumps(given if isinstance(given, dict) else {}).decode())

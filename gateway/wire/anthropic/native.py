@@ -1,7 +1,7 @@
 """The bytes that Anthropic gets of a client that speaks its Messages: the client's own, where nothing must change.
 
-What must change: the model's name; keys that are ours; tools that were left out; thinking of other models, which
-Anthropic would refuse; and names of calls that other makers write as Anthropic does not.
+What must change: the model's name; keys that are ours; tools that were left out; thinking and blank texts of other
+models, which Anthropic would refuse; and names of calls that other makers write as Anthropic does not.
 """
 
 import re
@@ -15,7 +15,7 @@ from gateway.wire.bound import author_of
 
 from .thinking import fitted_to
 
-__all__ = ["SIGNER", "call_id", "messages_body", "native_tool"]
+__all__ = ["SIGNER", "call_id", "is_blank", "messages_body", "native_tool"]
 
 SIGNER = "anthropic"
 _STRANGE = re.compile(r"[^a-zA-Z0-9_-]")
@@ -83,6 +83,11 @@ def call_id(text: str) -> str:
     return _STRANGE.sub("_", text)
 
 
+def is_blank(text: object) -> bool:
+    """Whether a text says nothing: models write such beside their calls, and Anthropic refuses to read it."""
+    return isinstance(text, str) and (not text or text.isspace())
+
+
 def _choose(body: dict[str, Any], before: Sequence[Mapping[str, Any]], now: object) -> None:
     """Of the client's declarations those that are still wanted, and what else is."""
     kept: list[Mapping[str, Any]] = []
@@ -114,8 +119,12 @@ def _mended(messages: object) -> list[Any] | None:
     changed, turns = False, []
     for message in messages:
         content = message.get("content") if isinstance(message, dict) else None
+        answered = isinstance(message, dict) and message.get("role") == "assistant"
+        if answered and (content == [] or is_blank(content)):
+            changed = True
+            continue  # a model had nothing to say
         if isinstance(content, list):
-            kept = [fit for block in content if (fit := _mended_block(block)) is not None]
+            kept = [fit for block in content if (fit := _mended_block(block, answered=answered)) is not None]
             if len(kept) != len(content) or any(fit is not block for fit, block in zip(kept, content, strict=True)):
                 changed = True
                 if not kept:
@@ -125,10 +134,12 @@ def _mended(messages: object) -> list[Any] | None:
     return turns if changed else None
 
 
-def _mended_block(block: object) -> object:
+def _mended_block(block: object, *, answered: bool) -> object:
     if not isinstance(block, dict):
         return block
     kind = str(block.get("type"))
+    if kind == "text":
+        return None if answered and is_blank(block.get("text")) else block
     if kind in _THOUGHTS:
         mark = block.get("signature") or block.get("data")
         return None if isinstance(mark, str) and mark and author_of(mark) != SIGNER else block

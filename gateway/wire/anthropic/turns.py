@@ -8,7 +8,7 @@ import orjson
 
 from gateway.wire.bound import author_of
 
-from .native import SIGNER, call_id
+from .native import SIGNER, call_id, is_blank
 
 __all__ = ["UntoldError", "conversation"]
 
@@ -106,12 +106,12 @@ def _result(message: Mapping[str, Any]) -> Block:
 
 
 def _parts(message: Mapping[str, Any]) -> list[Block]:
-    """Blocks of a content; empty texts, which Anthropic refuses, are left out."""
+    """Blocks of a content; texts of nothing or of blanks, which Anthropic refuses, are left out."""
     content = message.get("content")
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]
     blocks = [_block(part) for part in _objects(content)]
-    return [block for block in blocks if block.get("type") != "text" or block["text"]]
+    return [block for block in blocks if block.get("type") != "text" or not is_blank(block["text"])]
 
 
 def _block(part: Mapping[str, Any]) -> Block:

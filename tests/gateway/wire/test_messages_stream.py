@@ -109,6 +109,22 @@ def test_calls_that_are_written_at_once_are_told_one_after_the_other() -> None:
     assert inputs == {0: '{"x":1}', 1: '{"y":2}', 2: "Wait."}
 
 
+def test_calls_are_told_apart_where_the_server_does_not_count_them() -> None:
+    """Gemini's OpenAI door sends every call whole, and all with index 0."""
+    calls = [tool_call("f", '{"x":1}', index=0, call_id="a"), tool_call("f", '{"x":2}', index=0, call_id="b")]
+    events = told(streamed(*({"tool_calls": [call]} for call in calls), finish="tool_calls"))
+    blocks = [e["content_block"] for e in events if e["type"] == "content_block_start"]
+    assert [block["id"] for block in blocks] == ["a", "b"]
+    inputs = [e["delta"]["partial_json"] for e in events if e["type"] == "content_block_delta"]
+    assert inputs == ['{"x":1}', '{"x":2}']
+
+
+def test_a_call_whose_name_is_said_again_is_still_one() -> None:
+    halves = [tool_call("f", '{"x":', index=0), tool_call("f", "1}", index=0)]
+    events = told(streamed(*({"tool_calls": [half]} for half in halves), finish="tool_calls"))
+    assert len([e for e in events if e["type"] == "content_block_start"]) == 1
+
+
 def test_reasoning_is_a_thinking_block_that_bears_its_makers_seal() -> None:
     events = told(streamed({"reasoning_content": "hm"}, {"content": "yes"}))
     assert [e.get("delta") for e in events[2:4]] == [

@@ -66,6 +66,22 @@ def test_a_picture_that_a_tool_shows_is_shown_by_the_user() -> None:
     assert user["content"][1] == {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
 
 
+def test_pictures_do_not_come_between_the_results_of_one_turn() -> None:
+    picture = [{"type": "input_image", "image_url": "https://example.org/a.png"}]
+    read_as = read(input=[call("a"), call("b"), result("a", picture), result("b", picture), result("c", "1")])
+    assert [message["role"] for message in read_as.body["messages"]] == ["assistant", "tool", "tool", "tool", "user"]
+    told = [part["type"] for part in read_as.body["messages"][-1]["content"]]
+    assert told == ["text", "image_url", "text", "image_url"]
+
+
+def test_what_a_model_said_after_its_calls_does_not_come_between_them_and_their_results() -> None:
+    said = {"type": "message", "role": "assistant", "content": "Wait."}
+    request = read(input=[said, call("a"), said, call("b"), result("a", "1"), result("b", "2")])
+    turn, *results = orjson.loads(request.for_backend("m"))["messages"]
+    assert (turn["content"], [c["id"] for c in turn["tool_calls"]]) == ("Wait.\nWait.", ["a", "b"])
+    assert [message["role"] for message in results] == ["tool", "tool"]
+
+
 def test_sealed_reasoning_joins_its_turn_and_foreign_reasoning_stays_behind() -> None:
     blocks = [{"type": "thinking", "thinking": "hm", "signature": seal("qwen")}]
     ours = {"type": "reasoning", "summary": [], "encrypted_content": seal("qwen", blocks)}

@@ -30,6 +30,19 @@ def test_our_own_keys_are_taken_out_and_a_missing_model_is_named() -> None:
     assert sent(told, without=frozenset({"routing"})) == {"max_tokens": 9, "messages": HI, "model": "claude-opus-4-7"}
 
 
+def test_what_other_models_left_blank_does_not_come_between() -> None:
+    """Qwen and others write blank lines beside their calls; Anthropic refuses a turn with no other text."""
+    call = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": " "}]}
+    blank = {"type": "text", "text": "\n\n"}
+    turns = [*HI, {"role": "assistant", "content": [blank, call]}, result]
+    silent = [{"role": "assistant", "content": said} for said in ([blank], [], "", " ")]
+    kept = sent({"model": "auto", "max_tokens": 9, "messages": [*turns, *silent, *HI]})["messages"]
+    assert kept == [*HI, {"role": "assistant", "content": [call]}, result, *HI]
+    own = [{"role": "user", "content": [blank]}]  # what the client itself says is its own affair
+    assert sent({"model": "auto", "max_tokens": 9, "messages": own})["messages"] == own
+
+
 @pytest.mark.parametrize("kind", [{}, [], None, 3])
 def test_blocks_of_no_kind_pass(kind: object) -> None:
     told = {"model": "auto", "max_tokens": 9, "messages": [{"role": "user", "content": [{"type": kind}]}]}

@@ -50,6 +50,13 @@ def test_instructions_stand_apart_wherever_they_were_said() -> None:
     assert (alone.get("system"), alone["messages"][0]["role"]) == (None, "user")
 
 
+def test_what_other_models_left_blank_does_not_come_between() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    said = {"role": "assistant", "content": "\n\n", "tool_calls": [call]}
+    asked = told(messages=[*HI, said, {"role": "tool", "tool_call_id": "c", "content": "1"}], tools=[TOOL])
+    assert [block["type"] for block in asked["messages"][1]["content"]] == ["tool_use"]
+
+
 def test_results_of_several_calls_stand_in_one_turn_under_names_that_anthropic_takes() -> None:
     calls = [
         {"id": f"functions.f:{n}", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
