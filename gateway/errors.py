@@ -61,6 +61,7 @@ __all__ = [
 ]
 
 _CLIENTS_FAULT = frozenset({400, 413, 422})  # what a backend says about the request itself is passed on
+_UNTAKEN = frozenset({"unsupported_parameter", "unsupported_value"})  # what it then says of a parameter
 _BUSY: Mapping[int, tuple[int, str, str]] = {  # what everybody said -> what the client is told; 529 is Anthropic's
     429: (429, "rate_limit_error", "rate_limit_exceeded"),
     529: (503, "overloaded_error", "overloaded"),
@@ -216,9 +217,14 @@ class UpstreamStatusError(UpstreamError):
         self.detail: Mapping[str, object] = detail or {}
 
     @property
-    def is_about_the_request(self) -> bool:
-        """No other backend would judge it differently, and a retry would not help."""
+    def is_refusal(self) -> bool:
+        """It was asked for what it does not do; to ask it again would not help."""
         return self.status in _CLIENTS_FAULT
+
+    @property
+    def is_about_the_request(self) -> bool:
+        """A refusal that no other backend would judge differently, as they might one of a parameter."""
+        return self.is_refusal and self.detail.get("code") not in _UNTAKEN
 
 
 class UpstreamProtocolError(UpstreamError):
@@ -387,7 +393,7 @@ def _not_found(message: str, *, code: str, param: str | None = None) -> ErrorRep
 def _upstream(failures: Sequence[UpstreamError], message: str) -> ErrorReply:
     """The last word of the backends, as the client should act on it."""
     last = failures[-1] if failures else None
-    if isinstance(last, UpstreamStatusError) and last.is_about_the_request:
+    if isinstance(last, UpstreamStatusError) and last.is_refusal:
         said = last.detail.get("message")
         param, code = last.detail.get("param"), last.detail.get("code")
         return ErrorReply(

@@ -89,7 +89,7 @@ class Asker:
 
     def _give_up(self, call: Call, failure: UpstreamError) -> NoReturn:
         log.warning("request_failed", decision_id=call.decision_id, attempts=len(call.failures), reason=str(failure))
-        rejected = isinstance(failure, UpstreamStatusError) and failure.is_about_the_request
+        rejected = isinstance(failure, UpstreamStatusError) and failure.is_refusal
         self._accounts.conclude(call, status="rejected" if rejected else "failed")
         raise AllBackendsFailedError(call.failures) from failure
 

@@ -88,7 +88,7 @@ class Health:
         health = self.of(backend.id)
         health.in_flight -= 1
         self._limited.discard(backend.id)
-        if isinstance(outcome, UpstreamStatusError) and outcome.is_about_the_request:
+        if isinstance(outcome, UpstreamStatusError) and outcome.is_refusal:
             outcome = "answered"
         if isinstance(outcome, UpstreamTimeoutError) and outcome.was_hurried:
             outcome = "abandoned"

@@ -26,6 +26,7 @@ from gateway.errors import (
 
 from .openai import retry_after_s
 from .protocol import UpstreamCall
+from .refusals import own_words
 
 __all__ = ["LiteLLMMissingError", "LiteLLMUpstream", "missing_credentials"]
 
@@ -162,8 +163,8 @@ def _own_words(message: str) -> Mapping[str, object]:
         told = orjson.loads(quoted)
     except orjson.JSONDecodeError:
         return {"message": quoted or message}
-    error = told.get("error") if isinstance(told, dict) else None
-    return error if isinstance(error, dict) and isinstance(error.get("message"), str) else {"message": quoted}
+    error = own_words(told)
+    return error if error is not None and isinstance(error.get("message"), str) else {"message": quoted}
 
 
 def _model(backend: Backend) -> str:

@@ -30,6 +30,7 @@ from .http1 import (
     header_lines,
 )
 from .protocol import UpstreamCall
+from .refusals import own_words
 
 __all__ = ["OpenAIUpstream"]
 
@@ -151,15 +152,8 @@ async def _refusal(response: Response, backend: Backend, until: float) -> Upstre
         backend_id=backend.id,
         status=response.status,
         retry_after_s=retry_after_s(asked_s.decode("latin-1") if asked_s is not None else None),
-        detail=_error_object(detail),
+        detail=own_words(detail),
     )
-
-
-def _error_object(detail: object) -> Mapping[str, object] | None:
-    inner = detail.get("error") if isinstance(detail, dict) else None
-    if isinstance(inner, dict):
-        return inner
-    return {"message": inner} if isinstance(inner, str) else None
 
 
 def retry_after_s(header: str | None) -> float | None:

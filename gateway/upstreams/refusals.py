@@ -1,0 +1,80 @@
+"""What a backend says beside an error's status, in the one shape in which clients are told.
+
+OpenAI and most others put it under `error`; Gemini puts that into a list; Mistral, Cerebras and vLLM's older servers
+put `message` at the top; FastAPI's say `detail`, which for a field that is not known lists where it stands. Mistral
+wraps the last in a `message`, as an object or as text.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+__all__ = ["own_words"]
+
+_UNKNOWN_FIELD = re.compile(r"Unknown name \"(\w+)\"|property '(\w+)' is unsupported")  # Gemini; Groq and Cerebras
+_NOT_BY_IT = re.compile(r"not supported (?:with|by|for) (?:this model|gpt-|o\d)")  # OpenAI, where it gives no code
+_UNTAKEN = "unsupported_parameter"  # OpenAI's code for it
+_FORBIDDEN = "extra_forbidden"  # pydantic's
+_OUTER = ("body", "query", "path", "header")  # of places, which clients need not know
+_MOST_CHARS = 2_000
+
+
+def own_words(said: object) -> Mapping[str, object] | None:
+    """Its `message`, and `param`, `code` and `type` where it tells them; None where it says nothing that we know.
+
+    What it does not know or its model does not take has OpenAI's code for that, whatever its own.
+    """
+    inner = _inner(said)
+    if inner is None:
+        return None
+    message = str(inner.get("message"))
+    if unknown := _UNKNOWN_FIELD.search(message):
+        return {**inner, "param": unknown[1] or unknown[2], "code": _UNTAKEN}
+    return {**inner, "code": _UNTAKEN} if inner.get("code") is None and _NOT_BY_IT.search(message) else inner
+
+
+def _inner(said: object) -> dict[str, Any] | None:
+    if isinstance(said, list):
+        return _inner(said[0]) if said else None
+    if not isinstance(said, dict):
+        return None
+    error = said.get("error")
+    if isinstance(error, dict):
+        return error
+    if isinstance(error, str):
+        return {"message": error}
+    message = _unpacked(said.get("message"))
+    if isinstance(message, str):
+        return {name: said[name] for name in ("message", "type", "param", "code") if said.get(name) is not None}
+    told = message if isinstance(message, dict | list) else said
+    return _of_fields(told.get("detail") if isinstance(told, dict) else told)
+
+
+def _unpacked(message: object) -> object:
+    """Mistral's proxy quotes JSON as text."""
+    if not isinstance(message, str) or not message.startswith(("{", "[")):
+        return message
+    try:
+        return orjson.loads(message)
+    except orjson.JSONDecodeError:
+        return message
+
+
+def _of_fields(detail: object) -> dict[str, Any] | None:
+    """FastAPI's complaints, one for each field; the first says which field it is about."""
+    if isinstance(detail, str):
+        return {"message": detail}
+    complaints = [each for each in detail if isinstance(each, dict)] if isinstance(detail, list) else []
+    if not complaints:
+        return None
+    places = [_place(complaint.get("loc")) for complaint in complaints]
+    texts = [f"{place}: {each.get('msg')}" for place, each in zip(places, complaints, strict=True)]
+    found: dict[str, Any] = {"message": "; ".join(texts)[:_MOST_CHARS], "param": places[0]}
+    return {**found, "code": _UNTAKEN} if all(each.get("type") == _FORBIDDEN for each in complaints) else found
+
+
+def _place(loc: object) -> str:
+    parts: Sequence[object] = loc if isinstance(loc, list) else ()
+    return ".".join(str(part) for part in (parts[1:] if parts and parts[0] in _OUTER else parts))[:200]

@@ -1,0 +1,146 @@
+"""A chat request in the words that its recipient knows.
+
+All speak OpenAI's dialect, and no two quite the same. OpenAI's models that think refuse `max_tokens` and, unless told
+not to think, temperatures; others refuse `max_completion_tokens`, or pass over it and answer without end. Mistral takes
+nothing but its own kind of names for calls, OpenAI no long ones, and some no reasoning in a history. A conversation
+that moves from one model to another would break at each of these, and so would a request of which nobody could know
+who will answer it. What is refused beyond that, the recipient says itself, and another is asked.
+
+Source: the providers' API references; litellm's `OpenAIGPT5Config` for which models take temperatures when.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from catalog import Backend, PoolEntry
+from catalog.providers import PROVIDERS
+
+__all__ = ["differing", "is_openai", "limit_named_for"]
+
+_LIMITS = ("max_completion_tokens", "max_tokens")
+_SAMPLING = ("temperature", "top_p")
+_THINKING = re.compile(r"(?:gpt-(?P<major>\d+)(?:\.(?P<minor>\d+))?(?!-chat)|o\d)(?![\w.])")
+_GPT_5 = (5, 0)  # which thinks, as all that came after it
+_SILENT = ((5, 1), (5, 4))  # from which on, and up to which, GPT does not think unless it is asked to
+_NAMED = re.compile(r"gpt-|\bo\d")  # in the client's own words for the model
+_FORGETFUL = frozenset({"cerebras", "groq", "mistral"})  # refuse to be told what a model thought
+_THOUGHTS = ("reasoning_content", "reasoning_details")
+_MISTRALS_NAME = re.compile(r"[a-zA-Z0-9]{9}")
+_LONGEST_NAME = 40  # of a call, at OpenAI
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def differing(body: Mapping[str, Any], recipient: PoolEntry | None, *, asked_for: str) -> dict[str, Any]:
+    """Top-level values that differ where this backend is asked; None stands for what is left out.
+
+    Args:
+        body: a chat request, as it would be sent.
+        recipient: whose backend it is; where nobody knows whose words it speaks, nothing differs.
+        asked_for: the client's own word for the model. Who names one of OpenAI's hears from it what it refuses.
+    """
+    backend = recipient.backend if recipient is not None else None
+    if backend is None or (provider := _speaker(backend)) is None:
+        return {}
+    found = limit_named_for(backend, body)
+    if is_openai(backend) and not _NAMED.search(asked_for.lower()) and not _samples(backend.model_name, body):
+        found |= {name: None for name in _SAMPLING if body.get(name) not in (None, 1)}
+    if isinstance(messages := body.get("messages"), list):
+        fit = _fitted(messages, provider, is_openai=is_openai(backend))
+        if fit is not messages:
+            found["messages"] = fit
+    return found
+
+
+def is_openai(backend: Backend) -> bool:
+    """Whether it is OpenAI itself: its open models are served by others, whose newest words are fewer."""
+    return backend.kind == "openai" and _speaker(backend) == "openai" and "gpt-oss" not in backend.model_name
+
+
+def limit_named_for(backend: Backend | None, body: Mapping[str, Any]) -> dict[str, Any]:
+    """How long the answer may be, under the one name that is known there; see `differing`."""
+    wanted, other = _LIMITS if backend is not None and is_openai(backend) else reversed(_LIMITS)
+    if body.get(other) is None:
+        return {}
+    return {wanted: body[wanted] if body.get(wanted) is not None else body[other], other: None}
+
+
+def _speaker(backend: Backend) -> str | None:
+    """The provider whose words it speaks; None where they are unknown."""
+    if backend.kind not in ("openai", "vllm", "llama_cpp", "ollama", "embedded"):
+        return None  # litellm and Anthropic's own dialect are translated elsewhere
+    provider = _provider_at(backend.base_url) or backend.provider
+    return provider if backend.kind != "openai" or provider in PROVIDERS else None
+
+
+@lru_cache(maxsize=1_024)
+def _provider_at(url: str | None) -> str | None:
+    """Whose address it is, whatever the operator calls it."""
+    host = urlsplit(url).hostname if url else None
+    addresses = ((p.id, p.base_url) for p in PROVIDERS.values() if p.base_url is not None)
+    return next((name for name, base_url in addresses if urlsplit(base_url).hostname == host), None) if host else None
+
+
+def _samples(model_name: str, body: Mapping[str, Any]) -> bool:
+    """Whether one of OpenAI's models takes temperatures, given how hard it is to think."""
+    found = _THINKING.match(model_name)
+    if found is None:
+        return True
+    version = (int(found["major"]), int(found["minor"] or 0)) if found["major"] else None
+    if version is not None and version < _GPT_5:
+        return True
+    effort = body.get("reasoning_effort")
+    if effort is None:
+        return version is not None and _SILENT[0] <= version <= _SILENT[1]
+    return bool(effort == "none")
+
+
+def _fitted(messages: Sequence[Any], provider: str, *, is_openai: bool) -> Sequence[Any]:
+    """The history as this provider takes it; the very same where nothing differs."""
+    rename = _short_name if is_openai else _mistrals_name if provider == "mistral" else None
+    fit = [
+        _fitted_message(message, rename, forgets=provider in _FORGETFUL, knows_developers=is_openai)
+        if isinstance(message, dict)
+        else message
+        for message in messages
+    ]
+    return messages if all(new is old for new, old in zip(fit, messages, strict=True)) else fit
+
+
+def _fitted_message(
+    message: dict[str, Any], rename: Callable[[str], str] | None, *, forgets: bool, knows_developers: bool
+) -> dict[str, Any]:
+    changed: dict[str, Any] = {}
+    if message.get("role") == "developer" and not knows_developers:
+        changed["role"] = "system"
+    if rename is not None:
+        if isinstance(call_id := message.get("tool_call_id"), str) and rename(call_id) != call_id:
+            changed["tool_call_id"] = rename(call_id)
+        if isinstance(calls := message.get("tool_calls"), list):
+            renamed = [_renamed(call, rename) for call in calls]
+            if renamed != calls:
+                changed["tool_calls"] = renamed
+    left_out = [name for name in _THOUGHTS if name in message] if forgets else []
+    if not changed and not left_out:
+        return message
+    return {key: value for key, value in {**message, **changed}.items() if key not in left_out}
+
+
+def _renamed(call: object, rename: Callable[[str], str]) -> object:
+    if not isinstance(call, dict) or not isinstance(call.get("id"), str):
+        return call
+    return {**call, "id": rename(call["id"])}
+
+
+def _short_name(call_id: str) -> str:
+    return call_id if len(call_id) <= _LONGEST_NAME else f"call_{hashlib.sha256(call_id.encode()).hexdigest()[:24]}"
+
+
+def _mistrals_name(call_id: str) -> str:
+    if _MISTRALS_NAME.fullmatch(call_id):
+        return call_id
+    digest = hashlib.sha256(call_id.encode()).digest()
+    return "".join(_DIGITS[byte % len(_DIGITS)] for byte in digest[:9])

@@ -1,0 +1,77 @@
+"""What backends say beside an error's status."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from gateway.upstreams.fake import FakeProvider
+from gateway.upstreams.refusals import own_words
+from tests.gateway.running import backend, running
+
+EXTRA = {"type": "extra_forbidden", "loc": ["body", "store"], "msg": "Extra inputs are not permitted", "input": 1}
+MISSING = {"type": "missing", "loc": ["body", "messages", 0, "role"], "msg": "Field required"}
+GROQ = "property 'store' is unsupported"
+GEMINI = 'Invalid JSON payload received. Unknown name "store": Cannot find field.'
+GPT = "Function tools with reasoning_effort are not supported for gpt-5.4 in /v1/chat/completions."
+UNTAKEN = {"param": "store", "code": "unsupported_parameter"}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"error": {"message": "no", "param": "n", "code": "x"}}, {"message": "no", "param": "n", "code": "x"}),
+        ({"error": "no"}, {"message": "no"}),
+        ([{"error": {"code": 400, "message": GEMINI}}], {"message": GEMINI, **UNTAKEN}),
+        ({"object": "error", "message": "no", "param": None, "code": "3280"}, {"message": "no", "code": "3280"}),
+        ({"error": {"message": GROQ}}, {"message": GROQ, **UNTAKEN}),
+        ({"detail": "no"}, {"message": "no"}),
+        ({"detail": [MISSING]}, {"message": "messages.0.role: Field required", "param": "messages.0.role"}),
+        ({"message": {"detail": [EXTRA]}}, {"message": "store: Extra inputs are not permitted", **UNTAKEN}),
+        ({"message": '{"detail": [{"loc": ["body"], "msg": "no"}]}'}, {"message": ": no", "param": ""}),
+        ({"detail": [EXTRA, MISSING]}, {"param": "store"}),  # the second would be wrong for others, too
+        ({"error": {"message": GPT, "code": None}}, {"message": GPT, "code": "unsupported_parameter"}),
+    ],
+)
+def test_it_is_told_in_one_shape(said: Any, told: dict[str, Any]) -> None:
+    found = own_words(said) or {}
+    assert {name: found[name] for name in told} == told
+    assert ("code" in told) == (found.get("code") is not None)
+
+
+@pytest.mark.parametrize("said", [None, [], {}, "no", 3, {"detail": []}, {"detail": [3]}, {"message": []}])
+def test_what_says_nothing_is_told_as_nothing(said: Any) -> None:
+    assert own_words(said) is None
+
+
+class Particular(FakeProvider):
+    """Refuses whatever has a `store`."""
+
+    async def _answer(self, request: web.Request, body: Any, how: Any) -> web.StreamResponse:
+        if "store" in body:
+            return web.json_response({"detail": [EXTRA]}, status=422)
+        return await super()._answer(request, body, how)
+
+
+@pytest.mark.loopback
+async def test_what_one_model_does_not_take_another_is_asked(tmp_path: Path) -> None:
+    async with (
+        Particular() as strong,
+        FakeProvider(words=("cheap",)) as cheap,
+        running(backend("strong", strong.url), backend("cheap", cheap.url), tmp_path=tmp_path) as gateway,
+    ):
+        answer = await gateway.chat(model="auto:best", store=True)
+        named = [await gateway.chat(model="strong", store=True) for _ in range(9)]  # which is no sign of being unwell
+        well = await gateway.chat(model="auto:best")
+    assert (answer.status_code, answer.json()["choices"][0]["message"]["content"]) == (200, "cheap")
+    assert answer.headers["x-paretogate-fallback-from"] == "strong"
+    assert {each.status_code for each in named} == {422}
+    error = named[0].json()["error"]
+    assert (error["param"], error["code"]) == ("store", "unsupported_parameter")
+    assert re.search("Extra inputs are not permitted", error["message"])
+    assert len(strong.requests) == 11  # each named one was asked once
+    assert well.headers["x-paretogate-backend"] == "strong"
+    statuses = [record["status"] for record in gateway.journal.of("outcome")]
+    assert statuses == ["ok", *["rejected"] * 9, "ok"]

@@ -1,0 +1,130 @@
+"""A chat request in the words of whoever is asked."""
+
+import re
+from typing import Any
+
+import orjson
+import pytest
+
+from catalog import Backend, ModelProfile, PoolEntry
+from gateway.wire.body import read_chat
+from gateway.wire.completions import read_completions
+from gateway.wire.responses import read_responses
+
+HI = [{"role": "user", "content": "hi"}]
+
+
+def at(provider: str, model: str = "m", *, kind: Any = "openai", url: str | None = None) -> PoolEntry:
+    profile = ModelProfile(id=f"{provider}/{model}", name=model)
+    backend = Backend(
+        id="b", profile_id=profile.id, kind=kind, provider=provider, model_name=model, base_url=url or "http://h/v1"
+    )
+    return PoolEntry(profile=profile, backend=backend)
+
+
+def sent(to: PoolEntry, **asked: Any) -> dict[str, Any]:
+    request = read_chat(orjson.dumps({"model": "auto", "messages": HI, **asked}))
+    body: dict[str, Any] = orjson.loads(request.for_backend("m", recipient=to))
+    return {key: value for key, value in body.items() if key != "model"}
+
+
+def test_openai_is_told_a_limit_in_its_newer_word_and_others_in_the_one_that_all_know() -> None:
+    """Each refuses the other's word or passes over it: DeepSeek, Ollama and llama.cpp's bindings answer without end."""
+    older, newer = {"messages": HI, "max_tokens": 9}, {"messages": HI, "max_completion_tokens": 9}
+    for asked in (older, newer, {**older, **newer}):
+        assert sent(at("openai", "gpt-5"), **asked) == newer
+        for to in (at("mistral"), at("deepseek"), at("x", kind="ollama"), at("x", kind="embedded")):
+            assert sent(to, **asked) == older
+
+
+def test_where_nobody_knows_whose_words_they_are_the_clients_own_bytes_pass() -> None:
+    raw = b'{"model":"auto","messages":[{"role":"developer","content":"x"}],"max_completion_tokens":  9}'
+    unknown = read_chat(raw).for_backend("m", recipient=at("maker"))
+    assert unknown == raw.replace(b'"auto"', b'"m"')
+
+
+def test_a_provider_is_known_by_its_address_too() -> None:
+    to = at("mistralai", url="https://api.mistral.ai/v1")
+    assert sent(to, max_completion_tokens=9) == {"messages": HI, "max_tokens": 9}
+
+
+def test_open_models_of_openai_are_served_by_others() -> None:
+    assert sent(at("openai", "gpt-oss-20b", kind="ollama"), max_completion_tokens=9)["max_tokens"] == 9
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "takes_it"),
+    [
+        *[("gpt-4o", None, True), ("gpt-4.1-mini", None, True), ("gpt-3.5-turbo", None, True)],
+        *[
+            ("gpt-5", None, False),
+            ("gpt-5-mini-2025-08-07", None, False),
+            ("o3", None, False),
+            ("o4-mini", "low", False),
+        ],
+        *[("gpt-5.1", None, True), ("gpt-5.4-nano", None, True), ("gpt-5.2", "low", False)],
+        *[("gpt-5.6", None, False), ("gpt-6-sol", None, False), ("gpt-5.6", "none", True)],
+        *[("gpt-5-chat-latest", None, True), ("somebody-elses", None, True)],
+    ],
+)
+def test_models_that_think_are_not_told_a_temperature(model: str, effort: str | None, takes_it: bool) -> None:
+    asked = {"temperature": 0, "top_p": 0.5, **({} if effort is None else {"reasoning_effort": effort})}
+    assert ("temperature" in sent(at("openai", model), **asked)) == takes_it
+    assert ("top_p" in sent(at("openai", model), **asked)) == takes_it
+    assert sent(at("openai", model), temperature=1)["temperature"] == 1  # which is what they do
+
+
+def test_who_names_such_a_model_hears_from_it_what_it_refuses() -> None:
+    assert sent(at("openai", "gpt-5"), model="openai/gpt-5", temperature=0)["temperature"] == 0
+    assert sent(at("openai", "o3"), model="o3", temperature=0)["temperature"] == 0
+
+
+def test_every_door_speaks_so() -> None:
+    to = at("openai", "gpt-5")
+    completion = read_completions(orjson.dumps({"model": "auto", "prompt": "hi", "max_tokens": 9, "temperature": 0}))
+    asked = {"model": "auto", "input": "hi", "max_output_tokens": 9, "temperature": 0}
+    response = read_responses(orjson.dumps(asked))
+    for request in (completion, response):
+        told = orjson.loads(request.for_backend("m", recipient=to))
+        assert told == {"model": "m", "messages": HI, "max_completion_tokens": 9}
+
+
+def test_developers_are_the_system_to_all_but_openai() -> None:
+    said = [{"role": "developer", "content": "x"}, *HI]
+    assert sent(at("openai"), messages=said)["messages"] == said
+    assert sent(at("deepseek"), messages=said)["messages"][0] == {"role": "system", "content": "x"}
+
+
+LONG = "chatcmpl-tool-0123456789abcdef0123456789abcdef"  # vLLM's, of 46 characters
+
+
+def history(call_id: str, **more: Any) -> list[dict[str, Any]]:
+    call = {"id": call_id, "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    return [
+        *HI,
+        {"role": "assistant", "content": None, "tool_calls": [call], **more},
+        {"role": "tool", "tool_call_id": call_id, "content": "1"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("provider", "taken", "fits"),
+    [("mistral", LONG, r"[a-zA-Z0-9]{9}"), ("mistral", "call_1", r"[a-zA-Z0-9]{9}"), ("openai", LONG, r".{1,40}")],
+)
+def test_calls_of_other_models_have_names_that_the_provider_takes(provider: str, taken: str, fits: str) -> None:
+    _, turn, result = sent(at(provider), messages=history(taken))["messages"]
+    assert re.fullmatch(fits, result["tool_call_id"])
+    assert turn["tool_calls"][0]["id"] == result["tool_call_id"] != taken
+    assert sent(at(provider), messages=history(taken + "x"))["messages"][2] != result  # two stay two
+
+
+def test_names_that_are_taken_stay() -> None:
+    for provider, name in (("mistral", "aB3456789"), ("openai", "call_1"), ("groq", LONG)):
+        assert sent(at(provider), messages=history(name))["messages"] == history(name)
+
+
+@pytest.mark.parametrize(("provider", "reads"), [("groq", False), ("mistral", False), ("cerebras", False), ("x", True)])
+def test_some_refuse_to_be_told_what_a_model_thought(provider: str, reads: bool) -> None:
+    told = sent(at(provider), messages=history("aB3456789", reasoning_content="hm"))["messages"][1]
+    assert ("reasoning_content" in told) == reads
+    assert told["tool_calls"][0]["id"] == "aB3456789"
