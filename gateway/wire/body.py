@@ -17,6 +17,7 @@ from gateway.errors import InvalidRequestError
 
 from .answer import ChatAnswer, read_answer
 from .bound import carries_reasoning, portable
+from .spoken import differing
 from .stream import ChatStream
 
 __all__ = ["ChatRequest", "read_chat", "read_json", "read_object", "splice_model"]
@@ -89,6 +90,13 @@ class ChatRequest:
         messages = (replacing or {}).get("messages", self.body.get("messages"))
         if recipient is not None and carries_reasoning(messages):
             replacing = {**(replacing or {}), "messages": portable(messages, recipient.profile.owner)}
+        if recipient is not None and (
+            told := differing(
+                {**self.body, **(replacing or {})} if replacing else self.body, recipient, asked_for=self.model
+            )
+        ):
+            without = {*without, *(key for key, value in told.items() if value is None)}
+            replacing = {**(replacing or {}), **{key: value for key, value in told.items() if value is not None}}
         include_usage = self.stream and not self.wants_usage
         untouched = not without and not replacing and not (include_usage and "stream_options" in self.body)
         if (

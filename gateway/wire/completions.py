@@ -14,6 +14,7 @@ from .body import ChatRequest, read_chat, read_object
 from .dialect import Answering
 from .fields import refuse
 from .pieces import ChunkReader
+from .spoken import differing
 
 __all__ = ["CompletionRequest", "CompletionsStream", "completion_of", "read_completions"]
 
@@ -58,9 +59,10 @@ class CompletionRequest(ChatRequest):
             asked = body.pop(name, None)
             if asked is not None and (type(asked), asked) != (type(nothing), nothing):  # for True == 1, and 0 == False
                 refuse(name, _REMEDY)
+        body |= differing(body, recipient, asked_for=self.model)
         if self.stream:
             body["stream_options"] = {"include_usage": True}
-        return orjson.dumps(body)
+        return orjson.dumps({key: value for key, value in body.items() if value is not None})
 
 
 def read_completions(raw: bytes) -> CompletionRequest:

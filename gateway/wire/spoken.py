@@ -1,10 +1,10 @@
 """A chat request in the words that its recipient knows.
 
 All speak OpenAI's dialect, and no two quite the same. OpenAI's models that think refuse `max_tokens` and, unless told
-not to think, temperatures; others refuse `max_completion_tokens`, or pass over it and answer without end. Mistral takes
-nothing but its own kind of names for calls, OpenAI no long ones, and some no reasoning in a history. A conversation
-that moves from one model to another would break at each of these, and so would a request of which nobody could know
-who will answer it. What is refused beyond that, the recipient says itself, and another is asked.
+not to think, temperatures; Mistral refuses `max_completion_tokens`, and DeepSeek passes over it and answers without
+end. Mistral takes nothing but its own kind of names for calls, OpenAI no long ones, and some no reasoning in a history.
+A conversation that moves from one model to another would break at each of these, and so would a request of which nobody
+could know who will answer it. What is refused beyond that, the recipient says itself, and another is asked.
 
 Source: the providers' API references; litellm's `OpenAIGPT5Config` for which models take temperatures when.
 """

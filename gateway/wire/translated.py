@@ -15,6 +15,7 @@ from gateway.errors import InvalidRequestError
 
 from .body import ChatRequest
 from .bound import thinking_for
+from .spoken import differing, is_openai, limit_named_for
 
 __all__ = ["TranslatedRequest", "fitted"]
 
@@ -39,17 +40,19 @@ class TranslatedRequest(ChatRequest):
         body = {key: value for key, value in self.body.items() if key not in without}
         body.update(replacing or {})
         body["model"] = model_name
-        return orjson.dumps(fitted(body, recipient))
+        fit = fitted(body, recipient)
+        fit |= differing(fit, recipient, asked_for=self.model)
+        return orjson.dumps({key: value for key, value in fit.items() if value is not None})
 
 
 def fitted(body: Mapping[str, Any], recipient: PoolEntry | None) -> dict[str, Any]:
     """The body as this candidate takes it; None stands for a plain OpenAI-compatible server."""
     maker = recipient.profile.owner if recipient is not None else ""
-    provider = recipient.backend.provider if recipient is not None and recipient.backend is not None else ""
-    fit = dict(body)
-    if provider != "openai" and "max_completion_tokens" in fit:
-        fit["max_tokens"] = fit.pop("max_completion_tokens")
-    messages = [m for message in body["messages"] if (m := _fitted_message(message, maker, provider)) is not None]
+    backend = recipient.backend if recipient is not None else None
+    newest = backend is not None and is_openai(backend)
+    fit = {key: value for key, value in {**body, **limit_named_for(backend, body)}.items() if value is not None}
+    fitted_messages = (_fitted_message(message, maker, knows_developers=newest) for message in body["messages"])
+    messages = [message for message in fitted_messages if message is not None]
     if "tools" in fit and maker != "anthropic":
         fit["tools"] = [_uncached(tool) for tool in fit["tools"]]
     thinking = fit.pop("thinking", None)
@@ -63,10 +66,10 @@ def fitted(body: Mapping[str, Any], recipient: PoolEntry | None) -> dict[str, An
     return fit
 
 
-def _fitted_message(message: Mapping[str, Any], maker: str, provider: str) -> dict[str, Any] | None:
+def _fitted_message(message: Mapping[str, Any], maker: str, *, knows_developers: bool) -> dict[str, Any] | None:
     """One message; None where nothing is left of it but thoughts that this model may not see."""
     fit = dict(message)
-    if fit.get("role") == "developer" and provider != "openai":
+    if fit.get("role") == "developer" and not knows_developers:
         fit["role"] = "system"
     if blocks := fit.pop("thinking_blocks", None):
         fit |= thinking_for(maker, blocks)

@@ -29,7 +29,7 @@ def sent(to: PoolEntry, **asked: Any) -> dict[str, Any]:
 
 
 def test_openai_is_told_a_limit_in_its_newer_word_and_others_in_the_one_that_all_know() -> None:
-    """Each refuses the other's word or passes over it: DeepSeek, Ollama and llama.cpp's bindings answer without end."""
+    """OpenAI's models that think and Mistral refuse the other word; DeepSeek passes over it and answers without end."""
     older, newer = {"messages": HI, "max_tokens": 9}, {"messages": HI, "max_completion_tokens": 9}
     for asked in (older, newer, {**older, **newer}):
         assert sent(at("openai", "gpt-5"), **asked) == newer
