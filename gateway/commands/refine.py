@@ -44,7 +44,13 @@ def refine(
     if rebuild:
         show(refinement_pass(settings, catalog, rebuild=True))
     typer.echo(f"refining {settings.journal_path} every {every:g} s; Ctrl-C ends", err=True)
-    keep_refining(lambda: refinement_pass(settings, catalog), every_s=every, stop=threading.Event(), report=show)
+    keep_refining(
+        lambda: refinement_pass(settings, catalog),
+        every_s=every,
+        stop=threading.Event(),
+        report=show,
+        failed=lambda exc: typer.echo(f"error: {exc}; trying again in {every:g} s", err=True),
+    )
 
 
 def refinement_pass(settings: Settings, catalog: Catalog, *, rebuild: bool = False) -> Refinement:

@@ -17,7 +17,7 @@ import orjson
 import structlog
 import typer
 
-from catalog import Backend, Catalog, ParetoGateError
+from catalog import Backend, Catalog
 from gateway.exposure import check_exposure, keys_required
 from gateway.keys import KeyFile, KeyRing
 from gateway.listening import open_socket, run_until_told, server_config, watched_often
@@ -86,19 +86,15 @@ def _refining(settings: Settings, catalog: Catalog) -> Iterator[None]:
     if settings.learning.refine_every_s == 0:
         yield
         return
-    stop = threading.Event()
-
-    def run() -> None:
-        try:
-            watch(
-                partial(refinement_pass, settings, catalog),
-                every_s=settings.learning.refine_every_s,
-                stop=stop,
-                report=lambda done: log.info("refined", new_outcomes=done.new_outcomes),
-            )
-        except (ParetoGateError, OSError) as exc:
-            log.error("refinement_ended", reason=str(exc))  # noqa: TRY400 - serving goes on; the reason says enough
-
+    stop, every_s = threading.Event(), settings.learning.refine_every_s
+    run = partial(
+        watch,
+        partial(refinement_pass, settings, catalog),
+        every_s=every_s,
+        stop=stop,
+        report=lambda done: log.info("refined", new_outcomes=done.new_outcomes),
+        failed=lambda exc: log.error("refinement_failed", reason=str(exc), again_after_s=every_s),
+    )
     thread = threading.Thread(target=run, name="refinement", daemon=True)
     thread.start()
     try:

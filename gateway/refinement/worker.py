@@ -1,11 +1,12 @@
 """From the journal to measured facts: what `paretogate refine` does once, and with `--watch` again and again."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import ModelProfile
+from catalog import ModelProfile, ParetoGateError
 from gateway.journal import JournalledOutcome, JournalReader, JournalUnreadableError
 from predictors import Thinking
 
@@ -72,13 +73,21 @@ def watch(
     every_s: float,
     stop: threading.Event,
     report: Callable[[Refinement], None],
+    failed: Callable[[Exception], None],
 ) -> None:
-    """Refine until told to stop. A journal that does not exist yet is waited for."""
+    """Refine until told to stop. A journal that does not exist yet is waited for.
+
+    A pass that fails is told to `failed`, and what it missed is counted by the next that does not: disks are full for
+    a while, and other programs hold locks.
+    """
     while True:
         try:
             done = one_pass()
         except JournalUnreadableError:
             done = None
+        except (ParetoGateError, OSError, sqlite3.Error) as exc:
+            done = None
+            failed(exc)
         if done is not None and done.new_outcomes:
             report(done)
         if stop.wait(every_s):

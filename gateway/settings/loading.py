@@ -1,5 +1,6 @@
 """Reading the configuration: a file, then the environment, then flags; the later wins, and all is checked at once."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,16 @@ from .whole import PREFIX, Settings
 __all__ = ["load_settings"]
 
 _DEFAULT_FILES = ("paretogate.toml", "paretogate.yaml", "paretogate.yml")
+_PATHS = (
+    ("predictor", "path"),
+    ("state", "dir"),
+    ("embedded", "gguf"),
+    ("catalog", "overlays"),
+    ("canaries", "files"),
+    ("auth", "keys"),
+    ("journal", "url"),
+)
+_SQLITE = "sqlite:///"  # behind which a path stands
 _NOT_SETTINGS = frozenset({"PARETOGATE_CONFIG", "PARETOGATE_DATA"})  # where the file and the public datasets are
 
 
@@ -37,7 +48,7 @@ def load_settings(
         InvalidSettingsError: a file cannot be read, a key is unknown or a value is impossible.
     """
     file = config or (Path(environ["PARETOGATE_CONFIG"]) if environ.get("PARETOGATE_CONFIG") else _find(folder))
-    sources = [("flag", _without_none(flags or {})), ("environment", _from_environment(environ))]
+    sources = [("flag", _without_none(flags or {})), ("environment", _placed(Path(), _from_environment(environ)))]
     if file is not None:
         sources.append((str(file), _from_file(file)))
     merged: dict[str, Any] = {}
@@ -59,7 +70,7 @@ def _from_file(path: Path) -> dict[str, Any]:
     import yaml  # noqa: PLC0415 - only where there is a file
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark of its encoding
         values = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
     except OSError as exc:
         raise InvalidSettingsError(f"cannot read {path}: {exc.strerror}") from exc
@@ -70,25 +81,28 @@ def _from_file(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(values, dict):
         raise InvalidSettingsError(f"{path}: the file must hold sections, not a {type(values).__name__}")
-    return _relative_to(path.parent, values)
+    if strange := [key for key in values if not isinstance(key, str)]:
+        raise InvalidSettingsError(f"{path}: {strange[0]!r} is no section: known: {', '.join(Settings.model_fields)}")
+    said = {key: value for key, value in values.items() if value is not None}  # a section that is left empty in YAML
+    return _placed(path.parent, said)
 
 
-def _relative_to(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
-    """Paths in a file are relative to the file, wherever the command was run."""
-    for section, key in (
-        ("predictor", "path"),
-        ("state", "dir"),
-        ("embedded", "gguf"),
-        ("catalog", "overlays"),
-        ("canaries", "files"),
-        ("auth", "keys"),
-    ):
+def _placed(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """Paths in a file are relative to the file, wherever the command was run; `~` is home everywhere."""
+    for section, key in _PATHS:
         table = values.get(section)
         if isinstance(table, dict) and isinstance(table.get(key), str):
-            table[key] = str(folder / table[key])
+            table[key] = _place(folder, table[key])
         elif isinstance(table, dict) and isinstance(table.get(key), list):
-            table[key] = [str(folder / str(item)) for item in table[key]]
+            table[key] = [_place(folder, str(item)) for item in table[key]]
     return values
+
+
+def _place(folder: Path, path: str) -> str:
+    scheme = _SQLITE if path.startswith(_SQLITE) else ""
+    if not scheme and "://" in path:
+        return path  # what kind of address that is, its own section says
+    return scheme + str(folder / os.path.expanduser(path.removeprefix(scheme)))  # noqa: PTH111 - an unknown ~user stays
 
 
 class _GivenEnvironment(EnvSettingsSource):

@@ -87,6 +87,40 @@ def test_the_file_is_found_by_its_name_or_by_a_variable(tmp_path: Path) -> None:
     assert load_settings(environ={"PARETOGATE_CONFIG": str(named)}, folder=tmp_path).server.port == 78
 
 
+def test_a_journal_in_a_file_lies_beside_it_too(tmp_path: Path) -> None:
+    beside = written(tmp_path, "[journal]\nurl = 'sqlite:///j.sqlite3'\n")
+    assert load_settings(config=beside, environ={}).journal_path == tmp_path / "j.sqlite3"
+    elsewhere = written(tmp_path, "[journal]\nurl = 'sqlite:////var/j.sqlite3'\n")
+    assert load_settings(config=elsewhere, environ={}).journal_path == Path("/var/j.sqlite3")
+    assert load_settings(environ={"PARETOGATE_JOURNAL__URL": "sqlite:///j"}).journal_path == Path("j")
+
+
+def test_home_is_home_in_a_file_and_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No shell has been there to tell: compose files and units of systemd pass the sign on."""
+    monkeypatch.setenv("HOME", "/home/ada")
+    file = written(tmp_path, "[state]\ndir = '~/gate'\n[catalog]\noverlays = ['~/mine.toml', 'ours.toml']\n")
+    settings = load_settings(config=file, environ={"PARETOGATE_AUTH__KEYS": "~/keys.json"})
+    assert settings.state_dir == Path("/home/ada/gate")
+    assert settings.catalog.overlays == (Path("/home/ada/mine.toml"), tmp_path / "ours.toml")
+    assert settings.keys_path == Path("/home/ada/keys.json")
+
+
+def test_sections_that_are_left_empty_say_nothing(tmp_path: Path) -> None:
+    file = written(tmp_path, "server:\n# port: 80\nbackends:\n", "paretogate.yaml")
+    assert load_settings(config=file, environ={}) == load_settings(environ={})
+
+
+def test_a_number_is_no_section(tmp_path: Path) -> None:
+    file = written(tmp_path, "8321: {}\n", "paretogate.yaml")
+    with pytest.raises(InvalidSettingsError, match=r"8321 is no section: known: server, "):
+        load_settings(config=file, environ={})
+
+
+def test_a_file_may_begin_with_the_mark_of_its_encoding(tmp_path: Path) -> None:
+    file = written(tmp_path, "\ufeff[server]\nport = 80\n")
+    assert load_settings(config=file, environ={}).server.port == 80
+
+
 def test_paths_in_a_file_are_relative_to_the_file(tmp_path: Path) -> None:
     file = written(tmp_path, "[state]\ndir = 'var'\n[catalog]\noverlays = ['ours.toml']\n")
     settings = load_settings(config=file, environ={})

@@ -1,3 +1,5 @@
+import errno
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -143,7 +145,7 @@ def test_watching_reports_each_pass_that_found_something(tmp_path: Path) -> None
             stop.set()
         return run(tmp_path)
 
-    watch(one_pass, every_s=0.0, stop=stop, report=reports.append)
+    watch(one_pass, every_s=0.0, stop=stop, report=reports.append, failed=_unexpected)
     assert [report.new_outcomes for report in reports] == [1]
 
 
@@ -168,3 +170,26 @@ def test_what_the_request_said_of_thinking_is_taken_out_of_the_lengths(tmp_path:
     claude = ModelProfile(id="anthropic/m", name="m", capabilities=frozenset({"reasoning"}))
     refine(path, tmp_path / "measured.json", profile_of=lambda _: claude, now_s=NOW)
     assert read_measured(tmp_path / "measured.json")["b"].output_tokens_mean == pytest.approx(1_000, rel=0.02)
+
+
+def _unexpected(exc: Exception) -> None:
+    raise AssertionError from exc
+
+
+@pytest.mark.parametrize(
+    "problem", [OSError(errno.ENOSPC, "No space left on device"), sqlite3.OperationalError("database is locked")]
+)
+def test_a_pass_that_fails_is_told_and_the_next_counts_what_it_missed(tmp_path: Path, problem: Exception) -> None:
+    journalled(tmp_path, "a", calls=5, ttft_s=0.1)
+    stop, failures, reports = threading.Event(), [], []
+    passes = iter((problem, problem, None))
+
+    def one_pass() -> Refinement:
+        if (fault := next(passes)) is not None:
+            raise fault
+        stop.set()
+        return run(tmp_path)
+
+    watch(one_pass, every_s=0.0, stop=stop, report=reports.append, failed=failures.append)
+    assert failures == [problem, problem]
+    assert [report.new_outcomes for report in reports] == [5]
