@@ -14,7 +14,9 @@ import orjson
 __all__ = ["own_words"]
 
 _UNKNOWN_FIELD = re.compile(r"Unknown name \"(\w+)\"|property '(\w+)' is unsupported")  # Gemini; Groq and Cerebras
-_NOT_BY_IT = re.compile(r"not supported (?:with|by|for) (?:this model|gpt-|o\d)")  # OpenAI, where it gives no code
+_NOT_BY_IT = re.compile(  # OpenAI, where it gives no code, and Anthropic, which has none
+    r"not supported (?:with|by|for) (?:this model|gpt-|o\d)|[Tt]his model (?:does not support|supports at most)"
+)
 _UNTAKEN = "unsupported_parameter"  # OpenAI's code for it
 _FORBIDDEN = "extra_forbidden"  # pydantic's
 _OUTER = ("body", "query", "path", "header")  # of places, which clients need not know

@@ -109,6 +109,7 @@ class MessagesRequest(TranslatedRequest):
                 model_name=model_name,
                 without=without,
                 tools=None if now is before else (before or (), now),
+                most=recipient.profile.max_output_tokens,
             )
         if self.only_there is not None:
             raise self.only_there

@@ -19,14 +19,15 @@ from urllib.parse import urlsplit
 from catalog import Backend, PoolEntry
 from catalog.providers import PROVIDERS
 
-__all__ = ["differing", "is_openai", "limit_named_for"]
+__all__ = ["differing", "is_openai", "left_to_us", "limit_named_for"]
 
 _LIMITS = ("max_completion_tokens", "max_tokens")
 _SAMPLING = ("temperature", "top_p")
 _THINKING = re.compile(r"(?:gpt-(?P<major>\d+)(?:\.(?P<minor>\d+))?(?!-chat)|o\d)(?![\w.])")
 _GPT_5 = (5, 0)  # which thinks, as all that came after it
 _SILENT = ((5, 1), (5, 4))  # from which on, and up to which, GPT does not think unless it is asked to
-_NAMED = re.compile(r"gpt-|\bo\d")  # in the client's own words for the model
+_OURS = ("auto", "paretogate/auto")  # what clients call no model in particular
+_STRICT = frozenset({"anthropic", "gemini"})  # like OpenAI, refuse to allow more tokens than their models can give
 _FORGETFUL = frozenset({"cerebras", "groq", "mistral"})  # refuse to be told what a model thought
 _THOUGHTS = ("reasoning_content", "reasoning_details")
 _MISTRALS_NAME = re.compile(r"[a-zA-Z0-9]{9}")
@@ -40,19 +41,30 @@ def differing(body: Mapping[str, Any], recipient: PoolEntry | None, *, asked_for
     Args:
         body: a chat request, as it would be sent.
         recipient: whose backend it is; where nobody knows whose words it speaks, nothing differs.
-        asked_for: the client's own word for the model. Who names one of OpenAI's hears from it what it refuses.
+        asked_for: the client's own word for the model. Who names one hears from it what it refuses.
     """
     backend = recipient.backend if recipient is not None else None
-    if backend is None or (provider := _speaker(backend)) is None:
+    if recipient is None or backend is None:
         return {}
-    found = limit_named_for(backend, body)
-    if is_openai(backend) and not _NAMED.search(asked_for.lower()) and not _samples(backend.model_name, body):
+    is_ours, provider = left_to_us(asked_for), _speaker(backend)
+    most = recipient.profile.max_output_tokens if is_ours else None
+    found = {} if provider is None else limit_named_for(backend, body)
+    if most is not None and (is_openai(backend) or (provider or backend.provider) in _STRICT):
+        found |= {name: most for name in _LIMITS if _number({**body, **found}.get(name)) > most}
+    if provider is None:
+        return found
+    if is_ours and is_openai(backend) and not _samples(backend.model_name, body):
         found |= {name: None for name in _SAMPLING if body.get(name) not in (None, 1)}
     if isinstance(messages := body.get("messages"), list):
         fit = _fitted(messages, provider, is_openai=is_openai(backend))
         if fit is not messages:
             found["messages"] = fit
     return found
+
+
+def left_to_us(asked_for: str) -> bool:
+    """Whether a client named no model, and so could not know what it refuses."""
+    return asked_for.partition(":")[0] in _OURS
 
 
 def is_openai(backend: Backend) -> bool:
@@ -66,6 +78,10 @@ def limit_named_for(backend: Backend | None, body: Mapping[str, Any]) -> dict[st
     if body.get(other) is None:
         return {}
     return {wanted: body[wanted] if body.get(wanted) is not None else body[other], other: None}
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _speaker(backend: Backend) -> str | None:

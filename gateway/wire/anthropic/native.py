@@ -31,6 +31,7 @@ def messages_body(
     model_name: str,
     without: Collection[str],
     tools: tuple[Sequence[Mapping[str, Any]], object] | None = None,
+    most: int | None = None,
 ) -> bytes:
     """The request for this model.
 
@@ -41,11 +42,12 @@ def messages_body(
         model_name: the name Anthropic knows the model by.
         without: top-level keys that are ours.
         tools: the tools in chat's shape as they were read, and as they are to be sent; None where nothing changed.
+        most: as many tokens as the model can give, where that is known.
     """
     messages = _mended(told.get("messages"))
     may_think = _may_think(told, told.get("messages") if messages is None else messages)
     # Who left the choice of the model to us could not know what it refuses; who names a Claude hears it from Claude.
-    differing = fitted_to(model_name, told) if "claude" not in model.lower() else {}
+    differing = {**fitted_to(model_name, told), **_within(told, most)} if "claude" not in model.lower() else {}
     is_untouched = tools is None and messages is None and may_think and not differing and "model" in told
     if is_untouched and told.keys().isdisjoint(without):
         spliced = splice_model(raw, model, model_name)
@@ -81,6 +83,17 @@ def native_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
 def call_id(text: str) -> str:
     """The name of a call as Anthropic takes it: other makers also use dots and colons."""
     return _STRANGE.sub("_", text)
+
+
+def _within(told: Mapping[str, Any], most: int | None) -> dict[str, Any]:
+    """Limits that the model can keep: it refuses larger ones."""
+    if most is None or not isinstance(wanted := told.get("max_tokens"), int) or wanted <= most:
+        return {}
+    thinking = told.get("thinking")
+    budget = thinking.get("budget_tokens") if isinstance(thinking, Mapping) else None
+    if not isinstance(thinking, Mapping) or not isinstance(budget, int) or budget < most:
+        return {"max_tokens": most}
+    return {"max_tokens": most, "thinking": {**thinking, "budget_tokens": most // 2}}
 
 
 def is_blank(text: object) -> bool:

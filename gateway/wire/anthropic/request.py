@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from .answer import JSON_TOOL
-from .native import native_tool
+from .native import is_blank, native_tool
 from .schema import closed_schema
-from .thinking import answers_in_json, fitted_to, most_tokens, think
+from .thinking import answers_in_json, can_be_led, fitted_to, most_tokens, think
 from .turns import UntoldError, conversation
 
 __all__ = ["UntoldError", "messages_request"]
@@ -44,6 +44,8 @@ def messages_request(body: Mapping[str, Any]) -> dict[str, Any]:
             raise UntoldError(name)
     system, turns = conversation(body["messages"])
     name = str(body["model"])
+    if turns[-1]["role"] == "assistant":
+        _lead(turns[-1]["content"][-1], name)
     told: dict[str, Any] = {"model": name, "max_tokens": _most(body, name)}
     if system:
         told["system"] = system
@@ -53,6 +55,8 @@ def messages_request(body: Mapping[str, Any]) -> dict[str, Any]:
         raise UntoldError("temperature above 1")
     if stops := body.get("stop"):
         told["stop_sequences"] = [stops] if isinstance(stops, str) else stops
+        if any(map(is_blank, told["stop_sequences"])):
+            raise UntoldError("a stop of nothing but blanks")
     if isinstance(user := body.get("user") or body.get("safety_identifier"), str):
         told["metadata"] = {"user_id": user}
     if body.get("service_tier") == "default":
@@ -62,6 +66,14 @@ def messages_request(body: Mapping[str, Any]) -> dict[str, Any]:
     think(told, body.get("reasoning_effort"))
     fit = {**told, **fitted_to(name, told)}
     return {key: value for key, value in fit.items() if value is not None}
+
+
+def _lead(begun: dict[str, Any], name: str) -> None:
+    """An answer that was begun for the model: Anthropic refuses one that ends in blanks."""
+    if not can_be_led(name):
+        raise UntoldError("a last message of the assistant")
+    if begun["type"] == "text":
+        begun["text"] = begun["text"].rstrip()
 
 
 def _most(body: Mapping[str, Any], name: str) -> int:

@@ -16,6 +16,7 @@ MISSING = {"type": "missing", "loc": ["body", "messages", 0, "role"], "msg": "Fi
 GROQ = "property 'store' is unsupported"
 GEMINI = 'Invalid JSON payload received. Unknown name "store": Cannot find field.'
 GPT = "Function tools with reasoning_effort are not supported for gpt-5.4 in /v1/chat/completions."
+CLAUDE = "This model does not support assistant message prefill. The conversation must end with a user message."
 UNTAKEN = {"param": "store", "code": "unsupported_parameter"}
 
 
@@ -33,6 +34,7 @@ UNTAKEN = {"param": "store", "code": "unsupported_parameter"}
         ({"message": '{"detail": [{"loc": ["body"], "msg": "no"}]}'}, {"message": ": no", "param": ""}),
         ({"detail": [EXTRA, MISSING]}, {"param": "store"}),  # the second would be wrong for others, too
         ({"error": {"message": GPT, "code": None}}, {"message": GPT, "code": "unsupported_parameter"}),
+        ({"type": "error", "error": {"message": CLAUDE}}, {"message": CLAUDE, "code": "unsupported_parameter"}),
     ],
 )
 def test_it_is_told_in_one_shape(said: Any, told: dict[str, Any]) -> None:

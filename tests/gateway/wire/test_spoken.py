@@ -14,8 +14,10 @@ from gateway.wire.responses import read_responses
 HI = [{"role": "user", "content": "hi"}]
 
 
-def at(provider: str, model: str = "m", *, kind: Any = "openai", url: str | None = None) -> PoolEntry:
-    profile = ModelProfile(id=f"{provider}/{model}", name=model)
+def at(
+    provider: str, model: str = "m", *, kind: Any = "openai", url: str | None = None, most: int | None = None
+) -> PoolEntry:
+    profile = ModelProfile(id=f"{provider}/{model}", name=model, max_output_tokens=most)
     backend = Backend(
         id="b", profile_id=profile.id, kind=kind, provider=provider, model_name=model, base_url=url or "http://h/v1"
     )
@@ -77,6 +79,27 @@ def test_models_that_think_are_not_told_a_temperature(model: str, effort: str | 
 def test_who_names_such_a_model_hears_from_it_what_it_refuses() -> None:
     assert sent(at("openai", "gpt-5"), model="openai/gpt-5", temperature=0)["temperature"] == 0
     assert sent(at("openai", "o3"), model="o3", temperature=0)["temperature"] == 0
+
+
+@pytest.mark.parametrize(
+    ("to", "name"),
+    [
+        (at("openai", "gpt-4o", most=50), "max_completion_tokens"),
+        (at("gemini", most=50), "max_tokens"),
+        (at("anthropic", kind="anthropic", most=50), "max_tokens"),
+    ],
+)
+def test_no_more_is_allowed_than_the_model_can_give_unless_it_was_named(to: PoolEntry, name: str) -> None:
+    """Agents allow 32,000 tokens and more; GPT-4o gives 16,384, and refuses to be allowed any more."""
+    assert sent(to, max_tokens=51)[name] == 50
+    assert sent(to, model="auto:cheap", max_tokens=51)[name] == 50
+    assert sent(to, max_tokens=49)[name] == 49
+    assert sent(to, model=to.profile.id, max_tokens=51)[name] == 51
+
+
+def test_what_open_models_can_give_their_servers_decide() -> None:
+    assert sent(at("openai", "gpt-oss-20b", kind="vllm", most=50), max_tokens=51)["max_tokens"] == 51
+    assert sent(at("groq", most=50), max_tokens=51)["max_tokens"] == 51
 
 
 def test_every_door_speaks_so() -> None:

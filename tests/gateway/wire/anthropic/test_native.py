@@ -10,9 +10,15 @@ from gateway.wire.anthropic.native import messages_body
 HI = [{"role": "user", "content": "hi"}]
 
 
-def sent(told: dict[str, Any], *, model_name: str = "claude-opus-4-7", without: frozenset[str] = frozenset()) -> Any:
+def sent(
+    told: dict[str, Any],
+    *,
+    model_name: str = "claude-opus-4-7",
+    without: frozenset[str] = frozenset(),
+    most: int | None = None,
+) -> Any:
     raw = orjson.dumps(told)
-    body = messages_body(raw, told, model=told.get("model", "auto"), model_name=model_name, without=without)
+    body = messages_body(raw, told, model=told.get("model", "auto"), model_name=model_name, without=without, most=most)
     return orjson.loads(body)
 
 
@@ -23,6 +29,23 @@ def test_who_left_the_choice_to_us_is_not_refused_for_what_the_model_does_not_ta
     assert sent(told) == chosen
     assert sent({**told, "model": "anthropic/claude-opus-4.7"}) == {**told, "model": "claude-opus-4-7"}
     assert sent(told, model_name="claude-sonnet-4-5") == {**told, "model": "claude-sonnet-4-5"}
+
+
+def test_temperature_and_top_p_are_never_said_together_to_models_that_refuse_both() -> None:
+    told = {"model": "auto", "max_tokens": 9, "messages": HI, "temperature": 0.2, "top_p": 0.9}
+    assert "top_p" not in sent(told, model_name="claude-sonnet-4-5")
+    assert sent(told, model_name="claude-sonnet-4-5")["temperature"] == 0.2
+    assert sent(told, model_name="claude-3-5-haiku-20241022")["top_p"] == 0.9
+
+
+def test_no_more_is_allowed_than_the_model_can_give_unless_it_was_named() -> None:
+    thinking = {"type": "enabled", "budget_tokens": 8_500}
+    told = {"model": "auto", "max_tokens": 9_000, "messages": HI, "thinking": thinking}
+    fit = sent(told, model_name="claude-sonnet-4-5", most=8_192)
+    assert (fit["max_tokens"], fit["thinking"]["budget_tokens"]) == (8_192, 4_096)
+    assert sent(told, model_name="claude-sonnet-4-5", most=9_000) == {**told, "model": "claude-sonnet-4-5"}
+    named = {**told, "model": "anthropic/claude-sonnet-4.5"}
+    assert sent(named, model_name="claude-sonnet-4-5", most=8_192) == {**named, "model": "claude-sonnet-4-5"}
 
 
 def test_our_own_keys_are_taken_out_and_a_missing_model_is_named() -> None:

@@ -30,6 +30,20 @@ def test_the_simplest_chat_is_the_simplest_request() -> None:
     }
 
 
+def test_what_anthropic_would_refuse_is_asked_of_another() -> None:
+    led = [*HI, {"role": "assistant", "content": "Sure: "}]
+    for asked in ({"stop": "\n\n"}, {"stop": ["END", " "]}, {"messages": led, "model": "claude-opus-4-6"}):
+        with pytest.raises(UntoldError):
+            told(**asked)
+    assert told(messages=led)["messages"][-1]["content"] == [{"type": "text", "text": "Sure:"}]  # blanks at the end are
+
+
+def test_of_temperature_and_top_p_the_first_is_said_to_models_that_refuse_both() -> None:
+    assert "top_p" not in told(temperature=0.5, top_p=0.9)
+    assert told(top_p=0.9)["top_p"] == 0.9
+    assert told(model="claude-3-haiku-20240307", temperature=0.5, top_p=0.9)["top_p"] == 0.9
+
+
 @pytest.mark.parametrize(
     ("model", "most"),
     [
