@@ -25,6 +25,7 @@ from .exposure import check_exposure, keys_required
 from .framework import framework
 from .front import Asgi, Front
 from .governor import Governor
+from .idle_polling import IdlePolling
 from .journal import SqliteJournal
 from .keys import KeyFile, KeyRing
 from .memory import settle
@@ -185,7 +186,8 @@ def _doors(
     limits = parts.settings.server
     most = limits.max_body_bytes
     pools = PoolShelf(dispatcher, parts.make_serving, governor=governor)
-    admission = Admission(dispatcher.telemetry, max_concurrency=limits.max_concurrency)
+    polling = IdlePolling(for_s=limits.idle_poll_ms / 1e3)
+    admission = Admission(dispatcher.telemetry, max_concurrency=limits.max_concurrency, polling=polling)
     doors: dict[str, Asgi] = {
         "/v1/messages/count_tokens": CountTokensDoor(
             dispatcher,

@@ -21,6 +21,8 @@ class ServerSettings(Section):
     max_body_bytes: Count = 10 << 20
     max_concurrency: Count = 1024
     request_timeout_s: Positive = 600.0
+    # How long after a request came or went the process looks for the next event without sleeping; it burns a core.
+    idle_poll_ms: Annotated[float, Field(ge=0, le=10_000)] = 0.0
 
 
 class AuthSettings(Section):

@@ -5,7 +5,8 @@
 
 A mock upstream and the load share one core; a bare Starlette + aiohttp pass-through, the gateway and, where an
 interpreter with `litellm[proxy]` is named, LiteLLM's proxy take turns on another, in one interleaved run, so that a
-noisy machine disturbs all alike. Ratios are what to read. `--soak` only watches the gateway's memory over so many
+noisy machine disturbs all alike. Ratios are what to read. Before an upstream of 100 ms a second gateway takes part
+that does not sleep between requests (`server.idle_poll_ms`). `--soak` only watches the gateway's memory over so many
 requests.
 """
 
@@ -35,6 +36,8 @@ from tests.benchmarks.loopback import Measurement, drive
 PATH = "/v1/chat/completions"
 PROMPT = "Write a function that returns the n-th prime number, and explain why it is correct."
 N_PROMPTS = 256
+_AWAKE = "... awake"
+_IDLE_POLL_MS = 150  # longer than the slow upstream takes
 
 
 def main() -> None:
@@ -69,6 +72,9 @@ def main() -> None:
                     stack.enter_context(_process(name, front, str(upstream.port)))
                     for name in ("pass_through", "whole_gateway")
                 ]
+                if upstream is slow:
+                    arguments = (str(upstream.port), "1", str(_IDLE_POLL_MS))
+                    targets.append(stack.enter_context(_process("whole_gateway", front, *arguments, name=_AWAKE)))
                 if args.litellm_python is not None:
                     targets.append(stack.enter_context(_litellm(args.litellm_python, front, upstream.port)))
                 results = uvloop.run(_rounds(args, targets, bodies, connections))
@@ -203,9 +209,10 @@ def _known_words() -> list[str]:
 
 
 @contextmanager
-def _process(module: str, core: int, argument: str) -> Iterator[_Process]:
+def _process(module: str, core: int, *arguments: str, name: str | None = None) -> Iterator[_Process]:
     port = _free_port()
-    with _started(module, [sys.executable, "-m", f"tests.benchmarks.{module}", str(port), argument], core, port) as it:
+    command = [sys.executable, "-m", f"tests.benchmarks.{module}", str(port), *arguments]
+    with _started(name or module, command, core, port) as it:
         yield it
 
 
