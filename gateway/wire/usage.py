@@ -18,6 +18,9 @@ def read_usage(reported: object) -> Usage | None:
     as `prompt_cache_hit_tokens`; tokens written to a cache as `cache_creation_input_tokens` (Anthropic's word, kept
     by adapters) or in the details, which also say how many of them are kept for an hour; web searches
     that the provider made are counted in `server_tool_use` (Anthropic's word) or in the details (litellm).
+
+    What a model thought is output, and paid for as such. xAI and Gemini leave it out of `completion_tokens`, and count
+    it in the total alone.
     """
     if not isinstance(reported, dict):
         return None
@@ -37,6 +40,10 @@ def read_usage(reported: object) -> Usage | None:
         _count(read, "cache_creation_tokens"),
         _count(reported, "cache_creation_input_tokens"),
     )
+    thought = _count(made, "reasoning_tokens") or 0
+    more = 0 if total is None else total - input_tokens - output
+    if more > 0 and (more == thought or not (thought or more in (cached, written, cached + written))):
+        output, thought = output + more, more
     cached = min(cached, input_tokens)
     written = min(written, input_tokens - cached)
     searched = _first(
@@ -49,7 +56,7 @@ def read_usage(reported: object) -> Usage | None:
         output_tokens=output,
         cached_input_tokens=cached,
         cache_write_tokens=written,
-        reasoning_tokens=min(_count(made, "reasoning_tokens") or 0, output),
+        reasoning_tokens=min(thought, output),
         hour_cache_write_tokens=min(hour, written),
         web_searches=searched,
         billed_usd=_billed_usd(reported),

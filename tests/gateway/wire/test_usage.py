@@ -41,6 +41,34 @@ from gateway.wire.usage import read_usage
             {"prompt_tokens": 5, "completion_tokens": 1, "prompt_tokens_details": {"web_search_requests": 3}},
             Usage(input_tokens=5, output_tokens=1, web_searches=3),
         ),
+        (  # xAI
+            {
+                "prompt_tokens": 32,
+                "completion_tokens": 9,
+                "total_tokens": 135,
+                "prompt_tokens_details": {"cached_tokens": 6},
+                "completion_tokens_details": {"reasoning_tokens": 94},
+            },
+            Usage(input_tokens=32, output_tokens=103, cached_input_tokens=6, reasoning_tokens=94),
+        ),
+        (  # Gemini
+            {"prompt_tokens": 20, "completion_tokens": 198, "total_tokens": 623},
+            Usage(input_tokens=20, output_tokens=603, reasoning_tokens=405),
+        ),
+        (  # a total that counts in what was read from a cache says nothing of thoughts
+            {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 10, "prompt_cache_hit_tokens": 4},
+            Usage(input_tokens=5, output_tokens=1, cached_input_tokens=4),
+        ),
+        (
+            {
+                "prompt_tokens": 5,
+                "completion_tokens": 7,
+                "total_tokens": 20,
+                "completion_tokens_details": {"reasoning_tokens": 3},
+            },
+            Usage(input_tokens=5, output_tokens=7, reasoning_tokens=3),
+        ),
+        ({"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 2}, Usage(input_tokens=5, output_tokens=7)),
         ({"prompt_tokens": 5, "total_tokens": 5}, Usage(input_tokens=5, output_tokens=0)),  # embeddings
         ({"prompt_tokens": 5, "completion_tokens": None}, None),  # unknown is not 0
         ({"prompt_tokens": -1}, None),
