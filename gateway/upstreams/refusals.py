@@ -13,7 +13,10 @@ import orjson
 
 __all__ = ["own_words"]
 
-_UNKNOWN_FIELD = re.compile(r"Unknown name \"(\w+)\"|property '(\w+)' is unsupported")  # Gemini; Groq and Cerebras
+_UNKNOWN_FIELD = re.compile(  # of Gemini; of Groq and Cerebras; of OpenAI
+    r"Unknown name \"(\w+)\"|property '([\w.\[\]]+)' is unsupported"
+    r"|Unrecognized request arguments? supplied: (\w+)|Unknown parameter: '([\w.\[\]]+)'"
+)
 _NOT_BY_IT = re.compile(  # OpenAI, where it gives no code, and Anthropic, which has none
     r"not supported (?:with|by|for) (?:this model|gpt-|o\d)|[Tt]his model (?:does not support|supports at most)"
 )
@@ -33,7 +36,7 @@ def own_words(said: object) -> Mapping[str, object] | None:
         return None
     message = str(inner.get("message"))
     if unknown := _UNKNOWN_FIELD.search(message):
-        return {**inner, "param": unknown[1] or unknown[2], "code": _UNTAKEN}
+        return {**inner, "param": next(filter(None, unknown.groups())), "code": _UNTAKEN}
     return {**inner, "code": _UNTAKEN} if inner.get("code") is None and _NOT_BY_IT.search(message) else inner
 
 

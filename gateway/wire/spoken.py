@@ -2,16 +2,19 @@
 
 All speak OpenAI's dialect, and no two quite the same. OpenAI's models that think refuse `max_tokens` and, unless told
 not to think, temperatures; Mistral refuses `max_completion_tokens`, and DeepSeek passes over it and answers without
-end. Mistral takes nothing but its own kind of names for calls, OpenAI no long ones, and some no reasoning in a history.
-A conversation that moves from one model to another would break at each of these, and so would a request of which nobody
+end. Mistral takes nothing but its own kind of names for calls, OpenAI no long ones, and some no reasoning in a
+history; Gemini signs its calls, refuses others unless told to let them pass, and nobody else knows its signatures. A
+conversation that moves from one model to another would break at each of these, and so would a request of which nobody
 could know who will answer it. What is refused beyond that, the recipient says itself, and another is asked.
 
-Source: the providers' API references; litellm's `OpenAIGPT5Config` for which models take temperatures when.
+Source: the providers' API references (Google's: Thought signatures, for calls that come from elsewhere); litellm's
+`OpenAIGPT5Config` for which models take temperatures when.
 """
 
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +35,10 @@ _FORGETFUL = frozenset({"cerebras", "groq", "mistral"})  # refuse to be told wha
 _THOUGHTS = ("reasoning_content", "reasoning_details")
 _MISTRALS_NAME = re.compile(r"[a-zA-Z0-9]{9}")
 _LONGEST_NAME = 40  # of a call, at OpenAI
+_EXTRA = "extra_content"  # of a call: Gemini's signature
+_UNSIGNED = {"google": {"thought_signature": "skip_thought_signature_validator"}}
+_SIGNS_NOT = re.compile(r"(?:models/)?gemini-[12]\b")
+_PASSES_ON = frozenset({"gemini", "openrouter", "vercel_ai_gateway"})  # who knows Gemini's signatures
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -56,7 +63,7 @@ def differing(body: Mapping[str, Any], recipient: PoolEntry | None, *, asked_for
     if is_ours and is_openai(backend) and not _samples(backend.model_name, body):
         found |= {name: None for name in _SAMPLING if body.get(name) not in (None, 1)}
     if isinstance(messages := body.get("messages"), list):
-        fit = _fitted(messages, provider, is_openai=is_openai(backend))
+        fit = _fitted(messages, provider, backend)
         if fit is not messages:
             found["messages"] = fit
     return found
@@ -114,41 +121,57 @@ def _samples(model_name: str, body: Mapping[str, Any]) -> bool:
     return bool(effort == "none")
 
 
-def _fitted(messages: Sequence[Any], provider: str, *, is_openai: bool) -> Sequence[Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reader:
+    """How somebody wants to be told what was said before."""
+
+    rename: Callable[[str], str] | None  # names of calls
+    forgets: bool  # what models thought
+    knows_developers: bool
+    knows_signatures: bool  # of Gemini's
+    wants_signatures: bool
+
+    def message(self, message: Any) -> Any:  # noqa: ANN401 - whatever stands in the list
+        """One message; the very same where nothing differs."""
+        if not isinstance(message, dict):
+            return message
+        changed: dict[str, Any] = {}
+        if message.get("role") == "developer" and not self.knows_developers:
+            changed["role"] = "system"
+        call_id = message.get("tool_call_id")
+        if self.rename is not None and isinstance(call_id, str) and (name := self.rename(call_id)) != call_id:
+            changed["tool_call_id"] = name
+        if isinstance(calls := message.get("tool_calls"), list) and (fit := self._calls(calls)) != calls:
+            changed["tool_calls"] = fit
+        left_out = [name for name in _THOUGHTS if name in message] if self.forgets else []
+        if not changed and not left_out:
+            return message
+        return {key: value for key, value in {**message, **changed}.items() if key not in left_out}
+
+    def _calls(self, calls: list[Any]) -> list[Any]:
+        fit = [self._call(call) if isinstance(call, dict) else call for call in calls]
+        if self.wants_signatures and not any(isinstance(call, dict) and call.get(_EXTRA) for call in fit):
+            fit[:1] = [{**call, _EXTRA: _UNSIGNED} if isinstance(call, dict) else call for call in fit[:1]]
+        return fit
+
+    def _call(self, call: dict[str, Any]) -> dict[str, Any]:
+        fit = call if self.knows_signatures else {key: value for key, value in call.items() if key != _EXTRA}
+        named = self.rename is not None and isinstance(fit.get("id"), str)
+        return {**fit, "id": self.rename(fit["id"])} if named and self.rename is not None else fit
+
+
+def _fitted(messages: Sequence[Any], provider: str, backend: Backend) -> Sequence[Any]:
     """The history as this provider takes it; the very same where nothing differs."""
-    rename = _short_name if is_openai else _mistrals_name if provider == "mistral" else None
-    fit = [
-        _fitted_message(message, rename, forgets=provider in _FORGETFUL, knows_developers=is_openai)
-        if isinstance(message, dict)
-        else message
-        for message in messages
-    ]
+    newest = is_openai(backend)
+    reader = _Reader(
+        rename=_short_name if newest else _mistrals_name if provider == "mistral" else None,
+        forgets=newest or provider in _FORGETFUL,
+        knows_developers=newest,
+        knows_signatures=provider in _PASSES_ON,
+        wants_signatures=provider == "gemini" and not _SIGNS_NOT.match(backend.model_name),
+    )
+    fit = [reader.message(message) for message in messages]
     return messages if all(new is old for new, old in zip(fit, messages, strict=True)) else fit
-
-
-def _fitted_message(
-    message: dict[str, Any], rename: Callable[[str], str] | None, *, forgets: bool, knows_developers: bool
-) -> dict[str, Any]:
-    changed: dict[str, Any] = {}
-    if message.get("role") == "developer" and not knows_developers:
-        changed["role"] = "system"
-    if rename is not None:
-        if isinstance(call_id := message.get("tool_call_id"), str) and rename(call_id) != call_id:
-            changed["tool_call_id"] = rename(call_id)
-        if isinstance(calls := message.get("tool_calls"), list):
-            renamed = [_renamed(call, rename) for call in calls]
-            if renamed != calls:
-                changed["tool_calls"] = renamed
-    left_out = [name for name in _THOUGHTS if name in message] if forgets else []
-    if not changed and not left_out:
-        return message
-    return {key: value for key, value in {**message, **changed}.items() if key not in left_out}
-
-
-def _renamed(call: object, rename: Callable[[str], str]) -> object:
-    if not isinstance(call, dict) or not isinstance(call.get("id"), str):
-        return call
-    return {**call, "id": rename(call["id"])}
 
 
 def _short_name(call_id: str) -> str:

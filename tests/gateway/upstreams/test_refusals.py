@@ -17,6 +17,7 @@ GROQ = "property 'store' is unsupported"
 GEMINI = 'Invalid JSON payload received. Unknown name "store": Cannot find field.'
 GPT = "Function tools with reasoning_effort are not supported for gpt-5.4 in /v1/chat/completions."
 CLAUDE = "This model does not support assistant message prefill. The conversation must end with a user message."
+OPENAI, OPENAIS_NEWER = "Unrecognized request argument supplied: store", "Unknown parameter: 'store'."
 UNTAKEN = {"param": "store", "code": "unsupported_parameter"}
 
 
@@ -28,6 +29,8 @@ UNTAKEN = {"param": "store", "code": "unsupported_parameter"}
         ([{"error": {"code": 400, "message": GEMINI}}], {"message": GEMINI, **UNTAKEN}),
         ({"object": "error", "message": "no", "param": None, "code": "3280"}, {"message": "no", "code": "3280"}),
         ({"error": {"message": GROQ}}, {"message": GROQ, **UNTAKEN}),
+        ({"error": {"message": OPENAI, "code": None, "param": None}}, {"message": OPENAI, **UNTAKEN}),
+        ({"error": {"message": OPENAIS_NEWER, "code": "unknown_parameter"}}, {"message": OPENAIS_NEWER, **UNTAKEN}),
         ({"detail": "no"}, {"message": "no"}),
         ({"detail": [MISSING]}, {"message": "messages.0.role: Field required", "param": "messages.0.role"}),
         ({"message": {"detail": [EXTRA]}}, {"message": "store: Extra inputs are not permitted", **UNTAKEN}),

@@ -146,6 +146,28 @@ def test_names_that_are_taken_stay() -> None:
         assert sent(at(provider), messages=history(name))["messages"] == history(name)
 
 
+def signed(**signature: Any) -> list[dict[str, Any]]:
+    said = history("aB3456789")
+    said[1]["tool_calls"] = [{**said[1]["tool_calls"][0], **signature}, said[1]["tool_calls"][0]]
+    return said
+
+
+def test_gemini_gets_its_signatures_back_and_is_told_which_calls_have_none() -> None:
+    """It refuses calls of other models, and its own where a client lost the signature, unless they are marked."""
+    own = signed(extra_content={"google": {"thought_signature": "EqQB"}})
+    marked = {"google": {"thought_signature": "skip_thought_signature_validator"}}
+    assert sent(at("gemini", "gemini-3-pro"), messages=own)["messages"] == own
+    assert sent(at("gemini", "gemini-3-pro"), messages=signed())["messages"] == signed(extra_content=marked)
+    assert sent(at("gemini", "gemini-2.5-pro"), messages=signed())["messages"] == signed()
+
+
+def test_nobody_else_is_told_geminis_signatures_but_who_passes_them_on() -> None:
+    own = signed(extra_content={"google": {"thought_signature": "EqQB"}})
+    assert sent(at("openai"), messages=own)["messages"] == signed()
+    assert sent(at("groq"), messages=own)["messages"] == signed()
+    assert sent(at("openrouter"), messages=own)["messages"] == own
+
+
 @pytest.mark.parametrize(("provider", "reads"), [("groq", False), ("mistral", False), ("cerebras", False), ("x", True)])
 def test_some_refuse_to_be_told_what_a_model_thought(provider: str, reads: bool) -> None:
     told = sent(at(provider), messages=history("aB3456789", reasoning_content="hm"))["messages"][1]
