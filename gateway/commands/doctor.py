@@ -5,7 +5,6 @@ import os
 import platform
 import shutil
 import socket
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -23,6 +22,7 @@ from rich.table import Table
 from catalog import Backend, Catalog, ParetoGateError
 from gateway.canaries import read_fingerprints
 from gateway.journal import JournalReader
+from gateway.places import why_unwritable
 from gateway.refinement import read_measured
 from gateway.settings import Settings, load_settings
 from gateway.startup import find_backends, open_catalog
@@ -150,18 +150,14 @@ def _extras() -> Iterator[Check]:
 
 def _state_dir(settings: Settings) -> Check:
     folder = settings.state_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"x")
-        free = shutil.disk_usage(folder).free
-    except OSError as exc:
+    if (problem := why_unwritable(folder)) is not None:
         return Check(
             subject="state directory",
             verdict="broken",
-            detail=f"{folder}: {exc.strerror}",
+            detail=f"{folder}: {problem}",
             remedy="make it writable, or set state.dir (PARETOGATE_STATE__DIR)",
         )
+    free = shutil.disk_usage(folder).free
     detail = f"{folder}, {free / (1 << 30):.1f} GiB free"
     if free < _SMALL_DISK_BYTES:
         return Check(subject="state directory", verdict="note", detail=detail, remedy="free some space for the journal")

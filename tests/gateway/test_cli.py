@@ -102,6 +102,21 @@ def test_a_wrong_key_in_the_configuration_is_one_clear_line(tmp_path: Path, caps
     assert "journal.prompt: unknown key; did you mean prompts?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("setting", ["state.dir", "journal.url"])
+def test_what_could_not_be_kept_is_not_served(
+    tmp_path: Path, setting: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    elsewhere = tmp_path / "file" / "gate"  # below a file, where nothing can be
+    monkeypatch.setenv("PARETOGATE_STATE__DIR", str(elsewhere if setting == "state.dir" else tmp_path))
+    if setting == "journal.url":
+        monkeypatch.setenv("PARETOGATE_JOURNAL__URL", f"sqlite:///{elsewhere}/j.sqlite3")
+    assert cli.main(["serve"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {setting}: cannot write in {elsewhere}: Not a directory; make it writable, or")
+    assert told.count("\n") == 1
+
+
 def test_without_a_journal_one_is_told_to_serve_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,34 @@
+"""Whether what is kept has a place: told before anything is started, and by `paretogate doctor`."""
+
+import tempfile
+from pathlib import Path
+
+from .settings import InvalidSettingsError, Settings
+
+__all__ = ["check_places", "why_unwritable"]
+
+
+def check_places(settings: Settings) -> None:
+    """Do not start to serve what could not be kept.
+
+    Raises:
+        InvalidSettingsError: a folder cannot be written; the message says which setting names it.
+    """
+    for setting, folder in (("state.dir", settings.state_dir), ("journal.url", settings.journal_path.parent)):
+        if (problem := why_unwritable(folder)) is not None:
+            variable = f"PARETOGATE_{setting.upper().replace('.', '__')}"
+            raise InvalidSettingsError(
+                f"{setting}: cannot write in {folder}: {problem}; make it writable, or name another ({variable})"
+            )
+
+
+def why_unwritable(folder: Path) -> str | None:
+    """What hinders a file there, in a folder that is made where it is missing; None where nothing does."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+            file.flush()
+    except OSError as exc:
+        return exc.strerror or str(exc)
+    return None
