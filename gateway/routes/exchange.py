@@ -16,6 +16,7 @@ from gateway.tracing import RequestTrace
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.asgi import ClientGoneError, Headers, Send, send_bytes, send_json
 from gateway.wire.dialect import Answering, Dialect, StreamTranslation
+from gateway.wire.unsaid import left_out
 
 __all__ = ["Exchange"]
 
@@ -137,6 +138,8 @@ class Exchange:
         if call.failures:
             failed = dict.fromkeys(failure.backend_id for failure in call.failures)
             found.append((b"x-paretogate-fallback-from", _ascii(", ".join(failed))))
+        if names := left_out(call.request, call.entry):
+            found.append((b"x-paretogate-left-out", _ascii(", ".join(names))))
         if call.tools is not None:
             found += [(name.encode(), _ascii(value)) for name, value in call.tools.headers().items()]
         if call.cost_usd is not None:

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from catalog import Backend, PoolEntry
 from catalog.providers import PROVIDERS
 
-__all__ = ["differing", "is_openai", "left_to_us", "limit_named_for"]
+__all__ = ["differing", "is_openai", "left_to_us", "limit_named_for", "untaken"]
 
 _LIMITS = ("max_completion_tokens", "max_tokens")
 _SAMPLING = ("temperature", "top_p")
@@ -55,18 +55,24 @@ def differing(body: Mapping[str, Any], recipient: PoolEntry | None, *, asked_for
         return {}
     is_ours, provider = left_to_us(asked_for), _speaker(backend)
     most = recipient.profile.max_output_tokens if is_ours else None
-    found = {} if provider is None else limit_named_for(backend, body)
+    found: dict[str, Any] = {} if provider is None else limit_named_for(backend, body)
     if most is not None and (is_openai(backend) or (provider or backend.provider) in _STRICT):
         found |= {name: most for name in _LIMITS if _number({**body, **found}.get(name)) > most}
     if provider is None:
         return found
-    if is_ours and is_openai(backend) and not _samples(backend.model_name, body):
-        found |= {name: None for name in _SAMPLING if body.get(name) not in (None, 1)}
+    found |= dict.fromkeys(untaken(body, backend, asked_for=asked_for))
     if isinstance(messages := body.get("messages"), list):
         fit = _fitted(messages, provider, backend)
         if fit is not messages:
             found["messages"] = fit
     return found
+
+
+def untaken(body: Mapping[str, Any], backend: Backend, *, asked_for: str) -> tuple[str, ...]:
+    """Parameters that the backend's model refuses, which it is not told; see `differing`."""
+    if not left_to_us(asked_for) or not is_openai(backend) or _samples(backend.model_name, body):
+        return ()
+    return tuple(name for name in _SAMPLING if body.get(name) not in (None, 1))
 
 
 def left_to_us(asked_for: str) -> bool:

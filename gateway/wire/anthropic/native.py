@@ -15,7 +15,7 @@ from gateway.wire.bound import author_of
 
 from .thinking import fitted_to
 
-__all__ = ["SIGNER", "call_id", "is_blank", "messages_body", "native_tool"]
+__all__ = ["SIGNER", "call_id", "is_blank", "messages_body", "names_claude", "native_tool"]
 
 SIGNER = "anthropic"
 _STRANGE = re.compile(r"[^a-zA-Z0-9_-]")
@@ -47,7 +47,7 @@ def messages_body(
     messages = _mended(told.get("messages"))
     may_think = _may_think(told, told.get("messages") if messages is None else messages)
     # Who left the choice of the model to us could not know what it refuses; who names a Claude hears it from Claude.
-    differing = {**fitted_to(model_name, told), **_within(told, most)} if "claude" not in model.lower() else {}
+    differing = {} if names_claude(model) else {**fitted_to(model_name, told), **_within(told, most)}
     is_untouched = tools is None and messages is None and may_think and not differing and "model" in told
     if is_untouched and told.keys().isdisjoint(without):
         spliced = splice_model(raw, model, model_name)
@@ -83,6 +83,11 @@ def native_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
 def call_id(text: str) -> str:
     """The name of a call as Anthropic takes it: other makers also use dots and colons."""
     return _STRANGE.sub("_", text)
+
+
+def names_claude(model: str) -> bool:
+    """Whether a client asked for a model of Anthropic's."""
+    return "claude" in model.lower()
 
 
 def _within(told: Mapping[str, Any], most: int | None) -> dict[str, Any]:

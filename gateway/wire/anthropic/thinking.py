@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["answers_in_json", "budget_of", "can_be_led", "fitted_to", "most_tokens", "think"]
+__all__ = ["SAMPLING", "answers_in_json", "budget_of", "can_be_led", "fitted_to", "most_tokens", "think"]
 
 _VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
 _BUDGETS = {"low": 2_048, "medium": 8_192, "high": 24_576, "xhigh": 31_999, "max": 31_999}
@@ -16,7 +16,7 @@ _ADAPTIVE_SINCE, _BUDGETS_SINCE, _JSON_SINCE = (4, 6), (3, 7), (4, 5)
 _FREE_SINCE = (4, 7)  # of temperatures and budgets, which it refuses
 _EITHER_SINCE = (4, 1)  # a temperature or a share of the likeliest words, not both
 _UNLED_SINCE = (4, 6)  # an answer cannot be begun for it
-_SAMPLING = ("temperature", "top_k", "top_p")
+SAMPLING = ("temperature", "top_k", "top_p")
 _NEWEST = (99, 0)  # what bears no number that we can read is taken for a new model
 _USUAL_MOST, _OLD_MOST = 32_000, {(3, 0): 4_096, (3, 5): 8_192}
 
@@ -62,7 +62,7 @@ def think(body: dict[str, Any], effort: object) -> None:
     if forced or body.get("thinking") is None:
         body.pop("thinking", None)
         return
-    for name in _SAMPLING:
+    for name in SAMPLING:
         body.pop(name, None)
 
 
@@ -79,7 +79,7 @@ def fitted_to(model_name: str, body: Mapping[str, Any]) -> dict[str, Any]:
     thinking = body.get("thinking")
     has_budget = isinstance(thinking, Mapping) and "budget_tokens" in thinking
     differing: dict[str, Any] = {"thinking": {"type": "adaptive"}} if has_budget else {}
-    return differing | {name: None for name in _SAMPLING if body.get(name) is not None}
+    return differing | {name: None for name in SAMPLING if body.get(name) is not None}
 
 
 def _version(model_name: str) -> tuple[int, int]:
