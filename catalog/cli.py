@@ -413,7 +413,7 @@ def _downloaded(url: str, timeout_s: float) -> PriceMap:
 def _print(table: "Table") -> None:
     from rich.console import Console  # noqa: PLC0415
 
-    Console(width=_width()).print(table)
+    Console(width=_width(), markup=False, emoji=False).print(table)  # a name like `[/red]` is no markup
 
 
 def _width() -> int:

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from .report import Outputs
     from .study import Study
 
-__all__ = ["PAGE_WIDTH", "replay"]
-
-PAGE_WIDTH = 160  # of tables that go to a file or a pipe
+__all__ = ["replay"]
 
 
 def replay(
@@ -103,13 +101,13 @@ def _replay_tables(
     *,
     as_json: bool,
 ) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress, TaskID  # noqa: PLC0415
+    from rich.progress import TaskID  # noqa: PLC0415
 
     from catalog.registry import Catalog  # noqa: PLC0415
 
     from .contenders import FittedContender  # noqa: PLC0415
     from .report import json_report, terminal_report, write_outputs  # noqa: PLC0415
+    from .screen import progress_bar, screen  # noqa: PLC0415
     from .sources import read_table  # noqa: PLC0415
     from .study import run_study  # noqa: PLC0415
 
@@ -120,7 +118,7 @@ def _replay_tables(
         if table.note:
             typer.echo(f"note: {table.name}: {table.note}", err=True)
     results = []
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with progress_bar() as bar:
         for table in tables:
             task = bar.add_task(table.name)
 
@@ -133,7 +131,7 @@ def _replay_tables(
     if as_json:
         sys.stdout.write(json.dumps([json_report(s) for s in summaries], indent=1) + "\n")
     else:
-        console = Console(width=None if sys.stdout.isatty() else PAGE_WIDTH)
+        console = screen()
         for summary in summaries:
             console.print(terminal_report(summary))
 
@@ -148,14 +146,13 @@ def _replay_journals(
     as_json: bool,
 ) -> None:
     """Value each policy on each journal, and say so."""
-    from rich.console import Console  # noqa: PLC0415
-
     from router import RoutingOptions  # noqa: PLC0415
 
     from .errors import NoOverlapError  # noqa: PLC0415
     from .journal_report import journal_report, value_row  # noqa: PLC0415
     from .journal_value import value_policy  # noqa: PLC0415
     from .logged_decisions import read_journal  # noqa: PLC0415
+    from .screen import screen  # noqa: PLC0415
 
     found: list[dict[str, object]] = []
     for path in journals:
@@ -173,4 +170,4 @@ def _replay_journals(
     if as_json:
         sys.stdout.write(text)
     else:
-        Console(width=None if sys.stdout.isatty() else PAGE_WIDTH).print(journal_report(found))
+        screen().print(journal_report(found))

@@ -31,6 +31,11 @@ class Folds:
             InvalidReplayError: fewer than two folds, or fewer groups than folds.
         """
         n_groups = len(np.unique(table.group))
+        if n_groups < 2:
+            raise InvalidReplayError(
+                f"{table.name}: all prompts ask one question (they share a group_key); what is learned has to be "
+                "judged on another"
+            )
         if not 2 <= n_folds <= n_groups:
             raise InvalidReplayError(f"{table.name}: {n_folds} folds of {n_groups} groups; choose 2 to {n_groups}")
         return cls(table, group_folds(table.group, n_folds, seed))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -100,13 +100,15 @@ class TfidfNeighbours:
 
     def fit(self, train: ReplayTable) -> Estimator:
         """Remember the training prompts."""
-        from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415  # heavy, needed only here
-        from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415
+        from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415  # heavy, needed only here
 
-        words = TfidfVectorizer(sublinear_tf=True, min_df=2)
-        index = NearestNeighbors(n_neighbors=min(self.n_neighbours, len(train)), metric="cosine", algorithm="brute")
-        index.fit(words.fit_transform(train.prompt))
         mean = np.nanmean(train.score, axis=0)  # (n_models,)
+        found = _shared_words(train.prompt)
+        if found is None:
+            return _constant(mean)
+        words, vectors = found
+        index = NearestNeighbors(n_neighbors=min(self.n_neighbours, len(train)), metric="cosine", algorithm="brute")
+        index.fit(vectors)
 
         def estimate(prompts: Sequence[str]) -> QualityEstimate:
             nearest = index.kneighbors(words.transform(prompts), return_distance=False)  # (n, k)
@@ -127,15 +129,16 @@ class TfidfRidge:
     def fit(self, train: ReplayTable) -> Estimator:
         """Fit all models at once; a missing score counts as its model's mean, which leaves the slope alone."""
         from sklearn.decomposition import TruncatedSVD  # noqa: PLC0415  # heavy, needed only here
-        from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
         from sklearn.linear_model import Ridge  # noqa: PLC0415
         from sklearn.pipeline import make_pipeline  # noqa: PLC0415
         from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
 
         mean = np.nanmean(train.score, axis=0)  # (n_models,)
         target = np.where(train.tried, train.score, mean)  # (n_train, n_models)
-        words = TfidfVectorizer(sublinear_tf=True, min_df=2)
-        vectors = words.fit_transform(train.prompt)
+        found = _shared_words(train.prompt)
+        if found is None or found[1].shape[1] < 2:
+            return _constant(mean)
+        words, vectors = found
         n_components = min(self.n_components, min(vectors.shape) - 1)
         pipeline = make_pipeline(
             TruncatedSVD(n_components, random_state=self.seed), StandardScaler(), Ridge(alpha=self.alpha)
@@ -146,6 +149,25 @@ class TfidfRidge:
             return _at_face_value(np.clip(pipeline.predict(words.transform(prompts)), 0.0, 1.0))
 
         return estimate
+
+
+def _shared_words(prompts: Sequence[str]) -> tuple[Any, Any] | None:
+    """The fitted vectorizer and the prompts' vectors (n_prompts, n_words); None where no two prompts share a word.
+
+    So it is with numbers of one digit, and with languages that put no blanks between words.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415  # heavy, needed only here
+
+    words = TfidfVectorizer(sublinear_tf=True, min_df=2)
+    try:
+        return words, words.fit_transform(prompts)
+    except ValueError:  # all that it raises for texts: "empty vocabulary", "no terms remain"
+        return None
+
+
+def _constant(mean: Floats) -> Estimator:
+    """Every model's mean (n_models,), whatever is asked."""
+    return lambda prompts: _at_face_value(np.tile(mean, (len(prompts), 1)))
 
 
 def _mean_of_neighbours(score: Floats, fallback: Floats) -> Floats:

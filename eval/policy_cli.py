@@ -13,8 +13,6 @@ import typer
 from catalog import ParetoGateError
 from predictors.cli_options import DataFolder, data_folder
 
-from .cli import PAGE_WIDTH
-
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -65,11 +63,10 @@ def diff_policy(
         told = {"old": old, "new": new, "corpus": corpus, "max_nfr": max_nfr, "passed": passed, **asdict(found)}
         sys.stdout.write(json.dumps(told, indent=1) + "\n")
     else:
-        from rich.console import Console  # noqa: PLC0415
-
         from .policy_report import policy_report  # noqa: PLC0415
+        from .screen import screen  # noqa: PLC0415
 
-        Console(width=None if sys.stdout.isatty() else PAGE_WIDTH).print(policy_report(found, old=old, new=new))
+        screen().print(policy_report(found, old=old, new=new))
     if not passed:
         share = found.flips[0].negative
         typer.echo(f"refused: {share:.1%} of prompts turned from right to wrong, at most {max_nfr:.1%} may", err=True)
@@ -95,9 +92,6 @@ def _routed(
     seed: int,
 ) -> "Corpus":
     """The corpus as both policies route it, whichever of the three kinds it is."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
-
     from catalog.registry import Catalog  # noqa: PLC0415
     from predictors.journal_outcomes import is_journal  # noqa: PLC0415
 
@@ -110,10 +104,11 @@ def _routed(
         prompt_corpus,
         read_prompts,
     )
+    from .screen import progress_bar  # noqa: PLC0415
     from .sources import read_table  # noqa: PLC0415
 
     path = Path(corpus)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with progress_bar() as bar:
         show = _shown(bar, path.name)
         if path.is_file() and is_journal(path):
             return journal_corpus(read_journal(path), sides, policies, progress=show)

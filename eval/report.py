@@ -143,7 +143,7 @@ def _headline(summary: Summary) -> str:
 def _lines(summary: Summary) -> list[Curve]:
     by_name: dict[str, list[PointSummary]] = {}
     for point in summary.points:
-        if point.point is not None:
+        if point.point is not None and math.isfinite(point.cost_share):
             by_name.setdefault(point.name.partition("/")[0], []).append(point)
     curves = []
     best = next(p for p in summary.points if p.name == "best_single").score
@@ -174,6 +174,7 @@ def _marks(summary: Summary) -> list[Mark]:
             else (best + points[name].gain_interval.lower, best + points[name].gain_interval.upper),
         )
         for name in _MARKED
+        if math.isfinite(points[name].cost_share)
     ]
 
 
@@ -201,7 +202,7 @@ def _point_rows(summary: Summary, *, of_rivals: bool = True) -> list[tuple[str, 
             "" if p.point is None else f"{p.point:.3g}",
             f"{p.score:.4f}",
             f"{p.gain:+.4f} {_span(p.gain_interval, '+.4f')}",
-            f"{p.cost_share:.3f}",
+            _number(p.cost_share, ".3f"),
             f"{p.best_identified:.3f}",
             f"{p.most_chosen} {p.most_chosen_share:.0%}",
         )

@@ -97,7 +97,8 @@ def _priced(outcomes: Outcomes, source: str, catalog: Catalog) -> tuple[Outcomes
     if n_priced < 2:
         alike = table.with_columns(pl.lit(1.0).alias("cost_usd"))
         return Outcomes(table=alike), "no two models have a known cost: every call counts as 1, so costs mean nothing"
-    return Outcomes(table=table), f"{len(rates)} models are priced by the catalog, list price times length"
+    note = f"{len(rates)} models are priced by the catalog, list price times length" if rates else ""
+    return Outcomes(table=table), note
 
 
 def _without_cost(table: "pl.DataFrame") -> list[str]:

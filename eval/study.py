@@ -66,6 +66,6 @@ def run_study(
     return replayed, summarise(replayed, seed=study.seed, n_resamples=study.n_resamples, flips=flips)
 
 
-def _dear_call_usd(table: ReplayTable) -> float:
-    """Mean cost of the dearest model that answered nearly everywhere."""
-    return float(np.nanmean(table.cost_usd[:, table.covering], axis=0).max())
+def _dear_call_usd(table: ReplayTable) -> float | None:
+    """Mean cost of the dearest model that answered nearly everywhere; None where all of them are free."""
+    return float(np.nanmean(table.cost_usd[:, table.covering], axis=0).max()) or None

@@ -1,5 +1,6 @@
 """A replay in numbers: every rule beside the best single model, with paired intervals."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,7 @@ from .metrics import (
     area_under_deferral_curve,
     arena_score,
     call_percentage_threshold,
+    cost_share,
     expected_calibration_error,
     hypervolume,
     interval_coverage,
@@ -42,7 +44,7 @@ class PointSummary:
     point: float | None
     score: float
     cost_usd: float  # mean per call
-    cost_share: float  # of the best single model's
+    cost_share: float  # of the best single model's; NaN where that alone is free
     gain: float  # score less the best single model's, on the same prompts
     gain_interval: Interval  # 95 %
     best_identified: float  # share of prompts whose chosen model is (one of) the best
@@ -146,7 +148,7 @@ def _point(name: str, choices: Choices, best: Choices, table: ReplayTable, boots
         point=choices.point,
         score=float(score.mean()),
         cost_usd=float(cost.mean()),
-        cost_share=float(cost.mean() / best_cost.mean()),
+        cost_share=cost_share(float(cost.mean()), of=float(best_cost.mean())),
         gain=float(score.mean() - best_score.mean()),
         gain_interval=bootstrap.of_difference(score, best_score),
         best_identified=optimal_model_identification(table.score, choices.chosen),
@@ -210,7 +212,11 @@ def _curve(  # noqa: PLR0917  # private, and named at its one call
         )
 
     means = columns.mean(axis=0)
-    mean_score, share = means[:k], means[k : 2 * k] / means[-1]
+    best_usd = float(means[-1])
+    mean_score = means[:k]  # (n_points,)
+    share = np.array([cost_share(usd, of=best_usd) for usd in means[k : 2 * k].tolist()])  # (n_points,)
+    max_share = cost_share(max_cost, of=best_usd)
+    is_curve = bool(np.isfinite([*share, max_share]).all())
     return CurveSummary(
         name=name,
         n_points=k,
@@ -219,9 +225,9 @@ def _curve(  # noqa: PLR0917  # private, and named at its one call
         gain_at_best_single_cost=bootstrap.of_statistic(columns, at_best_cost),
         equal_quality_cost=equal_quality(means),
         equal_quality_interval=bootstrap.of_statistic(columns, equal_quality),
-        aiq=_aiq(share, mean_score, max_share=max_cost / float(means[-1])),
-        audc=_or_nan(partial(area_under_deferral_curve, share, mean_score)),
-        hypervolume=hypervolume(share, mean_score, max_cost=max_cost / float(means[-1])),
+        aiq=_aiq(share, mean_score, max_share=max_share) if is_curve else math.nan,
+        audc=_or_nan(partial(area_under_deferral_curve, share, mean_score)) if is_curve else math.nan,
+        hypervolume=hypervolume(share, mean_score, max_cost=max_share) if is_curve else math.nan,
         calibration_error=None if run is None else _calibration(run, table),
         interval_coverage=None if run is None else interval_coverage(run.quality, run.quality_se, table.score),
         decide_us=None if run is None else run.decide_us,

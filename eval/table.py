@@ -17,6 +17,7 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Strings = npt.NDArray[np.str_]
 
+_PROMPT = ("prompt_id", "dataset")  # what tells prompts apart: datasets may number theirs alike
 _SINGLE_MODEL_COVERAGE = 0.95  # a model that answered fewer prompts is no candidate for "best single model"
 
 
@@ -57,26 +58,36 @@ class ReplayTable:
             note: what was assumed so far.
 
         Raises:
-            InvalidReplayError: fewer than two models have a cost.
+            InvalidReplayError: there are fewer than two models, fewer than two have a cost, or prompts share an id.
         """
         import polars as pl  # noqa: PLC0415  # heavy, and needed only by those who replay
 
-        cells = outcomes.table.group_by("prompt_id", "model").agg(
+        clash = outcomes.table.group_by(_PROMPT).agg(pl.col("prompt").n_unique()).filter(pl.col("prompt") > 1)
+        if clash.height:
+            raise InvalidReplayError(
+                f"{name}: prompt_id {clash['prompt_id'].min()!r} stands for several prompts (as do {clash.height - 1} "
+                "others); make them unique, or leave the column out"
+            )
+        cells = outcomes.table.group_by(*_PROMPT, "model").agg(
             pl.col("prompt", "group_key", "benchmark", "domain").first(), pl.col("score", "cost_usd").mean()
         )
         priced = cells.group_by("model").agg(pl.col("cost_usd").is_not_null().any().alias("is_priced"))
         models = tuple(sorted(priced.filter("is_priced")["model"].to_list()))
+        if priced.height < 2:
+            raise InvalidReplayError(
+                f"{name}: all outcomes are of one model, {priced['model'][0]!r}; a router needs two to choose from"
+            )
         if len(models) < 2:
             raise InvalidReplayError(
                 f"{name}: {len(models)} of {priced.height} models have a cost; add a cost_usd column, a router cannot "
                 "be judged without"
             )
         cells = cells.filter(pl.col("model").is_in(models))
-        prompts = cells.unique("prompt_id", keep="any").sort("prompt_id")
-        row = {key: i for i, key in enumerate(prompts["prompt_id"].to_list())}
+        prompts = cells.unique(_PROMPT, keep="any").sort(_PROMPT)
+        row = {key: i for i, key in enumerate(prompts.select(_PROMPT).iter_rows())}
         column = {key: j for j, key in enumerate(models)}
         at = (
-            np.array([row[key] for key in cells["prompt_id"].to_list()]),
+            np.array([row[key] for key in cells.select(_PROMPT).iter_rows()]),
             np.array([column[key] for key in cells["model"].to_list()]),
         )
         score, cost = np.full((2, len(row), len(models)), np.nan)  # (n_prompts, n_models) each

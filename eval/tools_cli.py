@@ -284,8 +284,8 @@ def _write_chart(path: Path, labelled: "LabelledRegistry", encoder: "Encoder") -
 
 
 def _print(*lines: object) -> None:
-    from rich.console import Console  # noqa: PLC0415
+    from .screen import screen  # noqa: PLC0415
 
-    console = Console(width=None if sys.stdout.isatty() else _PAGE_WIDTH)
+    console = screen(page_width=_PAGE_WIDTH)
     for line in lines:
         console.print(line)

@@ -165,11 +165,14 @@ def read_table_file(path: Path) -> "pl.DataFrame":
             return read_journal_table(path)
         match path.suffix:
             case ".parquet":
-                return pl.read_parquet(path)
+                return pl.read_parquet(path, glob=False)
             case ".csv":
-                return pl.read_csv(path)
+                # Types are told by all rows: scores may be 0 and 1 for long, and `007` is no number among names.
+                as_text = dict.fromkeys(_TEXT, pl.String)
+                return pl.read_csv(path, glob=False, infer_schema_length=None, schema_overrides=as_text)
             case _:
-                return pl.read_ndjson(path)
+                with path.open("rb") as lines:  # a name with a bracket would be taken for a pattern
+                    return pl.read_ndjson(lines, infer_schema_length=None)
     except (OSError, pl.exceptions.PolarsError) as exc:
         first_line = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
         raise InvalidOutcomesError(f"{path}: cannot be read as {path.suffix[1:]}: {first_line}") from exc
@@ -182,6 +185,9 @@ def _typed(table: "pl.DataFrame", source: str) -> "pl.DataFrame":
     for name, dtype in wanted.items():
         if name not in table.columns:
             continue
+        if table[name].dtype.is_nested() or table[name].dtype == pl.Binary:
+            kind = "text" if name in _TEXT else "a number"
+            raise InvalidOutcomesError(f"{source}: column {name!r} holds {table[name].dtype}; give {kind} instead")
         cast = table[name].cast(dtype, strict=False)
         lost = (cast.is_null() & table[name].is_not_null()).arg_true()
         if len(lost):

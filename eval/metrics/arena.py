@@ -3,6 +3,7 @@
 Source: RouterArena, arXiv 2510.00202.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +38,10 @@ def arena_latency_score(router_ms: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimalSelection:
-    """How close the choices come to the cheapest right model. All depend on the pool: always name it beside them."""
+    """How close the choices come to the cheapest right model; NaN where no prompt has one.
+
+    All depend on the pool: always name it beside them.
+    """
 
     selection: float  # share of answerable prompts whose choice is the cheapest right model
     cost: float  # mean of cheapest right cost / actual cost over the answerable prompts
@@ -51,7 +55,7 @@ def optimal_selection(
 
     Args:
         correct: (n_prompts, n_models).
-        cost: (n_prompts, n_models), positive.
+        cost: (n_prompts, n_models), not negative.
         chosen: (n_prompts,) positions of the chosen models.
     """
     rows = np.arange(len(chosen))
@@ -59,8 +63,12 @@ def optimal_selection(
     cheapest_right = np.where(correct, cost, np.inf).min(axis=1)  # (n_prompts,)
     picked_right, picked_cost = correct[rows, chosen], cost[rows, chosen]  # (n_prompts,), (n_prompts,)
     is_optimal = picked_right & (picked_cost <= cheapest_right)  # (n_prompts,)
+    if not answerable.any():
+        return OptimalSelection(selection=math.nan, cost=math.nan, accuracy=math.nan)
+    cheapest, paid = cheapest_right[answerable], picked_cost[answerable]  # (n_answerable,) each
+    ratio = np.divide(cheapest, paid, out=np.ones(len(paid)), where=paid > 0)  # a free choice costs what it must
     return OptimalSelection(
         selection=float(is_optimal[answerable].mean()),
-        cost=float((cheapest_right[answerable] / picked_cost[answerable]).mean()),
+        cost=float(ratio.mean()),
         accuracy=float(picked_right.mean() / answerable.mean()),
     )

@@ -1,5 +1,7 @@
 """A whole cost-quality curve in one number. Each states which of the published variants it is."""
 
+import math
+
 import numpy as np
 
 from catalog import Floats
@@ -10,6 +12,7 @@ __all__ = [
     "aiq_paper",
     "aiq_reference",
     "area_under_deferral_curve",
+    "cost_share",
     "hypervolume",
     "peak_quality",
     "quality_neutral_cost",
@@ -62,7 +65,14 @@ def quality_neutral_cost(
 
     Operating points are mixed as on the hull. The strict variant, not the one that settles for 90 % of the peak.
     """
-    return cheapest_reaching(cost, quality, target=best_single_quality) / best_single_cost
+    return cost_share(cheapest_reaching(cost, quality, target=best_single_quality), of=best_single_cost)
+
+
+def cost_share(cost: float, *, of: float) -> float:
+    """A mean cost as a share of another: 1 where both are free, NaN where the other alone is."""
+    if cost == of:
+        return 1.0
+    return cost / of if of > 0 else math.nan
 
 
 def hypervolume(cost: Floats, quality: Floats, *, max_cost: float, min_quality: float = 0.0) -> float:

@@ -136,8 +136,7 @@ def _verify(  # noqa: PLR0917  # private, and named at its one call
 def _asking(  # noqa: PLR0917  # private, and named at its one call
     url: str, model: str, profile: ModelProfile, budget: "Budget", ledger: Path, key: str | None
 ) -> Iterator["Asking"]:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
+    from eval.screen import progress_bar  # noqa: PLC0415
 
     from .asking import Asking  # noqa: PLC0415
     from .endpoint import HttpEndpoint  # noqa: PLC0415
@@ -145,7 +144,7 @@ def _asking(  # noqa: PLR0917  # private, and named at its one call
 
     endpoint = HttpEndpoint(base_url=url, model=model, api_key=key)
     try:
-        with Progress(console=Console(stderr=True), transient=True) as bar, Ledger(ledger) as memory:
+        with progress_bar() as bar, Ledger(ledger) as memory:
             task = bar.add_task("asking", total=budget.calls, completed=len(memory))
             yield Asking(
                 endpoint,
@@ -218,8 +217,9 @@ def _subject(profile: ModelProfile, questions: Path | None, siblings: list[Path]
 
 
 def _print(report: dict[str, Any]) -> None:
-    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
+
+    from eval.screen import screen  # noqa: PLC0415
 
     table = Table(title=f"{report['model']}: {report['spent']['calls']} calls, {report['spent']['tokens']} tokens")
     for column in ("procedure", "fact", "value", "error", "unit", "n"):
@@ -233,5 +233,5 @@ def _print(report: dict[str, Any]) -> None:
             table.add_row(one["procedure"], fact["name"], f"{fact['value']:.4g}", se, fact["unit"], str(fact["n"]))
         if one["note"]:
             table.add_row(one["procedure"], "note", one["note"], "", "", "")
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    screen().print(table)
     typer.echo(f"overlay: {report['overlay']}", err=True)

@@ -135,3 +135,36 @@ def test_routellm_is_replayed_with_pair_measures(tmp_path: Path) -> None:
     by_name = {p["name"]: p for p in found["pairs"]}
     assert 0.4 < by_name["prompt_length"]["apgr"] < 0.8
     assert found["points"][0]["name"] == "random"
+
+
+@pytest.mark.parametrize("free", [{"maths", "poem", "sage"}, {"sage"}])
+def test_models_that_cost_nothing_are_replayed_too(tmp_path: Path, free: set[str]) -> None:
+    table = pl.read_csv(outcomes_file(tmp_path))
+    mine, svg = tmp_path / "free.csv", tmp_path / "free.svg"
+    is_free = pl.col("model").is_in(list(free))
+    table.with_columns(pl.when(is_free).then(0.0).otherwise("cost_usd").alias("cost_usd")).write_csv(mine)
+    code, out, err = run(str(mine), "--folds", "2", "--json", "--svg", str(svg))
+    assert (code, err) == (0, "\n")
+    [found] = json.loads(out)
+    shares = {point["name"]: point["cost_share"] for point in found["points"]}
+    # all alike where all are free; no share of nothing where only the best single model, the sage, is
+    assert (shares["best_single"], shares["random"]) == (1, 1 if len(free) == 3 else None)
+    assert "nan" not in svg.read_text()
+
+
+def test_models_that_are_never_right_are_replayed_too(tmp_path: Path) -> None:
+    table, mine = pl.read_csv(outcomes_file(tmp_path)), tmp_path / "wrong.csv"
+    table.with_columns(pl.lit(0.0).alias("score")).write_csv(mine)
+    code, out, err = run(str(mine), "--folds", "2", "--json")
+    assert (code, err) == (0, "\n")
+    assert {point["cheapest_right"] for point in json.loads(out)[0]["points"]} == {None}
+
+
+def test_a_model_and_a_file_may_be_called_anything(tmp_path: Path) -> None:
+    table, mine = pl.read_csv(outcomes_file(tmp_path)), tmp_path / "run [bold] :smile: 1.csv"
+    named = {"maths": "maths [high]", "poem": "poem[/red]", "sage": "sage :smile:"}
+    table.with_columns(pl.col("model").replace(named)).write_csv(mine)
+    code, out, _ = run(str(mine), "--folds", "2")
+    assert code == 0
+    assert "run [bold] :smile: 1: 60 prompts, 3 models, 2-fold by question; best single model: sage :smile:" in out
+    assert {name for name in named.values() if f"{name} 100%" in out} == {"sage :smile:", "maths [high]"}

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,3 +49,10 @@ def test_unknown_benchmarks_and_impossible_folds_are_named() -> None:
         Folds.by_group(table, n_folds=9, seed=0)
     with pytest.raises(InvalidReplayError, match="one benchmark only"):
         Folds.by_benchmark(table.take(table.benchmark == "poem"), leave_out="poem")
+
+
+def test_prompts_of_one_question_cannot_be_split() -> None:
+    table = specialists()
+    one = replace(table, group=np.full(len(table), "the same"))
+    with pytest.raises(InvalidReplayError, match="ask one question"):
+        Folds.by_group(one, n_folds=5, seed=0)

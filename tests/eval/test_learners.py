@@ -1,6 +1,9 @@
-import numpy as np
+from dataclasses import replace
 
-from eval.learners import FeatureMemory, TfidfNeighbours, TfidfRidge
+import numpy as np
+import pytest
+
+from eval.learners import FeatureMemory, Learner, TfidfNeighbours, TfidfRidge
 
 from .tables import specialists
 
@@ -39,3 +42,17 @@ def test_features_of_a_prompt_are_computed_once() -> None:
     assert memory.extract(["a", "bb", "a"]).tolist() == [[1], [2], [1]]
     assert memory.extract(["bb", "ccc"]).tolist() == [[2], [3]]
     assert seen == ["a", "bb", "ccc"]
+
+
+@pytest.mark.parametrize("learner", [TfidfNeighbours(), TfidfRidge()])
+@pytest.mark.parametrize("prompts", [("7", "8", "?"), ("素数は無限にある", "首都はどこ", "詩を書いて")])
+def test_prompts_that_share_no_word_teach_the_mean(learner: Learner, prompts: tuple[str, ...]) -> None:
+    table = replace(specialists(2).take(np.arange(3)), prompt=prompts)
+    estimate = learner.fit(table)(["another", "素数"])
+    assert estimate.mean == pytest.approx(np.tile(table.score.mean(axis=0), (2, 1)))
+
+
+@pytest.mark.parametrize("learner", [TfidfNeighbours(), TfidfRidge()])
+def test_one_shared_word_is_enough(learner: Learner) -> None:
+    table = replace(specialists(2).take(np.arange(3)), prompt=("one", "one", "?"))
+    assert np.isfinite(learner.fit(table)(["one", "none"]).mean).all()

@@ -57,3 +57,22 @@ def test_some_of_the_models_keep_the_prompts_that_any_of_them_was_tried_on() -> 
     assert (part.models, part.prompt, part.pool.ids) == (("b", "c"), ("p",), ("mine/b", "mine/c"))
     with pytest.raises(InvalidReplayError, match="needs two"):
         table.only(np.array([True, False, False]))
+
+
+def test_a_table_of_one_model_is_told_that_there_is_nothing_to_choose_from() -> None:
+    with pytest.raises(InvalidReplayError, match="all outcomes are of one model, 'a'"):
+        table_of([("p", "a", 1.0, 0.2), ("q", "a", 0.0, 0.2)])
+
+
+def test_two_prompts_of_one_id_are_refused_and_not_made_one() -> None:
+    rows = [("1", "two plus two", "a", 1.0), ("1", "name a rose", "b", 0.0)]
+    frame = pl.DataFrame(rows, schema=["prompt_id", "prompt", "model", "score"], orient="row")
+    with pytest.raises(InvalidReplayError, match="prompt_id '1' stands for several prompts"):
+        ReplayTable.from_outcomes(Outcomes.from_table(frame.with_columns(cost_usd=0.1)), name="mine")
+
+
+def test_datasets_may_number_their_prompts_alike() -> None:
+    rows = [(d, "1", f"first of {d}", m, float(m == d)) for d in ("a", "b") for m in ("a", "b")]
+    frame = pl.DataFrame(rows, schema=["dataset", "prompt_id", "prompt", "model", "score"], orient="row")
+    table = ReplayTable.from_outcomes(Outcomes.from_table(frame.with_columns(cost_usd=0.1)), name="both")
+    assert (table.prompt, table.score.tolist()) == (("first of a", "first of b"), [[1, 0], [0, 1]])

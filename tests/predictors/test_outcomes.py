@@ -1,5 +1,6 @@
 """Outcomes: read from three formats, refused with the place and the remedy."""
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -92,3 +93,41 @@ def test_a_share_of_the_questions_can_be_held_out_and_stays_out() -> None:
     assert set(left.table["prompt"]) <= set(more.table["prompt"])
     with pytest.raises(InvalidOutcomesError, match="leaves none"):
         Outcomes.from_table(pl.DataFrame(rows[:1])).without(0.9, seed=1)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_column_is_what_all_its_rows_say(tmp_path: Path, suffix: str) -> None:
+    # a graded score, a text and a number with zeros in front, each long after the rows that look otherwise
+    n = 300
+    table = pl.DataFrame(
+        {
+            "prompt": [*map(str, range(n)), "name a rose"],
+            "model": "007",
+            "score": [*[1] * n, 0.25],
+        },
+        strict=False,
+    )
+    path = tmp_path / f"mine{suffix}"
+    lines = [json.dumps(row | {"score": row["score"] if row["score"] % 1 else 1}) for row in table.to_dicts()]
+    text = "\n".join(lines) if suffix == ".jsonl" else table.write_csv().replace(",1.0", ",1")
+    path.write_text(text)
+    found = Outcomes.read([path])
+    assert found.models == ("007",)
+    assert found.table.row(-1, named=True)["score"] == 0.25
+    assert found.table["prompt"].to_list() == table["prompt"].to_list()
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
+def test_a_files_name_is_no_pattern(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"run [1]*{suffix}"
+    writers = {".csv": "write_csv", ".jsonl": "write_ndjson", ".parquet": "write_parquet"}
+    with path.open("wb") as file:
+        getattr(pl.DataFrame(ROWS), writers[suffix])(file)
+    assert len(Outcomes.read([path])) == 3
+
+
+def test_prompts_that_are_no_text_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "turns.jsonl"
+    path.write_text('{"prompt": [{"role": "user", "content": "hi"}], "model": "a", "score": 1}\n')
+    with pytest.raises(InvalidOutcomesError, match=r"column 'prompt' holds List.*; give text instead"):
+        Outcomes.read([path])

@@ -45,3 +45,14 @@ def test_the_cheapest_right_model_is_the_optimal_pick() -> None:
     assert found.selection == pytest.approx(2 / 3)  # of three answerable prompts the last is overpaid
     assert found.cost == pytest.approx((1 + 1 + 1 / 4) / 3)
     assert found.accuracy == 1.0  # nothing that could be right is wrong
+
+
+def test_free_models_cost_what_they_must() -> None:
+    correct, cost = np.array([[True, True], [True, True]]), np.array([[0.0, 0.0], [0.0, 0.2]])
+    found = optimal_selection(correct=correct, cost=cost, chosen=np.array([1, 1]))
+    assert (found.selection, found.cost) == (0.5, 0.5)  # the first is free as it could be, the second paid for nothing
+
+
+def test_where_nobody_is_right_there_is_no_share_of_right_picks() -> None:
+    found = optimal_selection(correct=np.zeros((2, 2), dtype=np.bool_), cost=np.ones((2, 2)), chosen=np.array([0, 1]))
+    assert np.isnan([found.selection, found.cost, found.accuracy]).all()

@@ -8,6 +8,7 @@ from eval.metrics import (
     aiq_paper,
     aiq_reference,
     area_under_deferral_curve,
+    cost_share,
     hypervolume,
     peak_quality,
     quality_neutral_cost,
@@ -68,3 +69,9 @@ def test_a_dominated_point_adds_no_hypervolume(seed: int) -> None:
     cost, quality = rng.random(8), rng.random(8)
     more = hypervolume(np.append(cost, cost[0] + 0.1), np.append(quality, quality[0] - 0.01), max_cost=2)
     assert more == pytest.approx(hypervolume(cost, quality, max_cost=2))
+
+
+def test_what_is_free_costs_as_much_as_the_free_and_no_share_of_it_beyond() -> None:
+    assert [cost_share(usd, of=0.2) for usd in (0.0, 0.1, 0.2)] == [0, 0.5, 1]
+    assert cost_share(0.0, of=0.0) == 1
+    assert np.isnan(cost_share(0.1, of=0.0))
