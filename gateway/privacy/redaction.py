@@ -15,6 +15,9 @@ __all__ = ["Redaction"]
 
 _PLACEHOLDER = re.compile(r"\[[A-Z]+_\d+\]")
 
+_TEXTS = ("name", "refusal", "reasoning_content", "reasoning")  # of a message; its content has a form of its own
+_TEXTS_OF_PARTS = ("text", "refusal")
+
 
 class Redaction:
     """Of one request: remembers which placeholder stands for what."""
@@ -81,14 +84,18 @@ class Redaction:
         for call_key in ("tool_calls", "function_call"):
             if message.get(call_key):
                 out[call_key] = self._deep(message[call_key])
-        if isinstance(name := message.get("name"), str):
-            out["name"] = self.redacted(name)
-        return out
+        return out | self._texts(message, _TEXTS)
 
     def _part(self, part: Any) -> Any:  # noqa: ANN401 - any JSON
-        if isinstance(part, Mapping) and isinstance(text := part.get("text"), str):
-            return {**part, "text": self.redacted(text)}
-        return part
+        if not isinstance(part, Mapping):
+            return part
+        told = {**part, **self._texts(part, _TEXTS_OF_PARTS)}
+        if isinstance(file := part.get("file"), Mapping):
+            told["file"] = {**file, **self._texts(file, ("filename",))}
+        return told
+
+    def _texts(self, holder: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+        return {name: self.redacted(text) for name in names if isinstance(text := holder.get(name), str)}
 
     def _deep(self, value: Any) -> Any:  # noqa: ANN401 - any JSON
         if isinstance(value, str):

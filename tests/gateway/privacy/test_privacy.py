@@ -57,6 +57,22 @@ def test_equal_values_get_equal_placeholders_and_nobody_elses() -> None:
     assert redaction.restored("[EMAIL_1] [EMAIL_2] [EMAIL_9]") == f"[EMAIL_1] {MAIL} [EMAIL_9]"
 
 
+def test_every_place_where_a_history_has_words_is_looked_at() -> None:
+    """Refusals come back to the caller with its own data in them, and go out again with the next turn."""
+    part = {"type": "refusal", "refusal": f"Not to {MAIL}."}
+    file = {"type": "file", "file": {"filename": f"of {MAIL}, signed", "file_data": "data:application/pdf;base64,JVBE"}}
+    told = [
+        {"role": "assistant", "content": None, "refusal": f"I will not write to {MAIL}."},
+        {"role": "assistant", "content": [part], "reasoning_content": f"They want {MAIL}.", "reasoning": MAIL},
+        {"role": "user", "content": [file], "name": MAIL},
+    ]
+    redaction = Redaction()
+    cleaned = orjson.dumps(redaction.messages(told)).decode()
+    assert MAIL not in cleaned
+    assert cleaned.count("[EMAIL_1]") == 6
+    assert redaction.found
+
+
 def _event(**delta: object) -> bytes:
     return b"data: " + orjson.dumps({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}) + b"\n\n"
 
