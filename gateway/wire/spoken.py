@@ -31,6 +31,24 @@ _GPT_5 = (5, 0)  # which thinks, as all that came after it
 _SILENT = ((5, 1), (5, 4))  # from which on, and up to which, GPT does not think unless it is asked to
 _OURS = ("auto", "paretogate/auto")  # what clients call no model in particular
 _STRICT = frozenset({"anthropic", "gemini"})  # like OpenAI, refuse to allow more tokens than their models can give
+_PRECISE = frozenset({"cerebras", "gemini", "groq", "mistral"})  # refuse every field that they do not know
+_HINTS = (
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "store",
+    "user",
+)  # no answer depends on them
+_NOTHING: Mapping[str, tuple[object, ...]] = {  # what may be said, and the values that ask for nothing
+    "frequency_penalty": (0,),
+    "logprobs": (False,),
+    "n": (1,),
+    "parallel_tool_calls": (True,),
+    "presence_penalty": (0,),
+    "service_tier": ("auto", "default"),
+}
+_IDENTIFIERS = ("prompt_cache_key", "safety_identifier", "user")
+_LONGEST_IDENTIFIER = 64  # at OpenAI, and below OpenRouter's; Claude Code's names of users are twice as long
 _FORGETFUL = frozenset({"cerebras", "groq", "mistral"})  # refuse to be told what a model thought
 _THOUGHTS = ("reasoning_content", "reasoning_details")
 _MISTRALS_NAME = re.compile(r"[a-zA-Z0-9]{9}")
@@ -61,6 +79,7 @@ def differing(body: Mapping[str, Any], recipient: PoolEntry | None, *, asked_for
     if provider is None:
         return found
     found |= dict.fromkeys(untaken(body, backend, asked_for=asked_for))
+    found |= _without_hints(body) if provider in _PRECISE else _short_identifiers(body)
     if isinstance(messages := body.get("messages"), list):
         fit = _fitted(messages, provider, backend)
         if fit is not messages:
@@ -91,6 +110,22 @@ def limit_named_for(backend: Backend | None, body: Mapping[str, Any]) -> dict[st
     if body.get(other) is None:
         return {}
     return {wanted: body[wanted] if body.get(wanted) is not None else body[other], other: None}
+
+
+def _without_hints(body: Mapping[str, Any]) -> dict[str, Any]:
+    hints = [name for name in _HINTS if body.get(name) is not None]
+    idle = [name for name, values in _NOTHING.items() if body.get(name) in values]
+    return dict.fromkeys((*hints, *idle))
+
+
+def _short_identifiers(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for the same, and nobody's name is lost: it was a mark, not a word."""
+    told = {name: value for name in _IDENTIFIERS if isinstance(value := body.get(name), str)}
+    return {
+        name: hashlib.sha256(value.encode()).hexdigest()
+        for name, value in told.items()
+        if len(value) > _LONGEST_IDENTIFIER
+    }
 
 
 def _number(value: object) -> int:

@@ -146,6 +146,25 @@ def test_names_that_are_taken_stay() -> None:
         assert sent(at(provider), messages=history(name))["messages"] == history(name)
 
 
+@pytest.mark.parametrize("provider", ["gemini", "groq", "cerebras", "mistral"])
+def test_hints_and_what_asks_for_nothing_stay_away_from_whoever_refuses_what_it_does_not_know(provider: str) -> None:
+    """Codex names a prompt cache with every request, and SDKs of OpenAI's say that nothing is to be stored."""
+    hints = {"prompt_cache_key": "k", "store": False, "user": "u", "safety_identifier": "u"}
+    idle = {"parallel_tool_calls": True, "frequency_penalty": 0.0, "n": 1, "service_tier": "auto", "logprobs": False}
+    assert sent(at(provider), **hints, **idle) == {"messages": HI}
+    meant = {"parallel_tool_calls": False, "frequency_penalty": 0.5, "n": 2, "logprobs": True}
+    assert sent(at(provider), **meant) == {"messages": HI, **meant}  # it says itself whether it can
+    assert sent(at("openai"), **hints, **idle) == {"messages": HI, **hints, **idle}
+
+
+def test_identifiers_are_as_long_as_openai_takes_them() -> None:
+    """Claude Code's name of a user has some 140 characters; OpenAI refuses more than 64, as OpenRouter does 128."""
+    for provider in ("openai", "openrouter"):
+        told = sent(at(provider), user="u" * 65, prompt_cache_key="k" * 64)
+        assert (len(told["user"]), told["prompt_cache_key"]) == (64, "k" * 64)
+        assert told["user"] == sent(at(provider), user="u" * 65)["user"] != sent(at(provider), user="v" * 65)["user"]
+
+
 def signed(**signature: Any) -> list[dict[str, Any]]:
     said = history("aB3456789")
     said[1]["tool_calls"] = [{**said[1]["tool_calls"][0], **signature}, said[1]["tool_calls"][0]]
