@@ -61,7 +61,12 @@ __all__ = [
 ]
 
 _CLIENTS_FAULT = frozenset({400, 413, 422})  # what a backend says about the request itself is passed on
-_UNTAKEN = frozenset({"unsupported_parameter", "unsupported_value"})  # what it then says of a parameter
+_OWN_LIMITS = frozenset(  # what it then says of what others may take: of a parameter, of names and prompts, of a minute
+    {
+        *("unsupported_parameter", "unsupported_value"),
+        *("string_above_max_length", "context_length_exceeded", "rate_limit_exceeded"),
+    }
+)
 _BUSY: Mapping[int, tuple[int, str, str]] = {  # what everybody said -> what the client is told; 529 is Anthropic's
     429: (429, "rate_limit_error", "rate_limit_exceeded"),
     529: (503, "overloaded_error", "overloaded"),
@@ -223,8 +228,8 @@ class UpstreamStatusError(UpstreamError):
 
     @property
     def is_about_the_request(self) -> bool:
-        """A refusal that no other backend would judge differently, as they might one of a parameter."""
-        return self.is_refusal and self.detail.get("code") not in _UNTAKEN
+        """A refusal that no other backend would judge differently, as they might one for a parameter or a window."""
+        return self.is_refusal and self.detail.get("code") not in _OWN_LIMITS
 
 
 class UpstreamProtocolError(UpstreamError):

@@ -20,6 +20,11 @@ _UNKNOWN_FIELD = re.compile(  # of Gemini; of Groq and Cerebras; of OpenAI
 _NOT_BY_IT = re.compile(  # OpenAI, where it gives no code, and Anthropic, which has none
     r"not supported (?:with|by|for) (?:this model|gpt-|o\d)|[Tt]his model (?:does not support|supports at most)"
 )
+_TOO_LONG = re.compile(  # vLLM and llama.cpp; Anthropic; Gemini
+    r"maximum context length|exceeds? the (?:available )?context|prompt is too long"
+    r"|exceeds the maximum number of tokens"
+)
+_OUT_OF_ROOM = "context_length_exceeded"  # OpenAI's code for that
 _UNTAKEN = "unsupported_parameter"  # OpenAI's code for it
 _FORBIDDEN = "extra_forbidden"  # pydantic's
 _OUTER = ("body", "query", "path", "header")  # of places, which clients need not know
@@ -29,7 +34,8 @@ _MOST_CHARS = 2_000
 def own_words(said: object) -> Mapping[str, object] | None:
     """Its `message`, and `param`, `code` and `type` where it tells them; None where it says nothing that we know.
 
-    What it does not know or its model does not take has OpenAI's code for that, whatever its own.
+    What it does not know, what its model does not take and what does not fit its window has OpenAI's code for that,
+    whatever its own.
     """
     inner = _inner(said)
     if inner is None:
@@ -37,6 +43,8 @@ def own_words(said: object) -> Mapping[str, object] | None:
     message = str(inner.get("message"))
     if unknown := _UNKNOWN_FIELD.search(message):
         return {**inner, "param": next(filter(None, unknown.groups())), "code": _UNTAKEN}
+    if _TOO_LONG.search(message):
+        return {**inner, "code": _OUT_OF_ROOM}
     return {**inner, "code": _UNTAKEN} if inner.get("code") is None and _NOT_BY_IT.search(message) else inner
 
 

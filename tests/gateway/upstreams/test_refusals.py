@@ -17,6 +17,8 @@ GROQ = "property 'store' is unsupported"
 GEMINI = 'Invalid JSON payload received. Unknown name "store": Cannot find field.'
 GPT = "Function tools with reasoning_effort are not supported for gpt-5.4 in /v1/chat/completions."
 CLAUDE = "This model does not support assistant message prefill. The conversation must end with a user message."
+VLLM = "This model's maximum context length is 2048 tokens. However, you requested 2049 tokens."
+CLAUDES_WINDOW = "prompt is too long: 200001 tokens > 200000 maximum"
 OPENAI, OPENAIS_NEWER = "Unrecognized request argument supplied: store", "Unknown parameter: 'store'."
 UNTAKEN = {"param": "store", "code": "unsupported_parameter"}
 
@@ -37,6 +39,8 @@ UNTAKEN = {"param": "store", "code": "unsupported_parameter"}
         ({"message": '{"detail": [{"loc": ["body"], "msg": "no"}]}'}, {"message": ": no", "param": ""}),
         ({"detail": [EXTRA, MISSING]}, {"param": "store"}),  # the second would be wrong for others, too
         ({"error": {"message": GPT, "code": None}}, {"message": GPT, "code": "unsupported_parameter"}),
+        ({"object": "error", "message": VLLM, "code": 400}, {"message": VLLM, "code": "context_length_exceeded"}),
+        ({"error": {"message": CLAUDES_WINDOW}}, {"message": CLAUDES_WINDOW, "code": "context_length_exceeded"}),
         ({"type": "error", "error": {"message": CLAUDE}}, {"message": CLAUDE, "code": "unsupported_parameter"}),
     ],
 )
@@ -52,11 +56,13 @@ def test_what_says_nothing_is_told_as_nothing(said: Any) -> None:
 
 
 class Particular(FakeProvider):
-    """Refuses whatever has a `store`."""
+    """Refuses whatever has a `store`, in these words."""
+
+    status, said = 422, {"detail": [EXTRA]}
 
     async def _answer(self, request: web.Request, body: Any, how: Any) -> web.StreamResponse:
         if "store" in body:
-            return web.json_response({"detail": [EXTRA]}, status=422)
+            return web.json_response(self.said, status=self.status)
         return await super()._answer(request, body, how)
 
 
@@ -80,3 +86,27 @@ async def test_what_one_model_does_not_take_another_is_asked(tmp_path: Path) -> 
     assert well.headers["x-paretogate-backend"] == "strong"
     statuses = [record["status"] for record in gateway.journal.of("outcome")]
     assert statuses == ["ok", *["rejected"] * 9, "ok"]
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, {"message": VLLM}),
+        (400, {"message": "Invalid 'tools[0].function.name'", "code": "string_above_max_length"}),  # 64 characters
+        (413, {"message": "Request too large, tokens per minute: Limit 6000", "code": "rate_limit_exceeded"}),  # Groq
+    ],
+)
+async def test_limits_of_one_provider_are_not_those_of_others(
+    tmp_path: Path, status: int, error: dict[str, Any]
+) -> None:
+    async with (
+        Particular() as strong,
+        FakeProvider(words=("cheap",)) as cheap,
+        running(backend("strong", strong.url), backend("cheap", cheap.url), tmp_path=tmp_path) as gateway,
+    ):
+        strong.status, strong.said = status, {"error": error}
+        answer = await gateway.chat(model="auto:best", store=True)
+        named = await gateway.chat(model="strong", store=True)
+    assert (answer.status_code, answer.json()["choices"][0]["message"]["content"]) == (200, "cheap")
+    assert (named.status_code, named.json()["error"]["message"]) == (status, error["message"])
