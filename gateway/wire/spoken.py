@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from catalog import Backend, PoolEntry
 from catalog.providers import PROVIDERS
 
-__all__ = ["differing", "is_openai", "left_to_us", "limit_named_for", "untaken"]
+__all__ = ["differing", "is_openai", "left_to_us", "limit_named_for", "plain_text", "untaken"]
 
 _LIMITS = ("max_completion_tokens", "max_tokens")
 _SAMPLING = ("temperature", "top_p")
@@ -50,6 +50,7 @@ _NOTHING: Mapping[str, tuple[object, ...]] = {  # what may be said, and the valu
 _IDENTIFIERS = ("prompt_cache_key", "safety_identifier", "user")
 _LONGEST_IDENTIFIER = 64  # at OpenAI, and below OpenRouter's; Claude Code's names of users are twice as long
 _FORGETFUL = frozenset({"cerebras", "groq", "mistral"})  # refuse to be told what a model thought
+_PLAIN = frozenset({"deepseek", "moonshot", "sambanova"})  # want texts of history and instructions whole, not in parts
 _THOUGHTS = ("reasoning_content", "reasoning_details")
 _MISTRALS_NAME = re.compile(r"[a-zA-Z0-9]{9}")
 _LONGEST_NAME = 40  # of a call, at OpenAI
@@ -79,6 +80,8 @@ def differing(body: Mapping[str, Any], recipient: PoolEntry | None, *, asked_for
     if provider is None:
         return found
     found |= dict.fromkeys(untaken(body, backend, asked_for=asked_for))
+    if provider == "groq" and "qwen" in backend.model_name and body.get("reasoning_effort") is not None:
+        found["reasoning_effort"] = "none" if body["reasoning_effort"] in ("none", "minimal") else "default"
     found |= _without_hints(body) if provider in _PRECISE else _short_identifiers(body)
     if isinstance(messages := body.get("messages"), list):
         fit = _fitted(messages, provider, backend)
@@ -97,6 +100,15 @@ def untaken(body: Mapping[str, Any], backend: Backend, *, asked_for: str) -> tup
 def left_to_us(asked_for: str) -> bool:
     """Whether a client named no model, and so could not know what it refuses."""
     return asked_for.partition(":")[0] in _OURS
+
+
+def plain_text(content: object) -> str | None:
+    """A list of parts that are texts and nothing else, as one text; None where it is anything else."""
+    if not isinstance(content, list) or not content:
+        return None
+    if not all(isinstance(part, dict) and part.keys() == {"type", "text"} for part in content):
+        return None
+    return "\n".join(str(part["text"]) for part in content)
 
 
 def is_openai(backend: Backend) -> bool:
@@ -171,6 +183,7 @@ class _Reader:
     knows_developers: bool
     knows_signatures: bool  # of Gemini's
     wants_signatures: bool
+    wants_plain_texts: bool
 
     def message(self, message: Any) -> Any:  # noqa: ANN401 - whatever stands in the list
         """One message; the very same where nothing differs."""
@@ -179,6 +192,8 @@ class _Reader:
         changed: dict[str, Any] = {}
         if message.get("role") == "developer" and not self.knows_developers:
             changed["role"] = "system"
+        if self.wants_plain_texts and (text := plain_text(message.get("content"))) is not None:
+            changed["content"] = text
         call_id = message.get("tool_call_id")
         if self.rename is not None and isinstance(call_id, str) and (name := self.rename(call_id)) != call_id:
             changed["tool_call_id"] = name
@@ -210,6 +225,7 @@ def _fitted(messages: Sequence[Any], provider: str, backend: Backend) -> Sequenc
         knows_developers=newest,
         knows_signatures=provider in _PASSES_ON,
         wants_signatures=provider == "gemini" and not _SIGNS_NOT.match(backend.model_name),
+        wants_plain_texts=provider in _PLAIN,
     )
     fit = [reader.message(message) for message in messages]
     return messages if all(new is old for new, old in zip(fit, messages, strict=True)) else fit

@@ -15,7 +15,7 @@ from gateway.errors import InvalidRequestError
 
 from .body import ChatRequest
 from .bound import thinking_for
-from .spoken import differing, is_openai, limit_named_for
+from .spoken import differing, is_openai, limit_named_for, plain_text
 
 __all__ = ["TranslatedRequest", "fitted"]
 
@@ -60,8 +60,10 @@ def fitted(body: Mapping[str, Any], recipient: PoolEntry | None) -> dict[str, An
         raise InvalidRequestError('thinking: must be an object such as {"type": "enabled"}', param="thinking")
     if thinking is not None and maker == "anthropic" and _may_think(messages):
         fit["thinking"] = thinking
-    elif thinking is not None and recipient is not None and "reasoning" in recipient.profile.capabilities:
+    elif thinking is not None:
         fit.setdefault("reasoning_effort", _effort(thinking))
+    if recipient is None or "reasoning" not in recipient.profile.capabilities:
+        fit.pop("reasoning_effort", None)  # to models that do not think it says nothing, and some servers refuse it
     fit["messages"] = messages if maker == "anthropic" else _one_turn_each(messages)
     return fit
 
@@ -80,8 +82,7 @@ def _fitted_message(message: Mapping[str, Any], maker: str, *, knows_developers:
         fit.pop("cache_control", None)
     if isinstance(content, list) and maker != "anthropic":
         parts = [_uncached(part) for part in content]
-        plain = len(parts) == 1 and parts[0].keys() == {"type", "text"}
-        fit["content"] = parts[0]["text"] if plain else parts
+        fit["content"] = parts if (text := plain_text(parts)) is None else text
     return fit
 
 

@@ -118,6 +118,20 @@ def test_developers_are_the_system_to_all_but_openai() -> None:
     assert sent(at("deepseek"), messages=said)["messages"][0] == {"role": "system", "content": "x"}
 
 
+def test_texts_are_not_in_parts_where_they_are_wanted_whole() -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    picture = [*parts, {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}]
+    said = [{"role": "system", "content": parts}, {"role": "user", "content": picture}]
+    assert sent(at("deepseek"), messages=said)["messages"] == [{"role": "system", "content": "a\nb"}, said[1]]
+    assert sent(at("openai"), messages=said)["messages"] == said
+
+
+def test_qwen_on_groq_thinks_or_does_not() -> None:
+    efforts = [sent(at("groq", "qwen/qwen3-32b"), reasoning_effort=e)["reasoning_effort"] for e in ("low", "none")]
+    assert efforts == ["default", "none"]
+    assert sent(at("groq", "openai/gpt-oss-20b"), reasoning_effort="low")["reasoning_effort"] == "low"
+
+
 LONG = "chatcmpl-tool-0123456789abcdef0123456789abcdef"  # vLLM's, of 46 characters
 
 

@@ -74,6 +74,21 @@ def test_a_thinking_budget_is_an_effort_elsewhere_and_nothing_to_a_model_that_do
     assert unthinking.keys() == {"model", "messages", "max_tokens"}
 
 
+def test_an_effort_says_nothing_to_a_model_that_does_not_think() -> None:
+    """Claude Code names one with every request, and Groq refuses it for Llama."""
+    told = {"output_config": {"effort": "low"}}
+    assert sent(candidate("openai"), **told)["reasoning_effort"] == "low"
+    assert "reasoning_effort" not in sent(candidate("meta", thinks=False), **told)
+
+
+def test_several_texts_are_one_to_other_servers() -> None:
+    system = [
+        {"type": "text", "text": text, "cache_control": {"type": "ephemeral"}} for text in ("Be brief.", "Be kind.")
+    ]
+    assert sent(candidate("deepseek"), system=system)["messages"][0]["content"] == "Be brief.\nBe kind."
+    assert len(sent(candidate("anthropic"), system=system)["messages"][0]["content"]) == 2
+
+
 def test_thinking_is_not_asked_for_within_a_turn_that_began_without() -> None:
     called = {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}]}
     result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "1"}]}
