@@ -49,6 +49,8 @@ _SCALE: Final = {  # brings planes to comparable size, so that one ridge fits al
     "tool2vec": 5.0,
     "smoothed": 5.0,
     "smoothed_clause": 5.0,
+    "mapped": 5.0,
+    "mapped_clause": 5.0,
     "nearest": 2.0,
     "multi_label": 5.0,
 }

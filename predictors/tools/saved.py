@@ -19,6 +19,7 @@ from predictors.persistence import load_artefact, save_artefact
 
 from .channels.bm25 import Bm25
 from .channels.dense import DenseDescriptions
+from .channels.mapped import MappedDescriptions
 from .channels.multi_label import MultiLabelHead
 from .channels.neighbours import UsageNeighbours
 from .channels.smoothed import SmoothedTool2Vec
@@ -36,7 +37,7 @@ from .usage import ToolUsage
 __all__ = ["KIND", "load_retriever", "save_retriever"]
 
 KIND: Final = "tool-retriever"
-VERSION: Final = 3  # 2 was without twins, 1 without shares of clauses
+VERSION: Final = 4  # 3 was without mapped requests, 2 without twins, 1 without shares of clauses
 Arrays = dict[str, npt.NDArray[Any]]
 
 _CHANNELS: Final[Mapping[str, Callable[..., Channel]]] = {
@@ -44,6 +45,7 @@ _CHANNELS: Final[Mapping[str, Callable[..., Channel]]] = {
     for made in (
         Bm25,
         DenseDescriptions,
+        MappedDescriptions,
         MultiLabelHead,
         SmoothedTool2Vec,
         Tool2Vec,

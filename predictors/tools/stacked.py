@@ -13,6 +13,7 @@ from predictors.errors import NotFittedError
 from .candidates import CandidateFeatures, Candidates
 from .channels.bm25 import Bm25
 from .channels.dense import DenseDescriptions
+from .channels.mapped import MappedDescriptions
 from .channels.multi_label import MultiLabelHead
 from .channels.neighbours import UsageNeighbours
 from .channels.smoothed import SmoothedTool2Vec
@@ -250,7 +251,7 @@ def channels_for(evidence: Evidence) -> list[Channel]:
     channels: list[Channel] = [Bm25(), DenseDescriptions(), SmoothedTool2Vec()]
     if not len(evidence.past):
         return channels
-    channels += [UsageNeighbours(), WordNeighbours()]
+    channels += [MappedDescriptions(), UsageNeighbours(), WordNeighbours()]
     size = len(evidence.past) * len(evidence.registry)
     if evidence.mean_uses >= _MIN_USES_FOR_HEAD and size <= _MAX_HEAD_SIZE:
         channels.append(MultiLabelHead())

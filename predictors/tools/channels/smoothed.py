@@ -14,7 +14,7 @@ from .clause_share import clause_share
 from .products import products
 from .tool2vec import usage_sums
 
-__all__ = ["SmoothedTool2Vec"]
+__all__ = ["SmoothedTool2Vec", "nearest_clauses"]
 
 
 class SmoothedTool2Vec:
@@ -38,7 +38,7 @@ class SmoothedTool2Vec:
         if evidence.observed_sums is not None:
             base = base + evidence.observed_sums
         self.whole_ = base + usage_sums(evidence)  # (n_tools, dim), not yet of unit length
-        self.clause_of_pair_ = _nearest_clauses(evidence)  # (n_pairs,) rows of past.clause_vectors
+        self.clause_of_pair_ = nearest_clauses(evidence)  # (n_pairs,) rows of past.clause_vectors
         aligned = base.copy()
         np.add.at(aligned, evidence.pairs.tool, evidence.past.clause_vectors[self.clause_of_pair_])
         self.aligned_ = aligned  # (n_tools, dim)
@@ -103,7 +103,7 @@ def _planes(similarity: Planes, by_clause: Planes, starts: npt.NDArray[np.int64]
 _TEMPERATURE: Final = 0.05  # of cosines
 
 
-def _nearest_clauses(evidence: Evidence) -> npt.NDArray[np.int64]:
+def nearest_clauses(evidence: Evidence) -> npt.NDArray[np.int64]:
     """For each pair, the clause nearest to the tool's description; the whole text where there is but one clause."""
     past, pairs = evidence.past, evidence.pairs
     chosen = past.starts[pairs.query].copy()  # (n_pairs,)
