@@ -3,10 +3,14 @@
 import importlib
 import inspect
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
+from aiohttp import web
 
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from predictors import read_query
@@ -112,3 +116,40 @@ async def test_a_calls_arguments_arrive_whole_at_a_client_of_messages(tmp_path: 
     else:
         arguments = answer.json()["content"][0]["input"]
     assert arguments == {"path": "/a b", "n": 3}
+
+
+class Thinking(FakeProvider):
+    """Refuses what OpenAI's models that think refuse, in OpenAI's words."""
+
+    async def _answer(self, request: web.Request, body: Mapping[str, Any], how: Misbehaviour | None) -> Any:
+        for name, value in (("max_tokens", None), ("temperature", 1)):
+            if body.get(name) not in (None, value):
+                message = f"Unsupported parameter: '{name}' is not supported with this model."
+                error = {"message": message, "type": "invalid_request_error", "param": name}
+                return web.json_response({"error": {**error, "code": "unsupported_parameter"}}, status=400)
+        return await super()._answer(request, body, how)
+
+
+@loopback
+@pytest.mark.parametrize(
+    ("door", "asked"),
+    [
+        ("/v1/chat/completions", {"messages": HI, "max_tokens": 40}),
+        ("/v1/completions", {"prompt": "hi", "max_tokens": 40}),
+        ("/v1/messages", {"messages": HI, "max_tokens": 40}),
+        ("/v1/responses", {"input": "hi", "max_output_tokens": 40}),
+    ],
+)
+async def test_who_cannot_know_which_model_answers_need_not_know_what_it_refuses(
+    tmp_path: Path, door: str, asked: dict[str, Any]
+) -> None:
+    """The README's own request, with a key of OpenAI's: a 400 at every model that thinks."""
+    async with Thinking() as provider:
+        thinking = replace(backend("strong", provider.url), provider="openai", model_name="gpt-5")
+        async with running(thinking, tmp_path=tmp_path) as gateway:
+            answer = await gateway.client.post(door, json={"model": "auto", "temperature": 0, **asked})
+            named = await gateway.client.post(door, json={"model": "strong", "temperature": 0, **asked})
+    assert answer.status_code == 200
+    assert provider.requests[0]["max_completion_tokens"] == 40
+    assert (named.status_code, "'temperature' is not supported" in named.text) == (400, True)
+    assert len(provider.requests) == 2
