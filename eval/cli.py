@@ -67,6 +67,15 @@ def replay(
     journals = [Path(name) for name in outcomes if Path(name).is_file() and is_journal(Path(name))]
     if journals and len(journals) < len(outcomes):
         raise typer.BadParameter("a journal is replayed by itself; name it alone")
+    outputs = Outputs(decisions=decisions, html=html, svg=svg, report=report)
+    if journals and (predictor or leave_out or noise or decisions or html or svg):
+        raise typer.BadParameter(
+            "a journal is valued by the forecasts in it and gives a table or JSON: of the options, --policy, --config, "
+            "--seed, --report and --json are for it"
+        )
+    for path in (decisions, html, svg, report):
+        if path is not None and not path.parent.is_dir():  # told before minutes were spent
+            raise typer.BadParameter(f"{path.parent} is no folder, so {path.name} cannot be written there")
     try:
         configured = read_policies(config)
         named = tuple(known_policy(name, configured) for name in policy or ())
@@ -83,11 +92,10 @@ def replay(
             encoder=encoder,
             noise=noise,
         )
-        outputs = Outputs(decisions=decisions, html=html, svg=svg, report=report)
         reader = None if encoder == "static" else open_encoder(encoder, api_key=encoder_key)
         contenders = lineup(predictor, encoder=reader, encoder_key=encoder_key)
         _replay_tables(outcomes, folder, contenders, study, outputs, as_json=as_json)
-    except ParetoGateError as exc:
+    except (ParetoGateError, OSError) as exc:
         typer.echo(f"error: {exc}", err=True)
         raise typer.Exit(1) from exc
 
@@ -126,7 +134,6 @@ def _replay_tables(
                 bar.update(task, description=f"{name}: {what}", completed=done, total=of)
 
             results.append(run_study(table, contenders, study, progress=show))
-    write_outputs(results, outputs)
     summaries = [summary for _, summary in results]
     if as_json:
         sys.stdout.write(json.dumps([json_report(s) for s in summaries], indent=1) + "\n")
@@ -134,6 +141,7 @@ def _replay_tables(
         console = screen()
         for summary in summaries:
             console.print(terminal_report(summary))
+    write_outputs(results, outputs)  # last: a full disk must not cost what was measured
 
 
 def _replay_journals(
@@ -148,7 +156,7 @@ def _replay_journals(
     """Value each policy on each journal, and say so."""
     from router import RoutingOptions  # noqa: PLC0415
 
-    from .errors import NoOverlapError  # noqa: PLC0415
+    from .errors import NoOverlapError, UntoldPolicyError  # noqa: PLC0415
     from .journal_report import journal_report, value_row  # noqa: PLC0415
     from .journal_value import value_policy  # noqa: PLC0415
     from .logged_decisions import read_journal  # noqa: PLC0415
@@ -162,7 +170,7 @@ def _replay_journals(
             options = RoutingOptions(policy=policy, explore=False)
             try:
                 found.append(row | value_row(value_policy(log, options, policies=configured, seed=seed)))
-            except NoOverlapError as exc:
+            except (NoOverlapError, UntoldPolicyError) as exc:
                 found.append(row | {"refused": str(exc)})
     text = json.dumps(found, indent=1) + "\n"
     if report is not None:

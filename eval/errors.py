@@ -5,6 +5,7 @@ ParetoGateError
     ├── NoOverlapError            the evaluated policy would make none of the logged choices       (ValueError)
     ├── UndefinedMetricError      the numbers given do not define the metric                       (ValueError)
     ├── UnknownDatasetError       no adapter answers to that name, and no file is there            (LookupError)
+    ├── UntoldPolicyError         a policy rests on facts that a journal does not keep             (ValueError)
     ├── MissingDataError          a public dataset is not where it was looked for
     └── InvalidReplayError        what was asked of a replay cannot be done                        (ValueError)
 """
@@ -20,6 +21,7 @@ __all__ = [
     "NoOverlapError",
     "UndefinedMetricError",
     "UnknownDatasetError",
+    "UntoldPolicyError",
 ]
 
 
@@ -29,6 +31,17 @@ class EvalError(ParetoGateError):
 
 class NoOverlapError(EvalError, ValueError):
     """The log says nothing about the evaluated policy."""
+
+
+class UntoldPolicyError(EvalError, ValueError):
+    """A policy weighs or demands what a journal does not keep of its candidates."""
+
+    def __init__(self, policy: str, *, facts: Sequence[str]) -> None:
+        super().__init__(
+            f"policy {policy!r} goes by {', '.join(facts)}, which a journal does not keep of its candidates; value one "
+            "that goes by quality, cost and latency"
+        )
+        self.policy, self.facts = policy, tuple(facts)
 
 
 class UndefinedMetricError(EvalError, ValueError):

@@ -12,7 +12,7 @@ __all__ = ["BatchForecasts"]
 
 
 class BatchForecasts(OneByOne):
-    """A ForecastSource over known prompts. What the tables do not tell (latency, lengths) is NaN: unknown.
+    """A ForecastSource over known prompts. What nobody told (lengths, often latency) is NaN: unknown.
 
     Args:
         pool: the candidates.
@@ -21,6 +21,7 @@ class BatchForecasts(OneByOne):
         quality: expected scores, (n_prompts, n_candidates).
         cost_usd: expected costs, (n_prompts, n_candidates).
         cost_usd_sd: their standard deviations, (n_candidates,).
+        latency_s: expected seconds to the whole answer, (n_prompts, n_candidates), where they are known.
     """
 
     def __init__(
@@ -32,12 +33,14 @@ class BatchForecasts(OneByOne):
         quality: QualityEstimate,
         cost_usd: Floats,
         cost_usd_sd: Floats,
+        latency_s: Floats | None = None,
     ) -> None:
         self.pool, self.version = pool, version
         self._row: dict[str, int] = {}
         for row, prompt in enumerate(prompts):
             self._row.setdefault(prompt, row)
         self._quality, self._cost_usd, self._cost_usd_sd = quality, cost_usd, cost_usd_sd
+        self._latency_s = np.full(cost_usd.shape, np.nan) if latency_s is None else latency_s
         self._unknown = np.full(len(pool), np.nan)  # (n_candidates,)
 
     def forecast(self, query: Query, *, load: Load | None = None) -> Forecast:
@@ -54,7 +57,7 @@ class BatchForecasts(OneByOne):
             cost_usd_sd=self._cost_usd_sd,
             ttft_s=unknown,
             ttft_s_sd=unknown,
-            latency_s=unknown,
+            latency_s=self._latency_s[row],
             latency_s_sd=unknown,
             familiarity=float(self._quality.familiarity[row]),
         )

@@ -1,22 +1,25 @@
 """What another policy would have earned on a gateway's journal, from decisions that it makes again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from catalog import ModelProfile, Pool, PoolEntry
 from predictors import Query
 from predictors.quality.protocol import QualityEstimate
-from router import NoEligibleModelError, Policy, Router, RoutingOptions
+from router import PRESETS, Constraints, NoEligibleModelError, Policy, Router, RoutingOptions
 
-from .errors import InvalidReplayError
+from .errors import InvalidReplayError, UntoldPolicyError
 from .forecasts import BatchForecasts
 from .intervals import GroupBootstrap, Interval
 from .logged_decisions import LoggedDecision
 from .off_policy import LoggedChoices, OffPolicyEstimate, doubly_robust_terms, evaluate_off_policy
 
-__all__ = ["CLIP", "PolicyValue", "bare_profile", "choice_again", "router_again", "value_policy"]
+__all__ = ["CLIP", "PolicyValue", "bare_profile", "check_told", "choice_again", "router_again", "value_policy"]
+
+_GOALS = frozenset({"quality", "cost", "latency"})  # that a journal tells of every candidate
+_DEMANDS = frozenset({"max_cost_usd", "max_latency_s", "min_quality", "confidence", "providers", "exclude_providers"})
 
 CLIP = 50.0  # the largest importance weight: that of what is explored once in fifty times
 
@@ -55,8 +58,10 @@ def value_policy(
 
     Raises:
         InvalidReplayError: no decision has a reward, or nobody was eligible in any.
+        UntoldPolicyError: the policy goes by facts that the journal does not keep.
         NoOverlapError: the policy would make none of the logged choices.
     """
+    check_told(options.policy, policies)
     made = [
         (d, choice)
         for d in log
@@ -83,6 +88,26 @@ def value_policy(
     )
 
 
+def check_told(name: str, policies: Mapping[str, Policy] | None = None) -> None:
+    """Refuse a policy that a journal cannot decide by: what is unknown of all would count for nothing, in silence.
+
+    Raises:
+        UntoldPolicyError: the policy goes by facts that a journal does not keep.
+    """
+    policy = (policies or {}).get(name) or PRESETS.get(name)
+    if policy is None:
+        return  # the router says so
+    nothing = Constraints()
+    goals = [goal for goal, weight in policy.weights.items() if weight > 0 and goal not in _GOALS]
+    demands = [
+        field.name
+        for field in fields(Constraints)
+        if field.name not in _DEMANDS and getattr(policy.require, field.name) != getattr(nothing, field.name)
+    ]
+    if goals or demands:
+        raise UntoldPolicyError(name, facts=(*goals, *demands))
+
+
 def router_again(
     decision: LoggedDecision,
     policies: Mapping[str, Policy] | None = None,
@@ -103,6 +128,7 @@ def router_again(
         quality=quality or journalled,
         cost_usd=decision.cost_usd[None],
         cost_usd_sd=np.full(len(pool), np.nan),
+        latency_s=decision.expected_latency_s[None],
     )
     return Router(source, policies=policies, explore=0.0)
 

@@ -27,6 +27,7 @@ class LoggedDecision:
     quality: Floats
     quality_se: Floats
     cost_usd: Floats
+    expected_latency_s: Floats
     prompt: str  # the text where it was kept, else what names it
     has_prompt: bool  # it was kept
     input_tokens: int
@@ -92,6 +93,7 @@ def _logged(
         quality=_column(candidates, "quality"),
         quality_se=_column(candidates, "quality_se"),
         cost_usd=_column(candidates, "cost_usd"),
+        expected_latency_s=_column(candidates, "latency_s"),
         prompt=str(text or key),
         has_prompt=bool(text),
         input_tokens=int(facts.get("tokens") or 1),

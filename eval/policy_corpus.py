@@ -16,7 +16,7 @@ from router import NoEligibleModelError, Policy, Router, RoutingOptions
 from .contenders import Contender
 from .errors import InvalidReplayError
 from .folds import Folds
-from .journal_value import router_again
+from .journal_value import check_told, router_again
 from .lineup import SHIPPED, lineup
 from .logged_decisions import LoggedDecision
 from .policy_difference import REFUSED, Routed
@@ -166,9 +166,12 @@ def journal_corpus(
 
     Raises:
         InvalidReplayError: a side brings a predictor, or the journal has no decision.
+        UntoldPolicyError: a policy goes by facts that the journal does not keep.
     """
     if any(side.predictor is not None for side in sides):
         raise InvalidReplayError("a journal is decided again by its own forecasts: name policies without @PREDICTOR")
+    for side in sides:
+        check_told(side.policy, policies)
     logs = (_Log(), _Log())
     for done, logged in enumerate(log, start=1):
         router = router_again(logged, policies)

@@ -27,7 +27,7 @@ from router import Policy, RoutingOptions
 from .errors import InvalidReplayError
 from .folds import Folds
 from .intervals import GroupBootstrap, Interval
-from .journal_value import CLIP, bare_profile, choice_again, router_again
+from .journal_value import CLIP, bare_profile, check_told, choice_again, router_again
 from .lineup import SHIPPED
 from .logged_decisions import LoggedDecision
 from .off_policy import LoggedChoices, doubly_robust_terms
@@ -105,7 +105,9 @@ def on_journal(log: Sequence[LoggedDecision], contest: Contest) -> Trial:
     Raises:
         InvalidReplayError: no decision is left with a reward, a kept prompt, and a question that is new to the
             challenger.
+        UntoldPolicyError: the policy goes by facts that the journal does not keep.
     """
+    check_told(contest.policy, contest.policies)
     usable = [d for d in log if d.reward is not None and d.has_prompt]
     if not usable:
         raise InvalidReplayError(

@@ -137,6 +137,27 @@ def test_routellm_is_replayed_with_pair_measures(tmp_path: Path) -> None:
     assert found["points"][0]["name"] == "random"
 
 
+def test_where_nothing_can_be_written_is_told_before_anything_is_replayed(tmp_path: Path) -> None:
+    code, out, err = run(str(outcomes_file(tmp_path)), "--html", str(tmp_path / "nowhere" / "r.html"))
+    assert (code, out) == (2, "")
+    assert "is no folder" in " ".join(err.replace("│", " ").split())
+
+
+def test_what_cannot_be_written_in_the_end_costs_no_result(tmp_path: Path) -> None:
+    code, out, err = run(str(outcomes_file(tmp_path)), "--folds", "2", "--report", str(tmp_path))
+    assert code == 1
+    assert "best single model: sage" in out
+    assert "error: " in err
+    assert str(tmp_path) in err
+
+
+def test_options_that_a_journal_has_no_use_for_are_told(tmp_path: Path) -> None:
+    path = written(tmp_path, decision("1", "a/large", 0.5), feedback("1", 1.0))
+    code, _, err = run(str(path), "--html", str(tmp_path / "r.html"))
+    assert code == 2
+    assert "a journal is valued by the forecasts in it" in " ".join(err.replace("│", " ").split())
+
+
 @pytest.mark.parametrize("free", [{"maths", "poem", "sage"}, {"sage"}])
 def test_models_that_cost_nothing_are_replayed_too(tmp_path: Path, free: set[str]) -> None:
     table = pl.read_csv(outcomes_file(tmp_path))

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from eval.errors import InvalidReplayError
+from eval.errors import InvalidReplayError, UntoldPolicyError
 from eval.journal_report import journal_report, value_row
 from eval.journal_value import value_policy
 from eval.logged_decisions import read_journal
-from router import RoutingOptions
+from router import Constraints, Policy, RoutingOptions
 
 from .test_logged_decisions import decision, feedback, written
 
@@ -62,3 +62,28 @@ def test_a_cost_that_is_unknown_is_null_and_a_policy_that_cannot_be_valued_says_
     assert row["cost_usd"] is None
     table = journal_report([row, {"journal": "j", "policy": "cheap", "refused": "no overlap"}])
     assert table.row_count == 2
+
+
+def test_a_policy_of_speed_goes_by_the_latencies_that_were_forecast_then(tmp_path: Path) -> None:
+    records = []
+    for i in range(4):  # the large model, hardly better here, answers in a tenth of the small one's time
+        small = i % 2 == 0
+        made = decision(str(i), "a/small" if small else "a/large", 0.5, weak=0.88)
+        for candidate, seconds in zip(made["candidates"], (20.0, 2.0), strict=True):  # type: ignore[call-overload]
+            candidate["latency_s"] = seconds
+        records += [made, feedback(str(i), 0.25 if small else 1.0)]
+    log = read_journal(written(tmp_path, *records))
+    assert log[0].expected_latency_s.tolist() == [20, 2]
+    fast = value_policy(log, RoutingOptions(policy="fast", explore=False))
+    assert (fast.estimate.snips, fast.cost_usd) == (pytest.approx(1.0), pytest.approx(0.002))
+    quick = {"quick": Policy(weights={"cost": 1.0}, require=Constraints(max_latency_s=5.0))}
+    assert value_policy(log, RoutingOptions(policy="quick"), policies=quick).estimate.snips == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("policy", "fact"), [("small", "size"), ("green", "energy, size"), ("private", "security, privacy")]
+)
+def test_a_policy_that_goes_by_what_no_journal_keeps_is_refused(tmp_path: Path, policy: str, fact: str) -> None:
+    log = read_journal(written(tmp_path, decision("1", "a/large", 1.0), feedback("1", 1.0)))
+    with pytest.raises(UntoldPolicyError, match=f"'{policy}' goes by {fact}, which a journal does not keep"):
+        value_policy(log, RoutingOptions(policy=policy))
