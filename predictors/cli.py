@@ -41,7 +41,7 @@ def train(
         ),
     ] = None,
     *,
-    out: Annotated[Path | None, typer.Option(help="Folder to write the predictor to.")] = None,
+    out: Annotated[Path | None, typer.Option(file_okay=False, help="Folder to write the predictor to.")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Make the shipped model again and compare it bit by bit; write nothing.")
     ] = False,

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from catalog.errors import ImportFailedError
 from catalog.pool import Floats
 
 from .outcome_scores import table_rows
@@ -31,7 +32,7 @@ def read_call_times(path: Path) -> dict[str, CallTimes]:
     """Finished calls by backend or model, in the order of their names.
 
     Raises:
-        ImportFailedError: the file cannot be read as a table.
+        ImportFailedError: the file cannot be read as a table, or tells no finished call.
     """
     found: dict[str, list[tuple[float, float, float]]] = {}
     for row in table_rows(path):
@@ -44,6 +45,10 @@ def read_call_times(path: Path) -> dict[str, CallTimes]:
         told = [number for number in numbers if number is not None]
         if len(told) == len(numbers):
             found.setdefault(name, []).append((told[0], told[1], told[2]))
+    if not found:
+        raise ImportFailedError(
+            source=str(path), problem="no row tells a model or backend with input_tokens, output_tokens and latency_s"
+        )
     return {name: _columns(rows) for name, rows in sorted(found.items())}
 
 

@@ -20,7 +20,7 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedScores:
-    """Scores of the prompts that both versions answered, arrays of shape (n_prompts,) in the order of prompt ids."""
+    """Scores of the prompts that both versions answered, arrays of shape (n_prompts,) in the order of their ids."""
 
     old: Floats
     new: Floats
@@ -31,6 +31,8 @@ class PairedScores:
 def read_paired_scores(path: Path, *, old: str, new: str) -> PairedScores:
     """Read the rows of two models; a task is the row's benchmark. A column `answer` tells which answers changed.
 
+    Prompts are told apart by `prompt_id`, where there is none by their text.
+
     Raises:
         ImportFailedError: the file cannot be read, lacks a column, or the two share no scored prompt.
     """
@@ -38,7 +40,7 @@ def read_paired_scores(path: Path, *, old: str, new: str) -> PairedScores:
     answers: dict[str, dict[tuple[str, str], str | None]] = {old: {}, new: {}}
     for row in table_rows(path):
         try:
-            model, prompt, score = str(row["model"]), str(row["prompt_id"]), row["score"]
+            model, prompt, score = str(row["model"]), str(row.get("prompt_id") or row["prompt"]), row["score"]
         except KeyError as exc:
             raise ImportFailedError(source=str(path), problem=f"column {exc} is missing") from exc
         if model in scores and score not in (None, ""):
@@ -83,7 +85,7 @@ def table_rows(path: Path) -> Iterator[Mapping[str, Any]]:
         if path.suffix == ".parquet":
             yield from _parquet(path)
         else:
-            with path.open(encoding="utf-8", newline="") as lines:
+            with path.open(encoding="utf-8-sig", newline="") as lines:  # spreadsheets write a mark in front
                 yield from (csv.DictReader(lines) if path.suffix == ".csv" else _objects(lines, path))
     except OSError as exc:
         raise ImportFailedError(source=str(path), problem=exc.strerror or "cannot be read") from exc
@@ -109,6 +111,6 @@ def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
         problem = "Parquet needs polars; pip install 'paretogate[train]'"
         raise ImportFailedError(source=str(path), problem=problem) from exc
     try:
-        yield from pl.read_parquet(path).iter_rows(named=True)
+        yield from pl.read_parquet(path, glob=False).iter_rows(named=True)
     except pl.exceptions.PolarsError as exc:
         raise ImportFailedError(source=str(path), problem=f"is not Parquet: {exc}") from exc

@@ -136,6 +136,12 @@ def test_without_out_it_is_misuse(outcomes: Path) -> None:
     assert CliRunner().invoke(app, [str(outcomes)]).exit_code == 2
 
 
+def test_a_file_in_the_place_of_the_folder_is_misuse(outcomes: Path) -> None:
+    done = CliRunner().invoke(app, [str(outcomes), "--out", str(outcomes)])
+    assert done.exit_code == 2
+    assert "is a file" in " ".join(done.stderr.replace("│", " ").split())
+
+
 def test_absent_public_data_are_named(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["--out", str(tmp_path / "x"), "--data", str(tmp_path)])
     assert done.exit_code == 1

@@ -1,8 +1,10 @@
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
+from catalog import ImportFailedError
 from catalog.cli import commands
 from catalog.importers.call_times import read_call_times
 
@@ -36,3 +38,10 @@ def test_a_table_of_outcomes_does_as_well(tmp_path: Path) -> None:
     table = tmp_path / "outcomes.csv"
     table.write_text("model,input_tokens,output_tokens,latency_s\na/b,10,5,1.5\na/b,10,,1.5\n")
     assert read_call_times(table)["a/b"].latency_s.tolist() == [1.5]
+
+
+def test_a_table_that_tells_no_call_says_what_is_missing(tmp_path: Path) -> None:
+    table = tmp_path / "outcomes.csv"
+    table.write_text("prompt,model,score\nhi,a/b,1\n")
+    with pytest.raises(ImportFailedError, match="latency_s"):
+        read_call_times(table)

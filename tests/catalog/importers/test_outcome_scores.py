@@ -36,7 +36,7 @@ def test_prompts_that_both_versions_answered_are_paired(tmp_path: Path, suffix: 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (json.dumps({"model": "v1"}), "'prompt_id' is missing"),
+        (json.dumps({"model": "v1"}), "'prompt' is missing"),
         (json.dumps({"model": "v1", "prompt_id": 1, "score": 7}), r"\[0, 1\]"),
         (json.dumps({"model": "v1", "prompt_id": 1, "score": 1}), "no prompt is scored for both"),
         ("{", "line 1 is not JSON"),
@@ -74,3 +74,11 @@ def test_answers_tell_flips_from_wrong_to_another_wrong(tmp_path: Path, suffix: 
 def test_where_an_answer_is_missing_nobody_says_which_changed(tmp_path: Path) -> None:
     rows = [{**row, "answer": "" if row["prompt_id"] == "p1" else "A"} for row in ROWS]
     assert read_paired_scores(write(rows, tmp_path / "outcomes.csv"), old="v1", new="v2").changed is None
+
+
+def test_a_table_without_ids_from_a_spreadsheet_is_paired_by_the_prompts(tmp_path: Path) -> None:
+    rows = [{"prompt": p, "model": m, "score": s} for p, m, s in (("a", "v1", 1), ("b", "v2", 0), ("a", "v2", 0))]
+    path = write(rows, tmp_path / "outcomes.csv")
+    path.write_text(path.read_text(), encoding="utf-8-sig")  # the mark that spreadsheets put in front
+    paired = read_paired_scores(path, old="v1", new="v2")
+    assert (paired.old.tolist(), paired.new.tolist()) == ([1], [0])
