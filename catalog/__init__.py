@@ -1,6 +1,16 @@
 """What exists and what it costs: models, the backends that serve them, and the source of every fact."""
 
-from .backend import ANTHROPIC_MESSAGES, Backend, BackendKind, DeploymentTier, Limits, Measured, PrivacyTier
+from .backend import (
+    ANTHROPIC_MESSAGES,
+    OPENAI_RESPONSES,
+    PROTOCOLS,
+    Backend,
+    BackendKind,
+    DeploymentTier,
+    Limits,
+    Measured,
+    PrivacyTier,
+)
 from .chat import answers_text
 from .errors import (
     CatalogError,
@@ -26,6 +36,8 @@ from .registry import Catalog
 __all__ = [
     "ANTHROPIC_MESSAGES",
     "CAPABILITIES",
+    "OPENAI_RESPONSES",
+    "PROTOCOLS",
     "Ability",
     "Backend",
     "BackendKind",

@@ -8,16 +8,30 @@ from typing import Literal, get_args
 from .errors import InvalidProfileError
 from .price import Price
 
-__all__ = ["ANTHROPIC_MESSAGES", "Backend", "BackendKind", "DeploymentTier", "Limits", "Measured", "PrivacyTier"]
+__all__ = [
+    "ANTHROPIC_MESSAGES",
+    "OPENAI_RESPONSES",
+    "PROTOCOLS",
+    "Backend",
+    "BackendKind",
+    "DeploymentTier",
+    "Limits",
+    "Measured",
+    "PrivacyTier",
+]
 
-ANTHROPIC_MESSAGES = "anthropic_messages"  # what a request needs that only Anthropic's own protocol has words for
+# What a request needs that only one provider's own protocol has words for.
+ANTHROPIC_MESSAGES = "anthropic_messages"
+OPENAI_RESPONSES = "openai_responses"
+PROTOCOLS = frozenset({ANTHROPIC_MESSAGES, OPENAI_RESPONSES})
 
 BackendKind = Literal["openai", "anthropic", "vllm", "llama_cpp", "ollama", "litellm", "embedded", "fake"]
 PrivacyTier = Literal["any", "no_training", "no_retention", "local"]  # from the weakest promise to the strongest
 DeploymentTier = Literal["device", "edge", "cloud"]
 
 
-_SPEAKS_MESSAGES = frozenset({ANTHROPIC_MESSAGES})
+_SPEAKS_MESSAGES, _SPEAKS_RESPONSES = frozenset({ANTHROPIC_MESSAGES}), frozenset({OPENAI_RESPONSES})
+_SPEAKS_NEITHER: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +85,9 @@ class Backend:
     @property
     def abilities(self) -> frozenset[str]:
         """What it can do that no fact about its model says."""
-        return _SPEAKS_MESSAGES if self.kind == "anthropic" else frozenset()
+        if self.kind == "anthropic":
+            return _SPEAKS_MESSAGES
+        return _SPEAKS_RESPONSES if self.kind == "openai" and self.provider == "openai" else _SPEAKS_NEITHER
 
     def __post_init__(self) -> None:
         for name, allowed in (("kind", BackendKind), ("privacy", PrivacyTier), ("tier", DeploymentTier)):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from catalog import ANTHROPIC_MESSAGES, Backend, ModelProfile, Pool, UnknownModelError
+from catalog import Backend, ModelProfile, Pool, UnknownModelError
 from predictors import ForecastSource
 from router import Decider
 
@@ -30,10 +30,9 @@ class Serving:
         names = _names(source.pool)
         return cls(pool=source.pool, source=source, router=router, policies=policies, versions=versions, names=names)
 
-    @property
-    def speaks_messages(self) -> bool:
-        """Whether any backend here is Anthropic itself."""
-        return any(e.backend is not None and ANTHROPIC_MESSAGES in e.backend.abilities for e in self.pool.entries)
+    def speaks(self, protocol: str) -> bool:
+        """Whether any backend here speaks it itself; one of `catalog.PROTOCOLS`."""
+        return any(e.backend is not None and protocol in e.backend.abilities for e in self.pool.entries)
 
     def positions(self, name: str) -> tuple[int, ...]:
         """Where a concretely named model is in the pool.

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from catalog import ANTHROPIC_MESSAGES, record
+from catalog import PROTOCOLS, record
 from gateway.errors import OverloadedError
 from gateway.serving import Serving
 from gateway.standing import Standing
@@ -102,7 +102,7 @@ class Chooser:
         if reading.target is not None:
             positions = serving.positions(reading.target)
             if options.require == _NO_CONSTRAINTS:
-                named = positions if ANTHROPIC_MESSAGES not in query.needs else _speaking(positions, serving)
+                named = _speaking(positions, serving, query.needs & PROTOCOLS)
             else:
                 options = replace(options, allow=(serving.pool.ids[positions[0]],), explore=False)
         elif options.allow or options.deny or options.order:
@@ -187,10 +187,12 @@ class Chooser:
             )
 
 
-def _speaking(positions: tuple[int, ...], serving: Serving) -> tuple[int, ...]:
-    """Those that are Anthropic itself; where there are none, all: what they are asked will say what is wrong."""
+def _speaking(positions: tuple[int, ...], serving: Serving, needed: frozenset[str]) -> tuple[int, ...]:
+    """Those that speak the protocol; where there are none, all: what they are asked will say what is wrong."""
+    if not needed:
+        return positions
     backends = ((p, serving.pool.entries[p].backend) for p in positions)
-    return tuple(p for p, b in backends if b is not None and ANTHROPIC_MESSAGES in b.abilities) or positions
+    return tuple(p for p, b in backends if b is not None and needed <= b.abilities) or positions
 
 
 def _by_id(options: RoutingOptions, serving: Serving) -> RoutingOptions:

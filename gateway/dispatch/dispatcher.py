@@ -9,7 +9,7 @@ from itertools import count
 import numpy as np
 import structlog
 
-from catalog import ANTHROPIC_MESSAGES, Backend, PoolEntry, Usage
+from catalog import Backend, PoolEntry, Usage
 from gateway.errors import InvalidRequestError, UpstreamError, UpstreamProtocolError
 from gateway.journal.protocol import Journal
 from gateway.patience import read_patience
@@ -77,7 +77,7 @@ class Dispatcher:
             InvalidRoutingError: a wish is malformed, unknown or contradicts another.
             InvalidRequestError: only a backend could answer that speaks the client's protocol, and there is none.
         """
-        if request.refusal is not None and not serving.speaks_messages:
+        if request.refusal is not None and not serving.speaks(str(request.protocol)):
             raise request.refusal
         return read_options(
             model=request.model,
@@ -107,8 +107,10 @@ class Dispatcher:
         reading = reading or self.read_wishes(request, headers, serving)
         patience = read_patience(headers)
         query = read_query({**request.body, **reading.replaced} if reading.replaced else request.body)
-        if request.refusal is not None:
-            query = replace(query, needs=query.needs | {ANTHROPIC_MESSAGES})
+        if request.protocol is not None:
+            query = replace(query, needs=query.needs | {request.protocol})
+            if request.is_kept_there and reading.options.require.privacy == "no_retention":
+                raise InvalidRequestError("store: must be false where nobody may retain the answer", param="store")
         before_s = self.clocks.monotonic()
         hurried = patience.hurried(reading, stream=request.stream, most_s=self.request_timeout_s)
         reading, decision = await self._chooser.choose(

@@ -7,9 +7,10 @@ import orjson
 from gateway.errors import ErrorReply, openai_error
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.body import ChatRequest
-from gateway.wire.dialect import Answering
+from gateway.wire.dialect import Answering, StreamTranslation
 from gateway.wire.responses import read_responses
 from gateway.wire.responses_answer import response_of
+from gateway.wire.responses_passing import NativeResponse, PassingResponse, PassingResponseEvents
 from gateway.wire.responses_stream import ResponsesStream
 from gateway.wire.stream import ChatStream
 
@@ -28,11 +29,15 @@ class ResponsesDialect:
 
     def answer(self, answer: ChatAnswer, answering: Answering, routing: Mapping[str, object] | None) -> bytes:
         """See `Dialect.answer`."""
+        if isinstance(answer, NativeResponse):
+            return answer.named(answering.model_id, answering.stored_as, routing)
         told = response_of(answer, answering, routing)
         return orjson.dumps(told, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
 
-    def stream(self, answering: Answering, reader: ChatStream) -> ResponsesStream:  # noqa: ARG002 - the protocol's
+    def stream(self, answering: Answering, reader: ChatStream) -> StreamTranslation:
         """See `Dialect.stream`."""
+        if isinstance(reader, PassingResponse):
+            return PassingResponseEvents(reader, stored_as=answering.stored_as)
         return ResponsesStream(answering)
 
     def error(self, reply: ErrorReply, *, request_id: str) -> Mapping[str, object]:  # noqa: ARG002 - the protocol's

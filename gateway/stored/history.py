@@ -19,6 +19,7 @@ import structlog
 from gateway.errors import InvalidRequestError, NotFoundError
 from gateway.keys import ApiKey
 from gateway.wire.body import ChatRequest, read_object
+from gateway.wire.responses_passing import PassingResponseEvents
 from gateway.wire.responses_stream import ResponsesStream
 from router import Reading
 
@@ -59,7 +60,10 @@ class Keeping:
 
     async def keep_streamed(self, streaming: object) -> None:
         """Store a streamed answer once it is complete: before its last event is sent, or one might ask too early."""
-        if isinstance(streaming, ResponsesStream) and (body := streaming.take_whole()) is not None:
+        if (
+            isinstance(streaming, ResponsesStream | PassingResponseEvents)
+            and (body := streaming.take_whole()) is not None
+        ):
             await self.keep(body)
 
 

@@ -294,11 +294,17 @@ def _refuse_impossible(request: ChatRequest, wishes: ToolWishes, said: Mapping[s
 
 
 def _refuse_servers(request: ChatRequest, key: ApiKey | None) -> None:
-    """Tools of MCP servers that Anthropic connects to are known to Anthropic alone: no list of ours can admit them."""
+    """Tools of MCP servers that a provider connects to are known to it alone: no list of ours can admit them."""
     told = getattr(request, "told", None) or {}
-    if told.get("mcp_servers") and key is not None and (key.tools_allow or key.tools_deny):
-        problem = "this key's tools are restricted, and those of mcp_servers cannot be told apart here; leave it out"
-        raise ForbiddenError(problem, param="mcp_servers")
+    declared = told.get("tools")
+    listed = declared if isinstance(declared, list) else []
+    is_server = any(isinstance(tool, dict) and tool.get("type") == "mcp" for tool in listed)
+    param = "mcp_servers" if told.get("mcp_servers") else "tools" if is_server else None
+    if param is not None and key is not None and (key.tools_allow or key.tools_deny):
+        problem = (
+            f"this key's tools are restricted, and those of servers in {param} cannot be told apart; leave them out"
+        )
+        raise ForbiddenError(problem, param=param)
 
 
 async def _permitted(offer: Offer, wishes: ToolWishes) -> Offer:

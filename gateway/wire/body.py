@@ -52,6 +52,16 @@ class ChatRequest:
         """Why only a backend that speaks the client's own protocol can answer; None where any can."""
         return None
 
+    @property
+    def protocol(self) -> str | None:
+        """The protocol that such a backend speaks, one of `catalog.PROTOCOLS`; None where any backend can answer."""
+        return None
+
+    @property
+    def is_kept_there(self) -> bool:
+        """Whether such a backend was asked to keep the answer."""
+        return False
+
     def path(self, recipient: PoolEntry, *, changed: bool = False) -> str:  # noqa: ARG002 - others depend on them
         """Where this backend is asked, below its base URL; `changed`: with other messages than the client's own."""
         return "/chat/completions"

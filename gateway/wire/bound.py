@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["author_of", "carries_reasoning", "portable", "seal", "sealed_blocks", "thinking_for"]
+__all__ = ["author_of", "carries_reasoning", "is_sealed", "portable", "seal", "sealed_blocks", "thinking_for"]
 
 _SEAL = "pg1."
 _SIGNER = "anthropic"  # the one maker whose signatures travel in clients' histories
@@ -37,6 +37,11 @@ def author_of(signature: object) -> str | None:
         return _SIGNER
     author = _unsealed(signature).get("author")
     return author if isinstance(author, str) else None
+
+
+def is_sealed(mark: object) -> bool:
+    """Whether a mark is of ours, which nobody else can read."""
+    return isinstance(mark, str) and mark.startswith(_SEAL)
 
 
 def sealed_blocks(mark: object) -> list[Block]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from catalog import PoolEntry
+from catalog import ANTHROPIC_MESSAGES, PoolEntry
 from gateway.errors import InvalidRequestError
 
 from .answer import ChatAnswer, read_answer
@@ -70,6 +70,11 @@ class MessagesRequest(TranslatedRequest):
     def refusal(self) -> InvalidRequestError | None:
         """Names what only Anthropic's own servers can do; see `ChatRequest.refusal`."""
         return self.only_there
+
+    @property
+    def protocol(self) -> str | None:
+        """See `ChatRequest.protocol`."""
+        return None if self.only_there is None else ANTHROPIC_MESSAGES
 
     def path(self, recipient: PoolEntry, *, changed: bool = False) -> str:
         """Where this backend is asked, below its base URL."""

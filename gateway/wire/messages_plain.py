@@ -7,7 +7,7 @@ for personal data, its chat form is needed all the same: what has no translation
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["plainly", "server_tools"]
+__all__ = ["plainly", "server_tools", "texts_within"]
 
 _FIELDS = frozenset(
     {"cache_control", "max_tokens", "messages", "metadata", "model", "stop_sequences", "stream", "system", "thinking"}
@@ -54,6 +54,11 @@ def server_tools(told: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]
             yield place, tool
 
 
+def texts_within(value: object) -> str:
+    """The texts in a block or item of any kind, a line each, without its names, seals and encoded bytes."""
+    return "\n".join(_strings(value, 0))
+
+
 def _is_server_tool(tool: object) -> bool:
     return isinstance(tool, Mapping) and "input_schema" not in tool and isinstance(tool.get("type"), str)
 
@@ -73,7 +78,7 @@ def _block(block: object, *, allowed: tuple[str, ...]) -> object:
     source = block.get("source")
     is_known = kind in allowed and (kind != "image" or (isinstance(source, Mapping) and source.get("type") in _SOURCES))
     if not is_known:
-        return {"type": "text", "text": "\n".join(_strings(block, 0))}
+        return {"type": "text", "text": texts_within(block)}
     kept = {key: block[key] for key in _BLOCKS[str(kind)] if key in block}
     if kind == "tool_result" and isinstance(content := kept.get("content"), list):
         kept["content"] = [_block(part, allowed=("text", "image")) for part in content]
@@ -81,7 +86,6 @@ def _block(block: object, *, allowed: tuple[str, ...]) -> object:
 
 
 def _strings(value: object, depth: int) -> Iterator[str]:
-    """The texts in a block of any kind, without its names, seals and encoded bytes."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping) and depth < _MAX_DEPTH:

@@ -1,26 +1,37 @@
-"""OpenAI's Responses, told as a chat request.
+"""OpenAI's Responses, told as a chat request, and as they came where only OpenAI itself can answer.
 
-What chat has no word for is refused, with the field and the remedy. What refers to a stored Response is in `input` by
-now (`gateway.stored`). Three things are no loss and are let go: whether to store, whether to pad a stream, and whether
-to summarise reasoning; the Response says what was made of them. Encrypted reasoning of another provider means nothing
-to anybody else and stays behind (see `bound`).
+What chat has no word for goes to OpenAI alone; where it is not among the backends, it is refused, with the field and
+the remedy. So is everywhere what one would have to ask for again later (`background`) or what is written down elsewhere
+(`prompt`). What refers to a stored Response is in `input` by now (`gateway.stored`). Three things are no loss and are
+let go: whether to store, whether to pad a stream, and whether to summarise reasoning; the Response says what was made
+of them. Encrypted reasoning of another provider means nothing to anybody else and stays behind (see `bound`).
 
 Source of the shapes: OpenAI's API reference, Responses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from catalog import OPENAI_RESPONSES, PoolEntry
+from gateway.errors import InvalidRequestError
+
+from .answer import ChatAnswer, read_answer
 from .body import read_chat, read_object
 from .bound import sealed_blocks
 from .fields import list_at, nothing_else, object_at, one_answer, refuse, text_at
 from .responses_custom import custom_arguments
+from .responses_native import responses_body
+from .responses_passing import PassingResponse, read_response
+from .responses_plain import hosted_tools, plainly
 from .responses_tools import SEARCH, chat_name, chat_tools, found_names, made_by_client
+from .spoken import differing
+from .stream import ChatStream
 from .translated import TranslatedRequest
 
-__all__ = ["read_responses"]
+__all__ = ["ResponsesRequest", "read_responses"]
 
 _TRANSLATED = frozenset(
     {
@@ -52,28 +63,124 @@ _TEXTS = ("input_text", "output_text", "text")
 _USUAL_REASONING = {"context": "auto", "mode": "standard"}  # what happens anyway
 
 
-def read_responses(raw: bytes) -> TranslatedRequest:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponsesRequest(TranslatedRequest):
+    """What a client asked of `/v1/responses`."""
+
+    read_as: dict[str, Any]  # the chat request that it was read as, before anything was taken out of it
+    only_there: InvalidRequestError | None = None  # see `refusal`
+
+    @property
+    def refusal(self) -> InvalidRequestError | None:
+        """Names what only OpenAI's own servers can do; see `ChatRequest.refusal`."""
+        return self.only_there
+
+    @property
+    def protocol(self) -> str | None:
+        """See `ChatRequest.protocol`."""
+        return None if self.only_there is None else OPENAI_RESPONSES
+
+    @property
+    def is_kept_there(self) -> bool:
+        """See `ChatRequest.is_kept_there`: OpenAI keeps what it is not told not to."""
+        return self.only_there is not None and self.told.get("store") is not False
+
+    def path(self, recipient: PoolEntry, *, changed: bool = False) -> str:
+        """Where this backend is asked, below its base URL."""
+        return "/responses" if self._passes(recipient) and not changed else "/chat/completions"
+
+    def reader(self, path: str) -> type[ChatStream]:
+        """What reads a stream that comes from there."""
+        return PassingResponse if path == "/responses" else ChatStream
+
+    def read_answer(self, raw: bytes, *, backend_id: str, path: str = "/chat/completions") -> ChatAnswer:
+        """A backend's whole answer; see `ChatRequest.read_answer`."""
+        return (read_response if path == "/responses" else read_answer)(raw, backend_id=backend_id)
+
+    def for_backend(
+        self,
+        model_name: str,
+        *,
+        without: Collection[str] = (),
+        replacing: Mapping[str, object] | None = None,
+        recipient: PoolEntry | None = None,
+    ) -> bytes:
+        """The bytes that a backend gets; see `ChatRequest.for_backend`.
+
+        Raises:
+            InvalidRequestError: only OpenAI, asked with the client's own items, could do what is asked.
+        """
+        if recipient is not None and not replacing and self._passes(recipient):
+            before, now = self.read_as.get("tools"), self.body.get("tools")
+            otherwise = differing(self.body, recipient, asked_for=self.model)
+            most = otherwise.get("max_completion_tokens")
+            return responses_body(
+                self.raw,
+                self.told,
+                model=self.model,
+                model_name=model_name,
+                without={*without, *(name for name, value in otherwise.items() if value is None)},
+                most=None if most is None else {"max_output_tokens": most},
+                tools=None if now is before else (before or (), now or ()),
+            )
+        if self.only_there is not None:
+            raise self.only_there
+        return TranslatedRequest.for_backend(
+            self, model_name, without=without, replacing=replacing, recipient=recipient
+        )
+
+    def _passes(self, recipient: PoolEntry) -> bool:
+        """Whether the client's own items go to somebody who speaks its protocol: only where nobody else can answer."""
+        backend = recipient.backend
+        if self.only_there is None or backend is None or OPENAI_RESPONSES not in backend.abilities:
+            return False
+        return self.body["messages"] is self.read_as["messages"]
+
+
+def read_responses(raw: bytes) -> ResponsesRequest:
     """The chat request that a Responses request means.
 
     Raises:
         InvalidRequestError: naming the field.
     """
     told = read_object(raw)
+    try:
+        return _read(raw, told, told)
+    except InvalidRequestError as exc:
+        try:
+            return _read(raw, told, plainly(told), only_there=exc)
+        except InvalidRequestError:
+            raise exc from None  # it is malformed, or can be done nowhere
+
+
+def _read(
+    raw: bytes, told: dict[str, Any], meant: dict[str, Any], *, only_there: InvalidRequestError | None = None
+) -> ResponsesRequest:
+    """`meant` is what of it is to be translated."""
     for key, remedy in _REMOTE.items():
-        if told.get(key) not in (None, False):
+        if meant.get(key) not in (None, False):
             refuse(key, f"is not available here; {remedy}")
-    one_answer(told)
-    if not isinstance(told.get("store"), bool | None):
+    one_answer(meant)
+    if not isinstance(meant.get("store"), bool | None):
         refuse("store", "must be true or false")
-    known = {key: value for key, value in told.items() if key not in _TRANSLATED and value is not None}
+    known = {key: value for key, value in meant.items() if key not in _TRANSLATED and value is not None}
     body: dict[str, Any] = {key: value for key, value in known.items() if key not in _REMOTE}
-    body["messages"] = _instructions(told.get("instructions")) + _messages(told.get("input"))
-    body |= _limits(told) | _form(told) | chat_tools(told) | _included(told)
+    body["messages"] = _instructions(meant.get("instructions")) + _messages(meant.get("input"))
+    body |= _limits(meant) | _form(meant) | chat_tools(meant) | _included(meant)
+    for place, tool in hosted_tools(told) if only_there is not None else ():
+        body.setdefault("tools", []).insert(place, tool)
     if body.get("stream"):
         body["stream_options"] = {"include_usage": True}
     checked = read_chat(orjson.dumps(body))
-    return TranslatedRequest(
-        raw=raw, body=checked.body, model=checked.model, stream=checked.stream, wants_usage=True, told=told
+    return ResponsesRequest(
+        raw=raw,
+        body=checked.body,
+        model=checked.model,
+        stream=checked.stream,
+        wants_usage=True,
+        told=told,
+        read_as=checked.body,
+        only_there=only_there,
     )
 
 

@@ -116,34 +116,62 @@ def test_tools_and_the_form_of_the_answer_keep_their_meaning() -> None:
     [
         ({"input": None}, "input"),
         ({"input": []}, "input"),
-        ({"conversation": "conv_1"}, "conversation"),
         ({"background": True}, "background"),
-        ({"context_management": [{"type": "compaction"}]}, "context_management"),
         ({"n": 2}, "n"),
-        ({"reasoning": {"context": "all_turns"}}, "reasoning.context"),
         ({"prompt": {"id": "p"}}, "prompt"),
-        ({"truncation": "auto"}, "truncation"),
         ({"max_output_tokens": 0}, "max_output_tokens"),
-        ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
-        ({"tool_choice": {"type": "mcp"}}, "tool_choice.type"),
-        ({"include": ["file_search_call.results"]}, "include[0]"),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0]"),
         ({"store": "false"}, "store"),
         ({"store": 0}, "store"),
-        ({"input": [{"type": "computer_call"}]}, "input[0].type"),
         ({"input": [{"role": "critic", "content": "x"}]}, "input[0].role"),
+        ({"text": {"format": {"type": "grammar"}}}, "text.format.type"),
+        ({"background": True, "tools": [{"type": "web_search"}]}, "background"),
+    ],
+)
+def test_what_can_be_done_nowhere_is_refused_by_name(told: dict[str, Any], param: str) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        read(**told)
+    assert refused.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("told", "param"),
+    [
+        ({"conversation": "conv_1"}, "conversation"),
+        ({"context_management": [{"type": "compaction"}]}, "context_management"),
+        ({"max_tool_calls": 2}, "max_tool_calls"),
+        ({"reasoning": {"context": "all_turns"}}, "reasoning.context"),
+        ({"truncation": "auto"}, "truncation"),
+        ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
+        ({"tool_choice": {"type": "mcp"}}, "tool_choice.type"),
+        ({"include": ["file_search_call.results"]}, "include[0]"),
+        ({"input": [{"type": "computer_call"}]}, "input[0].type"),
         (
             {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]},
             "input[0].content[0].file_id",
         ),
-        ({"text": {"format": {"type": "grammar"}}}, "text.format.type"),
         ({"reasoning": {"mood": "calm"}}, "reasoning.mood"),
     ],
 )
-def test_what_has_no_translation_is_refused_by_name(told: dict[str, Any], param: str) -> None:
-    with pytest.raises(InvalidRequestError) as refused:
-        read(**told)
-    assert refused.value.param == param
+def test_what_chat_has_no_word_for_is_named_for_those_who_cannot_go_to_openai(told: dict[str, Any], param: str) -> None:
+    request = read(**told)
+    assert request.refusal is not None
+    assert (request.refusal.param, request.protocol) == (param, "openai_responses")
+    assert read().refusal is read().protocol is None
+
+
+def test_what_is_decided_by_is_the_text_of_all_of_it() -> None:
+    searched = {"type": "web_search_call", "id": "ws_1", "action": {"type": "search", "query": "weather in Bern"}}
+    shown = {"role": "user", "content": [{"type": "input_file", "file_url": "http://h/a.pdf", "filename": "a.pdf"}]}
+    tools = [{"type": "web_search"}, {"type": "function", "name": "f", "allowed_callers": ["programmatic"]}]
+    body = read(
+        input=[searched, shown], tools=tools, truncation="auto", reasoning={"effort": "low", "mood": "calm"}
+    ).body
+    assert [message["role"] for message in body["messages"]] == ["assistant", "user"]
+    assert "weather in Bern" in body["messages"][0]["content"]
+    assert "a.pdf" in body["messages"][1]["content"]
+    assert body["tools"] == [tools[0], {"type": "function", "function": {"name": "f"}}]
+    assert body["reasoning_effort"] == "low"
 
 
 def test_what_happens_anyway_may_be_asked_for() -> None:

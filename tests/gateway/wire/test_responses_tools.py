@@ -97,7 +97,6 @@ def test_only_a_declared_search_makes_a_call_a_search() -> None:
         ([{**CRM, "tools": [{"type": "custom", "name": "x"}]}], "tools[0].tools[0].type"),
         ([{**CRM, "tools": "none"}], "tools[0].tools"),
         (["text"], "tools[0]"),
-        ([{"type": "web_search"}], "tools[0].type"),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_place(tools: list[Any], where: str) -> None:
