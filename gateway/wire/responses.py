@@ -113,14 +113,16 @@ class ResponsesRequest(TranslatedRequest):
         if recipient is not None and not replacing and self._passes(recipient):
             before, now = self.read_as.get("tools"), self.body.get("tools")
             otherwise = differing(self.body, recipient, asked_for=self.model)
-            most = otherwise.get("max_completion_tokens")
+            changes = {name: value for name, value in otherwise.items() if name in self.told}
+            if "max_completion_tokens" in otherwise:
+                changes["max_output_tokens"] = otherwise["max_completion_tokens"]
             return responses_body(
                 self.raw,
                 self.told,
                 model=self.model,
                 model_name=model_name,
-                without={*without, *(name for name, value in otherwise.items() if value is None)},
-                most=None if most is None else {"max_output_tokens": most},
+                without=without,
+                changes=changes,
                 tools=None if now is before else (before or (), now or ()),
             )
         if self.only_there is not None:

@@ -27,7 +27,7 @@ def responses_body(
     model: str,
     model_name: str,
     without: Collection[str],
-    most: Mapping[str, int] | None = None,
+    changes: Mapping[str, Any],
     tools: tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]] | None = None,
 ) -> bytes:
     """The request for this model.
@@ -37,22 +37,22 @@ def responses_body(
         told: the same, read.
         model: the client's own word for the model.
         model_name: the name OpenAI knows the model by.
-        without: top-level keys that are ours, or that the model refuses.
-        most: the limit of the answer's length, where the client's is more than the model can give.
+        without: top-level keys that are ours.
+        changes: values that differ where this model is asked, and None for what it refuses; see `spoken`.
         tools: the tools in chat's shape as they were read, and as they are to be sent; None where nothing changed.
     """
     items = _mended(told.get("input"))
     left_out = {*without, "previous_response_id"}  # what came before is in the input by now
-    is_untouched = not (tools or items or most) and told.keys().isdisjoint(left_out) and "model" in told
+    is_untouched = not (tools or items or changes) and told.keys().isdisjoint(left_out) and "model" in told
     if is_untouched and (spliced := splice_model(raw, model, model_name)) is not None:
         return spliced
     body = {key: value for key, value in told.items() if key not in left_out}
-    body |= {"model": model_name, **(most or {})}
+    body |= {"model": model_name, **changes}
     if items is not None:
         body["input"] = items
     if tools is not None:
         body["tools"] = _chosen(told.get("tools") or (), *tools)
-    return orjson.dumps(body)
+    return orjson.dumps({key: value for key, value in body.items() if value is not None})
 
 
 def _mended(items: object) -> list[Any] | None:

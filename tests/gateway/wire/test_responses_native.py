@@ -79,6 +79,7 @@ def test_what_the_model_refuses_it_is_not_told() -> None:
     body = sent(request, gpt("gpt-5", most=10_000))
     assert "temperature" not in body
     assert body["max_output_tokens"] == 10_000
+    assert len(sent(read(user="u" * 200))["user"]) == 64
     named = sent(read(model="openai/gpt-5", temperature=0.2, max_output_tokens=50_000), gpt("gpt-5", most=10_000))
     assert (named["temperature"], named["max_output_tokens"]) == (0.2, 50_000)
 
