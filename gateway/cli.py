@@ -118,9 +118,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ParetoGateError as exc:
         typer.echo(f"error: {exc}", err=True)
         return 1
+    except ModuleNotFoundError as exc:  # of an extra: heavy libraries are imported where they are needed, and late
+        if not (extra := _extra_of(exc)):
+            raise
+        typer.echo(f"error: this needs {exc.name}, which is not installed: pip install 'paretogate[{extra}]'", err=True)
+        return 1
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
     return 0
+
+
+def _extra_of(missing: ModuleNotFoundError) -> str | None:
+    return _EXTRA_OF.get((missing.name or "").partition(".")[0])
 
 
 def _entry_points() -> dict[str, EntryPoint]:
@@ -144,7 +153,7 @@ def _as_command(name: str, load: Callable[[], object]) -> _Any:
     try:
         loaded = load()
     except ModuleNotFoundError as exc:
-        extra = _EXTRA_OF.get((exc.name or "").partition(".")[0])
+        extra = _extra_of(exc)
         remedy = f"pip install 'paretogate[{extra}]'" if extra else "`paretogate doctor` checks the installation"
         raise CommandUnavailableError(
             f"`paretogate {name}` needs {exc.name}, which is not installed: {remedy}"

@@ -22,6 +22,10 @@ def failing() -> None:
     raise ParetoGateError("the thing is broken; mend it")
 
 
+def lacking(name: str) -> None:
+    raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 nested = typer.Typer()
 
 
@@ -44,6 +48,7 @@ def with_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
     rooms = {
         **room("nested", f"{HERE}:nested"),
         **room("failing", f"{HERE}:failing"),
+        **room("lacking", f"{HERE}:lacking"),
         **room("uninstalled", "no_such_package_of_ours:command"),
         **room("broken", f"{HERE}:absent"),
     }
@@ -82,6 +87,16 @@ def test_a_room_that_is_not_installed_says_so_and_leaves_the_others_working(
     assert cli.main(["broken"]) == 1
     assert "cannot be loaded" in capsys.readouterr().err
     assert cli.main(["nested", "other"]) == 0
+
+
+def test_a_library_that_is_missed_only_at_work_is_named_with_the_extra_that_brings_it(
+    with_rooms: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["lacking", "polars"]) == 1
+    told = "error: this needs polars, which is not installed: pip install 'paretogate[train]'\n"
+    assert capsys.readouterr().err == told
+    with pytest.raises(ModuleNotFoundError, match="ours"):  # nothing that could be installed: a fault of the program
+        cli.main(["lacking", "ours"])
 
 
 @pytest.mark.parametrize("argv", [["srve"], ["nested", "inner", "seven"], ["refine", "--every", "0"], ["--nonsense"]])
