@@ -43,7 +43,9 @@ def responses_body(
     """
     items = _mended(told.get("input"))
     left_out = {*without, "previous_response_id"}  # what came before is in the input by now
-    is_untouched = not (tools or items or changes) and told.keys().isdisjoint(left_out) and "model" in told
+    is_untouched = (
+        tools is None and items is None and not changes and told.keys().isdisjoint(left_out) and "model" in told
+    )
     if is_untouched and (spliced := splice_model(raw, model, model_name)) is not None:
         return spliced
     body = {key: value for key, value in told.items() if key not in left_out}

@@ -78,6 +78,10 @@ def test_what_is_left_out_is_what_the_backend_is_not_told(
     assert tuple(name for name in asked if name not in sent) == names
 
 
+def test_what_cannot_be_told_at_all_was_not_left_out() -> None:
+    assert left_out(chat(temperature=0.2, logprobs=True), OPUS) == ()
+
+
 @pytest.mark.loopback
 @pytest.mark.parametrize("stream", [False, True])
 async def test_the_answer_says_so(tmp_path: Path, stream: bool) -> None:
