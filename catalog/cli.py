@@ -394,7 +394,7 @@ def _known_or_new(known: Catalog, model: str) -> str:
 def _open(path: Path | None, overlays: list[Path] | None) -> Catalog:
     known = Catalog.load(path)
     for overlay in overlays or ():
-        known = known.with_profiles(read_overlay(overlay))
+        known = known.with_profiles(known.spelled(read_overlay(overlay)))
     return known
 
 

@@ -45,9 +45,13 @@ def import_profiles(
         source: its name, for the findings.
         unevaluated: ids of models whose card has no evaluation section.
     """
-    profiles = tuple(told)
+    as_told = tuple(told)
+    profiles = known.spelled(as_told)
     merged = known.with_profiles(profiles)
-    moved = [_moved_on(known, merged[profile.id], profile.id in unevaluated) for profile in profiles]
+    moved = [
+        _moved_on(known, merged[profile.id], one.id in unevaluated)
+        for one, profile in zip(as_told, profiles, strict=True)
+    ]
     changed = [profile for profile in moved if profile != merged[profile.id]]
     return Imported(
         catalog=merged.replacing(changed) if changed else merged, findings=silent_findings(known, profiles, source)

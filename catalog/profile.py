@@ -32,6 +32,10 @@ class Ability:
     se: float
     n_benchmarks: int = 0
 
+    def __post_init__(self) -> None:
+        if not self.se >= 0:
+            raise InvalidProfileError(f"the standard error of an ability must not be negative, but is {self.se}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelProfile:

@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -145,6 +146,27 @@ class Catalog:
     def routing_id(self, dataset: str, model: str) -> str | None:
         """The catalog id of a model as a public routing dataset calls it, or None where it has no profile."""
         return self._compiled.routing.get(dataset, {}).get(model)
+
+    def spelled(self, profiles: Iterable[ModelProfile]) -> tuple[ModelProfile, ...]:
+        """These profiles by the ids that are known here, where they differ in letter case alone.
+
+        Whoever writes `Qwen/Qwen3-32B`, as its maker does, means `qwen/qwen3-32b`, and wants no second one beside it.
+        """
+        return tuple(map(self._spelled, profiles))
+
+    def _spelled(self, profile: ModelProfile) -> ModelProfile:
+        known = self._ids_by_case.get(profile.id.casefold(), ())
+        if profile.id in self or len(known) != 1:
+            return profile
+        has_own_name = profile.name != profile.id.partition("/")[2]
+        return replace(profile, id=known[0], name=profile.name if has_own_name else known[0].partition("/")[2])
+
+    @cached_property
+    def _ids_by_case(self) -> dict[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for model_id in self._ids:
+            found[model_id.casefold()] = (*found.get(model_id.casefold(), ()), model_id)
+        return found
 
     def with_profiles(self, profiles: Iterable[ModelProfile]) -> "Catalog":
         """This catalog and these profiles; where both describe a model, `merge_profiles` joins them."""

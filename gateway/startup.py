@@ -59,7 +59,7 @@ def open_catalog(settings: Settings) -> Catalog:
     """
     catalog = Catalog.load()
     for path in settings.catalog.overlays:
-        catalog = catalog.with_profiles(read_overlay(path))
+        catalog = catalog.with_profiles(catalog.spelled(read_overlay(path)))
     return catalog
 
 

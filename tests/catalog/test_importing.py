@@ -45,3 +45,12 @@ def test_a_card_without_an_evaluation_widens_the_error_once() -> None:
     assert first["a/b"].ability["general"].se == pytest.approx(0.25)  # 1.25 x 0.2
     again = import_profiles(first, [told(documentation=0.3)], source="cards", unevaluated={"a/b"}).catalog
     assert again["a/b"].ability["general"].se == pytest.approx(0.25)
+
+
+def test_what_is_imported_under_its_maker_s_spelling_is_merged_into_the_known_model() -> None:
+    known = Catalog.of([ModelProfile(id="qwen/qwen3-8b", name="Qwen3 8B")])
+    ability = {"general": Ability(mean=0.0, se=0.4)}
+    card = ModelProfile(id="Qwen/Qwen3-8B", name="Qwen3-8B", ability=ability)
+    found = import_profiles(known, [card], source="cards", unevaluated={"Qwen/Qwen3-8B"}).catalog
+    assert found.ids == ("qwen/qwen3-8b",)
+    assert found["qwen/qwen3-8b"].ability["general"].se == pytest.approx(0.5)  # wider: no evaluation section

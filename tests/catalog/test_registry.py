@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalog import (
+    Ability,
     Backend,
     Catalog,
     ImportFailedError,
@@ -186,3 +187,28 @@ def test_a_damaged_record_is_told_by_its_id(damage: dict[str, object], tmp_path:
     path.write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(ImportFailedError, match=r"a/b: its record is damaged.*rebuild"):
         Catalog.load(path)["a/b"]
+
+
+def test_an_id_as_its_maker_writes_it_means_the_known_model() -> None:
+    known = Catalog.of([ModelProfile(id="qwen/qwen3-8b", name="Qwen3 8B", context_tokens=32_768)])
+    told = [
+        ModelProfile(id="Qwen/Qwen3-8B", name="Qwen3-8B", params_total_b=8.2),
+        ModelProfile(id="Acme/Own", name="Own"),  # known nowhere: a new one, as it is written
+    ]
+    after = known.with_profiles(known.spelled(told))
+    assert after.ids == ("Acme/Own", "qwen/qwen3-8b")
+    merged = after.resolve("Qwen/Qwen3-8B")
+    assert (merged.name, merged.params_total_b, merged.context_tokens) == ("Qwen3 8B", 8.2, 32_768)
+
+
+def test_two_models_that_differ_in_case_alone_stay_two() -> None:
+    both = Catalog.of([ModelProfile(id="a/b", name="b"), ModelProfile(id="a/B", name="B")])
+    assert [p.id for p in both.spelled([ModelProfile(id="A/B", name="B"), ModelProfile(id="a/B", name="B")])] == [
+        "A/B",
+        "a/B",
+    ]
+
+
+def test_an_ability_cannot_be_surer_than_certain() -> None:
+    with pytest.raises(InvalidProfileError, match="must not be negative, but is -1"):
+        Ability(mean=0.0, se=-1.0)
