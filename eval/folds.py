@@ -1,6 +1,6 @@
 """Which prompts a predictor may learn from before it is judged on others."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from predictors.training import group_folds
 from .errors import InvalidReplayError
 from .table import Bools, Ints, ReplayTable
 
-__all__ = ["EVERY_BENCHMARK", "Folds"]
+__all__ = ["EVERY_BENCHMARK", "Folds", "learnable"]
 
 EVERY_BENCHMARK = "each"
 
@@ -72,3 +72,17 @@ class Folds:
             test = self._fold_of == fold  # (n_prompts,)
             shared = np.isin(self._table.group, self._table.group[test])  # (n_prompts,)
             yield np.flatnonzero(~test & ~shared), np.flatnonzero(test)
+
+
+def learnable(table: ReplayTable, split: Callable[[ReplayTable], Folds]) -> tuple[ReplayTable, Folds]:
+    """The table and its folds, without the models of which some fold's training prompts tell nothing.
+
+    Raises:
+        InvalidReplayError: fewer than two models are left, or the table cannot be split.
+    """
+    while True:
+        folds = split(table)
+        known = np.all([table.tried[train].any(axis=0) for train, _ in folds], axis=0)  # (n_models,)
+        if known.all():
+            return table, folds
+        table = table.only(known)  # and perhaps fewer prompts, which fall into other folds

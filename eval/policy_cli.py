@@ -95,7 +95,7 @@ def _routed(
     from catalog.registry import Catalog  # noqa: PLC0415
     from predictors.journal_outcomes import is_journal  # noqa: PLC0415
 
-    from .folds import Folds  # noqa: PLC0415
+    from .folds import Folds, learnable  # noqa: PLC0415
     from .logged_decisions import read_journal  # noqa: PLC0415
     from .policy_corpus import (  # noqa: PLC0415
         journal_corpus,
@@ -117,7 +117,8 @@ def _routed(
         if prompts is not None:
             return prompt_corpus(prompts, priced_pool(catalog, pool), sides, policies, progress=show)
         table = read_table(corpus, data=data, catalog=catalog)
-        return outcome_corpus(table, Folds.by_group(table, n_folds=folds, seed=seed), sides, policies, progress=show)
+        table, split = learnable(table, lambda t: Folds.by_group(t, n_folds=folds, seed=seed))
+        return outcome_corpus(table, split, sides, policies, progress=show)
 
 
 def _shown(bar: "Progress", name: str) -> Callable[[int, int], None]:

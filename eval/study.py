@@ -8,7 +8,7 @@ import numpy as np
 from router import Policy, RoutingOptions
 
 from .contenders import Contender, FittedContender
-from .folds import Folds
+from .folds import Folds, learnable
 from .noise import flip_rates
 from .replay import Progress, Replay, operating_points, replay
 from .summary import Summary, summarise
@@ -35,16 +35,15 @@ def run_study(
     table: ReplayTable, contenders: Sequence[Contender], study: Study, *, progress: Progress | None = None
 ) -> tuple[Replay, Summary]:
     """Replay one table and sum it up; the first contender is the one the report is about."""
-    if study.leave_out is None:
-        folds = Folds.by_group(table, n_folds=study.n_folds, seed=study.seed)
+    everybody, left_out = table.models, study.leave_out
+    if left_out is None:
+        table, folds = learnable(table, lambda t: Folds.by_group(t, n_folds=study.n_folds, seed=study.seed))
         split = f"{study.n_folds}-fold by question"
     else:
-        # A model without any outcome on the training side of a fold cannot be learned there.
-        folds = Folds.by_benchmark(table, leave_out=study.leave_out)
-        learnable = [table.take(train).tried.any(axis=0) for train, _ in folds]
-        table = table.only(np.all(learnable, axis=0))
-        folds = Folds.by_benchmark(table, leave_out=study.leave_out)
-        split = f"benchmark left out: {study.leave_out}"
+        table, folds = learnable(table, lambda t: Folds.by_benchmark(t, leave_out=left_out))
+        split = f"benchmark left out: {left_out}"
+    if rare := [model for model in everybody if model not in set(table.models)]:
+        split = f"{split}, without {len(rare)} models that cannot be learned so: {', '.join(rare[:3])}"
     if isinstance(contenders[0], FittedContender):
         split = f"{contenders[0].name} as it was saved, its rivals {split}"
     if study.encoder != "static":

@@ -181,6 +181,15 @@ def test_models_that_are_never_right_are_replayed_too(tmp_path: Path) -> None:
     assert {point["cheapest_right"] for point in json.loads(out)[0]["points"]} == {None}
 
 
+def test_a_model_that_was_hardly_tried_is_left_out_and_named(tmp_path: Path) -> None:
+    mine = outcomes_file(tmp_path)
+    with mine.open("a") as rows:
+        rows.write("maths 0 of many,rare,1.0,0.001\n")
+    code, out, err = run(str(mine), "--folds", "2")
+    assert (code, err) == (0, "\n")
+    assert "60 prompts, 3 models, 2-fold by question, without 1 models that cannot be learned so: rare" in out
+
+
 def test_a_model_and_a_file_may_be_called_anything(tmp_path: Path) -> None:
     table, mine = pl.read_csv(outcomes_file(tmp_path)), tmp_path / "run [bold] :smile: 1.csv"
     named = {"maths": "maths [high]", "poem": "poem[/red]", "sage": "sage :smile:"}

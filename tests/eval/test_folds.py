@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eval.errors import InvalidReplayError
-from eval.folds import EVERY_BENCHMARK, Folds
+from eval.folds import EVERY_BENCHMARK, Folds, learnable
 
 from .tables import specialists
 
@@ -56,3 +56,15 @@ def test_prompts_of_one_question_cannot_be_split() -> None:
     one = replace(table, group=np.full(len(table), "the same"))
     with pytest.raises(InvalidReplayError, match="ask one question"):
         Folds.by_group(one, n_folds=5, seed=0)
+
+
+def test_a_model_that_some_fold_tells_nothing_of_is_left_out() -> None:
+    table = specialists()
+    table.score[:, 1] = np.nan
+    table.score[7, 1] = 1.0  # `bard` was asked one question, and nothing is known of it where that is judged
+    left, folds = learnable(table, lambda t: Folds.by_group(t, n_folds=3, seed=0))
+    assert left.models == ("abacus", "sage")
+    assert all(left.take(train).tried.any(axis=0).all() for train, _ in folds)
+    table.score[:, 2] = np.nan
+    with pytest.raises(InvalidReplayError, match="1 models are left"):
+        learnable(table, lambda t: Folds.by_group(t, n_folds=3, seed=0))
