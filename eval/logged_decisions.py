@@ -79,6 +79,9 @@ def _logged(
     chosen = chosen_position(decision)
     if chosen is None:
         raise InvalidOutcomesError(f"decision {key}: the chosen {decision.get('chosen')!r} is not among its candidates")
+    propensity = _number(decision.get("propensity"))
+    if propensity is None:
+        raise InvalidOutcomesError(f"decision {key}: it has no propensity; only logged choices can be evaluated")
     query = decision.get("query")
     facts = query if isinstance(query, dict) else {}
     text, scores = facts.get("text"), list(rewards)
@@ -88,7 +91,7 @@ def _logged(
         decision_id=key,
         candidates=tuple(str(c.get("id")) for c in candidates),
         chosen=chosen,
-        propensity=float(str(decision["propensity"])),
+        propensity=propensity,
         eligible=np.array([bool(c.get("eligible", True)) for c in candidates]),
         quality=_column(candidates, "quality"),
         quality_se=_column(candidates, "quality_se"),

@@ -30,8 +30,8 @@ def is_journal(path: Path) -> bool:
         return True
     if path.suffix != ".jsonl":
         return False
-    with path.open(encoding="utf-8") as lines:
-        return '"decision_id"' in next(lines, "")
+    with path.open("rb") as lines:
+        return b'"decision_id"' in next(lines, b"")
 
 
 def journal_records(path: Path) -> Iterator[Record]:
@@ -139,7 +139,7 @@ def _number(value: object) -> float | None:
 
 
 def _from_lines(path: Path) -> Iterator[Record]:
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:  # each is decoded by itself, so that a damaged one is told by its number
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 yield _record(line, f"{path}: line {number}")
@@ -165,4 +165,11 @@ def _record(text: str | bytes, where: str) -> Record:
         raise InvalidOutcomesError(f"{where} is not JSON; export the journal again") from exc
     if not isinstance(record, dict):
         raise InvalidOutcomesError(f"{where} is no journal record; export the journal again")
-    return with_candidate_rows(record)
+    try:
+        whole = with_candidate_rows(record)
+    except (TypeError, ValueError) as exc:
+        raise InvalidOutcomesError(f"{where}: its candidates' columns do not fit; export the journal again") from exc
+    candidates = whole.get("candidates")
+    if isinstance(candidates, list) and not all(isinstance(one, Mapping) for one in candidates):
+        raise InvalidOutcomesError(f"{where}: its candidates are no records; export the journal again")
+    return whole

@@ -59,6 +59,10 @@ def test_a_metric_can_be_singled_out_as_the_reward(tmp_path: Path) -> None:
         ("[1]", "line 2 is no journal record"),
         ('{"decision_id": "2", "candidates": [], "chosen": "x"}', "has no candidates"),
         ('{"decision_id": "2", "candidates": [{"id": "a/b"}], "chosen": "x"}', "'x' is not among its candidates"),
+        ('{"decision_id": "2", "candidates": [{"id": "a/b"}], "chosen": "a/b"}', "decision 2: it has no propensity"),
+        ('{"decision_id": "2", "candidates": ["a/b"], "chosen": "a/b"}', "line 2: its candidates are no records"),
+        ('{"candidates": {"id": ["a/b"], "quality": [0.1, 0.2]}}', "line 2: its candidates' columns do not fit"),
+        ('{"candidates": {"id": 3}}', "line 2: its candidates' columns do not fit"),
     ],
 )
 def test_a_damaged_journal_names_the_place(tmp_path: Path, line: str, problem: str) -> None:
@@ -66,6 +70,15 @@ def test_a_damaged_journal_names_the_place(tmp_path: Path, line: str, problem: s
     path.write_text(path.read_text() + line + "\n")
     with pytest.raises(InvalidOutcomesError, match=problem):
         read_journal(path)
+
+
+def test_bytes_that_are_no_text_are_told_by_their_line(tmp_path: Path) -> None:
+    path = written(tmp_path, decision("1", "a/large", 1.0))
+    path.write_bytes(path.read_bytes() + b'{"decision_id": "\xfc"}\n')
+    with pytest.raises(InvalidOutcomesError, match="line 2 is not JSON"):
+        read_journal(path)
+    path.write_bytes(b"\xfc\x00")
+    assert not is_journal(path)
 
 
 def test_a_journal_is_told_from_outcomes_by_its_first_line(tmp_path: Path) -> None:
