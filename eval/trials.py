@@ -64,13 +64,20 @@ class Trial:
 
 
 def on_outcomes(table: ReplayTable, contest: Contest) -> Trial:
-    """Compare where every model's score is known; nothing is fitted.
+    """Compare where several models' scores are known; nothing is fitted.
 
     Raises:
-        InvalidReplayError: fewer than two questions are left that the challenger was not trained on.
+        InvalidReplayError: no prompt was put to two models, or fewer than two such questions are left that the
+            challenger was not trained on.
     """
     known = TrainedQuestions.load(contest.challenger).among(table.prompt)
-    fresh = table.take(np.flatnonzero(~known))
+    has_choice = table.tried.sum(axis=1) > 1  # where one model alone was tried, any predictor is as good as any other
+    if not has_choice.any():
+        raise InvalidReplayError(
+            f"{table.name}: no prompt was put to two models, so that no choice can be judged; give outcomes of several "
+            "models on the same prompts"
+        )
+    fresh = table.take(np.flatnonzero(~known & has_choice))
     if len(np.unique(fresh.group)) < 2:
         raise InvalidReplayError(_nothing_left(len(table)))
     sides = (

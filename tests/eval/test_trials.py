@@ -139,3 +139,16 @@ def test_every_rule_objects_to_what_breaks_it(tmp_path: Path, challenger: Path) 
         [objection] = objections(replace(fine, **change), rules)
         assert words in objection
     assert list(objections(replace(fine, cost_usd=dearer, score=better), rules)) == []  # worth its price
+
+
+def test_prompts_that_one_model_alone_was_tried_on_judge_nobody(tmp_path: Path, challenger: Path) -> None:
+    path = outcomes(tmp_path)
+    table = pl.read_csv(path)
+    beyond = table.with_row_index().filter((pl.col("index") < 20) | (pl.col("index") % 2 == 0)).drop("index")
+    beyond.write_csv(path)  # ten prompts put to both, thirty to the cheap model alone
+    trial = on_outcomes(read_table(str(path), data=tmp_path), contest(challenger))
+    assert (trial.n, trial.left_out) == (9, 1)
+    alone = table.with_row_index().filter((pl.col("index") % 4).is_in([0, 3])).drop("index")  # each to one of the two
+    alone.write_csv(path)
+    with pytest.raises(InvalidReplayError, match="no prompt was put to two models"):
+        on_outcomes(read_table(str(path), data=tmp_path), contest(challenger))
