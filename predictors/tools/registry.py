@@ -37,7 +37,7 @@ class Tool:
         Raises:
             InvalidToolError: the entry has no name.
         """
-        wrapped = declared.get("function", declared)
+        wrapped = declared.get("function", declared) if isinstance(declared, Mapping) else None
         if not isinstance(wrapped, Mapping) or not isinstance(wrapped.get("name"), str):
             raise InvalidToolError("a tool needs a name: {'type': 'function', 'function': {'name': ...}}")
         schema = wrapped.get("parameters", wrapped.get("input_schema"))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import typer
 from rich.text import Text
 
@@ -126,7 +127,10 @@ def test_what_could_not_be_kept_is_not_served(
     monkeypatch.setenv("PARETOGATE_STATE__DIR", str(elsewhere if setting == "state.dir" else tmp_path))
     if setting == "journal.url":
         monkeypatch.setenv("PARETOGATE_JOURNAL__URL", f"sqlite:///{elsewhere}/j.sqlite3")
-    assert cli.main(["serve"]) == 1
+    try:
+        assert cli.main(["serve"]) == 1
+    finally:
+        structlog.reset_defaults()  # other tests log, too
     told = capsys.readouterr().err
     assert told.startswith(f"error: {setting}: cannot write in {elsewhere}: Not a directory; make it writable, or")
     assert told.count("\n") == 1

@@ -1,8 +1,10 @@
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import structlog
 
 from catalog import Usage
@@ -70,6 +72,35 @@ def test_a_key_never_reaches_the_log(capsys) -> None:
     assert "crashed" in said
     assert "planted" not in said
     assert "abc.def" not in said
+
+
+class Failing(io.StringIO):
+    """A pipe whose reader has ended, or a file on a full disk, for a while."""
+
+    fails = True
+
+    def write(self, text: str) -> int:
+        if self.fails:
+            raise BrokenPipeError(text)
+        return super().write(text)
+
+
+def test_a_log_that_nobody_takes_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Failing()
+    monkeypatch.setattr(sys, "stderr", stream)
+    try:
+        configure_logging(level="info", style="json")
+        log = structlog.get_logger("t")
+        log.warning("unheard")
+        stream.fails = False
+        log.warning("heard")
+        said = stream.getvalue()
+        stream.close()
+        log.warning("after the end")
+    finally:
+        structlog.reset_defaults()
+    assert '"heard"' in said
+    assert "unheard" not in said
 
 
 # Every metric that the conventions we follow name; there is no cache of answers, so none of `cache_events_total`.

@@ -61,3 +61,5 @@ def test_an_openai_declaration_becomes_a_tool_with_its_schema_as_text() -> None:
 def test_a_declaration_without_a_name_is_refused() -> None:
     with pytest.raises(InvalidToolError, match="needs a name"):
         Tool.from_openai({"type": "function", "function": {}})
+    with pytest.raises(InvalidToolError, match="needs a name"):
+        Tool.from_openai("f")  # type: ignore[arg-type] # as a file may hold it
