@@ -11,7 +11,7 @@ Source of the shapes: Anthropic's API reference, Messages.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -26,8 +26,7 @@ from .fields import boolean_at, list_at, nothing_else, object_at, one_answer, re
 from .messages_answer import check_arguments
 from .messages_history import HINTS, cached_to_the_end, chat_messages, marked, system_messages
 from .messages_plain import plainly, server_tools
-from .stream import ChatStream
-from .translated import TranslatedRequest
+from .own_protocol import OwnProtocolRequest
 
 __all__ = ["MessagesRequest", "read_messages"]
 
@@ -60,72 +59,33 @@ _EFFORTS = {"low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessagesRequest(TranslatedRequest):
+class MessagesRequest(OwnProtocolRequest):
     """What a client asked of `/v1/messages`."""
 
-    read_as: dict[str, Any]  # the chat request that it was read as, before anything was taken out of it
-    only_there: InvalidRequestError | None = None  # see `refusal`
+    own_protocol: ClassVar = ANTHROPIC_MESSAGES
+    own_path: ClassVar = "/messages"
+    own_stream: ClassVar = PassingStream
+    goes_there_anyway: ClassVar = True
 
-    @property
-    def refusal(self) -> InvalidRequestError | None:
-        """Names what only Anthropic's own servers can do; see `ChatRequest.refusal`."""
-        return self.only_there
+    def _own_body(self, model_name: str, *, without: Collection[str], recipient: PoolEntry) -> bytes:
+        before, now = self.read_as.get("tools"), self.body.get("tools")
+        return messages_body(
+            self.raw,
+            self.told,
+            model=self.model,
+            model_name=model_name,
+            without=without,
+            tools=None if now is before else (before or (), now),
+            most=recipient.profile.max_output_tokens,
+        )
 
-    @property
-    def protocol(self) -> str | None:
-        """See `ChatRequest.protocol`."""
-        return None if self.only_there is None else ANTHROPIC_MESSAGES
+    def _read_own(self, raw: bytes, *, backend_id: str) -> ChatAnswer:
+        return read_message(raw, backend_id=backend_id)
 
-    def path(self, recipient: PoolEntry, *, changed: bool = False) -> str:
-        """Where this backend is asked, below its base URL."""
-        return "/messages" if self._passes(recipient) and not changed else "/chat/completions"
-
-    def reader(self, path: str) -> type[ChatStream]:
-        """What reads a stream that comes from there."""
-        return PassingStream if path == "/messages" else ChatStream
-
-    def read_answer(self, raw: bytes, *, backend_id: str, path: str = "/chat/completions") -> ChatAnswer:
-        """A backend's whole answer; see `ChatRequest.read_answer`."""
-        if path == "/messages":
-            return read_message(raw, backend_id=backend_id)
+    def _read_chat(self, raw: bytes, *, backend_id: str) -> ChatAnswer:
         answer = read_answer(raw, backend_id=backend_id)
         check_arguments(answer, backend_id=backend_id)
         return answer
-
-    def for_backend(
-        self,
-        model_name: str,
-        *,
-        without: Collection[str] = (),
-        replacing: Mapping[str, object] | None = None,
-        recipient: PoolEntry | None = None,
-    ) -> bytes:
-        """The bytes that a backend gets; see `ChatRequest.for_backend`.
-
-        Raises:
-            InvalidRequestError: only Anthropic, asked with the client's own messages, could do what is asked.
-        """
-        if recipient is not None and not replacing and self._passes(recipient):
-            before, now = self.read_as.get("tools"), self.body.get("tools")
-            return messages_body(
-                self.raw,
-                self.told,
-                model=self.model,
-                model_name=model_name,
-                without=without,
-                tools=None if now is before else (before or (), now),
-                most=recipient.profile.max_output_tokens,
-            )
-        if self.only_there is not None:
-            raise self.only_there
-        return TranslatedRequest.for_backend(
-            self, model_name, without=without, replacing=replacing, recipient=recipient
-        )
-
-    def _passes(self, recipient: PoolEntry) -> bool:
-        """Whether the client's own messages go to somebody who speaks its protocol."""
-        is_anthropic = recipient.backend is not None and recipient.backend.kind == "anthropic"
-        return is_anthropic and self.body["messages"] is self.read_as["messages"]
 
 
 def read_messages(raw: bytes, *, counting: bool = False) -> MessagesRequest:

@@ -11,25 +11,24 @@ Source of the shapes: OpenAI's API reference, Responses.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
 from catalog import OPENAI_RESPONSES, PoolEntry
 from gateway.errors import InvalidRequestError
 
-from .answer import ChatAnswer, read_answer
+from .answer import ChatAnswer
 from .body import read_chat, read_object
 from .bound import sealed_blocks
 from .fields import list_at, nothing_else, object_at, one_answer, refuse, text_at
+from .own_protocol import OwnProtocolRequest
 from .responses_custom import custom_arguments
 from .responses_native import responses_body
 from .responses_passing import PassingResponse, read_response
 from .responses_plain import hosted_tools, plainly
 from .responses_tools import SEARCH, chat_name, chat_tools, found_names, made_by_client
 from .spoken import differing
-from .stream import ChatStream
-from .translated import TranslatedRequest
 
 __all__ = ["ResponsesRequest", "read_responses"]
 
@@ -64,79 +63,37 @@ _USUAL_REASONING = {"context": "auto", "mode": "standard"}  # what happens anywa
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResponsesRequest(TranslatedRequest):
+class ResponsesRequest(OwnProtocolRequest):
     """What a client asked of `/v1/responses`."""
 
-    read_as: dict[str, Any]  # the chat request that it was read as, before anything was taken out of it
-    only_there: InvalidRequestError | None = None  # see `refusal`
-
-    @property
-    def refusal(self) -> InvalidRequestError | None:
-        """Names what only OpenAI's own servers can do; see `ChatRequest.refusal`."""
-        return self.only_there
-
-    @property
-    def protocol(self) -> str | None:
-        """See `ChatRequest.protocol`."""
-        return None if self.only_there is None else OPENAI_RESPONSES
+    own_protocol: ClassVar = OPENAI_RESPONSES
+    own_path: ClassVar = "/responses"
+    own_stream: ClassVar = PassingResponse
+    goes_there_anyway: ClassVar = False
 
     @property
     def is_kept_there(self) -> bool:
         """See `ChatRequest.is_kept_there`: OpenAI keeps what it is not told not to."""
         return self.only_there is not None and self.told.get("store") is not False
 
-    def path(self, recipient: PoolEntry, *, changed: bool = False) -> str:
-        """Where this backend is asked, below its base URL."""
-        return "/responses" if self._passes(recipient) and not changed else "/chat/completions"
-
-    def reader(self, path: str) -> type[ChatStream]:
-        """What reads a stream that comes from there."""
-        return PassingResponse if path == "/responses" else ChatStream
-
-    def read_answer(self, raw: bytes, *, backend_id: str, path: str = "/chat/completions") -> ChatAnswer:
-        """A backend's whole answer; see `ChatRequest.read_answer`."""
-        return (read_response if path == "/responses" else read_answer)(raw, backend_id=backend_id)
-
-    def for_backend(
-        self,
-        model_name: str,
-        *,
-        without: Collection[str] = (),
-        replacing: Mapping[str, object] | None = None,
-        recipient: PoolEntry | None = None,
-    ) -> bytes:
-        """The bytes that a backend gets; see `ChatRequest.for_backend`.
-
-        Raises:
-            InvalidRequestError: only OpenAI, asked with the client's own items, could do what is asked.
-        """
-        if recipient is not None and not replacing and self._passes(recipient):
-            before, now = self.read_as.get("tools"), self.body.get("tools")
-            otherwise = differing(self.body, recipient, asked_for=self.model)
-            changes = {name: value for name, value in otherwise.items() if name in self.told}
-            if "max_completion_tokens" in otherwise:
-                changes["max_output_tokens"] = otherwise["max_completion_tokens"]
-            return responses_body(
-                self.raw,
-                self.told,
-                model=self.model,
-                model_name=model_name,
-                without=without,
-                changes=changes,
-                tools=None if now is before else (before or (), now or ()),
-            )
-        if self.only_there is not None:
-            raise self.only_there
-        return TranslatedRequest.for_backend(
-            self, model_name, without=without, replacing=replacing, recipient=recipient
+    def _own_body(self, model_name: str, *, without: Collection[str], recipient: PoolEntry) -> bytes:
+        before, now = self.read_as.get("tools"), self.body.get("tools")
+        otherwise = differing(self.body, recipient, asked_for=self.model)
+        changes = {name: value for name, value in otherwise.items() if name in self.told}
+        if "max_completion_tokens" in otherwise:
+            changes["max_output_tokens"] = otherwise["max_completion_tokens"]
+        return responses_body(
+            self.raw,
+            self.told,
+            model=self.model,
+            model_name=model_name,
+            without=without,
+            changes=changes,
+            tools=None if now is before else (before or (), now or ()),
         )
 
-    def _passes(self, recipient: PoolEntry) -> bool:
-        """Whether the client's own items go to somebody who speaks its protocol: only where nobody else can answer."""
-        backend = recipient.backend
-        if self.only_there is None or backend is None or OPENAI_RESPONSES not in backend.abilities:
-            return False
-        return self.body["messages"] is self.read_as["messages"]
+    def _read_own(self, raw: bytes, *, backend_id: str) -> ChatAnswer:
+        return read_response(raw, backend_id=backend_id)
 
 
 def read_responses(raw: bytes) -> ResponsesRequest:

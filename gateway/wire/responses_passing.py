@@ -17,6 +17,7 @@ from catalog import Usage, record
 from gateway.errors import ErrorReply, UpstreamProtocolError, openai_error
 
 from .answer import ChatAnswer, answered_object
+from .anthropic.events import event_bytes, event_lines, read_event
 from .stream import ChatStream
 from .usage import read_usage
 
@@ -85,7 +86,7 @@ class PassingResponse(ChatStream):
     frame: Mapping[str, Any] = {}  # the Response as the last event that told all of it did
 
     def _take_event(self, event: bytes) -> bytes | None:
-        told = _read_event(event)
+        told = read_event(event)
         if told is None:
             self.fault = "sent a malformed event"
             return None
@@ -128,7 +129,7 @@ class PassingResponse(ChatStream):
             if self._late_facts is not None:
                 response["routing"] = self._late_facts(self.usage, self.model_returned)
         self.frame = response
-        return b"event: %s\ndata: %s" % (kind.encode(), _dump(told))
+        return event_lines(told)
 
     def _note(self, item: object) -> None:
         if isinstance(item, dict) and item.get("type") in _CALLS and isinstance(item.get("name"), str):
@@ -162,7 +163,7 @@ class PassingResponseEvents:
         failed = {**self._reader.frame, **self._name(), "status": "failed", "error": error}
         told = openai_error(reply)["error"]
         more = {"code": reply.code, "message": reply.message, "param": reply.param, "error": told}
-        return _event({"type": "response.failed", "response": failed}) + _event(
+        return event_bytes({"type": "response.failed", "response": failed}) + event_bytes(
             {"type": "error", **more, "request_id": request_id}
         )
 
@@ -206,22 +207,6 @@ def _finish_reason(response: Mapping[str, Any]) -> str:
 def _items(response: Mapping[str, Any]) -> list[dict[str, Any]]:
     output = response.get("output")
     return [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
-
-
-def _read_event(event: bytes) -> dict[str, Any] | None:
-    """What an event says; nothing where it is a comment, None where it is malformed."""
-    payload = b"\n".join(line[5:].lstrip() for line in event.split(b"\n") if line.startswith(b"data:"))
-    if not payload:
-        return {}
-    try:
-        told = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return None
-    return told if isinstance(told, dict) and isinstance(told.get("type"), str) else None
-
-
-def _event(told: Mapping[str, Any]) -> bytes:
-    return b"event: %s\ndata: %s\n\n" % (str(told["type"]).encode(), _dump(told))
 
 
 def _text(value: object) -> str | None:

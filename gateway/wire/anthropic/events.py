@@ -1,4 +1,4 @@
-"""Anthropic's events: read, written, and what they say of counts and failures.
+"""Events that have names, Anthropic's and those of Responses: read, written, and what they say of counts and failures.
 
 Source: Anthropic's API reference, Streaming Messages.
 """
