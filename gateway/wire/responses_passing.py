@@ -40,8 +40,8 @@ class NativeResponse(ChatAnswer):
         texts = [
             str(part.get("text") or "")
             for item in _items(self._body)
-            if item.get("type") == "message"
-            for part in item.get("content") or ()
+            if item.get("type") == "message" and isinstance(item.get("content"), list)
+            for part in item["content"]
             if isinstance(part, dict)
         ]
         message = {"role": "assistant", "content": "".join(texts)}

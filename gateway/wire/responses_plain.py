@@ -75,8 +75,8 @@ def _item(item: object) -> object:
     if not isinstance(item, Mapping):
         return item
     kind = item.get("type", "message")
-    if kind == "item_reference":
-        return item  # which nobody found
+    if not isinstance(kind, str) or kind == "item_reference":
+        return item  # malformed, or what nobody found
     if kind not in _ITEMS:
         return {"type": "message", "role": "assistant", "content": texts_within(item)}
     if kind == "message":

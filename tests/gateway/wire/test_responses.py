@@ -126,6 +126,8 @@ def test_tools_and_the_form_of_the_answer_keep_their_meaning() -> None:
         ({"input": [{"role": "critic", "content": "x"}]}, "input[0].role"),
         ({"text": {"format": {"type": "grammar"}}}, "text.format.type"),
         ({"background": True, "tools": [{"type": "web_search"}]}, "background"),
+        ({"input": [{"type": ["message"]}]}, "input[0].type"),
+        ({"input": [{"type": {"text": "message"}}], "store": [True]}, "store"),
     ],
 )
 def test_what_can_be_done_nowhere_is_refused_by_name(told: dict[str, Any], param: str) -> None:
