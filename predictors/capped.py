@@ -6,6 +6,8 @@ from catalog import Floats
 
 __all__ = ["Caps", "capped_moments"]
 
+_MOMENTS = np.array([[0.0], [1.0], [2.0]])
+
 
 def capped_moments(mean: Floats, variance: Floats, sd: Floats, cap: Floats) -> tuple[Floats, Floats]:
     """Mean and standard deviation of min(X, cap), each of the inputs' shape, where log X ~ Normal(mean, variance)."""
@@ -19,7 +21,7 @@ class Caps:
         endless = np.isinf(cap)
         self._none = bool(endless.all())
         self._held = np.where(endless, 0.0, cap)
-        self._sd, self._steps, self._log = sd, np.stack([0.0 * sd, sd, 2.0 * sd]), np.log(cap)
+        self._sd, self._steps, self._log = sd, _MOMENTS * sd, np.log(cap)
 
     def moments(self, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
         """See `capped_moments`."""

@@ -91,7 +91,8 @@ class BoundLatency:
         writing = rest * self._per_token
         own = self._per_token * output_tokens_sd
         spread = own * own + (rest * rest + output_tokens_sd * output_tokens_sd) * self._per_token_variance
-        ttft_variance = np.broadcast_to(self._ttft_variance, spread.shape)
+        ttft_variance = np.empty_like(spread)
+        ttft_variance[...] = self._ttft_variance
         rounds = self._rounds(load) if load is not None else None
         if rounds is not None:
             wait = rounds * (ttft + writing)

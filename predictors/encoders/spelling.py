@@ -1,11 +1,13 @@
-"""Which known word an unknown one was probably meant to be: those one typing slip away, in a few array operations.
+"""Which known word an unknown one was probably meant to be: those one typing slip away.
 
 A slip is two neighbours that changed places, a letter too many, a letter missing, or a wrong one: the distance of
 Damerau, A Technique for Computer Detection and Correction of Spelling Errors, 1964. Words are found by hashes of what
 a slip leaves of them, as in SymSpell: a known word stands in the table whole, and once for each letter blotted out.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -20,6 +22,7 @@ _NO_LETTER: Final = b"`"  # the sign before "a"
 _NOBODY: Final = 1 << 40  # beyond every token
 _RANK: Final = 1 << 32  # beyond every token: a likelier slip goes before a commoner word
 _RANKS: Final = np.arange(4) * _RANK
+_FEW: Final = 4  # words, up to which plain numbers are faster than arrays: for a lone one by far
 _AT_ONCE: Final = 256  # words; more would outgrow the caches
 _PLAIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyz")
 
@@ -32,6 +35,8 @@ _N_CODES: Final = _BLOT + 1
 _NUMBER: Final = np.random.default_rng(0).integers(2**64, size=(_LONGEST + 2, _N_CODES), dtype=np.uint64)
 _NUMBER[:, 0] = 0
 _FLAT: Final = _NUMBER.reshape(-1)
+_OF_PLACE: Final[list[list[int]]] = _NUMBER.tolist()
+_64_BITS: Final = 2**64 - 1
 
 
 class Spelling:
@@ -65,11 +70,27 @@ class Spelling:
         """
         found: list[int | None] = [None] * len(words)
         plain = [i for i, word in enumerate(words) if _is_plain(word)] if len(self._hashes) else []
+        if len(plain) <= _FEW:
+            for i in plain:
+                found[i] = self._nearest_to_one(words[i])
+            return found
         for start in range(0, len(plain), _AT_ONCE):
             asked = plain[start : start + _AT_ONCE]
             for i, token in zip(asked, self._nearest([words[i] for i in asked]).tolist(), strict=True):
                 found[i] = token if token < _NOBODY else None
         return found
+
+    def _nearest_to_one(self, word: bytes) -> int | None:
+        """The token found, as `_nearest` finds it for many."""
+        kinds = _slips_of_one(word)
+        slipped = np.array([slip & _64_BITS for kind in kinds for slip in kind], dtype=np.uint64)  # (n_slips,)
+        at = self._hashes.searchsorted(slipped)
+        found = (self._hashes.take(at, mode="clip") == slipped).nonzero()[0]
+        if not len(found):
+            return None
+        ends = list(accumulate(map(len, kinds)))
+        _, token = min((bisect_right(ends, slip), int(self._tokens[at[slip]])) for slip in found.tolist())
+        return token
 
     def _nearest(self, words: Sequence[bytes]) -> npt.NDArray[np.int64]:
         """The token found for each, `_NOBODY` where there is none, (n_words,)."""
@@ -107,6 +128,22 @@ def _one_slip_away(codes: _Codes) -> tuple[_Hashes, _Hashes, _Hashes, _Hashes]:
     shorter = before[:, :-1] + earlier[:, 1:]
     longer = before + _NUMBER[: width + 1, _BLOT] + later
     replaced = whole - at + _NUMBER[:width, _BLOT]
+    return swapped, shorter, longer, replaced
+
+
+def _slips_of_one(word: bytes) -> tuple[list[int], list[int], list[int], list[int]]:
+    """The same for one word, each a number modulo 2^64."""
+    codes = [letter - (ord("a") - 1) for letter in word]
+    at = [of_letter[code] for of_letter, code in zip(_OF_PLACE, codes, strict=False)]
+    left = [of_letter[code] for of_letter, code in zip(_OF_PLACE, codes[1:], strict=False)]  # moved one place there
+    right = [of_letter[code] for of_letter, code in zip(_OF_PLACE[1:], codes, strict=False)]
+    blots = [of_letter[_BLOT] for of_letter in _OF_PLACE[: len(codes) + 1]]
+    whole, before = sum(at), list(accumulate(at, initial=0))
+    earlier, later = (list(accumulate(moved[::-1], initial=0))[::-1] for moved in (left, right))
+    swapped = [whole - a - b + c + d for a, b, c, d in zip(at, at[1:], left, right, strict=False)]
+    shorter = [a + b for a, b in zip(before, earlier, strict=False)]
+    longer = [a + b + c for a, b, c in zip(before, blots, later, strict=True)]
+    replaced = [whole - a + b for a, b in zip(at, blots, strict=False)]
     return swapped, shorter, longer, replaced
 
 

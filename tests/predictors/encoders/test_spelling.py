@@ -43,7 +43,7 @@ def test_likelier_slips_go_first_and_then_the_commoner_word() -> None:
 
 
 def test_company_changes_nothing() -> None:
-    words = [b"thoerem", b"moter", b"nothing", b"x", b"theirem" * 3]
+    words = [b"thoerem", b"moter", b"nothing", b"x", b"theirem" * 3, b"spritns", b"othermotherothermoth"]
     assert SPELLING.tokens(words * 100) == [SPELLING.tokens([word])[0] for word in words] * 100
 
 
@@ -73,6 +73,7 @@ def test_it_finds_what_trying_all_slips_finds(known: list[str], word: str) -> No
         found = meant(word, spelling)
         assert (found is None) == (not near)
         assert found is None or known[found] in near
+        assert spelling.tokens([word.encode()] * 9) == [found] * 9  # by arrays
 
 
 def test_its_memory_is_a_few_bytes_per_letter() -> None:
