@@ -38,7 +38,8 @@ async def choose_tools(
             events[asked[-1] :]
         )
     texts = [event.asked for event in events if event.asked is not None]
-    rankings = iter(await index.rank_apart(texts, k=_RANKED))
+    ranked = await index.rank_apart(texts, k=_RANKED)
+    rankings = iter(ranked)
     sent = [tool_id for tool_id in earlier or () if tool_id in offer.declared]
     tokens = offer.tokens if wishes.max_tokens is not None else dict.fromkeys(offer.declared, 0)  # counting takes time
     for event in events:
@@ -49,6 +50,8 @@ async def choose_tools(
         elif event.asked is not None:
             sent = list(_with_turn(tokens, index, wishes, sent, next(rankings)))
     sent += [tool_id for tool_id in offer.declared if tool_id in offer.forced and tool_id not in sent]
+    if not sent and offer.needs_call:  # what must be called must be there, however badly it fits
+        sent += [tool_id for tool_id in ranked[-1].tool_ids if tool_id in offer.declared][:1]
     return tuple(sent)
 
 

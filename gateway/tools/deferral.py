@@ -7,13 +7,13 @@ Nothing is asked twice, and streams work alike. What a client's own search has f
 where the client says that it searches (`execution: "client"`), nothing else is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .offer import Offer
+from .offer import Event, Offer, text_of
 
-__all__ = ["HeldBack", "held_back", "is_clients_search", "referenced"]
+__all__ = ["HeldBack", "held_back", "is_clients_search", "is_search", "with_references"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class HeldBack:
 def held_back(offer: Offer) -> HeldBack | None:
     """The parts of an offer that defers tools or brings a search tool; None where it does neither."""
     marked = {tool_id: offer.declared[tool_id] for tool_id in offer.marked}
-    searches = {tool_id for tool_id, entry in marked.items() if _is_search(entry)}
+    searches = {tool_id for tool_id, entry in marked.items() if is_search(entry)}
     deferred = {tool_id for tool_id, entry in marked.items() if _is_deferred(entry)} - searches
     by_client = any(is_clients_search(entry) for entry in marked.values())
     if not searches and not deferred and not by_client:
@@ -46,19 +46,49 @@ def held_back(offer: Offer) -> HeldBack | None:
     return HeldBack(loaded=_unmarked(offer.only(loaded)), deferred=_unmarked(offer.only(deferred)), by_client=by_client)
 
 
-def referenced(told: Mapping[str, Any] | None) -> frozenset[str]:
-    """Names that a Messages conversation refers to as found, by the client's own search or by Anthropic's."""
-    found: set[str] = set()
-    todo: list[object] = [(told or {}).get("messages")]
-    while todo:
-        value = todo.pop()
-        if isinstance(value, list):
-            todo += value
-        elif isinstance(value, Mapping):
-            if value.get("type") == "tool_reference" and isinstance(value.get("tool_name"), str):
-                found.add(value["tool_name"])
-            todo += [value.get("content"), value.get("tool_references")]
-    return frozenset(found)
+def with_references(events: Sequence[Event], told: Mapping[str, Any] | None) -> tuple[Event, ...]:
+    """The events, and among them what a Messages conversation refers to as found: as if it had been called.
+
+    A reference stands behind the question that was asked last before it, ahead of all calls, so that the tools that
+    are loaded by one turn stay where they are in the next.
+    """
+    found = _references(told)
+    if not found:
+        return tuple(events)
+    joined: list[Event] = []
+    n_asked = 0
+    for event in events:
+        joined.append(event)
+        if event.asked is not None:
+            n_asked += 1
+            joined += [Event(called=name) for name in found.pop(n_asked, ())]
+    left = [Event(called=name) for _, names in sorted(found.items()) for name in names]
+    return (*joined, *left)
+
+
+def _references(told: Mapping[str, Any] | None) -> dict[int, list[str]]:
+    """Names that the client's own search or Anthropic's has found, by how many questions were asked before."""
+    found: dict[int, list[str]] = {}
+    n_asked = 0
+    messages = (told or {}).get("messages")
+    for message in messages if isinstance(messages, list) else ():
+        content = message.get("content") if isinstance(message, Mapping) else None
+        if names := list(_named_within(content)):
+            found.setdefault(n_asked, []).extend(names)
+        if isinstance(message, Mapping) and message.get("role") == "user" and text_of(content):
+            n_asked += 1
+    return found
+
+
+def _named_within(value: object) -> Iterator[str]:
+    for block in value if isinstance(value, list) else (value,):
+        if not isinstance(block, Mapping):
+            continue
+        if block.get("type") == "tool_reference" and isinstance(block.get("tool_name"), str):
+            yield block["tool_name"]
+        for key in ("content", "tool_references"):
+            if isinstance(block.get(key), list | Mapping):
+                yield from _named_within(block[key])
 
 
 def is_clients_search(entry: Mapping[str, Any]) -> bool:
@@ -68,7 +98,8 @@ def is_clients_search(entry: Mapping[str, Any]) -> bool:
     return named and entry.get("execution") == "client"
 
 
-def _is_search(entry: Mapping[str, Any]) -> bool:
+def is_search(entry: Mapping[str, Any]) -> bool:
+    """Whether this stands for a search that a provider, or the gateway, makes."""
     kind = entry.get("type")
     return isinstance(kind, str) and (kind.startswith("tool_search_tool_") or kind.endswith("tool_search"))
 

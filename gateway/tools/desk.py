@@ -10,7 +10,7 @@ import structlog
 
 from catalog import record
 from gateway.dispatch import Call, Clocks
-from gateway.errors import ForbiddenError, InvalidRequestError
+from gateway.errors import InvalidRequestError
 from gateway.keys import ApiKey
 from gateway.settings import ToolSettings
 from gateway.telemetry import Telemetry
@@ -21,13 +21,14 @@ from router import Reading, SessionState
 
 from .checking import check_installed
 from .cutting import choose_tools
-from .deferral import HeldBack, held_back, is_clients_search, referenced
+from .deferral import HeldBack, held_back, with_references
 from .errors import InvalidRegistryError, UnknownRegistryError
 from .mending import AskAgain, mended
 from .metrics import ToolMetrics
 from .observing import observed_in, packed
 from .offer import Event, Offer, digest_of, events_of, read_offer
-from .reader import OfferReader, in_pieces
+from .permissions import permitted, refuse_brought, refuse_unseen, without_forbidden_functions
+from .reader import OfferReader
 from .registries import RegistryStore, StoredRegistry
 from .shelf import IndexShelf, ToolIndex, open_encoder
 from .trail import ToolTrail
@@ -73,30 +74,49 @@ class ToolDesk:
         """
         said = reading.options.tools
         if request.refusal is not None:
-            _refuse_servers(request, key)
-        if not request.body.get("tools") and not (said and said.get("set")):
+            refuse_unseen(request, key)
+        if not request.body.get("tools") and not request.body.get("functions") and not (said and said.get("set")):
             return Prepared(request=request, reading=reading)
         wishes = wishes_of(self.settings, key, said)
+        request = without_forbidden_functions(request, wishes)
+        if not request.body.get("tools") and not (said and said.get("set")):
+            return Prepared(request=request, reading=reading)
         _refuse_impossible(request, wishes, said or {})
         stored = self._stored(wishes, is_said=bool(said and said.get("set")))
         offered = await self._offered(request, stored)
-        offer = await _permitted(offered, wishes)
+        offer = await permitted(offered, wishes)
+        refuse_brought(request, offered, offer)
         if not len(offered):
             return Prepared(request=request, reading=reading, wishes=wishes)
         messages = reading.messages if reading.messages is not None else request.body.get("messages")
         held = held_back(offer)
         if held is not None:
             if reading.target in self.settings.native_search and not held.by_client:
-                return Prepared(request=request, reading=reading, wishes=wishes)
+                whole = ToolTrail(n_offered=len(offered), sent=tuple(offer.declared), how="whole")
+                return self._as_chosen(request, reading, wishes=wishes, offer=offer, trail=whole, stored=stored)
             found = await self._found(request, reading, held, stored, wishes, n_offered=len(offered))
             if stored is not None and found.trail is not None and self.settings.learn:
                 await self._observe(messages, stored, found.trail)
             return found
         trail = await self._choose(offer, stored, events_of(messages), wishes, session=session, body=request.body)
         trail.n_offered = len(offered)
-        reading = self._trusting(reading, wishes, offer, trail, stored)
         if stored is not None and self.settings.learn:
             await self._observe(messages, stored, trail)
+        return self._as_chosen(request, reading, wishes=wishes, offer=offer, trail=trail, stored=stored)
+
+    def _as_chosen(
+        self,
+        request: ChatRequest,
+        reading: Reading,
+        *,
+        wishes: ToolWishes,
+        offer: Offer,
+        trail: ToolTrail,
+        stored: StoredRegistry | None,
+    ) -> Prepared:
+        """The request with the tools that were chosen, for models that are trusted with them."""
+        self.metrics.chosen(trail)
+        reading = self._trusting(reading, wishes, offer, trail, stored)
         return Prepared(request=_with_tools(request, offer, trail), reading=reading, wishes=wishes, trail=trail)
 
     async def _found(
@@ -111,20 +131,17 @@ class ToolDesk:
     ) -> Prepared:
         """What is loaded, and behind it what a search among the deferred tools finds."""
         messages = reading.messages if reading.messages is not None else request.body.get("messages")
-        wanted = wishes.always | referenced(getattr(request, "told", None))
+        events = with_references(events_of(messages), getattr(request, "told", None))
         if held.by_client:
-            found = _loaded_by_client(held.deferred, events_of(messages), wanted)
+            found = _loaded_by_client(held.deferred, events, wishes.always)
         else:
-            searching = replace(wishes, select="auto", above=0, top_k=self.settings.search_limit, always=wanted)
+            searching = replace(wishes, select="auto", above=0, top_k=self.settings.search_limit)
             found = await self._choose(
-                held.deferred, stored, events_of(messages), searching, session=None, body={"tool_choice": None}
+                held.deferred, stored, events, searching, session=None, body={"tool_choice": None}
             )
         how = "deferred" if found.how == "cut" else found.how
         trail = replace(found, n_offered=n_offered, sent=(*held.loaded.declared, *found.sent), how=how)
-        reading = self._trusting(reading, wishes, held.everything, trail, stored)
-        return Prepared(
-            request=_with_tools(request, held.everything, trail), reading=reading, wishes=wishes, trail=trail
-        )
+        return self._as_chosen(request, reading, wishes=wishes, offer=held.everything, trail=trail, stored=stored)
 
     def _stored(self, wishes: ToolWishes, *, is_said: bool) -> StoredRegistry | None:
         """The registry to rank over. The deployment's own may be missing or damaged; who names one is told."""
@@ -183,7 +200,7 @@ class ToolDesk:
         except Exception as exc:  # noqa: BLE001 - whatever it is: a request with too many tools is better than none
             log.warning("tool_selection_failed", kind=type(exc).__name__, offered=len(offer))
             trail = replace(whole, how="failed_open")
-        self.metrics.chosen(trail, duration_s=self._clocks.monotonic() - began_s)
+        self.metrics.took(self._clocks.monotonic() - began_s)
         return trail
 
     async def mended(self, call: Call, answer: ChatAnswer, prepared: Prepared, *, ask: AskAgain) -> ChatAnswer:
@@ -218,7 +235,7 @@ class ToolDesk:
             offered = await self._reader.read({"tools": list(declared)})
         else:
             offered = await self._offer_of(stored, {}) if stored else read_offer({})
-        offer = await _permitted(offered, wishes_of(self.settings, key, None))
+        offer = await permitted(offered, wishes_of(self.settings, key, None))
         if category is not None and stored is not None:
             offer = offer.only({t.name for t in stored.tools if t.category == category})
         if not len(offer):
@@ -274,10 +291,11 @@ class ToolDesk:
         self.shelf.forget(f"{stored.label}/")
 
 
-def _loaded_by_client(deferred: Offer, events: Sequence[Event], wanted: Collection[str]) -> ToolTrail:
+def _loaded_by_client(deferred: Offer, events: Sequence[Event], always: Collection[str]) -> ToolTrail:
     """Of the deferred tools, those that the conversation names: what else is needed, the client will find."""
-    named = {*wanted, *deferred.forced, *(event.called for event in events)}
-    sent = tuple(tool_id for tool_id in deferred.declared if tool_id in named)
+    called = [event.called for event in events if event.called is not None]
+    named = dict.fromkeys([*sorted(always), *called, *sorted(deferred.forced)])
+    sent = tuple(tool_id for tool_id in named if tool_id in deferred.declared)
     return ToolTrail(n_offered=len(deferred), sent=sent, how="deferred")
 
 
@@ -293,43 +311,12 @@ def _refuse_impossible(request: ChatRequest, wishes: ToolWishes, said: Mapping[s
         check_installed()
 
 
-def _refuse_servers(request: ChatRequest, key: ApiKey | None) -> None:
-    """Tools of MCP servers that a provider connects to are known to it alone: no list of ours can admit them."""
-    told = getattr(request, "told", None) or {}
-    declared = told.get("tools")
-    listed = declared if isinstance(declared, list) else []
-    is_server = any(isinstance(tool, dict) and tool.get("type") == "mcp" for tool in listed)
-    param = "mcp_servers" if told.get("mcp_servers") else "tools" if is_server else None
-    if param is not None and key is not None and (key.tools_allow or key.tools_deny):
-        problem = (
-            f"this key's tools are restricted, and those of servers in {param} cannot be told apart; leave them out"
-        )
-        raise ForbiddenError(problem, param=param)
-
-
-async def _permitted(offer: Offer, wishes: ToolWishes) -> Offer:
-    """Permissions come first: what a key may not use is neither ranked nor sent."""
-    if not wishes.allow and not wishes.deny:
-        return offer
-    kept: set[str] = set()
-    async for some in in_pieces(tuple(offer.declared)):
-        kept.update(
-            tool_id
-            for tool_id in some
-            if tool_id in offer.readable
-            and (wishes.may_use(tool_id) or (is_clients_search(offer.declared[tool_id]) and wishes.may_search(tool_id)))
-        )
-    if denied := sorted(offer.forced & offer.readable.keys() - kept):
-        raise ForbiddenError(f"this key may not use the tool {denied[0]!r:.80}; choose another", param="tool_choice")
-    return offer.only(kept)
-
-
 def _registry_of(offer: Offer) -> ToolRegistry:
     return ToolRegistry(tools=tuple(offer.readable.values()), name="request")
 
 
 def _described(entry: Mapping[str, Any]) -> dict[str, Any]:
-    function = entry.get("function", entry)
+    function = entry.get("function", entry.get("custom", entry))
     return {name: function[name] for name in ("name", "description", "parameters") if name in function}
 
 

@@ -20,13 +20,16 @@ class ToolMetrics:
             "paretogate_tool_selection_seconds", "Choosing the tools", buckets=_BUCKETS_S, registry=registry
         )
 
-    def chosen(self, trail: ToolTrail, *, duration_s: float) -> None:
+    def chosen(self, trail: ToolTrail) -> None:
         """An offer was cut, or not."""
         self._tools.labels("offered").inc(trail.n_offered)
         self._tools.labels("sent").inc(len(trail.sent))
         self._selections.labels(trail.how).inc()
+
+    def took(self, duration_s: float) -> None:
+        """Choosing among the tools took so long."""
         self._duration.observe(duration_s)
 
     def mended(self, outcome: str) -> None:
-        """Invalid calls were met: `repair`, `escalate` or `given_up`."""
+        """Invalid calls were met: `repair`, `escalate`, `given_up` or `failed`."""
         self._mendings.labels(outcome).inc()

@@ -9,7 +9,7 @@ import numpy as np
 
 from predictors.encoders import Vectors
 
-from .offer import events_of, text_of
+from .offer import events_of, name_in, text_of
 
 __all__ = ["Observation", "observed_in", "packed", "unpacked"]
 
@@ -40,14 +40,15 @@ def observed_in(messages: object) -> Observation | None:
     asked = [event.asked for event in events_of(turns[:last]) if event.asked] if last is not None else []
     if last is None or not asked:
         return None
-    names = {
-        call.get("id"): function.get("name")
-        for call in turns[last].get("tool_calls") or ()
-        if isinstance(call, Mapping) and isinstance(function := call.get("function"), Mapping)
-    }
+    told = turns[last].get("tool_calls")
+    calls = [call for call in (told if isinstance(told, list) else ()) if isinstance(call, Mapping)]
+    names = {str(call.get("id")): name for call in calls if (name := name_in(call)) is not None}
     results = [turn for turn in turns[last + 1 :] if _role(turn) == "tool"]
-    calls = [(names.get(r.get("tool_call_id")), not _has_failed(r.get("content"))) for r in results]
-    known = tuple((name, worked) for name, worked in calls if isinstance(name, str))
+    known = tuple(
+        (names[call_id], not _has_failed(result.get("content")))
+        for result in results
+        if (call_id := str(result.get("tool_call_id"))) in names
+    )
     return Observation(asked=asked[-1], calls=known) if known else None
 
 

@@ -12,7 +12,7 @@ import orjson
 from predictors.tokens import estimate_tokens
 from predictors.tools import InvalidToolError, Tool
 
-__all__ = ["Event", "Offer", "digest_of", "events_of", "read_offer", "reading_offer", "text_of"]
+__all__ = ["Event", "Offer", "digest_of", "events_of", "name_in", "read_offer", "reading_offer", "text_of"]
 
 _LAST_CHARS = 2_000  # of a long message, these are what retrieval reads: the question mostly stands at the end
 
@@ -36,6 +36,7 @@ class Offer:
     declared: Mapping[str, Mapping[str, Any]]  # id -> as the client declared it, in chat's shape
     readable: Mapping[str, Tool]
     forced: frozenset[str]  # named by `tool_choice`
+    needs_call: bool = False  # `tool_choice` asks for a call, whichever
     known_digest: str | None = None  # what `digest` would find, where it was found in reading
     known_marked: tuple[str, ...] | None = None  # likewise
 
@@ -65,6 +66,7 @@ class Offer:
             declared={tool_id: entry for tool_id, entry in self.declared.items() if tool_id in tool_ids},
             readable={tool_id: tool for tool_id, tool in self.readable.items() if tool_id in tool_ids},
             forced=self.forced,
+            needs_call=self.needs_call,
         )
 
 
@@ -96,14 +98,12 @@ def reading_offer(body: Mapping[str, Any], *, at_once: int | None) -> Generator[
             digests.append(_digest_of_entry(entry))
             if place % at_once == at_once - 1:
                 yield
-        try:
-            tool: Tool | None = Tool.from_openai(entry)
-        except InvalidToolError:
-            tool = None
-        tool_id = f"#{place}"
+        tool = _read(entry)
         if tool is not None and tool.name and tool.name not in declared:
             tool_id = tool.name
             readable[tool_id] = tool
+        else:
+            tool_id = _place_of(place, declared)
         declared[tool_id] = entry
         if _is_marked(entry):
             marked.append(tool_id)
@@ -111,6 +111,7 @@ def reading_offer(body: Mapping[str, Any], *, at_once: int | None) -> Generator[
         declared=declared,
         readable=readable,
         forced=_forced(body.get("tool_choice")),
+        needs_call=body.get("tool_choice") == "required",
         known_digest=digest_of(digests) if at_once is not None else None,
         known_marked=tuple(marked),
     )
@@ -132,6 +133,15 @@ def events_of(messages: object) -> tuple[Event, ...]:
         elif message.get("role") == "assistant":
             found += [Event(called=name) for name in _called(message.get("tool_calls"))]
     return tuple(found)
+
+
+def name_in(value: object) -> str | None:
+    """The name of the tool that a call, or a choice, is about: of a function, of a custom tool, or of neither."""
+    if not isinstance(value, Mapping):
+        return None
+    inside = next((value[key] for key in ("function", "custom") if isinstance(value.get(key), Mapping)), value)
+    name = inside.get("name")
+    return name if isinstance(name, str) else None
 
 
 def text_of(content: object) -> str:
@@ -165,6 +175,22 @@ class _TokensByTool(Mapping[str, int]):
         return tool_id in self._declared  # without counting it
 
 
+def _read(entry: Mapping[str, Any]) -> Tool | None:
+    """The tool under the name that a call of it would bear; None where there is none to be read."""
+    try:
+        return Tool.from_openai(entry if entry.get("type") != "custom" else {"function": entry.get("custom", entry)})
+    except InvalidToolError:
+        return None
+
+
+def _place_of(place: int, taken: Collection[str]) -> str:
+    """An id that is no tool's: one could be called like a place, and then stand for what is declared there."""
+    tool_id = f"#{place}"
+    while tool_id in taken:
+        tool_id += "#"
+    return tool_id
+
+
 def _is_marked(entry: Mapping[str, Any]) -> bool:
     function = entry.get("function")
     return (
@@ -180,18 +206,14 @@ def _digest_of_entry(entry: Mapping[str, Any]) -> bytes:
 
 
 def _called(calls: object) -> list[str]:
-    found = []
-    for call in calls if isinstance(calls, list) else ():
-        function = call.get("function") if isinstance(call, Mapping) else None
-        if isinstance(function, Mapping) and isinstance(function.get("name"), str):
-            found.append(function["name"])
-    return found
+    return [name for call in (calls if isinstance(calls, list) else ()) if (name := name_in(call)) is not None]
 
 
 def _forced(choice: object) -> frozenset[str]:
+    """In chat's words, or in those of the other doors, which some backends take here too."""
     if not isinstance(choice, Mapping):
         return frozenset()
     allowed = choice.get("allowed_tools")
-    entries = [choice, *(allowed.get("tools") or ())] if isinstance(allowed, Mapping) else [choice]
-    functions = [entry.get("function") for entry in entries if isinstance(entry, Mapping)]
-    return frozenset(f["name"] for f in functions if isinstance(f, Mapping) and isinstance(f.get("name"), str))
+    listed = (allowed if isinstance(allowed, Mapping) else choice).get("tools")
+    entries = [choice, *(listed if isinstance(listed, list) else ())]
+    return frozenset(name for entry in entries if (name := name_in(entry)) is not None)

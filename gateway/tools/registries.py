@@ -18,6 +18,7 @@ from .errors import InvalidRegistryError, UnknownRegistryError
 __all__ = ["RegistryStore", "StoredRegistry", "StoredTool"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_VERSION = re.compile(r"[0-9]{1,9}")
 _RISKS = (None, "reads", "writes", "unknown", "destroys")
 
 
@@ -136,7 +137,7 @@ class RegistryStore:
         name, _, version = label.partition("@")
         versions = self._versions(name) if _NAME.fullmatch(name) else []
         wanted = versions[-1] if versions and not version else 0
-        if version.isascii() and version.isdigit():
+        if _VERSION.fullmatch(version):
             wanted = int(version)
         if wanted not in versions:
             raise UnknownRegistryError(label, known=self.names())

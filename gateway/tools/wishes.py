@@ -30,6 +30,11 @@ class ToolWishes:
     repair: str  # off, repair or escalate
     max_agent_risk: float | None  # of models that get risky tools
 
+    @property
+    def restricts(self) -> bool:
+        """Whether there are tools that the key may not use."""
+        return bool(self.allow or self.deny)
+
     def may_use(self, name: str) -> bool:
         """Whether the key may use a tool."""
         allowed = not self.allow or any(fnmatchcase(name, glob) for glob in self.allow)

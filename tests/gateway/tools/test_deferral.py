@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from gateway.tools.deferral import held_back, referenced
-from gateway.tools.offer import read_offer
+from gateway.tools.deferral import held_back, with_references
+from gateway.tools.offer import Event, read_offer
 from tests.gateway.running import CHAT, pair
 
 from .offers import function, functions, history
@@ -106,7 +106,36 @@ async def test_a_model_that_searches_itself_gets_everything_unchanged(tmp_path: 
         assert cheap.requests[0]["tools"] == tools
 
 
-def test_references_are_found_at_any_depth() -> None:
+def test_references_are_found_at_any_depth_and_stand_behind_the_question_before_them() -> None:
     block = {"type": "tool_result", "content": [{"type": "tool_reference", "tool_name": "a"}]}
-    assert referenced({"messages": [{"role": "user", "content": [block]}]}) == {"a"}
-    assert referenced(None) == frozenset()
+    found = {"role": "user", "content": [block]}
+    asked = Event(asked="hi")
+    told = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant"}, found]}
+    assert with_references([asked, Event(called="find")], told) == (asked, Event(called="a"), Event(called="find"))
+    assert with_references([asked], None) == (asked,)
+    assert with_references([], {"messages": [None, 3, found]}) == (Event(called="a"),)
+
+
+@pytest.mark.loopback
+async def test_what_a_search_finds_later_stands_behind_what_was_loaded_before(tmp_path: Path) -> None:
+    tools = [
+        {"name": t["function"]["name"], "description": t["function"]["description"], "input_schema": {}}
+        | {"defer_loading": True}
+        for t in functions()
+    ]
+    search = {"name": "find", "input_schema": {"type": "object"}}
+    asked = {"role": "user", "content": "Book a train and a taxi to the museum"}
+    calls = {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "find", "input": {}}]}
+    block = {"type": "tool_reference", "tool_name": "currency_tool"}  # declared ahead of all that the question found
+    found = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": [block]}]}
+    said = {"role": "assistant", "content": "Done."}
+    thanks = {"role": "user", "content": "And the weather?"}
+    sent = []
+    async with pair(tmp_path, settings=SETTINGS) as (gateway, _, cheap):
+        for messages in ([asked], [asked, calls, found], [asked, calls, found, said, thanks]):
+            body = {"model": "cheap", "max_tokens": 9, "messages": messages, "tools": [search, *tools]}
+            answer = await gateway.client.post("/v1/messages", json=body)
+            assert answer.status_code == 200, answer.text
+            sent.append(names(cheap.requests[-1]))
+    assert sent[1] == [*sent[0], "currency_tool"]
+    assert sent[2][: len(sent[1])] == sent[1]

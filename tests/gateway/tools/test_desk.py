@@ -7,13 +7,14 @@ import orjson
 import pytest
 
 from gateway.dispatch import Clocks
-from gateway.errors import ForbiddenError
+from gateway.errors import ForbiddenError, InvalidRequestError
 from gateway.keys import ApiKey
 from gateway.settings import ToolSettings
 from gateway.telemetry import Telemetry
 from gateway.tools import Prepared, RegistryStore, StoredTool, ToolDesk
 from gateway.tools.errors import UnknownRegistryError
 from gateway.wire.body import read_chat
+from gateway.wire.responses import read_responses
 from predictors.tools import UsageStatistics
 from router import InvalidRoutingError, SessionState, read_options
 
@@ -150,6 +151,110 @@ async def test_a_key_that_forces_a_tool_it_may_not_use_is_refused(tmp_path: Path
             key=a_key(tools_allow=("tax_*",)),
             tool_choice={"type": "function", "function": {"name": "weather_tool"}},
         )
+
+
+async def test_no_name_or_place_brings_in_a_tool_that_the_key_may_not_use(tmp_path: Path) -> None:
+    key = a_key(tools_deny=("tax_*",))
+    twice = await prepare(desk(tmp_path), key=key, tools=[function("#2"), function("tax_tool"), function("tax_tool")])
+    assert names(twice) == ["#2"]
+    posing = {"type": "custom", "function": {"name": "fine"}, "custom": {"name": "tax_tool"}}
+    assert "tools" not in (await prepare(desk(tmp_path), key=key, tools=[posing])).request.body
+    with pytest.raises(InvalidRequestError, match="tools"):
+        await prepare(desk(tmp_path), key=key, tools=[None, function("tax_tool")])
+
+
+async def test_a_declaration_that_is_called_like_a_place_replaces_no_other(tmp_path: Path) -> None:
+    prepared = await prepare(desk(tmp_path), tools=[function("#1"), {"type": "function"}, *functions(2)])
+    assert len(prepared.request.body["tools"]) == 4
+
+
+async def test_custom_tools_go_by_their_names(tmp_path: Path) -> None:
+    custom = {"type": "custom", "custom": {"name": "patch", "description": "Changes files."}}
+    allowed = await prepare(desk(tmp_path), key=a_key(tools_allow=("patch",)), tools=[custom, function("tax_tool")])
+    assert allowed.request.body["tools"] == [custom]
+    choice = {"type": "custom", "custom": {"name": "patch"}}
+    with pytest.raises(ForbiddenError, match="patch"):
+        await prepare(desk(tmp_path), key=a_key(tools_deny=("patch",)), tools=[custom], tool_choice=choice)
+    forced = await prepare(desk(tmp_path), tools=[*functions(), custom], tool_choice=choice)
+    assert custom in forced.request.body["tools"]
+    calls = [{"id": "c1", "type": "custom", "custom": {"name": "patch", "input": "x"}}]
+    messages = [*history("What is the weather?"), {"role": "assistant", "tool_calls": calls}, *history("And now?")]
+    called = await prepare(desk(tmp_path), tools=[*functions(), custom], messages=messages)
+    assert custom in called.request.body["tools"]
+
+
+async def test_permissions_hold_for_functions_in_the_words_of_older_clients(tmp_path: Path) -> None:
+    key = a_key(tools_deny=("tax_*",))
+    older = [{"name": "tax_tool", "parameters": {}}, {"name": "weather_tool", "parameters": {}}]
+    prepared = await prepare(desk(tmp_path), key=key, tools=[], functions=older)
+    assert prepared.request.body["functions"] == older[1:]
+    assert orjson.loads(prepared.request.raw)["functions"] == older[1:]
+    none = await prepare(desk(tmp_path), key=key, tools=[], functions=older[:1], function_call="auto")
+    assert {"functions", "function_call"}.isdisjoint(none.request.body)
+    with pytest.raises(ForbiddenError, match="tax_tool"):
+        await prepare(desk(tmp_path), key=key, tools=[], functions=older, function_call={"name": "tax_tool"})
+    free = await prepare(desk(tmp_path), tools=[], functions=older)
+    assert free.request.body["functions"] == older
+
+
+@pytest.mark.parametrize("kind", ["additional_tools", "tool_search_output"])
+async def test_a_conversation_that_only_its_provider_reads_brings_no_forbidden_tool(tmp_path: Path, kind: str) -> None:
+    item = {"type": kind, "call_id": "c", "tools": [{"type": "function", "name": "tax_tool", "parameters": {}}]}
+    asked = {"model": "auto", "input": [{"role": "user", "content": "hi"}, item], "tools": [{"type": "web_search"}]}
+    request = read_responses(orjson.dumps(asked))
+    reading = read_options(model=request.model, body=request.body, headers={})
+    with pytest.raises(ForbiddenError, match="tax_tool"):
+        await desk(tmp_path).prepare(request, reading, key=a_key(tools_deny=("tax_*",)))
+    free = await desk(tmp_path).prepare(request, reading, key=a_key(tools_deny=("exam_*",)))
+    assert "tax_tool" in str(free.request.body["tools"])
+
+
+async def test_permissions_and_trust_hold_where_the_model_searches_itself(tmp_path: Path) -> None:
+    at = desk(tmp_path, native_search=("maker/searcher",), max_agent_risk=0.2, risk={"exam_tool": "destroys"})
+    search, exam = {"type": "tool_search"}, {**function("exam_tool"), "defer_loading": True}
+    tools = [search, {**function("tax_tool"), "defer_loading": True}, function("weather_tool"), exam]
+    prepared = await prepare(at, model="maker/searcher", key=a_key(tools_deny=("tax_*",)), tools=tools)
+    assert prepared.request.body["tools"] == [search, tools[2], exam]
+    assert prepared.reading.options.require.max_agent_risk == 0.2
+    free = await prepare(at, model="maker/searcher", tools=tools)
+    assert free.request.body["tools"] == tools
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"type": "function", "function": {"name": "tax_tool"}},
+        {"type": "function", "name": "tax_tool"},
+        {"type": "tool", "name": "tax_tool"},
+        {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "tax_tool"}]},
+        {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [function("tax_tool")]}},
+    ],
+)
+async def test_a_tool_is_kept_in_whatever_words_it_is_chosen(tmp_path: Path, choice: dict[str, Any]) -> None:
+    assert "tax_tool" in names(await prepare(desk(tmp_path), tool_choice=choice))
+
+
+@pytest.mark.parametrize("allowed", [5, "tax_tool", [3], None, {"tools": 5}])
+async def test_a_choice_that_cannot_be_read_is_the_backends_to_judge(tmp_path: Path, allowed: object) -> None:
+    choice = {"type": "allowed_tools", "allowed_tools": {"tools": allowed}}
+    assert len(names(await prepare(desk(tmp_path), tool_choice=choice))) == 3
+
+
+async def test_a_call_that_must_be_made_can_be_made(tmp_path: Path) -> None:
+    wish = {"tools": {"min_score": 0.99}}
+    prepared = await prepare(desk(tmp_path), tool_choice="required", routing=wish)
+    assert names(prepared) == ["weather_tool"]
+    assert prepared.request.body["tool_choice"] == "required"
+    assert names(await prepare(desk(tmp_path), routing=wish)) == []
+
+
+async def test_every_offer_is_counted_by_what_was_done_about_it(tmp_path: Path) -> None:
+    at = desk(tmp_path)
+    await prepare(at)
+    await prepare(at, tools=functions(20))
+    await prepare(at, tools=[{**tool, "defer_loading": True} for tool in functions()])
+    counted = {how: at.metrics._selections.labels(how)._value.get() for how in ("cut", "whole", "deferred")}
+    assert counted == {"cut": 1, "whole": 1, "deferred": 1}
 
 
 async def test_a_key_may_bring_the_search_that_its_client_makes_and_no_other_tool_by_that_mark(tmp_path: Path) -> None:

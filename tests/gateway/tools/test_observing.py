@@ -34,6 +34,21 @@ def test_what_is_no_conversation_tells_nothing(messages: object) -> None:
     assert observed_in(messages) is None
 
 
+@pytest.mark.parametrize("calls", [5, [5], [{"id": {}, "function": {"name": "a"}}], [{"id": "c", "function": 3}], "x"])
+@pytest.mark.parametrize("call_id", ["c", {}, [1], None])
+def test_calls_that_cannot_be_read_tell_nothing(calls: object, call_id: object) -> None:
+    turns = [{"role": "user", "content": "Find it"}, {"role": "assistant", "tool_calls": calls}]
+    observed_in([*turns, {"role": "tool", "tool_call_id": call_id, "content": "42"}])
+
+
+def test_calls_of_custom_tools_are_seen_too() -> None:
+    calls = [{"id": "c", "type": "custom", "custom": {"name": "patch", "input": "x"}}]
+    turns = [{"role": "user", "content": "Mend it"}, {"role": "assistant", "tool_calls": calls}]
+    seen = observed_in([*turns, {"role": "tool", "tool_call_id": "c", "content": "Done"}])
+    assert seen is not None
+    assert seen.calls == (("patch", True),)
+
+
 def test_a_vector_survives_its_record() -> None:
     vector = np.array([0.6, 0.8], dtype=np.float32)
     assert unpacked(packed(vector)) == pytest.approx(vector, abs=1e-3)

@@ -37,7 +37,7 @@ def test_no_half_written_file_is_left_behind(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "office").iterdir()] == ["1.json"]
 
 
-@pytest.mark.parametrize("label", ["nowhere", "office@2", "office@x", "../office", "@1"])
+@pytest.mark.parametrize("label", ["nowhere", "office@2", "office@x", "../office", "@1", f"office@{'9' * 5_000}"])
 def test_an_unknown_registry_is_named(tmp_path: Path, label: str) -> None:
     store = RegistryStore(tmp_path)
     store.save("office", [a_tool("a")], source="test", now_s=1.0)

@@ -1,0 +1,128 @@
+"""What a key leaves of the tools that a request brings: all else comes after."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+import orjson
+
+from gateway.errors import ForbiddenError, InvalidRequestError
+from gateway.keys import ApiKey
+from gateway.wire.body import ChatRequest
+
+from .deferral import is_clients_search, is_search
+from .offer import Offer
+from .reader import in_pieces
+from .wishes import ToolWishes
+
+__all__ = ["permitted", "refuse_brought", "refuse_unseen", "without_forbidden_functions"]
+
+_BRINGING: Final = ("tool_search_output", "additional_tools")  # items of Responses that bring tools with them
+
+
+def refuse_unseen(request: ChatRequest, key: ApiKey | None) -> None:
+    """Tools of MCP servers that a provider connects to are known to it alone: no list of ours can admit them.
+
+    Raises:
+        ForbiddenError: such come, and the key's tools are restricted.
+    """
+    told = getattr(request, "told", None) or {}
+    declared = told.get("tools")
+    listed = declared if isinstance(declared, list) else []
+    is_server = any(isinstance(tool, dict) and tool.get("type") == "mcp" for tool in listed)
+    param = "mcp_servers" if told.get("mcp_servers") else "tools" if is_server else None
+    if param is not None and _is_restricted(key):
+        problem = (
+            f"this key's tools are restricted, and those of servers in {param} cannot be told apart; leave them out"
+        )
+        raise ForbiddenError(problem, param=param)
+
+
+def refuse_brought(request: ChatRequest, offered: Offer, left: Offer) -> None:
+    """Tools that a conversation brings along pass with it where only their provider reads it: these must be left out.
+
+    Raises:
+        ForbiddenError: one of them is a tool that the key may not use.
+    """
+    if request.refusal is None or len(left) == len(offered):
+        return
+    told = getattr(request, "told", {}).get("input")
+    items = [item for item in (told if isinstance(told, list) else ()) if isinstance(item, Mapping)]
+    brought = {name for item in items if item.get("type") in _BRINGING for name in _names(item.get("tools"))}
+    if denied := sorted(brought & (offered.readable.keys() - left.readable.keys())):
+        raise _forbidden(denied[0], "input")
+
+
+def without_forbidden_functions(request: ChatRequest, wishes: ToolWishes) -> ChatRequest:
+    """The request without the `functions` that the key may not use: what chat called tools before it had `tools`.
+
+    Raises:
+        InvalidRequestError: `functions`, or `tools`, are no lists of objects, so that nobody can tell what they name.
+        ForbiddenError: `function_call` names one of them.
+    """
+    if not wishes.restricts:
+        return request
+    for field in ("tools", "functions"):
+        given = request.body.get(field)
+        if given and not (isinstance(given, list) and all(isinstance(entry, Mapping) for entry in given)):
+            raise InvalidRequestError(f"{field}: must be a list of objects", param=field)
+    functions = request.body.get("functions")
+    if not functions:
+        return request
+    kept = [function for function in functions if _may_use(wishes, function.get("name"))]
+    called = request.body.get("function_call")
+    if isinstance(called, Mapping) and not _may_use(wishes, called.get("name")):
+        raise _forbidden(str(called.get("name")), "function_call")
+    if len(kept) == len(functions):
+        return request
+    body = {**request.body, "functions": kept}
+    if not kept:
+        for name in ("functions", "function_call"):
+            body.pop(name, None)
+    return replace(request, body=body, raw=orjson.dumps(body) if type(request) is ChatRequest else request.raw)
+
+
+async def permitted(offer: Offer, wishes: ToolWishes) -> Offer:
+    """Permissions come first: what a key may not use is neither ranked nor sent.
+
+    A search tool uses none of the others, so a list of allowed tools need not name it.
+
+    Raises:
+        ForbiddenError: `tool_choice` names a tool that the key may not use.
+    """
+    if not wishes.restricts:
+        return offer
+    kept: set[str] = set()
+    async for some in in_pieces(tuple(offer.declared)):
+        kept.update(tool_id for tool_id in some if _is_permitted(offer, tool_id, wishes))
+    if denied := sorted(offer.forced & offer.readable.keys() - kept):
+        raise _forbidden(denied[0], "tool_choice")
+    return offer.only(kept)
+
+
+def _is_permitted(offer: Offer, tool_id: str, wishes: ToolWishes) -> bool:
+    entry = offer.declared[tool_id]
+    if tool_id in offer.readable:
+        return wishes.may_use(tool_id) or (is_clients_search(entry) and wishes.may_search(tool_id))
+    return is_search(entry) and "function" not in entry and wishes.may_search(str(entry["type"]))
+
+
+def _names(declared: object, prefix: str = "") -> Iterator[str]:
+    """Of functions and custom tools, and of those of namespaces as chat calls them."""
+    for tool in declared if isinstance(declared, list) else ():
+        if isinstance(tool, Mapping) and tool.get("type") == "namespace":
+            yield from _names(tool.get("tools"), f"{tool.get('name')}__")
+        elif isinstance(tool, Mapping):
+            yield f"{prefix}{tool.get('name')}"
+
+
+def _may_use(wishes: ToolWishes, name: object) -> bool:
+    return isinstance(name, str) and wishes.may_use(name)
+
+
+def _is_restricted(key: ApiKey | None) -> bool:
+    return key is not None and bool(key.tools_allow or key.tools_deny)
+
+
+def _forbidden(name: str, param: str) -> ForbiddenError:
+    return ForbiddenError(f"this key may not use the tool {name!r:.80}; choose another", param=param)
