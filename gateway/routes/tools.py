@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,7 +10,7 @@ from gateway.dispatch import Clocks
 from gateway.errors import InvalidRequestError
 from gateway.governor import Governor
 from gateway.tools import ToolDesk
-from gateway.tools.importing import tools_of_json
+from gateway.tools.importing import plain_json, tools_of_json
 from gateway.tools.offer import events_of
 from gateway.wire.asgi import read_headers
 from predictors.tools import ToolUsage
@@ -53,7 +54,7 @@ def tools_routes(desk: ToolDesk, governor: Governor, clocks: Clocks) -> APIRoute
         found = await desk.search(
             query,
             label=given.set,
-            declared=given.tools,
+            declared=_as_others_read(given.tools),
             key=key,
             top_k=given.top_k,
             min_score=given.min_score,
@@ -92,3 +93,12 @@ def _query(given: Search) -> str:
     if not asked:
         raise InvalidRequestError("query: say what the tools are for, or send messages", param="query")
     return asked[-1]
+
+
+def _as_others_read(tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """The tools; integers that only Python reads so are numbers as other programs have them."""
+    try:
+        orjson.dumps(tools)
+    except TypeError:
+        return [plain_json(tool) for tool in tools or ()]
+    return tools

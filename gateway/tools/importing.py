@@ -1,7 +1,9 @@
 """Tools read from what providers publish: declarations in JSON, OpenAPI documents, tables, and running MCP servers."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,14 @@ from typing import Any
 from predictors.tools import ToolUsage
 
 from .errors import InvalidRegistryError
+from .openapi import operations
 from .registries import StoredTool
 
-__all__ = ["Imported", "read_file", "tools_of_json"]
+__all__ = ["Imported", "plain_json", "read_file", "tools_of_json"]
 
-_METHODS = ("get", "post", "put", "patch", "delete")
-_READS, _DESTROYS = "get", "delete"
-_MAX_REFERENCES = 20  # followed within one schema; deeper ones are left as they are
+_MOST_DEEP = 100  # as deep as a request's body may be
+_BOOLEANS = re.compile(r"true|True|TRUE|false|False|FALSE")
+_LONGEST = 1 << 63  # integers beyond have no place in the JSON of many programs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +40,9 @@ def read_file(path: Path, *, usage: Path | None = None) -> Imported:
     if path.suffix == ".parquet":
         return Imported(tools=tuple(_rows(path)), usage=used)
     try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix in {".yaml", ".yml"}:
-            import yaml  # noqa: PLC0415 - only where there is such a file
-
-            value = yaml.safe_load(text)
-        else:
-            value = json.loads(text)
-    except (OSError, ValueError) as exc:
+        text = path.read_text(encoding="utf-8-sig")
+        value = _yaml(text) if path.suffix in {".yaml", ".yml"} else json.loads(text)
+    except (OSError, ValueError, RecursionError) as exc:
         raise InvalidRegistryError(f"{path}: cannot be read: {' '.join(str(exc).split())[:200]}") from exc
     return Imported(tools=tools_of_json(value, where=str(path)), usage=used)
 
@@ -55,12 +53,36 @@ def tools_of_json(value: object, *, where: str = "tools") -> tuple[StoredTool, .
     Raises:
         InvalidRegistryError: it is none of these.
     """
+    value = plain_json(value, where)
     if isinstance(value, Mapping) and isinstance(value.get("paths"), Mapping):
-        return tuple(_operations(value))
+        if not (found := tuple(operations(value))):
+            raise InvalidRegistryError(f"{where}: this OpenAPI document has no operations")
+        return found
     entries = value.get("tools") if isinstance(value, Mapping) else value
     if not isinstance(entries, list) or not entries:
         raise InvalidRegistryError(f"{where}: holds no list of tools and is no OpenAPI document")
     return tuple(_declared(entry, f"{where}[{at}]") for at, entry in enumerate(entries))
+
+
+def plain_json(value: object, where: str = "tools", depth: int = 0) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """The value as JSON can say it everywhere: keys are texts, and numbers those of other programs, too.
+
+    YAML has dates and keys that are numbers; Python reads integers of any length.
+
+    Raises:
+        InvalidRegistryError: it is nested too deep.
+    """
+    if depth > _MOST_DEEP:
+        raise InvalidRegistryError(f"{where}: nested deeper than {_MOST_DEEP} levels")
+    if isinstance(value, Mapping):
+        return {_text(key): plain_json(item, where, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain_json(item, where, depth + 1) for item in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int | float):
+        return value if isinstance(value, int) and abs(value) < _LONGEST else _finite(value)
+    return _text(value)
 
 
 def _declared(entry: object, where: str) -> StoredTool:
@@ -80,67 +102,36 @@ def _declared(entry: object, where: str) -> StoredTool:
     )
 
 
-def _operations(document: Mapping[str, Any]) -> Iterator[StoredTool]:
-    """One tool per operation. HTTP's own words say what a method may do, as an MCP server's hints would."""
-    for path, item in document["paths"].items():
-        for method in _METHODS:
-            operation = item.get(method) if isinstance(item, Mapping) else None
-            if not isinstance(operation, Mapping):
-                continue
-            parameters = [*_list(item.get("parameters")), *_list(operation.get("parameters"))]
-            yield StoredTool(
-                name=str(operation.get("operationId") or _name(method, path)),
-                description="\n".join(
-                    str(operation[k]) for k in ("summary", "description") if isinstance(operation.get(k), str)
-                ),
-                schema=_arguments(document, parameters, operation.get("requestBody")),
-                category=str(next(iter(_list(operation.get("tags"))), "")),
-                annotations={"readOnlyHint": method == _READS, "destructiveHint": method == _DESTROYS},
-            )
+def _finite(number: float) -> float | None:
+    try:
+        return float(number) if math.isfinite(number) else None
+    except OverflowError:
+        return None
 
 
-def _arguments(document: Mapping[str, Any], parameters: Sequence[object], body: object) -> dict[str, Any]:
-    """Path, query and body parameters as one object, the body's own fields beside the others."""
-    properties: dict[str, Any] = {}
-    required: list[str] = []
-    for given in parameters:
-        parameter = _resolved(document, given)
-        if not isinstance(parameter, Mapping) or not isinstance(parameter.get("name"), str):
-            continue
-        schema = _resolved(document, parameter.get("schema") or {"type": parameter.get("type", "string")})
-        properties[parameter["name"]] = {**schema, "description": parameter.get("description", "")}
-        if parameter.get("required"):
-            required.append(parameter["name"])
-    content = (_resolved(document, body) or {}).get("content") if body else None
-    media: Any = next(iter(content.values()), {}) if isinstance(content, Mapping) else {}
-    schema = _resolved(document, media.get("schema") or {}) if isinstance(media, Mapping) else {}
-    properties.update(schema.get("properties") or {})
-    required += [name for name in _list(schema.get("required")) if name not in required]
-    return {"type": "object", "properties": properties, "required": required}
+def _text(value: object) -> str:
+    return str(value).encode("utf-8", "replace").decode()  # half of a character that was written as two is none
 
 
-def _resolved(document: Mapping[str, Any], value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """The value with references into the same document followed."""
-    if isinstance(value, list):
-        return [_resolved(document, item, depth + 1) for item in value]
-    if not isinstance(value, Mapping) or depth > _MAX_REFERENCES:
-        return value
-    reference = value.get("$ref")
-    if isinstance(reference, str) and reference.startswith("#/"):
-        found: Any = document
-        for part in reference[2:].split("/"):
-            found = found.get(part.replace("~1", "/").replace("~0", "~"), {}) if isinstance(found, Mapping) else {}
-        return _resolved(document, found, depth + 1)
-    return {key: _resolved(document, item, depth + 1) for key, item in value.items()}
+def _yaml(text: str) -> object:
+    """By the words that OpenAPI asks for, which are JSON's: `on`, `no` and dates are texts.
 
+    Raises:
+        ValueError: it is no YAML.
+    """
+    import yaml  # noqa: PLC0415 - only where there is such a file
 
-def _name(method: str, path: str) -> str:
-    words = "".join(c if c.isalnum() else "_" for c in path).strip("_")
-    return f"{method}_{words}"[:64]
+    class Loader(yaml.SafeLoader):
+        """Resolves fewer words than YAML 1.1 does."""
 
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, _BOOLEANS if tag.endswith(":bool") else form) for tag, form in known if not tag.endswith("stamp")]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    try:
+        return yaml.load(text, Loader)  # noqa: S506 - as safe as what it is made of
+    except (yaml.YAMLError, RecursionError) as exc:
+        raise ValueError(exc) from exc
 
 
 def _rows(path: Path) -> Iterator[StoredTool]:

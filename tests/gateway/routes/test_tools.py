@@ -68,6 +68,15 @@ async def test_a_search_may_bring_its_own_tools_and_messages(tmp_path: Path) -> 
         assert found.json()["data"][0]["name"] == "parking_tool"
 
 
+async def test_numbers_beyond_64_bits_are_taken_as_other_programs_take_them(tmp_path: Path) -> None:
+    tools = [{"name": "pay", "description": "Pays.", "parameters": {"properties": {"n": {"maximum": 1 << 256}}}}]
+    async with pair(tmp_path, settings=SETTINGS) as (gateway, _, _):
+        found = await gateway.client.post("/v1/tools/search", json={"query": "pay", "tools": tools})
+        assert found.json()["data"][0]["name"] == "pay", found.text
+        kept = await gateway.client.put("/v1/tools/registries/office", json={"tools": tools})
+        assert kept.status_code == 200, kept.text
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [({"query": "x"}, 400), ({"set": "office"}, 400), ({"query": "x", "set": "nowhere"}, 404), ({"topk": 3}, 400)],
