@@ -159,7 +159,7 @@ class RegistryStore:
         """The next version, there as a whole or not at all. What equals the newest version is that version.
 
         Raises:
-            InvalidRegistryError: a name is impossible, or two tools share one.
+            InvalidRegistryError: a name is impossible, two tools share one, or there are none.
         """
         if not _NAME.fullmatch(name):
             raise InvalidRegistryError(f"name: {name!r:.80} is no name of a registry; use letters, digits, . _ and -")
@@ -173,6 +173,8 @@ class RegistryStore:
             usage=usage or ToolUsage(),
             server=server,
         )
+        if not stored.tools:
+            raise InvalidRegistryError(f"{name}: there are no tools to keep")
         try:
             stored.registry  # noqa: B018 - refuses tools that share a name
         except InvalidToolError as exc:

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from predictors.tools import ToolUsage
 
@@ -22,11 +23,15 @@ def describe_server(address: str) -> dict[str, Any]:
     """How a server is reached: a URL of streamable HTTP, or the command line of a server on standard input.
 
     Raises:
-        InvalidRegistryError: it is empty.
+        InvalidRegistryError: it is empty, or a quotation in it has no end.
     """
     if address.startswith(("http://", "https://")):
         return {"url": address}
-    if not (words := shlex.split(address)):
+    try:
+        words = shlex.split(address)
+    except ValueError as exc:
+        raise InvalidRegistryError(f"an MCP server's command is no command line: {str(exc).lower()}") from exc
+    if not words:
         raise InvalidRegistryError("an MCP server is a URL, or a command such as 'python server.py'")
     return {"command": words[0], "args": words[1:]}
 
@@ -51,13 +56,21 @@ async def import_server(server: Mapping[str, Any], *, deadline_s: float = 30.0) 
 async def call_server(
     server: Mapping[str, Any], name: str, arguments: Mapping[str, Any], *, deadline_s: float = 60.0
 ) -> dict[str, Any]:
-    """One call: `{content: [...], structured, is_error}` as the server answered it.
+    """One call: `{content: [...], structured, is_error}` as the server answered it, be it that it refused.
 
     Raises:
         ToolServerError: it cannot be reached, or breaks off.
     """
     async with _connected(server, deadline_s=deadline_s) as client:
-        answer = await client.call_tool(name, dict(arguments))
+        from mcp.shared.exceptions import MCPError  # noqa: PLC0415 - of the extra `mcp`
+        from mcp_types import CONNECTION_CLOSED  # noqa: PLC0415 - likewise
+
+        try:
+            answer = await client.call_tool(name, dict(arguments))
+        except MCPError as exc:
+            if exc.code == CONNECTION_CLOSED:
+                raise
+            return {"content": [{"type": "text", "text": exc.message}], "structured": None, "is_error": True}
     content = [part.model_dump(mode="json", by_alias=True, exclude_none=True) for part in answer.content]
     return {"content": content, "structured": answer.structured_content, "is_error": bool(answer.is_error)}
 
@@ -75,8 +88,24 @@ async def _connected(server: Mapping[str, Any], *, deadline_s: float) -> AsyncIt
     except (ToolServerError, asyncio.CancelledError):
         raise
     except Exception as exc:  # the SDK raises groups of whatever went wrong below it
-        where = server.get("url") or server.get("command")
-        raise ToolServerError(f"the MCP server {where} does not answer ({type(exc).__name__}); is it running?") from exc
+        told = f"the MCP server {_place(server)} does not answer ({_cause(exc)}); is it running?"
+        raise ToolServerError(told) from exc
+
+
+def _place(server: Mapping[str, Any]) -> str:
+    """Where it is, for everybody to read: tokens stand in users and queries of addresses, and in arguments."""
+    if "url" not in server:
+        return str(server["command"])
+    address = urlsplit(server["url"])
+    host = address.netloc.rpartition("@")[2]
+    return urlunsplit((address.scheme, host, address.path, "", ""))
+
+
+def _cause(exc: BaseException) -> str:
+    """What went wrong first: the SDK raises groups within groups."""
+    while isinstance(exc, BaseExceptionGroup):
+        exc = exc.exceptions[0]
+    return str(getattr(exc, "message", "")) or type(exc).__name__  # the SDK's own errors say what was answered
 
 
 def _stored(tool: Any) -> StoredTool:  # noqa: ANN401 - the SDK is not imported up here

@@ -56,6 +56,11 @@ def test_two_tools_of_one_name_are_refused(tmp_path: Path) -> None:
         RegistryStore(tmp_path).save("office", [a_tool("a"), a_tool("a")], source="test", now_s=1.0)
 
 
+def test_a_registry_holds_at_least_one_tool(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRegistryError, match="no tools"):
+        RegistryStore(tmp_path).save("office", [], source="test", now_s=1.0)
+
+
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     RegistryStore(tmp_path).save("office", [a_tool("a")], source="test", now_s=1.0)
     (tmp_path / "office" / "1.json").write_text("{")

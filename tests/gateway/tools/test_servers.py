@@ -1,5 +1,6 @@
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,9 @@ from tests.gateway.running import listening
 from .notes_server import server as notes
 
 pytest.importorskip("mcp")
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS
 
 SCRIPT = Path(__file__).parent / "notes_server.py"
 COMMAND = f"{sys.executable} {SCRIPT}"
@@ -43,6 +47,32 @@ async def test_a_server_that_is_not_there_is_named() -> None:
         await import_server(describe_server("http://127.0.0.1:9/mcp"))
 
 
-def test_a_server_without_an_address_is_refused() -> None:
-    with pytest.raises(InvalidRegistryError, match="URL"):
-        describe_server(" ")
+@pytest.mark.loopback
+async def test_no_message_tells_the_secrets_in_an_address() -> None:
+    with pytest.raises(ToolServerError, match=r"http://127\.0\.0\.1:9/mcp does") as raised:
+        await import_server(describe_server("http://me:secret@127.0.0.1:9/mcp?key=secret"))
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.loopback
+async def test_a_server_that_refuses_a_call_has_answered() -> None:
+    async def refuse(*_: object) -> Any:
+        raise MCPError(code=INVALID_PARAMS, message="the city is missing")
+
+    async with listening(Server("odd", on_call_tool=refuse).streamable_http_app()) as url:
+        answer = await call_server(describe_server(f"{url}/mcp"), "weather", {})
+    assert answer["is_error"]
+    assert answer["content"] == [{"type": "text", "text": "the city is missing"}]
+
+
+@pytest.mark.loopback
+async def test_a_server_that_breaks_off_has_not() -> None:
+    server = describe_server(f"{sys.executable} -c 'import sys; sys.exit(3)'")
+    with pytest.raises(ToolServerError, match="does not answer"):
+        await call_server(server, "weather", {})
+
+
+@pytest.mark.parametrize(("address", "problem"), [(" ", "URL"), ("python 'server.py", "quotation")])
+def test_a_server_without_an_address_is_refused(address: str, problem: str) -> None:
+    with pytest.raises(InvalidRegistryError, match=problem):
+        describe_server(address)
