@@ -34,7 +34,7 @@ class Front:
         max_body_bytes: int,
         mounted: Mapping[str, Asgi] | None = None,
     ) -> None:
-        """`doors` take POST and answer for themselves; those `mounted` take any method, and raise what they refuse."""
+        """All take POST alone; `doors` answer for themselves, those `mounted` raise what they refuse."""
         self._doors, self._framework, self._mounted = doors, framework, mounted or {}
         self._governor, self._max_body_bytes = governor, max_body_bytes
 
@@ -42,12 +42,14 @@ class Front:
         """One request, or the life of the application."""
         if scope["type"] != "http":
             await self._framework(scope, receive, send)
-        elif (door := self._doors.get(scope["path"])) is None:
+        elif (door := self._doors.get(scope["path"])) is None and scope["path"] not in self._mounted:
             await self._behind(scope, receive, send)
-        elif scope["method"] == "POST":
-            await door(scope, receive, send)
-        else:
+        elif scope["method"] != "POST":
             await _send_refusal(send, scope["path"], _METHOD_NOT_ALLOWED, [(b"allow", b"POST")])
+        elif door is None:
+            await self._behind(scope, receive, send)
+        else:
+            await door(scope, receive, send)
 
     async def _behind(self, scope: Scope, receive: Receive, send: Send) -> None:
         mounted = self._mounted.get(scope["path"])

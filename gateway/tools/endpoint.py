@@ -8,15 +8,25 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from functools import wraps
 from importlib.util import find_spec
 from typing import Any
 
 import structlog
 
+from catalog import ParetoGateError
 from gateway.errors import ForbiddenError, InvalidRequestError, UnavailableError
 from gateway.governor import Governor
 from gateway.keys import ApiKey
-from gateway.wire.asgi import Receive, Scope, Send, read_body, read_headers, replaying
+from gateway.wire.asgi import (
+    Receive,
+    Scope,
+    Send,
+    cancelled_by_disconnect,
+    read_body,
+    read_headers,
+    replaying,
+)
 from gateway.wire.body import read_json
 
 from .desk import ToolDesk
@@ -49,7 +59,7 @@ class McpEndpoint:
         return find_spec("mcp") is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request.
+        """One request. A client that leaves ends the call that it made.
 
         Raises:
             UnauthenticatedError: it needs a key.
@@ -58,10 +68,9 @@ class McpEndpoint:
         """
         key = self._governor.caller(read_headers(scope))
         await self._governor.consult(key)
-        if scope["method"] == "POST":
-            body = await read_body(scope, receive, limit_bytes=self._max_body_bytes)
-            read_json(body)  # the SDK would take in any size, and its JSON reader falls over what is nested deep
-            receive = replaying(body, receive)
+        body = await read_body(scope, receive, limit_bytes=self._max_body_bytes)
+        read_json(body)  # the SDK would take in any size, and its JSON reader falls over what is nested deep
+        receive = replaying(body, receive)
         if self._serving is None:
             self._serving = asyncio.create_task(self._serve())
         await self._ready.wait()
@@ -69,7 +78,8 @@ class McpEndpoint:
             raise UnavailableError("the MCP endpoint could not be started")
         token = _CALLER.set(key)
         try:
-            await self._app(scope, receive, send)
+            async with cancelled_by_disconnect(scope, receive):
+                await self._app(scope, receive, send)
         finally:
             _CALLER.reset(token)
 
@@ -98,8 +108,8 @@ class McpEndpoint:
 
         with _logs_as_they_were():
             server = MCPServer("paretogate")
-        server.add_tool(self._search_tools, name="search_tools", description=self._search_tools.__doc__)
-        server.add_tool(self._call_tool, name="call_tool", description=self._call_tool.__doc__)
+        for name, tool in (("search_tools", self._search_tools), ("call_tool", self._call_tool)):
+            server.add_tool(_telling(tool), name=name, description=tool.__doc__)
         return server.streamable_http_app(stateless_http=True, json_response=True, host=self._host)
 
     async def _search_tools(self, query: str, registry: str = "", top_k: int = 5) -> list[dict[str, Any]]:
@@ -116,14 +126,37 @@ class McpEndpoint:
                 log.warning("tool_registry_skipped", registry=label)  # the others are still worth searching
         return sorted(found, key=lambda tool: -tool["score"])[:most]
 
-    async def _call_tool(self, registry: str, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    async def _call_tool(self, registry: str, name: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - the SDK's
         """Call a tool that `search_tools` found, on the MCP server that its registry was imported from."""
         stored = self._desk.store.load(registry)
         if not wishes_of(self._desk.settings, _CALLER.get(), None).may_use(name):
             raise ForbiddenError(f"this key may not use the tool {name!r:.80}", param="name")
         if stored.server is None or name not in stored.by_name:
             raise InvalidRequestError(f"{stored.label} has no tool {name!r:.80} that can be called here", param="name")
-        return await call_server(stored.server, name, arguments)
+        from mcp_types import CallToolResult  # noqa: PLC0415 - of the extra `mcp`
+
+        answer = await call_server(stored.server, name, arguments)
+        return CallToolResult.model_validate(
+            {
+                "content": answer["content"],
+                "structuredContent": answer["structured"],
+                "isError": answer["is_error"],
+            }
+        )
+
+
+def _telling(tool: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """The same tool, whose refusals are told to whoever called it: the SDK keeps to itself what it does not know."""
+    from mcp.server.mcpserver.exceptions import ToolError  # noqa: PLC0415 - of the extra `mcp`
+
+    @wraps(tool)
+    async def telling(*given: object, **named: object) -> Any:  # noqa: ANN401 - whatever the tool finds
+        try:
+            return await tool(*given, **named)
+        except ParetoGateError as exc:
+            raise ToolError(str(exc)) from exc
+
+    return telling
 
 
 @contextmanager

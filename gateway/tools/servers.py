@@ -8,7 +8,7 @@ import shlex
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from predictors.tools import ToolUsage
 
@@ -96,9 +96,8 @@ def _place(server: Mapping[str, Any]) -> str:
     """Where it is, for everybody to read: tokens stand in users and queries of addresses, and in arguments."""
     if "url" not in server:
         return str(server["command"])
-    address = urlsplit(server["url"])
-    host = address.netloc.rpartition("@")[2]
-    return urlunsplit((address.scheme, host, address.path, "", ""))
+    address = urlsplit(str(server["url"]))
+    return f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"
 
 
 def _cause(exc: BaseException) -> str:

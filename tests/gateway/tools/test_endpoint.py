@@ -1,16 +1,22 @@
+import asyncio
 import logging
 import secrets
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from mcp import Client
+from mcp.server.lowlevel import Server
+from mcp_types import CallToolResult, ImageContent, ListToolsResult, TextContent
 
 from gateway.keys import KeyFile, issue
-from gateway.tools import RegistryStore
+from gateway.tools import RegistryStore, StoredTool
 from gateway.tools.servers import describe_server, import_server
-from tests.gateway.running import pair
+from tests.gateway.running import listening, pair
 
 from .notes_server import __file__ as notes
 
@@ -33,7 +39,7 @@ async def test_tools_are_found_and_called_through_the_gateway(tmp_path: Path) ->
             "call_tool", {"registry": "notes", "name": "count_words", "arguments": {"text": "one two"}}
         )
         assert not called.is_error
-        assert "'text': '2'" in str(called.structured_content) or '"2"' in str(called.content)
+        assert [part.text for part in called.content if part.type == "text"] == ["2"]
         unknown = await client.call_tool("call_tool", {"registry": "notes", "name": "nothing", "arguments": {}})
         assert unknown.is_error
 
@@ -49,6 +55,65 @@ async def test_a_damaged_registry_is_told_of_by_name_and_keeps_no_other_from_bei
         assert not found.is_error
         named = await client.call_tool("search_tools", {"query": "words", "registry": "broken"})
         assert named.is_error
+        assert "damaged" in str(named.content)
+
+
+@asynccontextmanager
+async def an_odd_server(tmp_path: Path) -> AsyncIterator[tuple[str, asyncio.Event, asyncio.Event]]:
+    """A gateway before a server that answers by the name of the tool; events: a call began, was given up."""
+    began, given_up = asyncio.Event(), asyncio.Event()
+
+    async def answer(_: object, params: Any) -> CallToolResult:
+        if params.name == "picture":
+            return CallToolResult(content=[ImageContent(type="image", data="aGk=", mime_type="image/png")])
+        if params.name == "failing":
+            return CallToolResult(content=[TextContent(type="text", text="no such city")], is_error=True)
+        began.set()
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
+        return CallToolResult(content=[])
+
+    async def none(*_: object) -> ListToolsResult:
+        return ListToolsResult(tools=[])
+
+    app = Server("odd", on_list_tools=none, on_call_tool=answer).streamable_http_app()
+    async with listening(app) as url, pair(tmp_path) as (gateway, _, _):
+        tools = [StoredTool(name=name) for name in ("picture", "failing", "endless")]
+        store = RegistryStore(tmp_path / "tools" / "registries")
+        store.save("odd", tools, source="mcp", now_s=0.0, server={"url": f"{url}/mcp"})
+        yield f"{gateway.url}/mcp", began, given_up
+
+
+async def test_what_a_tool_answers_is_the_answer_and_its_failure_a_failure(tmp_path: Path) -> None:
+    async with an_odd_server(tmp_path) as (url, _, _), Client(url) as client:
+        picture = await client.call_tool("call_tool", {"registry": "odd", "name": "picture", "arguments": {}})
+        failing = await client.call_tool("call_tool", {"registry": "odd", "name": "failing", "arguments": {}})
+        other = await client.call_tool("call_tool", {"registry": "odd", "name": "other", "arguments": {}})
+    assert [part.type for part in picture.content] == ["image"]
+    assert (picture.is_error, failing.is_error, other.is_error) == (False, True, True)
+    assert "no such city" in str(failing.content)
+    assert "odd@1 has no tool 'other'" in str(other.content)
+
+
+async def test_a_client_that_gives_up_a_call_ends_it(tmp_path: Path) -> None:
+    async with an_odd_server(tmp_path) as (url, began, given_up), Client(url) as client:
+        calling = asyncio.create_task(
+            client.call_tool("call_tool", {"registry": "odd", "name": "endless", "arguments": {}})
+        )
+        async with asyncio.timeout(25):
+            await began.wait()
+            calling.cancel()
+            await given_up.wait()
+
+
+async def test_no_stream_is_held_open_that_would_never_bring_anything(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, _, _), httpx.AsyncClient() as client:
+        for method in ("GET", "DELETE"):
+            refused = await client.request(method, f"{gateway.url}/mcp", headers={"accept": "text/event-stream"})
+            assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
 
 
 async def test_whoever_needs_a_key_needs_one_here_too(tmp_path: Path) -> None:
