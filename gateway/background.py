@@ -7,13 +7,15 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from catalog import ParetoGateError
+from catalog import Backend, ParetoGateError
 from catalog.capability.canary_file import Fingerprint
 
+from .adapters import Adapters
 from .canaries import CanaryBudget, CanaryWatch, watched_backends
 from .dispatch import Dispatcher
 from .governor import Governor
@@ -24,12 +26,14 @@ from .telemetry import Telemetry
 from .tools import ToolDesk
 from .tools.learning import read_learned
 from .upstreams.health import Health
+from .upstreams.server_load import ServerLoad
 
 __all__ = ["in_background"]
 
 log = structlog.get_logger(__name__)
 
 _AGAIN_AFTER_S = 5.0
+_SOON_S = 2.0
 
 
 @asynccontextmanager
@@ -42,11 +46,14 @@ async def in_background(
     fingerprints: tuple[Fingerprint, ...],
 ) -> AsyncIterator[None]:
     """All of it, for as long as this is open."""
+    configured = frozenset(item.id for item in parts.settings.backends)
+    adapters = Adapters(parts.backends, configured=configured, api_keys=parts.api_keys)
     work: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
-        "measurements": lambda: _follow_measurements(parts, dispatcher),
-        "predictor": lambda: _follow_predictor(parts, dispatcher),
+        "measurements": lambda: _follow_measurements(parts, dispatcher, adapters),
+        "predictor": lambda: _follow_predictor(parts, dispatcher, adapters),
+        "adapters": lambda: _follow_adapters(parts, dispatcher, adapters),
         "tool_usage": lambda: _follow_tool_usage(parts, desk),
-        "loads": lambda: _follow_loads(parts, dispatcher.health),
+        "loads": lambda: _follow_loads(parts, dispatcher.health, adapters),
         "canaries": lambda: _watch_canaries(parts, dispatcher, fingerprints),
         "spending": governor.keep,
         "gauges": lambda: _keep_gauges_fresh(parts, dispatcher.telemetry),
@@ -80,7 +87,19 @@ async def _keep_gauges_fresh(parts: Parts, telemetry: Telemetry) -> None:
         telemetry.refresh()  # what a worker counted outlives it
 
 
-async def _follow_loads(parts: Parts, health: Health) -> None:
+@dataclass(frozen=True, slots=True)
+class _LoadsOfServers:
+    """Tells of everybody whom a server serves by now (a `LoadListener`)."""
+
+    health: Health
+    adapters: Adapters
+
+    def heard(self, backends: tuple[Backend, ...], load: ServerLoad) -> None:
+        """See `LoadListener`."""
+        self.health.heard(self.adapters.beside(backends), load)
+
+
+async def _follow_loads(parts: Parts, health: Health, adapters: Adapters) -> None:
     """What model servers say of their load is what the next decisions know of it."""
     from .upstreams.scraping import LoadScraper, scraped_servers  # noqa: PLC0415 - it brings aiohttp
 
@@ -88,7 +107,7 @@ async def _follow_loads(parts: Parts, health: Health) -> None:
     servers = scraped_servers(parts.backends) if scraping.every_s else ()
     await LoadScraper(
         servers,
-        health,
+        _LoadsOfServers(health, adapters),
         api_keys=parts.api_keys,
         jitter=parts.rng.random,
         every_s=scraping.every_s,
@@ -114,7 +133,26 @@ async def _watch_canaries(parts: Parts, dispatcher: Dispatcher, fingerprints: tu
     ).run()
 
 
-async def _follow_measurements(parts: Parts, dispatcher: Dispatcher) -> None:
+async def _follow_adapters(parts: Parts, dispatcher: Dispatcher, adapters: Adapters) -> None:
+    """What vLLM servers have loaded since, or unloaded; one that was away at the start is asked again soon."""
+    every_s, binder, catalog = parts.settings.discovery.adapters_every_s, parts.promoted, parts.catalog
+    if not adapters or not every_s or binder is None or catalog is None:
+        return
+    import httpx  # noqa: PLC0415 - a quarter of a second, for those who look around
+
+    pause_s = min(_SOON_S, every_s)
+    async with httpx.AsyncClient() as client:
+        while True:
+            await asyncio.sleep(pause_s * (0.5 + parts.rng.random()))  # replicas that started together drift apart
+            if await adapters.look(client):
+                parts.api_keys.update(adapters.api_keys)
+                binder.know(adapters.described(catalog))
+                await _serve_anew(parts, dispatcher, adapters)
+                log.info("adapters_changed", backends=len(adapters.backends))
+            pause_s = min(2 * pause_s, every_s)
+
+
+async def _follow_measurements(parts: Parts, dispatcher: Dispatcher, adapters: Adapters) -> None:
     """Whatever refinement measures becomes what the next decisions rest on; a damaged file changes nothing."""
     path, seen = parts.settings.measured_path, _modified(parts.settings.measured_path)
     while True:
@@ -123,14 +161,14 @@ async def _follow_measurements(parts: Parts, dispatcher: Dispatcher) -> None:
             continue
         seen = now
         try:
-            await _serve_anew(parts, dispatcher)
+            await _serve_anew(parts, dispatcher, adapters)
         except (MeasuredFileError, ParetoGateError) as exc:
             log.warning("measured_facts_refused", reason=str(exc))
         else:
-            log.info("measured_facts_applied", backends=len(parts.backends))
+            log.info("measured_facts_applied", backends=len(adapters.backends))
 
 
-async def _follow_predictor(parts: Parts, dispatcher: Dispatcher) -> None:
+async def _follow_predictor(parts: Parts, dispatcher: Dispatcher, adapters: Adapters) -> None:
     """The version that `paretogate promote` or `rollback` puts in force decides next; a damaged one never does."""
     while (binder := parts.promoted) is not None:
         await asyncio.sleep(parts.settings.learning.watch_s)
@@ -138,16 +176,16 @@ async def _follow_predictor(parts: Parts, dispatcher: Dispatcher) -> None:
             continue
         try:
             await asyncio.to_thread(binder.renew)
-            await _serve_anew(parts, dispatcher)
+            await _serve_anew(parts, dispatcher, adapters)
         except (MeasuredFileError, ParetoGateError) as exc:
             log.error("predictor_refused", reason=str(exc))  # noqa: TRY400 - the reason says all
         else:
             log.info("predictor_taken_up", version=dispatcher.serving.versions["predictor"])
 
 
-async def _serve_anew(parts: Parts, dispatcher: Dispatcher) -> None:
+async def _serve_anew(parts: Parts, dispatcher: Dispatcher, adapters: Adapters) -> None:
     """Bind what was measured last, and the predictor in force; requests in flight keep what they began with."""
-    backends = apply_measured(parts.backends, await asyncio.to_thread(read_measured, parts.settings.measured_path))
+    backends = apply_measured(adapters.backends, await asyncio.to_thread(read_measured, parts.settings.measured_path))
     dispatcher.serving = await asyncio.to_thread(parts.make_serving, backends)
     let_go()
 

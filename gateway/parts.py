@@ -1,7 +1,7 @@
 """What a gateway consists of; and what it serves: a catalog and a predictor, bound to whatever backends there are."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -34,7 +34,7 @@ class Parts:
     backends: tuple[Backend, ...]
     make_serving: ServingFactory
     journal: Journal
-    api_keys: Mapping[str, str] = field(default_factory=dict)  # by backend id
+    api_keys: MutableMapping[str, str] = field(default_factory=dict)  # by backend id; adapters that join have theirs
     clocks: Clocks = _SYSTEM_CLOCKS
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
     upstreams: Mapping[str, Upstream] | None = None  # by kind; the real ones where left out
@@ -68,6 +68,10 @@ class Binder:
         """Take up the version in force; one that is refused is not tried again, and what decided goes on deciding."""
         self._seen = self._versions.changed_ns()
         self._forecaster = self._load()
+
+    def know(self, catalog: Catalog) -> None:
+        """Another catalog, for all that is bound from now on."""
+        self._catalog = catalog
 
     def __call__(self, backends: tuple[Backend, ...], *, also: tuple[str, ...] = ()) -> Serving:
         """See `ServingFactory`."""

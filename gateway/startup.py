@@ -198,7 +198,7 @@ def _on_loopback(settings: Settings) -> _Described:
 
 
 def _adapters(bases: Iterable[Backend], environ: Mapping[str, str]) -> _Described:
-    """The LoRA adapters at the vLLM servers that were configured; a server that is away has none."""
+    """The LoRA adapters of the vLLM servers that were configured; `gateway.adapters` looks for later ones."""
     import httpx  # noqa: PLC0415 - as above
 
     from catalog.importers.discovery import discover_adapters  # noqa: PLC0415
@@ -208,7 +208,7 @@ def _adapters(bases: Iterable[Backend], environ: Mapping[str, str]) -> _Describe
             found = await asyncio.gather(
                 *(discover_adapters(client, base, api_key=environ.get(base.api_key_env or "")) for base in bases)
             )
-        return tuple(pair for pairs in found for pair in pairs)
+        return tuple(pair for pairs in found for pair in pairs or ())
 
     return _waited_for(ask)
 

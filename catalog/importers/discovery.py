@@ -53,18 +53,21 @@ async def discover(
 
 
 async def discover_adapters(
-    client: httpx.AsyncClient, backend: Backend, *, api_key: str | None = None
-) -> tuple[tuple[ModelProfile, Backend], ...]:
+    client: httpx.AsyncClient, backend: Backend, *, api_key: str | None = None, timeout_s: float = _TIMEOUT_S
+) -> tuple[tuple[ModelProfile, Backend], ...] | None:
     """The LoRA adapters at a vLLM server whose base model is known as this backend.
 
-    Each is a backend like its base in all but the names. Nothing is raised for a server that is absent or broken.
+    Each is a backend like its base in all but the names. Nothing is raised for a server that is absent or broken: it
+    is None that has told nothing.
     """
     headers = {**backend.headers, **({"authorization": f"Bearer {api_key}"} if api_key else {})}
-    listed = await _get(client, f"{backend.base_url}/models", headers)
+    listed = await _get(client, f"{backend.base_url}/models", headers, timeout_s=timeout_s)
     entries = listed.get("data") if listed is not None else None
+    if not isinstance(entries, list):
+        return None
     names = [
         name
-        for entry in (entries if isinstance(entries, list) else [])[:_MOST_MODELS]
+        for entry in entries[:_MOST_MODELS]
         if isinstance(entry, dict) and entry.get("parent") == backend.model_name and (name := _text(entry.get("id")))
     ]
     return tuple(
@@ -104,10 +107,12 @@ async def _ask(client: httpx.AsyncClient, url: str) -> list[tuple[ModelProfile, 
     return list(served.values())
 
 
-async def _get(client: httpx.AsyncClient, url: str, headers: Mapping[str, str] | None = None) -> dict[str, Any] | None:
+async def _get(
+    client: httpx.AsyncClient, url: str, headers: Mapping[str, str] | None = None, *, timeout_s: float = _TIMEOUT_S
+) -> dict[str, Any] | None:
     try:
-        async with asyncio.timeout(_TIMEOUT_S):
-            response = await client.get(url, headers=headers, timeout=_TIMEOUT_S, follow_redirects=False)
+        async with asyncio.timeout(timeout_s):
+            response = await client.get(url, headers=headers, timeout=timeout_s, follow_redirects=False)
     except (TimeoutError, httpx.HTTPError, httpx.InvalidURL):
         return None
     if response.status_code != httpx.codes.OK or len(response.content) > _MOST_BYTES:

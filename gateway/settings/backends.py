@@ -144,6 +144,7 @@ class DiscoverySettings(Section):
     environment_keys: bool = True  # OPENAI_API_KEY, ANTHROPIC_API_KEY, ...
     loopback: bool = True  # Ollama, vLLM, LM Studio and llama.cpp on this machine
     loopback_urls: tuple[str, ...] | None = None  # instead of their usual ports
+    adapters_every_s: Annotated[float, Field(ge=0)] = 30.0  # of configured vLLM servers; 0: at the start only
 
 
 class ScrapingSettings(Section):

@@ -44,8 +44,8 @@ class OpenAIUpstream:
     """One client for all backends of this dialect; made inside a running event loop, closed once."""
 
     def __init__(self, *, api_keys: Mapping[str, str]) -> None:
-        """`api_keys` maps a backend's id to its key."""
-        self._api_keys, self._client = dict(api_keys), Http1Client()
+        """`api_keys` maps a backend's id to its key, and may grow."""
+        self._api_keys, self._client = api_keys, Http1Client()
         self._targets: dict[tuple[str, str], tuple[Backend, Target]] = {}
 
     async def complete(self, call: UpstreamCall) -> bytes:
