@@ -17,7 +17,7 @@ from gateway.errors import InvalidRequestError
 
 from .answer import ChatAnswer, read_answer
 from .bound import carries_reasoning, portable
-from .spoken import differing
+from .spoken import differing, restoring
 from .stream import ChatStream
 
 __all__ = ["ChatRequest", "read_chat", "read_json", "read_object", "splice_model"]
@@ -65,6 +65,10 @@ class ChatRequest:
     def path(self, recipient: PoolEntry, *, changed: bool = False) -> str:  # noqa: ARG002 - others depend on them
         """Where this backend is asked, below its base URL; `changed`: with other messages than the client's own."""
         return "/chat/completions"
+
+    def restoring(self, recipient: PoolEntry, path: str) -> Callable[[bytes], bytes] | None:
+        """What makes the client's words of what this backend answers there, where it was told others: see `spoken`."""
+        return restoring(self.body, recipient) if path == "/chat/completions" else None
 
     def reader(self, path: str) -> type[ChatStream]:  # noqa: ARG002 - others depend on it
         """What reads a stream that comes from there."""

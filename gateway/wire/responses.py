@@ -57,6 +57,7 @@ _REMOTE = {  # what only a server that keeps conversations, or runs tools, can d
     "max_tool_calls": "no tools run here; count the calls yourself",
     "prompt": "no prompts are stored here; send the prompt itself in input",
 }
+_IN_CHATS_SHAPE = ("tools", "tool_choice")  # who asks for what only OpenAI has names tools as OpenAI takes them
 _INCLUDED = ("message.output_text.logprobs", "reasoning.encrypted_content")
 _TEXTS = ("input_text", "output_text", "text")
 _USUAL_REASONING = {"context": "auto", "mode": "standard"}  # what happens anyway
@@ -79,7 +80,9 @@ class ResponsesRequest(OwnProtocolRequest):
     def _own_body(self, model_name: str, *, without: Collection[str], recipient: PoolEntry) -> bytes:
         before, now = self.read_as.get("tools"), self.body.get("tools")
         otherwise = differing(self.body, recipient, asked_for=self.model)
-        changes = {name: value for name, value in otherwise.items() if name in self.told}
+        changes = {
+            name: value for name, value in otherwise.items() if name in self.told and name not in _IN_CHATS_SHAPE
+        }
         if "max_completion_tokens" in otherwise:
             changes["max_output_tokens"] = otherwise["max_completion_tokens"]
         return responses_body(

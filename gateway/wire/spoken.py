@@ -22,7 +22,9 @@ from urllib.parse import urlsplit
 from catalog import Backend, PoolEntry
 from catalog.providers import PROVIDERS
 
-__all__ = ["differing", "is_openai", "left_to_us", "limit_named_for", "plain_text", "untaken"]
+from .tool_names import NAMES, NAMES_AT, fitted_tools, own_names, renamed, shortened
+
+__all__ = ["differing", "is_openai", "left_to_us", "limit_named_for", "plain_text", "restoring", "untaken"]
 
 _LIMITS = ("max_completion_tokens", "max_tokens")
 _SAMPLING = ("temperature", "top_p")
@@ -77,17 +79,24 @@ def differing(body: Mapping[str, Any], recipient: PoolEntry | None, *, asked_for
     found: dict[str, Any] = {} if provider is None else limit_named_for(backend, body)
     if most is not None and (is_openai(backend) or (provider or backend.provider) in _STRICT):
         found |= {name: most for name in _LIMITS if _number({**body, **found}.get(name)) > most}
-    if provider is None:
-        return found
-    found |= dict.fromkeys(untaken(body, backend, asked_for=asked_for))
-    if provider == "groq" and "qwen" in backend.model_name and body.get("reasoning_effort") is not None:
-        found["reasoning_effort"] = "none" if body["reasoning_effort"] in ("none", "minimal") else "default"
-    found |= _without_hints(body) if provider in _PRECISE else _short_identifiers(body)
-    if isinstance(messages := body.get("messages"), list):
-        fit = _fitted(messages, provider, backend)
+    if (taken := _names_taken(backend)) is not None:
+        found |= fitted_tools(body, taken)
+    if provider is not None:
+        found |= dict.fromkeys(untaken(body, backend, asked_for=asked_for))
+        if provider == "groq" and "qwen" in backend.model_name and body.get("reasoning_effort") is not None:
+            found["reasoning_effort"] = "none" if body["reasoning_effort"] in ("none", "minimal") else "default"
+        found |= _without_hints(body) if provider in _PRECISE else _short_identifiers(body)
+    if isinstance(messages := body.get("messages"), list) and (provider is not None or taken is not None):
+        fit = _fitted(messages, provider, backend, taken)
         if fit is not messages:
             found["messages"] = fit
     return found
+
+
+def restoring(body: Mapping[str, Any], recipient: PoolEntry) -> Callable[[bytes], bytes] | None:
+    """What puts the client's own names of tools back into the JSON of an answer; None where nothing differs."""
+    taken = _names_taken(recipient.backend) if body.get("tools") and recipient.backend is not None else None
+    return None if taken is None else own_names(body, taken)
 
 
 def untaken(body: Mapping[str, Any], backend: Backend, *, asked_for: str) -> tuple[str, ...]:
@@ -152,6 +161,14 @@ def _speaker(backend: Backend) -> str | None:
     return provider if backend.kind != "openai" or provider in PROVIDERS else None
 
 
+def _names_taken(backend: Backend) -> re.Pattern[str] | None:
+    """Which names of tools are taken there; None where all are, as by servers of open models."""
+    if backend.kind in ("litellm", "anthropic"):
+        return NAMES_AT.get(backend.provider, NAMES)
+    provider = _speaker(backend) if backend.kind == "openai" else None
+    return None if provider is None else NAMES_AT.get(provider, NAMES)
+
+
 @lru_cache(maxsize=1_024)
 def _provider_at(url: str | None) -> str | None:
     """Whose address it is, whatever the operator calls it."""
@@ -179,6 +196,7 @@ class _Reader:
     """How somebody wants to be told what was said before."""
 
     rename: Callable[[str], str] | None  # names of calls
+    rename_tool: Callable[[str], str] | None
     forgets: bool  # what models thought
     knows_developers: bool
     knows_signatures: bool  # of Gemini's
@@ -197,6 +215,9 @@ class _Reader:
         call_id = message.get("tool_call_id")
         if self.rename is not None and isinstance(call_id, str) and (name := self.rename(call_id)) != call_id:
             changed["tool_call_id"] = name
+        called = message.get("name") if message.get("role") in ("tool", "function") else None
+        if self.rename_tool is not None and isinstance(called, str) and (name := self.rename_tool(called)) != called:
+            changed["name"] = name
         if isinstance(calls := message.get("tool_calls"), list) and (fit := self._calls(calls)) != calls:
             changed["tool_calls"] = fit
         left_out = [name for name in _THOUGHTS if name in message] if self.forgets else []
@@ -212,18 +233,24 @@ class _Reader:
 
     def _call(self, call: dict[str, Any]) -> dict[str, Any]:
         fit = call if self.knows_signatures else {key: value for key, value in call.items() if key != _EXTRA}
+        if self.rename_tool is not None:
+            fit = renamed(fit, self.rename_tool)
         named = self.rename is not None and isinstance(fit.get("id"), str)
         return {**fit, "id": self.rename(fit["id"])} if named and self.rename is not None else fit
 
 
-def _fitted(messages: Sequence[Any], provider: str, backend: Backend) -> Sequence[Any]:
+def _fitted(
+    messages: Sequence[Any], provider: str | None, backend: Backend, taken: re.Pattern[str] | None
+) -> Sequence[Any]:
     """The history as this provider takes it; the very same where nothing differs."""
     newest = is_openai(backend)
+    is_strange = provider is None  # what else it takes, whoever translates for it knows
     reader = _Reader(
         rename=_short_name if newest else _mistrals_name if provider == "mistral" else None,
+        rename_tool=None if taken is None else lambda name: shortened(name, taken),
         forgets=newest or provider in _FORGETFUL,
-        knows_developers=newest,
-        knows_signatures=provider in _PASSES_ON,
+        knows_developers=newest or is_strange,
+        knows_signatures=provider in _PASSES_ON or is_strange,
         wants_signatures=provider == "gemini" and not _SIGNS_NOT.match(backend.model_name),
         wants_plain_texts=provider in _PLAIN,
     )

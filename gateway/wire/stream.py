@@ -18,6 +18,7 @@ __all__ = ["ChatStream", "error_event"]
 LateFacts = Callable[[Usage | None, str | None], Mapping[str, object]]  # by the counts, and the name answered in
 
 _DONE = b"[DONE]"
+_CALLS = b'"tool_calls"'
 _MAX_EVENT_BYTES = 16 << 20
 
 
@@ -29,8 +30,16 @@ class ChatStream:
     """
 
     def __init__(
-        self, *, model_id: str, wants_usage: bool, late_facts: LateFacts | None = None, explain: bool = False
+        self,
+        *,
+        model_id: str,
+        wants_usage: bool,
+        late_facts: LateFacts | None = None,
+        explain: bool = False,
+        restoring: Callable[[bytes], bytes] | None = None,
     ) -> None:
+        """`restoring` puts the client's own names of tools into an event."""
+        self._restoring = restoring
         self._model_id, self._wants_usage, self._late_facts, self._explain = model_id, wants_usage, late_facts, explain
         self._held: list[bytes] = []  # of an event that has not ended
         self._held_bytes, self._seam = 0, b""  # the seam: its last bytes, where an end may be cut in two
@@ -109,6 +118,8 @@ class ChatStream:
             self.fault = f"sent an event larger than {_MAX_EVENT_BYTES} bytes"
 
     def _take_event(self, event: bytes) -> bytes | None:
+        if self._restoring is not None and _CALLS in event:
+            event = self._restoring(event)
         if event.startswith(b"data: ") and b"\n" not in event:
             payload = event[6:]
         else:
