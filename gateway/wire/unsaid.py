@@ -1,9 +1,11 @@
 """What the model that answered was not told because it refuses it, for the client to know: nothing is dropped silently.
 
-Models that think sample as they see fit. Who left the choice of the model to us could not know that, so such a model is
-asked without a temperature rather than not at all (`spoken`, `anthropic.thinking`).
+Models that think sample as they see fit, and those that do not cannot be told how hard to think. Who left the choice of
+the model to us could not know that, so such a model is asked without rather than not at all (`spoken`, `translated`,
+`anthropic.thinking`).
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from catalog import Backend, PoolEntry
@@ -13,28 +15,69 @@ from .anthropic.request import UntoldError, messages_request
 from .anthropic.thinking import SAMPLING, fitted_to
 from .body import ChatRequest
 from .messages import MessagesRequest
+from .own_protocol import OwnProtocolRequest
 from .spoken import untaken
+from .translated import fitted
 
 __all__ = ["left_out"]
 
 _ANY_MESSAGES: Final = [{"role": "user", "content": "x"}]
+_NO_EFFORT: Final = (None, "none", "minimal")  # which who does not think makes, too
 
 
 def left_out(request: ChatRequest, recipient: PoolEntry) -> tuple[str, ...]:
-    """Parameters of a request that this candidate was asked without."""
+    """Parameters of a request that this candidate was asked without, in the client's words."""
     asked = [name for name in SAMPLING if request.body.get(name) is not None]
-    if not asked or (backend := recipient.backend) is None:
+    thoughts = _thoughts(request)
+    if not (asked or thoughts) or (backend := recipient.backend) is None:
         return ()
     if backend.kind == "anthropic":
         told = _told(request, recipient, backend)
-        return tuple(name for name in asked if told.get(name) is None)
-    return untaken(request.body, backend, asked_for=request.model)
+        names = tuple(name for name in asked if told.get(name) is None)
+    else:
+        told = _chat(request, recipient)
+        names = untaken(request.body, backend, asked_for=request.model)
+    return names if not thoughts or _is_to_think(told) else (*names, *thoughts)
 
 
-def _told(request: ChatRequest, recipient: PoolEntry, backend: Backend) -> dict[str, object]:
-    if not isinstance(request, MessagesRequest) or request.path(recipient) != "/messages":
-        try:
-            return messages_request({**request.body, "model": backend.model_name, "messages": _ANY_MESSAGES})
-        except UntoldError:  # by a key that was taken out before: it was asked all the same
-            return request.body
-    return {**request.told, **({} if names_claude(request.model) else fitted_to(backend.model_name, request.told))}
+def _thoughts(request: ChatRequest) -> tuple[str, ...]:
+    """The client's words for how hard to think."""
+    told = request.told if isinstance(request, OwnProtocolRequest) else request.body
+    efforts = {
+        "reasoning_effort": told.get("reasoning_effort"),
+        "output_config.effort": _inner(told, "output_config"),
+        "reasoning.effort": _inner(told, "reasoning"),
+    }
+    named = [name for name, effort in efforts.items() if effort not in _NO_EFFORT]
+    if isinstance(request, MessagesRequest) and request.body.get("thinking") is not None:
+        named.append("thinking")
+    return tuple(named)
+
+
+def _inner(told: Mapping[str, object], field: str) -> object:
+    value = told.get(field)
+    return value.get("effort") if isinstance(value, Mapping) else None
+
+
+def _is_to_think(told: Mapping[str, object]) -> bool:
+    return any(told.get(name) is not None for name in ("reasoning_effort", "thinking", "reasoning")) or (
+        _inner(told, "output_config") is not None
+    )
+
+
+def _chat(request: ChatRequest, recipient: PoolEntry) -> Mapping[str, object]:
+    """What it was told, in whichever protocol; messages aside."""
+    if not isinstance(request, OwnProtocolRequest):
+        return request.body
+    if request.path(recipient) == request.own_path:
+        return request.told
+    return fitted({**request.body, "messages": _ANY_MESSAGES}, recipient)
+
+
+def _told(request: ChatRequest, recipient: PoolEntry, backend: Backend) -> Mapping[str, object]:
+    if isinstance(request, MessagesRequest) and request.path(recipient) == request.own_path:
+        return {**request.told, **({} if names_claude(request.model) else fitted_to(backend.model_name, request.told))}
+    try:
+        return messages_request({**_chat(request, recipient), "model": backend.model_name, "messages": _ANY_MESSAGES})
+    except UntoldError:  # by a key that was taken out before: it was asked all the same
+        return request.body

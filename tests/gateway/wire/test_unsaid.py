@@ -78,6 +78,44 @@ def test_what_is_left_out_is_what_the_backend_is_not_told(
     assert tuple(name for name in asked if name not in sent) == names
 
 
+THINKS = replace(LLAMA.profile, capabilities=frozenset({"reasoning"}))
+BUDGET = {"type": "enabled", "budget_tokens": 2_048}
+HARD = (
+    chat(reasoning_effort="high"),
+    message(output_config={"effort": "high"}, max_tokens=9_000),
+    message(thinking=BUDGET, max_tokens=9_000),
+    response(reasoning={"effort": "high"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("request_", "name"),
+    [*zip(HARD[1:], ("output_config.effort", "thinking", "reasoning.effort"), strict=True)],
+)
+def test_an_effort_that_a_model_without_thoughts_is_not_told_is_left_out(request_: ChatRequest, name: str) -> None:
+    sent = orjson.loads(request_.for_backend("llama", recipient=LLAMA))
+    assert not sent.keys() & {"reasoning_effort", "thinking"}
+    assert left_out(request_, LLAMA) == (name,)
+    assert left_out(request_, replace(LLAMA, profile=THINKS)) == ()
+
+
+def test_an_effort_that_is_told_as_it_came_is_not_left_out() -> None:
+    assert left_out(HARD[0], LLAMA) == ()  # the model says itself whether it thinks
+    assert left_out(HARD[2], OPUS) == ()
+    assert left_out(HARD[1], SONNET) == ()
+    for idle in (response(reasoning={"effort": "none"}), response(reasoning={"effort": "minimal"}), response()):
+        assert left_out(idle, LLAMA) == ()
+
+
+def test_an_old_claude_thinks_not_at_all_and_a_forced_call_leaves_no_room_for_thoughts() -> None:
+    old = to("anthropic", "anthropic", "claude-3-5-haiku-20241022")
+    assert left_out(HARD[0], old) == ("reasoning_effort",)
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
+    forced = chat(reasoning_effort="high", tools=tools, tool_choice="required")
+    claude = replace(SONNET, profile=replace(SONNET.profile, capabilities=THINKS.capabilities))
+    assert (left_out(HARD[0], claude), left_out(forced, claude)) == ((), ("reasoning_effort",))
+
+
 def test_what_cannot_be_told_at_all_was_not_left_out() -> None:
     assert left_out(chat(temperature=0.2, logprobs=True), OPUS) == ()
 
