@@ -1,8 +1,9 @@
 """Reasoning that is bound to who wrote it: it may go back to its author, and to nobody else.
 
 Anthropic signs its thinking and refuses a conversation that carries any other, with an error no retry cures
-(BerriAI/litellm#32140). Other models do not sign; what they thought is sealed here with their maker's name, so that a
-later turn knows whose it is.
+(BerriAI/litellm#32140). Gemini signs its calls, for which other protocols have no place: its signature travels in a
+block that only its author can read. Other models do not sign; what they thought is sealed here with their maker's name,
+so that a later turn knows whose it is.
 """
 
 import base64
@@ -12,9 +13,20 @@ from typing import Any
 
 import orjson
 
-__all__ = ["author_of", "carries_reasoning", "is_sealed", "portable", "seal", "sealed_blocks", "thinking_for"]
+__all__ = [
+    "author_of",
+    "carries_reasoning",
+    "is_sealed",
+    "portable",
+    "seal",
+    "seal_of_call",
+    "sealed_blocks",
+    "signed_calls",
+    "thinking_for",
+]
 
 _SEAL = "pg1."
+_EXTRA, _OF_CALL = "extra_content", "signature_of_call"
 _SIGNER = "anthropic"  # the one maker whose signatures travel in clients' histories
 _MAX_SEAL_CHARS = 4 << 20
 
@@ -27,6 +39,14 @@ def seal(author: str, blocks: Sequence[Mapping[str, object]] = ()) -> str:
     if blocks:
         told["blocks"] = list(blocks)
     return _SEAL + base64.urlsafe_b64encode(orjson.dumps(told)).decode()
+
+
+def seal_of_call(author: str, call: Mapping[str, Any], call_id: str) -> str | None:
+    """A mark that carries the signature of a call (Gemini's, in `extra_content`); None where it bears none."""
+    extra = call.get(_EXTRA)
+    if not isinstance(extra, Mapping) or not extra:
+        return None
+    return seal(author, [{"type": _OF_CALL, "call_id": call_id, _EXTRA: extra}])
 
 
 def author_of(signature: object) -> str | None:
@@ -61,7 +81,19 @@ def thinking_for(maker: str, blocks: Sequence[Block]) -> dict[str, object]:
         return {}
     if maker == _SIGNER:
         return {"thinking_blocks": own}
+    if all(_signatures(block) for block in own):
+        return {}
     return {"reasoning_content": "".join(str(block.get("thinking", "")) for block in own)}
+
+
+def signed_calls(maker: str, calls: Sequence[Any], blocks: Sequence[Block]) -> list[Any]:
+    """A turn's calls with the signatures that a model of this maker gave them."""
+    own = [told for block in blocks if _is_own_block(block, maker) for told in _signatures(block)]
+    extra = {name: told.get(_EXTRA) for told in own if isinstance(name := told.get("call_id"), str)}
+    return [
+        {**call, _EXTRA: extra[call["id"]]} if isinstance(call, Mapping) and call.get("id") in extra else call
+        for call in calls
+    ]
 
 
 def carries_reasoning(messages: object) -> bool:
@@ -96,6 +128,10 @@ def _portable_message(message: Mapping[str, Any], maker: str) -> dict[str, Any]:
 
 def _is_own_block(block: Mapping[str, Any], maker: str) -> bool:
     return author_of(block.get("signature") or block.get("data")) == maker
+
+
+def _signatures(block: Mapping[str, Any]) -> list[Block]:
+    return [told for told in sealed_blocks(block.get("data")) if told.get("type") == _OF_CALL]
 
 
 def _is_own_detail(detail: Mapping[str, Any], maker: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import orjson
 
-from .bound import seal
+from .bound import seal, seal_of_call
 
 __all__ = ["ChunkReader", "Piece", "PieceSequence", "Step", "pieces_of"]
 
@@ -131,10 +131,17 @@ class PieceSequence:
             if not piece.call_id:
                 piece.call_id = f"call_{len(self._tools)}"
             self._tools[key] = piece
-            steps += self._begin(piece)
+            steps += self._signed(call, piece.call_id) + self._begin(piece)
+        else:
+            steps += self._signed(call, piece.call_id)
         if arguments := _arguments(function.get("arguments")):
             steps += self._add(piece, arguments)
         return steps
+
+    def _signed(self, call: Mapping[str, Any], call_id: str) -> list[Step]:
+        """The signature of a call, in a piece of its own."""
+        mark = seal_of_call(self._author, call, call_id)
+        return [] if mark is None else self._begin(Piece(kind="reasoning", index=0, redacted=mark, complete=True))
 
     def _begin(self, piece: Piece) -> list[Step]:
         """Open a piece, or let it wait for a tool call that is still being written."""

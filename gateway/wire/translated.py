@@ -14,7 +14,7 @@ from catalog import PoolEntry
 from gateway.errors import InvalidRequestError
 
 from .body import ChatRequest
-from .bound import thinking_for
+from .bound import signed_calls, thinking_for
 from .spoken import differing, is_openai, limit_named_for, plain_text
 
 __all__ = ["TranslatedRequest", "fitted"]
@@ -75,6 +75,8 @@ def _fitted_message(message: Mapping[str, Any], maker: str, *, knows_developers:
         fit["role"] = "system"
     if blocks := fit.pop("thinking_blocks", None):
         fit |= thinking_for(maker, blocks)
+        if "tool_calls" in fit:
+            fit["tool_calls"] = signed_calls(maker, fit["tool_calls"], blocks)
         if fit.keys() == {"role", "content"} and fit["content"] is None:
             return None
     content = fit.get("content")
