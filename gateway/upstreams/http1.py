@@ -31,6 +31,7 @@ __all__ = [
 
 _CONNECT_TIMEOUT_S = 10.0
 _KEEP_ALIVE_S = 30.0
+_CLOSED_WITHIN_S = 1.0  # a request that takes longer was perhaps read, and is not sent twice
 _SECOND_ADDRESS_AFTER_S = 0.25  # RFC 8305, section 5
 
 
@@ -139,18 +140,25 @@ class Http1Client:
     async def post(self, target: Target, more_headers: bytes, body: bytes, *, until: float) -> Response:
         """Send a request and wait for the head of its answer.
 
+        A server may close a connection that was idle just as it is used again; then the request goes out on another.
+
         Raises:
             TimeoutError, OSError, BrokenHttpError: as for `Response`.
         """
         idle = self._idle.setdefault((target.host, target.port, target.is_secure), deque())
-        connection = self._kept(idle) or await self._connect(target, until)
-        connection.send(b"%b%bcontent-length: %d\r\n\r\n%b" % (target.head, more_headers, len(body), body))
-        try:
-            while not connection.answer.has_head:
-                await connection.wait(until)
-        except BaseException:
-            connection.abort()
-            raise
+        while True:
+            kept = self._kept(idle)
+            connection = kept or await self._connect(target, until)
+            connection.send(b"%b%bcontent-length: %d\r\n\r\n%b" % (target.head, more_headers, len(body), body))
+            sent_s = self._loop.time()
+            try:
+                while not connection.answer.has_head:
+                    await connection.wait(until)
+                break
+            except BaseException as exc:
+                connection.abort()
+                if kept is None or not _was_closed_meanwhile(kept, exc, after_s=self._loop.time() - sent_s):
+                    raise
         return Response(connection, idle)
 
     async def close(self) -> None:
@@ -205,3 +213,9 @@ class Http1Client:
             while kept and self._loop.time() - kept[0].idle_since > _KEEP_ALIVE_S:
                 kept.popleft().abort()
         self._sweeper = self._loop.call_later(_KEEP_ALIVE_S, self._sweep)
+
+
+def _was_closed_meanwhile(connection: Connection, failure: BaseException, *, after_s: float) -> bool:
+    """Whether a connection that had been idle was lost at once, without a byte in answer."""
+    is_lost = isinstance(failure, LostConnectionError) and not connection.answer.head_bytes
+    return is_lost and after_s < _CLOSED_WITHIN_S

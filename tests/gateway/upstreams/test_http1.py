@@ -31,9 +31,16 @@ class Server:
     def __init__(self, *answers: bytes | float | None) -> None:
         self.answers, self.asked, self.connections = list(answers), list[bytes](), 0
         self.port = 0
+        self._writer: asyncio.StreamWriter | None = None
+
+    def hang_up(self) -> None:
+        """Close the newest connection, whatever is under way on it."""
+        if self._writer is not None:
+            self._writer.close()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._writer = writer
         while self.answers:
             try:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -135,6 +142,43 @@ async def test_a_connection_is_not_used_again_where_the_server_does_not_want_it(
         await asyncio.sleep(0.05)
         assert await ask() == b"ok"
         assert server.connections == 2
+
+
+async def test_a_request_whose_connection_was_closed_just_then_goes_out_on_another() -> None:
+    """Servers close what is idle, or count what they answer on one; a request on its way meanwhile was not read."""
+    async with serving(OK, None, OK, None, OK) as (server, ask):
+        assert [await ask() for _ in range(3)] == [b"ok"] * 3
+    assert server.connections == 3
+    assert len(server.asked) == 5
+
+
+async def test_a_request_that_may_have_been_read_is_not_sent_twice() -> None:
+    async with serving(None, OK) as (server, ask):  # on a new connection
+        with pytest.raises(LostConnectionError):
+            await ask()
+        assert len(server.asked) == 1
+    async with serving(OK, b"HTTP/1.1 2", None, OK) as (server, ask):  # which began to answer
+        assert await ask() == b"ok"
+        begun = ask()
+        await asyncio.sleep(0.1)
+        server.hang_up()
+        with pytest.raises(LostConnectionError):
+            await begun
+        assert len(server.asked) == 2
+
+
+async def test_a_server_that_ends_midway_through_its_work_is_not_asked_again_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.upstreams.http1._CLOSED_WITHIN_S", 0.05)
+    async with serving(OK, 5.0, OK) as (server, ask):
+        assert await ask() == b"ok"
+        begun = ask()
+        await asyncio.sleep(0.2)
+        server.hang_up()
+        with pytest.raises(LostConnectionError):
+            await begun
+        assert len(server.asked) == 2
 
 
 async def test_a_body_without_a_length_ends_with_the_connection() -> None:
