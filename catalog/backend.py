@@ -89,6 +89,11 @@ class Backend:
             return _SPEAKS_MESSAGES
         return _SPEAKS_RESPONSES if self.kind == "openai" and self.provider == "openai" else _SPEAKS_NEITHER
 
+    def address(self, path: str) -> str:
+        """Where to ask for a path; what `base_url` has behind a question mark (Azure: `?api-version=...`) stays."""
+        base, mark, query = (self.base_url or "").partition("?")
+        return f"{base.rstrip('/')}{path}{mark}{query}"
+
     def __post_init__(self) -> None:
         for name, allowed in (("kind", BackendKind), ("privacy", PrivacyTier), ("tier", DeploymentTier)):
             if getattr(self, name) not in get_args(allowed):

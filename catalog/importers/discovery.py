@@ -61,7 +61,7 @@ async def discover_adapters(
     is None that has told nothing.
     """
     headers = {**backend.headers, **({"authorization": f"Bearer {api_key}"} if api_key else {})}
-    listed = await _get(client, f"{backend.base_url}/models", headers, timeout_s=timeout_s)
+    listed = await _get(client, backend.address("/models"), headers, timeout_s=timeout_s)
     entries = listed.get("data") if listed is not None else None
     if not isinstance(entries, list):
         return None

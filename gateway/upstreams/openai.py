@@ -38,6 +38,8 @@ _MAX_ANSWER_BYTES = 64 << 20
 _MAX_ERROR_BYTES = 64 << 10
 _ERROR_BODY_S = 5.0  # what it says beside an error's status is worth no longer wait
 _LONGEST_WAIT_S = 3_600.0
+_ELSEWHERE = "elsewhere; base_url has to be the address itself, most often https:// in place of http://"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class OpenAIUpstream:
@@ -92,6 +94,8 @@ class OpenAIUpstream:
 
     async def _expect(self, response: Response, word: bytes, backend: Backend, until: float) -> None:
         """Success, and a body of the right kind."""
+        if 300 <= response.status < 400:
+            raise UpstreamUnusableError(backend_id=backend.id, cause=f"status {response.status} leads {_ELSEWHERE}")
         if response.status != 200:
             raise await self._refusal(response, backend, until)
         kind = response.headers.get(b"content-type", b"application/octet-stream")
@@ -112,7 +116,7 @@ class OpenAIUpstream:
         headers |= {"user-agent": "paretogate", **{name.lower(): value for name, value in backend.headers.items()}}
         if key := self._api_keys.get(backend.id):
             headers = {**credentials(backend.kind, key), **headers}  # a configured header goes before
-        target = Target.of(f"{backend.base_url}{path}", headers)
+        target = Target.of(backend.address(path), headers)
         self._targets[backend.id, path] = (backend, target)
         return target
 
@@ -121,7 +125,7 @@ async def _read(response: Response, backend: Backend, until: float) -> bytes:
     body = await response.read(until=until, limit_bytes=_MAX_ANSWER_BYTES)
     if body is None:
         raise UpstreamProtocolError(f"sent more than {_MAX_ANSWER_BYTES} bytes", backend_id=backend.id)
-    return body
+    return body.removeprefix(_BYTE_ORDER_MARK)
 
 
 def _translated(exc: Exception, call: UpstreamCall, *, phase: str, after_s: float) -> UpstreamError:

@@ -18,6 +18,7 @@ __all__ = ["ChatStream", "error_event"]
 LateFacts = Callable[[Usage | None, str | None], Mapping[str, object]]  # by the counts, and the name answered in
 
 _DONE = b"[DONE]"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CALLS = b'"tool_calls"'
 _MAX_EVENT_BYTES = 16 << 20
 
@@ -118,6 +119,7 @@ class ChatStream:
             self.fault = f"sent an event larger than {_MAX_EVENT_BYTES} bytes"
 
     def _take_event(self, event: bytes) -> bytes | None:
+        event = event.removeprefix(_BYTE_ORDER_MARK)  # which one may stand before the first event
         if self._restoring is not None and _CALLS in event:
             event = self._restoring(event)
         if event.startswith(b"data: ") and b"\n" not in event:

@@ -76,6 +76,14 @@ def test_carriage_returns_are_understood() -> None:
     assert reader.fault is None
 
 
+def test_a_byte_order_mark_before_the_first_event_is_none_of_its_words() -> None:
+    """.NET's writers put one there; as part of the event it would have cost the answer its first word."""
+    reader, mark = stream(), b"\xef\xbb\xbf"
+    assert reader.take(mark + WORD + STOP + DONE) == WORD + STOP + DONE
+    assert reader.started
+    assert stream().take(1_000_000 * mark + WORD) == 999_999 * mark + WORD  # and no more than one
+
+
 def test_the_role_alone_is_no_content() -> None:
     reader = stream()
     reader.take(ROLE)
