@@ -7,7 +7,7 @@ as their hash tag. Shards are found, and followed when they move, by the client.
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self, get_args
 
 import orjson
@@ -29,6 +29,7 @@ from .scripts import RESERVE, SETTLE
 __all__ = ["RedisState", "redis_client"]
 
 _KEEP_SPENT_S = 40 * 86_400  # longer than any month
+_FACTS = frozenset(fact.name for fact in fields(SessionState))
 _LIMITS: dict[bytes, LimitName] = {name.encode(): name for name in get_args(LimitName)}
 
 
@@ -178,11 +179,19 @@ def _grant(reply: list[bytes]) -> Grant:
     )
 
 
-def _session(kept: bytes) -> SessionState:
-    """JSON has lists where we have tuples."""
-    facts: dict[str, Any] = orjson.loads(kept)
-    facts = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
-    return SessionState(**facts)
+def _session(kept: bytes) -> SessionState | None:
+    """What is known of it, whichever version of this program kept it; None where that is not enough.
+
+    JSON has lists where we have tuples.
+    """
+    try:
+        facts: dict[str, Any] = orjson.loads(kept)
+        facts = {
+            name: tuple(told) if isinstance(told, list) else told for name, told in facts.items() if name in _FACTS
+        }
+        return SessionState(**facts)
+    except (orjson.JSONDecodeError, AttributeError, TypeError):
+        return None
 
 
 def _number(value: int | None) -> int | str:
