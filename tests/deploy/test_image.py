@@ -69,3 +69,9 @@ def test_services_have_no_rights_they_do_not_need(service: str) -> None:
     assert said["read_only"]
     assert said["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in said["security_opt"]
+
+
+def test_nobody_has_to_give_up_rights_that_it_lacks() -> None:
+    """Redis' image starts as root and changes its user, which without any capability it may not: it would end."""
+    assert COMPOSE["services"]["redis"]["user"] == "redis"
+    assert re.search(r"^USER \d+$", DOCKERFILE, re.MULTILINE)
