@@ -94,7 +94,7 @@ def replay(
         )
         reader = None if encoder == "static" else open_encoder(encoder, api_key=encoder_key)
         contenders = lineup(predictor, encoder=reader, encoder_key=encoder_key)
-        _replay_tables(outcomes, folder, contenders, study, outputs, as_json=as_json)
+        _replay_tables(outcomes, folder, contenders, study, outputs, named=named, as_json=as_json)
     except (ParetoGateError, OSError) as exc:
         typer.echo(f"error: {exc}", err=True)
         raise typer.Exit(1) from exc
@@ -107,6 +107,7 @@ def _replay_tables(
     study: "Study",
     outputs: "Outputs",
     *,
+    named: tuple[str, ...],
     as_json: bool,
 ) -> None:
     from rich.progress import TaskID  # noqa: PLC0415
@@ -118,6 +119,7 @@ def _replay_tables(
     from .screen import progress_bar, screen  # noqa: PLC0415
     from .sources import read_table  # noqa: PLC0415
     from .study import run_study  # noqa: PLC0415
+    from .untold import untold_goals  # noqa: PLC0415
 
     catalog = Catalog.load() if isinstance(contenders[0], FittedContender) else None
     # all of them first: a misspelt name must not cost minutes
@@ -125,6 +127,9 @@ def _replay_tables(
     for table in tables:
         if table.note:
             typer.echo(f"note: {table.name}: {table.note}", err=True)
+        for policy, goals in untold_goals(table, contenders[0], named, study.configured).items():
+            told = f"policy {policy!r} is replayed without {', '.join(goals)}, which nothing tells of these models"
+            typer.echo(f"note: {table.name}: {told}", err=True)
     results = []
     with progress_bar() as bar:
         for table in tables:

@@ -5,8 +5,9 @@ ParetoGateError
     ├── NoOverlapError            the evaluated policy would make none of the logged choices       (ValueError)
     ├── UndefinedMetricError      the numbers given do not define the metric                       (ValueError)
     ├── UnknownDatasetError       no adapter answers to that name, and no file is there            (LookupError)
-    ├── UntoldPolicyError         a policy rests on facts that a journal does not keep             (ValueError)
+    ├── UntoldPolicyError         a policy rests on facts that the evidence does not tell          (ValueError)
     ├── MissingDataError          a public dataset is not where it was looked for
+    ├── MissingFileError          a file that was named is not there
     └── InvalidReplayError        what was asked of a replay cannot be done                        (ValueError)
 """
 
@@ -18,6 +19,7 @@ __all__ = [
     "EvalError",
     "InvalidReplayError",
     "MissingDataError",
+    "MissingFileError",
     "NoOverlapError",
     "UndefinedMetricError",
     "UnknownDatasetError",
@@ -34,13 +36,17 @@ class NoOverlapError(EvalError, ValueError):
 
 
 class UntoldPolicyError(EvalError, ValueError):
-    """A policy weighs or demands what a journal does not keep of its candidates."""
+    """A policy weighs or demands what a journal does not keep of its candidates, or a table of its models."""
 
-    def __init__(self, policy: str, *, facts: Sequence[str]) -> None:
-        super().__init__(
-            f"policy {policy!r} goes by {', '.join(facts)}, which a journal does not keep of its candidates; value one "
-            "that goes by quality, cost and latency"
-        )
+    def __init__(
+        self,
+        policy: str,
+        *,
+        facts: Sequence[str],
+        source: str = "a journal does not keep of its candidates",
+        remedy: str = "value one that goes by quality, cost and latency",
+    ) -> None:
+        super().__init__(f"policy {policy!r} goes by {', '.join(facts)}, which {source}; {remedy}")
         self.policy, self.facts = policy, tuple(facts)
 
 
@@ -59,8 +65,17 @@ class UnknownDatasetError(EvalError, LookupError):
 class MissingDataError(EvalError):
     """A public dataset is not where it was looked for."""
 
+    def __init__(self, *, path: str, holds: str = "routing") -> None:
+        """`holds`: the folder of such data, which is looked for in the one that --data names."""
+        super().__init__(f"{path} does not exist; point --data or PARETOGATE_DATA at the folder that holds `{holds}`")
+        self.path = path
+
+
+class MissingFileError(EvalError):
+    """A file that was named is not there."""
+
     def __init__(self, *, path: str) -> None:
-        super().__init__(f"{path} does not exist; point --data or PARETOGATE_DATA at the folder that holds `routing`")
+        super().__init__(f"{path} does not exist; name a file that does")
         self.path = path
 
 

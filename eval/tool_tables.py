@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from predictors.tools import Tool, ToolRegistry, ToolUsage
 
-from .errors import InvalidReplayError, MissingDataError
+from .errors import InvalidReplayError, MissingDataError, MissingFileError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,7 +47,7 @@ def read_labelled(registry: Path, train: Path, test: Path, *, name: str | None =
     and not judged; a label that the registry does not hold can never be found, and counts as missed.
 
     Raises:
-        MissingDataError: a file is not there.
+        MissingFileError: a file is not there.
         InvalidReplayError: a column is missing.
     """
     made = read_registry(registry, name=name)
@@ -68,7 +68,7 @@ def read_registry(path: Path, *, name: str | None = None) -> ToolRegistry:
     """Tools from Parquet, or from JSON with an OpenAI `tools` array; named after the folder unless told otherwise.
 
     Raises:
-        MissingDataError: the file is not there.
+        MissingFileError: the file is not there.
         InvalidReplayError: it is no array of tools, or lacks a column.
     """
     if path.suffix == ".json":
@@ -91,7 +91,7 @@ def read_usage(path: Path | None) -> ToolUsage:
     """Past requests and the tools they used; None is no usage.
 
     Raises:
-        MissingDataError: the file is not there.
+        MissingFileError: the file is not there.
         InvalidReplayError: a column is missing.
     """
     if path is None:
@@ -108,13 +108,13 @@ def public_registries(data: Path) -> Iterator[Path]:
     """
     folder = data / "tools"
     if not folder.is_dir():
-        raise MissingDataError(path=str(folder))
+        raise MissingDataError(path=str(folder), holds="tools")
     yield from sorted(path.parent for path in folder.glob("*/queries.parquet"))
 
 
 def _declared(path: Path) -> tuple[Tool, ...]:
     if not path.is_file():
-        raise MissingDataError(path=str(path))
+        raise MissingFileError(path=str(path))
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as exc:
@@ -129,7 +129,7 @@ def _read(path: Path, columns: set[str]) -> "pl.DataFrame":
     import polars as pl  # noqa: PLC0415 - heavy, and needed only to measure
 
     if not path.is_file():
-        raise MissingDataError(path=str(path))
+        raise MissingFileError(path=str(path))
     table = pl.read_parquet(path)
     if missing := columns - set(table.columns):
         raise InvalidReplayError(f"{path} lacks the column(s) {', '.join(sorted(missing))}")

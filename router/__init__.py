@@ -8,7 +8,7 @@ from .errors import InvalidRoutingError, NoEligibleModelError, RoutingError
 from .explain import explain, shadow_prices
 from .fake import FixedForecasts, forecast_of
 from .flags import Reading, read_options
-from .goals import GOALS
+from .goals import GOALS, Goals
 from .options import OnInfeasible, RoutingOptions
 from .pareto import hypervolume, non_dominated
 from .policies import PRESETS, Policy
@@ -26,6 +26,7 @@ __all__ = [
     "Decider",
     "Decision",
     "FixedForecasts",
+    "Goals",
     "InvalidRoutingError",
     "NoEligibleModelError",
     "OnInfeasible",

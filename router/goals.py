@@ -55,13 +55,24 @@ class Goals:
         of_query = self._of_query.get(goal)
         return _known(of_query(forecast)) if of_query else self._of_pool[goal]
 
+    def tells(self, goal: str, forecast: Forecast) -> bool:
+        """Whether the fact behind a goal is known of anybody: otherwise all candidates are alike in it."""
+        of_query = self._of_query.get(goal)
+        told = of_query(forecast) if of_query else self._told_of_pool.get(goal, forecast.quality)
+        return not bool(np.isnan(told).all())
+
     @cached_property
     def _of_pool(self) -> dict[str, Floats]:
+        return {goal: _known(column) for goal, column in self._told_of_pool.items()}
+
+    @cached_property
+    def _told_of_pool(self) -> dict[str, Floats]:
+        """NaN where a fact is unknown."""
         profiles = [entry.profile for entry in self.pool.entries]
         # There is no clock here: the newest member of the pool stands for today.
         age_days = np.fmax.reduce(self.pool.released_day, initial=0.0) - self.pool.released_day
         flesch = np.array([np.nan if p.readability is None else p.readability for p in profiles], dtype=np.float64)
-        columns = {
+        return {
             "size": _scale(self.pool.active_params_b, 0.1, 1000.0),  # billions of active parameters
             "recency": 1.0 - np.exp(-age_days / _YEAR_DAYS),
             "security": np.array(
@@ -70,7 +81,6 @@ class Goals:
             "readability": 1.0 - np.clip(flesch, 0.0, 100.0) / 100.0,
             "risk": 1.0 - np.exp(-self.pool.risk_cvar95),  # from cumulative log-risk back to a probability
         }
-        return {goal: _known(column) for goal, column in columns.items()}
 
 
 def _scale(amount: Floats, floor: float, ceiling: float) -> Floats:

@@ -57,6 +57,31 @@ def test_a_saved_predictor_is_replayed_as_it_is(tmp_path: Path) -> None:
     assert found["split"] == "paretogate as it was saved, its rivals 2-fold by question"
 
 
+@pytest.mark.parametrize(("policy", "facts"), [("fast", "latency"), ("small", "size"), ("green", "energy, size")])
+def test_a_policy_that_goes_mainly_by_what_the_table_does_not_tell_is_refused(
+    tmp_path: Path, policy: str, facts: str
+) -> None:
+    code, out, err = run(str(outcomes_file(tmp_path)), "--folds", "2", "--policy", "best", "--policy", policy)
+    assert (code, out) == (1, "")
+    assert f"policy '{policy}' goes by {facts}, which nothing tells of the models of mine; replay one" in err
+
+
+def test_a_policy_that_goes_a_little_by_such_facts_is_replayed_without_and_says_so(tmp_path: Path) -> None:
+    code, out, err = run(str(outcomes_file(tmp_path)), "--folds", "2", "--policy", "balanced", "--json")
+    assert (code, json.loads(out)[0]["n_prompts"]) == (0, 60)
+    assert "policy 'balanced' is replayed without latency, which nothing tells of these models" in err
+    assert "without" not in run(str(outcomes_file(tmp_path)), "--folds", "2", "--policy", "cheap")[2]
+
+
+def test_a_predictor_knows_how_slow_known_models_are(tmp_path: Path) -> None:
+    table = pl.read_csv(outcomes_file(tmp_path))
+    known = {"maths": "openai/gpt-4o-mini", "poem": "openai/gpt-4o", "sage": "anthropic/claude-sonnet-4"}
+    table.with_columns(pl.col("model").replace(known)).write_csv(tmp_path / "known.csv")
+    code, _, err = run(str(tmp_path / "known.csv"), "--folds", "2", "--policy", "fast", "--predictor", "default")
+    assert code == 0, err
+    assert "latency" not in err
+
+
 def test_the_encoder_is_named_and_shown(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     code, out, err = run(str(outcomes_file(tmp_path)), "--folds", "2", "--encoder", "minilm", "--json")

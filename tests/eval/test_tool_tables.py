@@ -4,7 +4,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from eval.errors import InvalidReplayError, MissingDataError
+from eval.errors import InvalidReplayError, MissingDataError, MissingFileError
 from eval.tool_tables import public_registries, read_labelled, read_registry, read_usage
 
 from .tool_files import write_tool_files
@@ -44,9 +44,12 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MissingDataError, match=r"nothing\.parquet"):
+    with pytest.raises(MissingFileError, match=r"nothing\.parquet does not exist; name a file"):
         read_usage(tmp_path / "nothing.parquet")
-    with pytest.raises(MissingDataError, match="tools"):
+    for name in ("tools.parquet", "tools.json"):
+        with pytest.raises(MissingFileError, match=rf"{name} does not exist; name a file"):
+            read_registry(tmp_path / name)
+    with pytest.raises(MissingDataError, match="the folder that holds `tools`"):
         list(public_registries(tmp_path))
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predictors import Query
-from router import RoutingOptions
+from router import RoutingOptions, forecast_of
 from router.goals import GOALS, Goals
 from tests.router.examples import three_forecasts, three_model_router, three_models
 
@@ -28,6 +28,14 @@ def test_an_unknown_fact_is_as_bad_as_the_worst_known_one() -> None:
     size = Goals(three_models()).column("size", three_forecasts())  # nobody knows how large the third is
     assert size[2] == size[:2].max() or size[2] == 1.0
     assert size[0] < size[1]
+
+
+def test_what_nobody_tells_of_any_candidate_is_known_to_be_so() -> None:
+    goals = Goals(three_models())
+    told = {goal for goal in GOALS if goals.tells(goal, three_forecasts(cost_usd=[0.1, float("nan"), 1.0]))}
+    assert {"quality", "cost", "size"} <= told
+    nothing = forecast_of(goals.pool)
+    assert not any(goals.tells(goal, nothing) for goal in ("cost", "latency", "verbosity", "energy"))
 
 
 @pytest.mark.parametrize("goal", COSTS)
