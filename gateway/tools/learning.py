@@ -5,16 +5,20 @@ other's files, come to the same sums in whatever order.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import orjson
 import structlog
 
-from gateway.journal import JournalReader, JournalUnreadableError
+from gateway.journal import JournalledOutcome, JournalReader, JournalUnreadableError
+from predictors.encoders import Vectors
 from predictors.tools import ToolError, UsageStatistics
 
 from .observing import unpacked
@@ -23,7 +27,6 @@ __all__ = ["learn_tools", "read_learned"]
 
 log = structlog.get_logger(__name__)
 
-_EPOCH_S = 1_735_689_600.0  # 2025-01-01: of all replicas alike
 _WORTH_OF_FAILURE = 0.25  # a call that went wrong was still what the model wanted
 
 
@@ -42,17 +45,23 @@ def learn_tools(journal: Path, folder: Path, *, half_life_s: float, rebuild: boo
         return 0
     with reader:
         progress_file = folder / f"{reader.identity}.json"
-        seen = 0 if rebuild or not progress_file.exists() else int(orjson.loads(progress_file.read_bytes()))
-        learned: dict[str, UsageStatistics] = {}
-        count, last = 0, seen
-        for entry in reader.outcomes(after=seen):
+        read_to = 0 if rebuild or not progress_file.exists() else int(orjson.loads(progress_file.read_bytes()))
+        if rebuild:
+            for path in folder.glob(f"*/{reader.identity}.npz"):
+                path.unlink()
+        learned: dict[str, _Learned] = {}
+        count, last = 0, read_to
+        for entry in reader.outcomes(after=read_to):
             last = entry.seq
-            count += _take(learned, entry.outcome.get("tools"), entry.time, half_life_s, reader.identity)
-        for registry, fresh in learned.items():
-            path = folder / registry / f"{reader.identity}.npz"
-            before = None if rebuild else _read(path)
-            _write(path, _saved(fresh if before is None else _sum(before, fresh)))
-        if last != seen:
+            if (seen := _seen(entry.outcome.get("tools"))) is None:
+                continue
+            if seen.registry not in learned:
+                path = folder / seen.registry / f"{reader.identity}.npz"
+                learned[seen.registry] = _Learned.read(path, half_life_s, read_to=read_to, dim=len(seen.vector))
+            count += learned[seen.registry].take(seen, entry, replica=str(reader.identity))
+        for one in learned.values():
+            _write(one.path, one.to_bytes(last))
+        if last != read_to:
             _write(progress_file, orjson.dumps(last))
     return count
 
@@ -61,52 +70,78 @@ def read_learned(folder: Path, registry: str) -> UsageStatistics | None:
     """What all journals tell of a registry's tools; a file that is damaged, or counts otherwise, is left out."""
     merged: UsageStatistics | None = None
     for path in sorted((folder / registry).glob("*.npz")):
-        found = _read(path)
+        if (found := _read(path)) is None:
+            continue
         try:
-            merged = found if merged is None or found is None else merged.merge(found)
+            merged = found.statistics if merged is None else merged.merge(found.statistics)
         except ToolError:
             log.warning("tool_usage_refused", file=path.name)
     return merged
 
 
-def _take(
-    learned: dict[str, UsageStatistics], told: object, at_s: float, half_life_s: float, identity: int
-) -> int:  # the registry stands in the record as NAME@VERSION
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one record tells of calls."""
+
+    registry: str
+    vector: Vectors
+    calls: Sequence[Mapping[str, Any]]
+
+
+def _seen(told: object) -> _Seen | None:
     if not isinstance(told, Mapping) or not told.get("observed") or not told.get("registry"):
-        return 0
+        return None
     try:
         vector = unpacked(str(told.get("vector")))
     except ValueError:
-        return 0
-    name = str(told["registry"]).partition("@")[0]
-    statistics = learned.setdefault(name, UsageStatistics(dim=len(vector), half_life_s=half_life_s, epoch_s=_EPOCH_S))
-    if len(vector) != statistics.dim:
-        return 0
-    for call in told["observed"]:
-        worth = 1.0 if call.get("ok") else _WORTH_OF_FAILURE
-        statistics.observe(str(call["tool"]), vector, replica=str(identity), at_s=at_s, worth=worth)
-    return len(told["observed"])
+        return None
+    return _Seen(str(told["registry"]).partition("@")[0], vector, told["observed"])  # it stands there as NAME@VERSION
 
 
-def _sum(before: UsageStatistics, fresh: UsageStatistics) -> UsageStatistics:
-    if (before.dim, before.half_life_s) != (fresh.dim, fresh.half_life_s):
-        return fresh
-    return before.plus(fresh)
+@dataclass(slots=True)
+class _Learned:
+    """The file of one registry and one journal: its sums, and how far they have read, written in one piece.
+
+    So nothing is counted twice after a process was killed between this file and the next.
+    """
+
+    path: Path
+    statistics: UsageStatistics
+    read_to: int
+
+    @classmethod
+    def read(cls, path: Path, half_life_s: float, *, read_to: int, dim: int) -> "_Learned":
+        """What is there; nothing where it was learned with another half-life or of vectors of another length."""
+        known = _read(path)
+        if known is None or (known.statistics.half_life_s, known.statistics.dim) != (half_life_s, dim):
+            return cls(path, UsageStatistics(dim=dim, half_life_s=half_life_s), read_to)
+        return cls(path, known.statistics, max(read_to, known.read_to))
+
+    def take(self, seen: _Seen, entry: JournalledOutcome, *, replica: str) -> int:
+        """Count the calls of a record; how many there were."""
+        if entry.seq <= self.read_to or len(seen.vector) != self.statistics.dim:
+            return 0
+        for call in seen.calls:
+            worth = 1.0 if call.get("ok") else _WORTH_OF_FAILURE
+            self.statistics.observe(str(call["tool"]), seen.vector, replica=replica, at_s=entry.time, worth=worth)
+        return len(seen.calls)
+
+    def to_bytes(self, read_to: int) -> bytes:
+        """The file, which has now read so far."""
+        buffer = BytesIO()
+        arrays = {**self.statistics.to_arrays(), "read_to": np.array(read_to)}
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        return buffer.getvalue()
 
 
-def _saved(statistics: UsageStatistics) -> bytes:
-    buffer = BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **statistics.to_arrays())
-    return buffer.getvalue()
-
-
-def _read(path: Path) -> UsageStatistics | None:
+def _read(path: Path) -> _Learned | None:
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return UsageStatistics.from_arrays(arrays)
+            read_to = int(arrays["read_to"]) if "read_to" in arrays else 0
+            return _Learned(path, UsageStatistics.from_arrays(arrays), read_to)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         log.warning("tool_usage_damaged", file=path.name)
         return None
 

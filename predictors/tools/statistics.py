@@ -19,11 +19,24 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class _Share:
-    """What one replica saw of one tool: decayed sum and weight, both as of the replica's epoch."""
+    """What one replica saw of one tool: decayed sum and weight, both as of the latest call."""
 
     n_events: int
     weight: float
     total: Floats  # (dim,)
+    as_of_s: float
+
+    def plus(self, later: "_Share", *, half_life_s: float) -> "_Share":
+        """Both together, as of the later of the two."""
+        as_of_s = max(self.as_of_s, later.as_of_s)
+        ours = _left(as_of_s - self.as_of_s, half_life_s)
+        theirs = _left(as_of_s - later.as_of_s, half_life_s)
+        return _Share(
+            n_events=self.n_events + later.n_events,
+            weight=ours * self.weight + theirs * later.weight,
+            total=ours * self.total + theirs * later.total,
+            as_of_s=as_of_s,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,15 +45,14 @@ class UsageStatistics:
 
     A replica writes only its own share, and a share only grows; merging keeps the newer of two shares. So merging is
     commutative, associative and idempotent, and every replica that has seen the same events has the same bits,
-    whatever came first or twice (a state-based CRDT). Decay is forward: an event at time t weighs
-    2 ** ((t - epoch) / half_life), which no later event changes; dividing by the weight of now gives its age's worth.
+    whatever came first or twice (a state-based CRDT). An event weighs 2 ** (-age / half_life); a share's sums are of
+    the time of its latest event, so that no weight ever grows, however short the half-life.
 
-    Source: Shapiro et al., Conflict-free Replicated Data Types, 2011; Cormode et al., Forward Decay, ICDE 2009.
+    Source: Shapiro et al., Conflict-free Replicated Data Types, 2011.
     """
 
     dim: int
     half_life_s: float
-    epoch_s: float  # of all replicas alike; weights stay finite for about 1,000 half-lives after it
     _shares: dict[tuple[str, str], _Share] = field(default_factory=dict)  # (tool, replica) -> share
 
     def __post_init__(self) -> None:
@@ -62,41 +74,41 @@ class UsageStatistics:
         """
         if vector.shape != (self.dim,) or worth < 0:
             raise InvalidToolError(f"{tool_id}: needs shape ({self.dim},), worth >= 0; got {vector.shape}, {worth}")
-        weight = worth * 2.0 ** ((at_s - self.epoch_s) / self.half_life_s)
-        old = self._shares.get((tool_id, replica), _Share(0, 0.0, np.zeros(self.dim)))
-        total = old.total + weight * vector.astype(np.float64)
-        self._shares[tool_id, replica] = _Share(old.n_events + 1, old.weight + weight, total)
+        seen = _Share(n_events=1, weight=worth, total=worth * vector.astype(np.float64), as_of_s=at_s)
+        old = self._shares.get((tool_id, replica))
+        self._shares[tool_id, replica] = seen if old is None else old.plus(seen, half_life_s=self.half_life_s)
 
     def merge(self, other: "UsageStatistics") -> "UsageStatistics":
         """Both together, as a new object.
 
         Raises:
-            InvalidToolError: they differ in dimension, half-life or epoch.
+            InvalidToolError: they differ in dimension or half-life.
         """
-        if (self.dim, self.half_life_s, self.epoch_s) != (other.dim, other.half_life_s, other.epoch_s):
-            raise InvalidToolError("only statistics of one dim, half_life_s and epoch_s can be merged")
+        if (self.dim, self.half_life_s) != (other.dim, other.half_life_s):
+            raise InvalidToolError("only statistics of one dim and half_life_s can be merged")
         shares = dict(self._shares)
         for key, share in other._shares.items():  # noqa: SLF001 - of the same class
             if key not in shares or share.n_events > shares[key].n_events:
                 shares[key] = share
-        return UsageStatistics(dim=self.dim, half_life_s=self.half_life_s, epoch_s=self.epoch_s, _shares=shares)
+        return UsageStatistics(dim=self.dim, half_life_s=self.half_life_s, _shares=shares)
 
     def plus(self, later: "UsageStatistics") -> "UsageStatistics":
         """What a replica saw until now, and what it saw since; no event may be in both. For replicas see `merge`."""
         shares = dict(self._shares)
         for key, share in later._shares.items():  # noqa: SLF001 - of the same class
-            old = shares.get(key, _Share(0, 0.0, np.zeros(self.dim)))
-            shares[key] = _Share(old.n_events + share.n_events, old.weight + share.weight, old.total + share.total)
-        return UsageStatistics(dim=self.dim, half_life_s=self.half_life_s, epoch_s=self.epoch_s, _shares=shares)
+            old = shares.get(key)
+            shares[key] = share if old is None else old.plus(share, half_life_s=self.half_life_s)
+        return UsageStatistics(dim=self.dim, half_life_s=self.half_life_s, _shares=shares)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything, for a file."""
         keys = sorted(self._shares)
         shares = [self._shares[key] for key in keys]
         return {
-            "clock": np.array([self.half_life_s, self.epoch_s]),
+            "half_life_s": np.array(self.half_life_s),
             "keys": np.array(keys, dtype=np.str_).reshape(len(keys), 2),
             "n_events": np.array([share.n_events for share in shares], dtype=np.int64),
+            "as_of_s": np.array([share.as_of_s for share in shares], dtype=np.float64),
             "weights": np.array([share.weight for share in shares], dtype=np.float64),
             "totals": np.array([share.total for share in shares], dtype=np.float64).reshape(len(keys), self.dim),
         }
@@ -108,21 +120,28 @@ class UsageStatistics:
         Raises:
             KeyError, ValueError: these are others.
         """
-        half_life_s, epoch_s = (float(value) for value in arrays["clock"])
         totals = arrays["totals"]
-        rows = zip(arrays["keys"], arrays["n_events"], arrays["weights"], totals, strict=True)
-        shares = {(str(key[0]), str(key[1])): _Share(int(n), float(weight), total) for key, n, weight, total in rows}
-        return cls(dim=int(totals.shape[1]), half_life_s=half_life_s, epoch_s=epoch_s, _shares=shares)
+        if "clock" in arrays:  # of before 30 November 2026: all as of one time, and weights grew
+            half_life_s, epoch_s = (float(value) for value in arrays["clock"])
+            as_of_s = np.full(len(totals), epoch_s)
+        else:
+            half_life_s, as_of_s = float(arrays["half_life_s"]), arrays["as_of_s"]
+        rows = zip(arrays["keys"], arrays["n_events"], arrays["weights"], totals, as_of_s, strict=True)
+        shares = {
+            (str(key[0]), str(key[1])): _Share(int(n), float(weight), total, float(at_s))
+            for key, n, weight, total, at_s in rows
+        }
+        return cls(dim=int(totals.shape[1]), half_life_s=half_life_s, _shares=shares)
 
     def sums(self, registry: ToolRegistry, *, now_s: float) -> tuple[Floats, Floats]:
         """Decayed sums (n_tools, dim) and how many requests of today they are worth (n_tools,)."""
         totals, weights = np.zeros((len(registry), self.dim)), np.zeros(len(registry))
-        now = 2.0 ** ((now_s - self.epoch_s) / self.half_life_s)
         for (tool_id, _), share in sorted(self._shares.items()):  # one order everywhere: sums of floats depend on it
             if tool_id in registry:
                 row = registry.row(tool_id)
-                totals[row] += share.total / now
-                weights[row] += share.weight / now
+                left = _left(now_s - share.as_of_s, self.half_life_s)
+                totals[row] += left * share.total
+                weights[row] += left * share.weight
         return totals, weights
 
     def n_events(self) -> Mapping[str, int]:
@@ -131,3 +150,8 @@ class UsageStatistics:
         for (tool_id, _), share in self._shares.items():
             counts[tool_id] = counts.get(tool_id, 0) + share.n_events
         return counts
+
+
+def _left(age_s: float, half_life_s: float) -> float:
+    """Of an event so old; one that is yet to come, by a clock that was wrong, is worth no more than one of now."""
+    return float(2.0 ** (-age_s / half_life_s)) if age_s > 0 else 1.0

@@ -342,7 +342,7 @@ async def test_calls_whose_results_come_back_are_noted_and_taken_up_by_the_index
     assert noted.trail is not None
     assert noted.trail.observed == [{"tool": "garden_tool", "ok": True}]
     before = await at.search(question, label="office", key=None, top_k=40)
-    learned = UsageStatistics(dim=at.shelf.encoder.dim, half_life_s=1e9, epoch_s=0.0)
+    learned = UsageStatistics(dim=at.shelf.encoder.dim, half_life_s=1e9)
     for _ in range(20):
         learned.observe("garden_tool", at.shelf.encoder.encode([question])[0], replica="r", at_s=0.0)
     await at.take_up(stored, learned)

@@ -1,3 +1,4 @@
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,33 @@ async def test_a_later_pass_adds_to_an_earlier_one(tmp_path: Path) -> None:
     assert learned.n_events() == {"a": 2, "b": 1}
 
 
+async def test_a_pass_that_was_killed_before_its_end_counts_nothing_twice(tmp_path: Path) -> None:
+    path = await journalled(tmp_path / "j.sqlite3", [outcome(0, "a")])
+    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S)
+    (progress,) = (tmp_path / "usage").glob("*.json")
+    progress.unlink()  # as if the process had been killed ahead of writing how far it has read
+    await journalled(path, [outcome(1, "b")])
+    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S) == 1
+    learned = read_learned(tmp_path / "usage", "office")
+    assert learned is not None
+    assert learned.n_events() == {"a": 1, "b": 1}
+
+
+async def test_a_half_life_of_an_hour_is_learned_with_years_later(tmp_path: Path) -> None:
+    record = {**outcome(0, "a"), "time": NOW_S + 2_000 * DAY_S}
+    path = await journalled(tmp_path / "j.sqlite3", [record])
+    assert learn_tools(path, tmp_path / "usage", half_life_s=3_600.0) == 1
+
+
+async def test_to_begin_again_forgets_what_the_journal_no_longer_tells(tmp_path: Path) -> None:
+    path = await journalled(tmp_path / "j.sqlite3", [outcome(0, "a")])
+    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S)
+    with sqlite3.connect(path) as database:
+        database.execute("DELETE FROM outcomes")
+    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, rebuild=True)
+    assert read_learned(tmp_path / "usage", "office") is None
+
+
 async def test_two_journals_merge(tmp_path: Path) -> None:
     for name in ("one", "two"):
         path = await journalled(tmp_path / f"{name}.sqlite3", [outcome(0, "a")])
@@ -76,7 +104,7 @@ def test_without_a_journal_there_is_nothing_to_learn(tmp_path: Path) -> None:
 
 
 def seen(events: Sequence[tuple[str, int, float]]) -> UsageStatistics:
-    statistics = UsageStatistics(dim=4, half_life_s=DAY_S, epoch_s=NOW_S)
+    statistics = UsageStatistics(dim=4, half_life_s=DAY_S)
     for tool, axis, age_s in events:
         vector = np.eye(4, dtype=np.float32)[axis]
         statistics.observe(tool, vector, replica=f"r{axis % 2}", at_s=NOW_S + age_s)

@@ -63,7 +63,7 @@ def test_trees_that_look_at_twins_do_so_when_loaded(tmp_path: Path) -> None:
 
 def test_calls_learned_since_the_fit_are_saved_with_it(tmp_path: Path) -> None:
     retriever = StackedRetriever(CountedWords()).fit(WEATHER_AND_MONEY, ToolUsage())
-    seen = UsageStatistics(dim=CountedWords.dim, half_life_s=86_400.0, epoch_s=0.0)
+    seen = UsageStatistics(dim=CountedWords.dim, half_life_s=86_400.0)
     for _ in range(8):
         seen.observe("mystery", CountedWords().encode(["play music"])[0], replica="r", at_s=0.0)
     retriever.learn(seen, now_s=0.0)

@@ -82,7 +82,7 @@ def test_observed_calls_teach_a_registry_that_was_never_fitted_on_use() -> None:
     encoder = CountedWords()
     retriever = StackedRetriever(encoder).fit(WEATHER_AND_MONEY, ToolUsage())
     before = retriever.rank(["play some music in the city"], 1)[0].tool_ids
-    observed = UsageStatistics(dim=encoder.dim, half_life_s=1e6, epoch_s=0.0)
+    observed = UsageStatistics(dim=encoder.dim, half_life_s=1e6)
     for _ in range(20):
         observed.observe("mystery", encoder.encode(["play music"])[0], replica="r", at_s=0.0)
     retriever.learn(observed, now_s=0.0)
@@ -94,7 +94,7 @@ def test_observed_calls_fade() -> None:
     encoder = CountedWords()
     retriever = StackedRetriever(encoder).fit(WEATHER_AND_MONEY, ToolUsage())
     fresh = retriever.rank(["play some music"], 4)[0]
-    observed = UsageStatistics(dim=encoder.dim, half_life_s=1.0, epoch_s=0.0)
+    observed = UsageStatistics(dim=encoder.dim, half_life_s=1.0)
     observed.observe("mystery", encoder.encode(["play music"])[0], replica="r", at_s=0.0)
     later = retriever.learn(observed, now_s=60.0).rank(["play some music"], 4)[0]
     assert later.tool_ids == fresh.tool_ids

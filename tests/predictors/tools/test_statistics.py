@@ -11,7 +11,7 @@ EAST, NORTH = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
 
 
 def empty() -> UsageStatistics:
-    return UsageStatistics(dim=2, half_life_s=100.0, epoch_s=0.0)
+    return UsageStatistics(dim=2, half_life_s=100.0)
 
 
 def test_a_call_is_worth_half_after_a_half_life() -> None:
@@ -21,6 +21,42 @@ def test_a_call_is_worth_half_after_a_half_life() -> None:
     totals, weights = statistics.sums(REGISTRY, now_s=100.0)
     assert totals[0] == pytest.approx([0.5, 1.0])
     assert weights == pytest.approx([1.5, 0.0])
+
+
+def test_an_event_that_comes_late_is_as_old_as_it_is() -> None:
+    statistics = empty()
+    statistics.observe("a", NORTH, replica="r", at_s=100.0)
+    statistics.observe("a", EAST, replica="r", at_s=0.0)
+    totals, weights = statistics.sums(REGISTRY, now_s=200.0)
+    assert totals[0] == pytest.approx([0.25, 0.5])
+    assert weights == pytest.approx([0.75, 0.0])
+
+
+def test_years_of_short_half_lives_stay_finite() -> None:
+    statistics = UsageStatistics(dim=2, half_life_s=3_600.0)
+    for at_s in (1.7e9, 2e9):
+        statistics.observe("a", EAST, replica="r", at_s=at_s)
+    assert statistics.sums(REGISTRY, now_s=2e9 + 3_600)[1].tolist() == [0.5, 0.0]
+
+
+def test_an_event_of_a_clock_that_was_ahead_is_worth_no_more_than_one_of_now() -> None:
+    statistics = empty()
+    statistics.observe("a", EAST, replica="r", at_s=1e6)
+    assert statistics.sums(REGISTRY, now_s=0.0)[1].tolist() == [1.0, 0.0]
+
+
+def test_a_file_of_before_is_read_as_it_was_meant() -> None:
+    statistics = empty()
+    statistics.observe("a", EAST, replica="r", at_s=100.0)
+    arrays = statistics.to_arrays()
+    older = {name: arrays[name] for name in ("keys", "n_events")}
+    older |= {"clock": np.array([100.0, 0.0]), "weights": 2 * arrays["weights"], "totals": 2 * arrays["totals"]}
+    for one, other in zip(
+        UsageStatistics.from_arrays(older).sums(REGISTRY, now_s=200.0),
+        statistics.sums(REGISTRY, now_s=200.0),
+        strict=True,
+    ):
+        assert one == pytest.approx(other)
 
 
 def test_a_removed_tool_is_left_out_and_its_events_still_counted() -> None:
@@ -55,7 +91,7 @@ def test_replicas_agree_to_the_last_bit_in_whatever_order_and_however_often_they
 
 def test_statistics_of_different_decay_do_not_mix() -> None:
     with pytest.raises(InvalidToolError, match="can be merged"):
-        empty().merge(UsageStatistics(dim=2, half_life_s=7.0, epoch_s=0.0))
+        empty().merge(UsageStatistics(dim=2, half_life_s=7.0))
 
 
 def test_a_vector_of_another_length_is_refused() -> None:
