@@ -60,6 +60,7 @@ class ToolDesk:
         self._reader = OfferReader()
         self._clocks = clocks
         self._promoted: dict[str, ToolIndex] = {}  # by label: indexes that have learned from calls
+        self._learned: dict[str, UsageStatistics] = {}  # by name: from which calls
 
     async def prepare(
         self, request: ChatRequest, reading: Reading, *, key: ApiKey | None, session: SessionState | None = None
@@ -277,8 +278,17 @@ class ToolDesk:
         """The index over a whole registry and its usage."""
         key = f"{stored.label}:{stored.registry.digest}"
         index = await self.shelf.index(key, lambda: self.shelf.fit(stored.registry, stored.usage))
-        promoted = self._promoted.get(stored.label)
-        return index if promoted is None else promoted
+        learned = self._learned.get(stored.name)
+        if stored.label not in self._promoted and learned is not None:  # a version that is new, or older
+            now_s = self._clocks.wall()
+            taught = await self.shelf.index(
+                f"{stored.label}/learned", lambda: index.having_learned(learned, now_s=now_s)
+            )
+            if self._learned.get(stored.name) is learned:
+                self._promoted.setdefault(stored.label, taught)
+            else:  # more was learned meanwhile
+                self.shelf.forget(f"{stored.label}/")
+        return self._promoted.get(stored.label, index)
 
     async def take_up(self, stored: StoredRegistry, learned: UsageStatistics) -> None:
         """Serve an index that knows these calls, from one moment to the next; until then the old one serves."""
@@ -287,7 +297,11 @@ class ToolDesk:
         if learned.dim != self.shelf.encoder.dim:
             return  # it was learned by another encoder
         now_s = self._clocks.wall()
-        self._promoted[stored.label] = await asyncio.to_thread(index.having_learned, learned, now_s=now_s)
+        promoted = await asyncio.to_thread(index.having_learned, learned, now_s=now_s)
+        for label in [label for label in self._promoted if label.partition("@")[0] == stored.name]:
+            del self._promoted[label]
+            self.shelf.forget(f"{label}/")
+        self._learned[stored.name], self._promoted[stored.label] = learned, promoted
         self.shelf.forget(f"{stored.label}/")
 
 

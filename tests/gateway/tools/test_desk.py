@@ -353,6 +353,13 @@ async def test_calls_whose_results_come_back_are_noted_and_taken_up_by_the_index
 
     assert place(after) <= place(before)
     assert place(after) == 0
+    more = [*tools, StoredTool(name="boat_tool", description="Answers questions about a boat.")]
+    at.store.save("office", more, source="test", now_s=0.0)
+    for version in ("office@2", "office@1"):  # what was learned of a tool holds in every version that has it
+        assert place(await at.search(question, label=version, key=None, top_k=40)) == 0
+    await at.take_up(at.store.load("office"), UsageStatistics(dim=learned.dim, half_life_s=1e9))
+    for version in ("office@2", "office@1"):
+        assert place(await at.search(question, label=version, key=None, top_k=40)) == place(before)
 
 
 async def test_calls_of_deferred_tools_are_noted_too(tmp_path: Path) -> None:
