@@ -222,7 +222,7 @@ class Governor:
         return reading if key is None else self._restricted(key, reading, serving)
 
     async def hold(self, visit: Visit, call: Call) -> None:
-        """Reserve what the forecast says the call will take.
+        """Reserve what the forecast says the call will take, beside what the visit holds already.
 
         Raises:
             RateLimitedError, BudgetExceededError: that is more than what is left.
@@ -237,7 +237,8 @@ class Governor:
             visit,
             Claim(holder=visit.holder, quota=visit.quota, wall_s=visit.wall_s, tokens=tokens, cost_usd=usd),
         )
-        visit.held_tokens, visit.held_usd = tokens, usd
+        visit.held_tokens += tokens
+        visit.held_usd += usd
 
     @staticmethod
     def unaffordable(visit: Visit, refused: NoEligibleModelError) -> BudgetExceededError | None:

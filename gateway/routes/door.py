@@ -203,6 +203,7 @@ class AnswerDoor:
         call = await self._dispatcher.decide(
             request, headers, started_s=started_s, serving=serving, reading=reading, standing=visit.standing
         )
+        await self._hold(visit, call)
         return call, await self._dispatcher.complete(call)
 
     async def _decided(

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import orjson
 
+from catalog import ParetoGateError
 from gateway.dispatch import Call
-from gateway.errors import AllBackendsFailedError, InvalidRequestError, OverloadedError
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.body import ChatRequest
 
@@ -43,8 +43,8 @@ async def mended(
         if wishes.repair != "off":
             answer = await _valid(call, answer, wishes, trail, ask=ask, metrics=metrics)
         if wishes.refine and calls_of(answer):
-            answer = await _settled(call, answer, wishes, trail, ask)
-    except (AllBackendsFailedError, OverloadedError, InvalidRequestError):
+            answer = await _settled(call, answer, wishes, trail, ask=ask, metrics=metrics)
+    except ParetoGateError:  # nobody answers, or the key's budget does not pay for it
         metrics.mended("failed")
     return answer
 
@@ -75,13 +75,19 @@ async def _valid(
     return again[1]
 
 
-async def _settled(call: Call, answer: ChatAnswer, wishes: ToolWishes, trail: ToolTrail, ask: AskAgain) -> ChatAnswer:
-    """Asked until the canonical call repeats, within the bound."""
+async def _settled(
+    call: Call, answer: ChatAnswer, wishes: ToolWishes, trail: ToolTrail, *, ask: AskAgain, metrics: ToolMetrics
+) -> ChatAnswer:
+    """Asked until the canonical call repeats, within the bound; a round that fails takes nothing back."""
     trail.rounds, trail.repeated = 1, False
     for _ in range(wishes.refine):
         before = canonical(calls_of(answer))
+        try:
+            _, again = await _asked(call, _with_note(call, _question(answer)), _backend_id(call), ask)
+        except ParetoGateError:
+            metrics.mended("failed")
+            break
         trail.rounds += 1
-        _, again = await _asked(call, _with_note(call, _question(answer)), _backend_id(call), ask)
         if not calls_of(again):
             break  # it gave up calling; the call that it made stands
         answer, trail.repeated = again, canonical(calls_of(again)) == before

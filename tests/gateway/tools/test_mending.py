@@ -6,6 +6,7 @@ import pytest
 
 from tests.gateway import running
 from tests.gateway.running import CHAT, HI, pair
+from tests.gateway.test_governor import make_key
 
 from .offers import function
 
@@ -100,6 +101,19 @@ async def test_an_answer_without_calls_is_not_refined(tmp_path: Path) -> None:
     async with pair(tmp_path) as (gateway, _, cheap):
         await gateway.client.post(CHAT, json=asked(refine=2))
         assert len(cheap.requests) == 1
+
+
+async def test_further_questions_are_asked_as_long_as_the_budget_lasts(tmp_path: Path) -> None:
+    key = make_key(tmp_path, budget_usd_per_day=0.005)  # a question is expected to take 0.002
+    async with pair(tmp_path) as (gateway, _, cheap):
+        for query in "abcdefgh":
+            cheap.answer_with(calling(f'{{"query": "{query}"}}'), finish_reason="tool_calls")
+        answer = await gateway.client.post(CHAT, json=asked(refine=8), headers=key)
+        assert (answer.status_code, len(cheap.requests)) == (200, 2), answer.text
+        (call,) = answer.json()["choices"][0]["message"]["tool_calls"]
+        assert call["function"]["arguments"] == '{"query": "b"}'  # what was refined before is not taken back
+        spent = sum(outcome["cost_usd"] or 0 for outcome in gateway.journal.of("outcome"))
+        assert float(answer.headers["x-paretogate-cost-usd"]) == pytest.approx(spent)
 
 
 @pytest.mark.parametrize("wish", [{"refine": 2}, {"repair": "repair"}, {"repair": "escalate"}])
