@@ -53,7 +53,7 @@ class Limits:
     """How much a backend may be asked for."""
 
     max_concurrency: int | None = None
-    requests_per_minute: int | None = None
+    requests_per_minute: int | None = None  # of each process that asks it
     timeout_s: float = 600.0
     first_token_timeout_s: float = 60.0
     stall_timeout_s: float = 60.0

@@ -15,6 +15,7 @@ from gateway.errors import (
     UpstreamTimeoutError,
     UpstreamUnsupportedError,
 )
+from gateway.state.gcra import Taken, take
 from predictors import Load
 from router import Bools
 
@@ -35,6 +36,7 @@ class BackendHealth:
 
     breaker: Breaker = field(default_factory=Breaker)
     in_flight: int = 0
+    tat_s: float = 0.0  # of its requests per minute; see `gateway.state.gcra`
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Health:
         self._backends: dict[str, BackendHealth] = {}
         self._troubled: set[str] = set()  # those with a breaker that is not closed
         self._limited: set[str] = set()  # those that reached their concurrency
+        self._spent: set[str] = set()  # those that were asked as often as this minute allows
         self._told_off: set[str] = set()  # those that rest because they said 429
         self._set_aside: set[str] = set()  # those that are not the model they claim to be
 
@@ -76,9 +79,16 @@ class Health:
             return False
         if (limit is not None and health.in_flight >= limit) or self._is_overfull(backend.id):
             return False
+        minute = self._minute(backend, 1)
+        if minute is not None and not minute.granted:
+            return False
         if not health.breaker.begin(self._clock()):
             return False
         health.in_flight += 1
+        if minute is not None:
+            health.tat_s = minute.tat_s
+            if minute.left == 0:
+                self._spent.add(backend.id)
         if limit is not None and health.in_flight >= limit:
             self._limited.add(backend.id)
         return True
@@ -117,9 +127,13 @@ class Health:
         limit = backend.limits.max_concurrency
         if backend.id in self._set_aside:
             return False
-        taken = health.in_flight + ahead.get(backend.id, 0)
-        if (limit is not None and taken >= limit) or self._is_overfull(backend.id):
+        n_ahead = ahead.get(backend.id, 0)
+        if (limit is not None and health.in_flight + n_ahead >= limit) or self._is_overfull(backend.id):
             return False
+        minute = self._minute(backend, n_ahead + 1)
+        if minute is not None and not minute.granted:
+            return False
+        self._spent.discard(backend.id)
         return health.breaker.admits(self._clock())
 
     def available(self, pool: Pool, *, ahead: Mapping[str, int] = _NOBODY) -> Bools | None:
@@ -127,7 +141,7 @@ class Health:
 
         `ahead` are requests that have been decided about and are about to begin, by backend id.
         """
-        unwell = self._troubled | self._limited | self._overfull | self._set_aside | ahead.keys()
+        unwell = self._troubled | self._limited | self._spent | self._overfull | self._set_aside | ahead.keys()
         if not unwell:
             return None
         return np.array(
@@ -190,13 +204,22 @@ class Health:
         return OverloadedError(
             "every backend that may answer is resting or full; come back",
             retry_after_s=self.soonest_s(asked),
-            is_rate_limit=bool(asked) and all(backend.id in self._told_off for backend in asked),
+            is_rate_limit=bool(asked) and all(b.id in self._told_off or b.id in self._spent for b in asked),
         )
 
     def soonest_s(self, backends: Iterable[Backend]) -> float:
         """Seconds until the first of these may be asked again, at least a tenth."""
-        now = self._clock()
-        return max(0.1, min((self.of(b.id).breaker.open_until - now for b in backends), default=1.0))
+        return max(0.1, min(map(self._rests_s, backends), default=1.0))
+
+    def _rests_s(self, backend: Backend) -> float:
+        minute = self._minute(backend, 1)
+        spent_s = minute.retry_after_s if minute is not None else None
+        return max(self.of(backend.id).breaker.open_until - self._clock(), spent_s or 0.0)
+
+    def _minute(self, backend: Backend, n: int) -> Taken | None:
+        """What asking so many times would leave of the minute; None where nobody counts."""
+        limit = backend.limits.requests_per_minute
+        return None if limit is None else take(self.of(backend.id).tat_s, now_s=self._clock(), limit=limit, amount=n)
 
     def states(self) -> Mapping[str, tuple[str, int]]:
         """Backend id -> its breaker's state and its requests in flight."""

@@ -195,6 +195,21 @@ async def test_when_every_place_is_taken_the_next_one_is_told_to_come_back(tmp_p
     assert third.status_code == 200
 
 
+async def test_a_backend_is_asked_no_oftener_than_its_minute_allows(tmp_path: Path) -> None:
+    once = Limits(requests_per_minute=1)
+    async with (
+        FakeProvider() as strong,
+        FakeProvider() as cheap,
+        running(backend("strong", strong.url, limits=once), backend("cheap", cheap.url), tmp_path=tmp_path) as gateway,
+    ):
+        models = [(await gateway.chat(routing={"policy": "best"})).json()["model"] for _ in range(3)]
+        named = await gateway.chat(model="strong")
+    assert models == ["maker/strong", "maker/cheap", "maker/cheap"]
+    assert (named.status_code, named.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+    assert 50 <= int(named.headers["retry-after"]) <= 60
+    assert (len(strong.requests), len(cheap.requests)) == (1, 2)
+
+
 async def test_a_failing_backend_is_left_alone_and_probed_once(tmp_path: Path) -> None:
     async with pair(tmp_path) as (gateway, strong, _):
         strong.always_misbehave("strong-raw", Misbehaviour(fault="reset"))

@@ -23,6 +23,27 @@ def test_a_full_backend_is_masked_until_a_place_is_free() -> None:
     assert health.available(POOL) is None
 
 
+def test_a_backend_is_asked_as_often_a_minute_as_its_limits_say_and_then_masked() -> None:
+    now = [0.0]
+    health = Health(clock=lambda: now[0])
+    twice = backend("strong", "http://127.0.0.1:1/v1", limits=Limits(requests_per_minute=2))
+    pool = serve_fixed((twice, CHEAP)).pool
+    assert health.available(pool) is None
+    for _ in range(2):
+        assert health.begin(twice)
+        health.end(twice, "answered")
+    assert not health.begin(twice)
+    assert health.available(pool).tolist() == [False, True]
+    refusal = health.resting([twice])
+    assert (refusal.is_rate_limit, refusal.retry_after_s) == (True, 30.0)
+    now[0] = 30.0
+    assert health.available(pool).tolist() == [True, True]
+    assert health.available(pool, ahead={"strong": 1}).tolist() == [False, True]
+    assert health.available(pool) is None
+    assert health.begin(twice)
+    assert not health.begin(twice)
+
+
 def test_a_backend_that_asks_for_rest_is_masked_as_long_as_it_asked() -> None:
     now = [0.0]
     health = Health(clock=lambda: now[0])
