@@ -226,6 +226,8 @@ def _offer_record(offer: Offer, sources: dict[Provenance, int]) -> dict[str, Any
     row |= {key: value for key, value in counts.items() if value is not None}
     if offer.capabilities != frozenset({"streaming"}):
         row["can"] = sorted(offer.capabilities)
+    if offer.only_responses:
+        row["only_responses"] = True
     if offer.retires is not None:
         row["retires"] = offer.retires.isoformat()
     if offer.source:
@@ -294,6 +296,7 @@ def _offer(model_id: str, row: dict[str, Any], sources: Sequence[Provenance]) ->
         context_tokens=row.get("context"),
         max_output_tokens=row.get("max_output"),
         capabilities=frozenset(row.get("can", ("streaming",))),
+        only_responses=row.get("only_responses", False),
         retires=_date(row.get("retires")),
         source=sources[row["from"]].source if "from" in row else "",
     )

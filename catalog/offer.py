@@ -21,6 +21,7 @@ class Offer:
     context_tokens: int | None = None
     max_output_tokens: int | None = None
     capabilities: frozenset[str] = frozenset({"streaming"})
+    only_responses: bool = False  # no chat: the provider takes it at /responses alone
     retires: date | None = None  # the provider's own announcement
     source: str = ""
 

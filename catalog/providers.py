@@ -183,14 +183,21 @@ def _newest(catalog: Catalog, sold: Mapping[str, Offer]) -> list[Offer]:
     return [sold[model_id] for model_id in sorted(newest)]
 
 
+def _model_name(provider: Provider, offer: Offer) -> str:
+    """A chat with a model that knows only Responses is translated by litellm, which is told so by the name."""
+    if offer.only_responses:
+        return f"{provider.id}/responses/{offer.model_name}"
+    return provider.litellm_prefix + offer.model_name
+
+
 def _backend(provider: Provider, offer: Offer, variable: str) -> Backend:
     return Backend(
         id=f"{provider.id}:{offer.model_name}",
         profile_id=offer.profile_id,
-        kind=provider.kind,
+        kind="litellm" if offer.only_responses else provider.kind,
         provider=provider.id,
-        model_name=provider.litellm_prefix + offer.model_name,
-        base_url=provider.base_url,
+        model_name=_model_name(provider, offer),
+        base_url=None if offer.only_responses else provider.base_url,
         api_key_env=variable,
         region=provider.region,
         privacy=provider.privacy,

@@ -110,7 +110,7 @@ def parse_price_map(content: bytes, *, source: str) -> PriceMap:
 
 
 def _read_entry(name: str, entry: object, file: str) -> Offer | Finding | None:
-    if name == "sample_spec" or (isinstance(entry, dict) and entry.get("mode") != "chat"):
+    if name == "sample_spec" or (isinstance(entry, dict) and not _answers_in_text(entry)):
         return None
     if name.startswith("ft:"):
         return None  # the rate for fine-tunes of a model, not a model
@@ -119,6 +119,21 @@ def _read_entry(name: str, entry: object, file: str) -> Offer | Finding | None:
         return _offer(name, facts, key=_key(name), provider=_provider(provider))
     except _BadFieldError as exc:
         return Finding(file=file, entry=name, field=exc.field, problem=exc.problem)
+
+
+def _answers_in_text(entry: dict[str, Any]) -> bool:
+    return entry.get("mode") == "chat" or _only_responses(entry)
+
+
+def _only_responses(entry: dict[str, Any]) -> bool:
+    """A model of OpenAI's newer protocol that its provider offers for no chat."""
+    addresses = entry.get("supported_endpoints")
+    return (
+        entry.get("mode") == "responses"
+        and isinstance(addresses, list)
+        and "/v1/responses" in addresses
+        and "/v1/chat/completions" not in addresses
+    )
 
 
 def _chat_entry(entry: object) -> tuple[dict[str, Any], str]:
@@ -149,6 +164,7 @@ def _offer(name: str, entry: dict[str, Any], *, key: str, provider: str) -> Offe
         capabilities=frozenset(
             {"streaming", *(ability for flag, ability in _FLAGS.items() if entry.get(flag) is True)}
         ),
+        only_responses=_only_responses(entry),
         retires=_day(entry, "deprecation_date"),
         source=SOURCE,
     )

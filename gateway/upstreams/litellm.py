@@ -54,7 +54,7 @@ class LiteLLMUpstream:
     async def complete(self, call: UpstreamCall) -> bytes:
         """See `Upstream.complete`."""
         answer = await self._call(call, stream=False, within_s=call.deadline_s)
-        return str(answer.model_dump_json(exclude_none=True)).encode()
+        return str(answer.model_dump_json(exclude_none=True, warnings=False)).encode()
 
     async def stream(self, call: UpstreamCall) -> AsyncGenerator[bytes, None]:
         """See `Upstream.stream`."""
@@ -73,7 +73,7 @@ class LiteLLMUpstream:
                 raise call.timed_out(phase, after_s=loop.time() - start) from exc
             except Exception as exc:
                 raise self._translated(exc, call, phase=phase, within_s=deadline - start) from exc
-            yield b"data: " + str(chunk.model_dump_json(exclude_none=True)).encode() + b"\n\n"
+            yield b"data: " + str(chunk.model_dump_json(exclude_none=True, warnings=False)).encode() + b"\n\n"
             deadline, phase = min(loop.time() + call.next_byte_s, start + call.deadline_s), "next byte"
         yield b"data: [DONE]\n\n"
 
@@ -84,6 +84,8 @@ class LiteLLMUpstream:
         library = await self._litellm()
         backend, phase = call.backend, "first byte" if stream else "answer"
         wanted = orjson.loads(call.body)
+        if _is_translated_to_responses(backend):
+            wanted.setdefault("store", False)  # as a chat's answer is not stored unless that is asked for
         wanted.update(model=_model(backend), stream=stream, num_retries=0, max_retries=0, timeout=within_s)
         if key := self._api_keys.get(backend.id):
             wanted["api_key"] = key
@@ -170,6 +172,10 @@ def _own_words(message: str) -> Mapping[str, object]:
 def _model(backend: Backend) -> str:
     prefix = f"{backend.provider}/"
     return backend.model_name if backend.model_name.startswith(prefix) else prefix + backend.model_name
+
+
+def _is_translated_to_responses(backend: Backend) -> bool:
+    return "/responses/" in backend.model_name
 
 
 def missing_credentials(backends: Iterable[Backend]) -> Mapping[str, tuple[str, ...]]:

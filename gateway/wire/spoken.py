@@ -31,6 +31,7 @@ _SAMPLING = ("temperature", "top_p")
 _THINKING = re.compile(r"(?:gpt-(?P<major>\d+)(?:\.(?P<minor>\d+))?(?!-chat)|o\d)(?![\w.])")
 _GPT_5 = (5, 0)  # which thinks, as all that came after it
 _SILENT = ((5, 1), (5, 4))  # from which on, and up to which, GPT does not think unless it is asked to
+_NEVER_SILENT = re.compile(r"-(?:pro|codex)\b")
 _OURS = ("auto", "paretogate/auto")  # what clients call no model in particular
 _STRICT = frozenset({"anthropic", "gemini"})  # like OpenAI, refuse to allow more tokens than their models can give
 _PRECISE = frozenset({"cerebras", "gemini", "groq", "mistral"})  # refuse every field that they do not know
@@ -49,6 +50,7 @@ _NOTHING: Mapping[str, tuple[object, ...]] = {  # what may be said, and the valu
     "presence_penalty": (0,),
     "service_tier": ("auto", "default"),
 }
+_BY_RESPONSES = "openai/responses/"  # before a model's name: litellm translates, and OpenAI answers
 _IDENTIFIERS = ("prompt_cache_key", "safety_identifier", "user")
 _LONGEST_IDENTIFIER = 64  # at OpenAI, and below OpenRouter's; Claude Code's names of users are twice as long
 _FORGETFUL = frozenset({"cerebras", "groq", "mistral"})  # refuse to be told what a model thought
@@ -81,8 +83,8 @@ def differing(body: Mapping[str, Any], recipient: PoolEntry | None, *, asked_for
         found |= {name: most for name in _LIMITS if _number({**body, **found}.get(name)) > most}
     if (taken := _names_taken(backend)) is not None:
         found |= fitted_tools(body, taken)
+    found |= dict.fromkeys(untaken(body, backend, asked_for=asked_for))
     if provider is not None:
-        found |= dict.fromkeys(untaken(body, backend, asked_for=asked_for))
         if provider == "groq" and "qwen" in backend.model_name and body.get("reasoning_effort") is not None:
             found["reasoning_effort"] = "none" if body["reasoning_effort"] in ("none", "minimal") else "default"
         found |= _without_hints(body) if provider in _PRECISE else _short_identifiers(body)
@@ -101,9 +103,11 @@ def restoring(body: Mapping[str, Any], recipient: PoolEntry) -> Callable[[bytes]
 
 def untaken(body: Mapping[str, Any], backend: Backend, *, asked_for: str) -> tuple[str, ...]:
     """Parameters that the backend's model refuses, which it is not told; see `differing`."""
-    if not left_to_us(asked_for) or not is_openai(backend) or _samples(backend.model_name, body):
+    name = backend.model_name.removeprefix(_BY_RESPONSES)
+    is_theirs = is_openai(backend) or name != backend.model_name
+    if not left_to_us(asked_for) or not is_theirs or _samples(name, body):
         return ()
-    return tuple(name for name in _SAMPLING if body.get(name) not in (None, 1))
+    return tuple(each for each in _SAMPLING if body.get(each) not in (None, 1))
 
 
 def left_to_us(asked_for: str) -> bool:
@@ -186,6 +190,8 @@ def _samples(model_name: str, body: Mapping[str, Any]) -> bool:
     if version is not None and version < _GPT_5:
         return True
     effort = body.get("reasoning_effort")
+    if _NEVER_SILENT.search(model_name):
+        return False
     if effort is None:
         return version is not None and _SILENT[0] <= version <= _SILENT[1]
     return bool(effort == "none")

@@ -11,6 +11,7 @@ import pytest
 from catalog import Backend, Limits
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from gateway.upstreams.litellm import _own_words
+from tests.gateway.openai_provider import FakeOpenAI
 from tests.gateway.running import backend, running
 
 pytestmark = [
@@ -51,6 +52,52 @@ async def test_answers_streams_and_failures_come_out_as_ours(tmp_path: Path) -> 
     assert [record["usage"]["input_tokens"] for record in gateway.journal.of("outcome")[:2]] == [10, 10]
     assert refused.status_code == 400
     assert (limited.status_code, limited.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+
+
+ONLY_RESPONSES = "openai/responses/gpt-5.4-pro"
+WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+CALLED = {
+    "type": "function_call",
+    "id": "fc_1",
+    "call_id": "call_1",
+    "name": "weather",
+    "arguments": '{"city":"Oslo"}',
+    "status": "completed",
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_model_that_knows_only_responses_answers_chats(tmp_path: Path, stream: bool) -> None:
+    async with FakeOpenAI(words=("hel", "lo")) as provider:
+        provider.items = [CALLED]
+        pro = Backend(
+            id="pro",
+            profile_id="maker/strong",
+            kind="litellm",
+            provider="openai",
+            model_name=ONLY_RESPONSES,
+            base_url=provider.url,
+            limits=Limits(timeout_s=30, first_token_timeout_s=30),
+        )
+        async with running(pro, tmp_path=tmp_path, api_keys={"pro": "sk-test"}) as gateway:
+            answer = await gateway.chat(stream=stream, max_tokens=50, temperature=0.2, reasoning_effort="high")
+            called = await gateway.chat(stream=stream, model="strong", tools=[WEATHER], store=True)
+    assert provider.asked_at == ["/v1/responses"] * 2
+    asked, asked_to_store = provider.requests
+    assert (asked["model"], asked["store"], asked_to_store["store"]) == ("gpt-5.4-pro", False, True)
+    assert asked_to_store["tools"][0]["name"] == "weather"
+    assert (asked["max_output_tokens"], asked["reasoning"]["effort"]) == (50, "high")
+    assert "temperature" not in asked
+    assert answer.headers["x-paretogate-left-out"] == "temperature"
+    assert "hel" in answer.text
+    assert '"model":"maker/strong"' in answer.text
+    assert '"name":"weather"' in called.text
+    assert '"finish_reason":"tool_calls"' in called.text
+    outcome = gateway.journal.of("outcome")[0]
+    assert (outcome["status"], outcome["model_returned"]) == ("ok", "gpt-5.4-pro")
+    usage = outcome["usage"]
+    assert (usage["input_tokens"], usage["cached_input_tokens"], usage["output_tokens"]) == (100, 40, 20)
+    assert usage["reasoning_tokens"] == 8
 
 
 @asynccontextmanager
