@@ -130,7 +130,10 @@ def _read(path: Path, columns: set[str]) -> "pl.DataFrame":
 
     if not path.is_file():
         raise MissingFileError(path=str(path))
-    table = pl.read_parquet(path)
+    try:
+        table = pl.read_parquet(path, glob=False)
+    except (OSError, pl.exceptions.PolarsError) as exc:
+        raise InvalidReplayError(f"{path} is no Parquet file that can be read") from exc
     if missing := columns - set(table.columns):
         raise InvalidReplayError(f"{path} lacks the column(s) {', '.join(sorted(missing))}")
     return table

@@ -41,7 +41,14 @@ class ToolUsage:
 
     @classmethod
     def of(cls, queries: Sequence[str], tool_ids: Sequence[Sequence[str]]) -> Self:
-        """From any sequences; a tool named twice for one request counts once."""
+        """From any sequences; a tool named twice for one request counts once.
+
+        Raises:
+            InvalidToolError: a request is no text, or has no list of names, as where a table has empty cells.
+        """
+        for row, (query, ids) in enumerate(zip(queries, tool_ids, strict=False)):
+            if not isinstance(query, str) or ids is None or not all(isinstance(name, str) for name in ids):
+                raise InvalidToolError(f"request {row} (of 0, 1, ...): needs a text and the ids of its tools")
         return cls(queries=tuple(queries), tool_ids=tuple(tuple(dict.fromkeys(ids)) for ids in tool_ids))
 
     def subset(self, rows: Sequence[int] | Rows) -> "ToolUsage":

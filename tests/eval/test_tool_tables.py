@@ -43,6 +43,12 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
         read_labelled(tools, tools, tmp_path / "x.parquet")
 
 
+def test_what_is_no_parquet_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tools.parquet").write_text("tool_id,name")
+    with pytest.raises(InvalidReplayError, match=r"tools\.parquet is no Parquet file"):
+        read_registry(tmp_path / "tools.parquet")
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"nothing\.parquet does not exist; name a file"):
         read_usage(tmp_path / "nothing.parquet")

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from predictors.tools import InvalidToolError, Tool, ToolRegistry, ToolUsage, UnknownToolError
@@ -12,6 +14,12 @@ def test_a_tool_named_twice_for_one_request_counts_once() -> None:
 def test_every_request_needs_a_list_of_tools() -> None:
     with pytest.raises(InvalidToolError, match="2 queries but 1 lists"):
         ToolUsage.of(["q", "r"], [["a"]])
+
+
+@pytest.mark.parametrize(("query", "ids"), [(None, ["a"]), (3, ["a"]), ("r", None), ("r", ["a", None])])
+def test_an_empty_cell_of_a_table_is_told_by_its_place(query: Any, ids: Any) -> None:
+    with pytest.raises(InvalidToolError, match="request 1 "):
+        ToolUsage.of(["q", query], [["a"], ids])
 
 
 def test_pairs_are_rows_of_requests_and_tools_in_order() -> None:
