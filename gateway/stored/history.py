@@ -163,7 +163,9 @@ class ResponseHistory:
         if self._store is None or not isinstance(response_id, str) or not RESPONSE_ID.fullmatch(response_id):
             return None
         record = await self._store.get(_tenant(key), response_id)
-        found: dict[str, Any] | None = None if record is None else orjson.loads(record)
+        found = None if record is None else _read(record)
+        if record is not None and found is None:
+            log.error("stored_response_unreadable", response_id=response_id)
         return found
 
     def _absent(self, response_id: str) -> NotFoundError:
@@ -178,6 +180,25 @@ class ResponseHistory:
             f"response {shown} is not stored, or no longer; what is stored is kept for {self._bounds.keep_s:g} s",
             code="response_not_found",
         )
+
+
+def _read(record: bytes) -> dict[str, Any] | None:
+    """A record; None where it is damaged, or of another version that keeps them otherwise."""
+    try:
+        told = orjson.loads(record)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(told, dict) or not isinstance(told.get("response"), dict):
+        return None
+    found: dict[str, Any] = told
+    items, output = told.get("input"), told["response"].get("output")
+    if not _are_items(items) or not _are_items(output) or not all(isinstance(item.get("id"), str) for item in items):
+        return None
+    return found
+
+
+def _are_items(value: Any) -> bool:  # noqa: ANN401 - whatever stands in JSON
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
 def _tenant(key: ApiKey | None) -> str:
