@@ -28,6 +28,7 @@ class Cycle(RequestResponseCycle):
 
     _when_gone: Callable[[], None] | None = None
     _head = b""  # of an answer of known length, until its body comes
+    _ends_with_connection = False  # of unknown length, for a client of HTTP/1.0, which knows no chunks
 
     @classmethod
     def of(cls, cycle: RequestResponseCycle) -> "Cycle":
@@ -83,6 +84,8 @@ class Cycle(RequestResponseCycle):
             self._chunk(message.get("body", b""))
         elif self._head and self._is_whole(message):
             self._complete(message["body"])
+        elif self._ends_with_connection and message["type"] == "http.response.body":
+            self._write_on(message)
         else:
             self._write_head()
             await super().send(message)
@@ -104,8 +107,11 @@ class Cycle(RequestResponseCycle):
         elif not self.keep_alive:
             lines.append(b"connection: close\r\n")
         if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in _BODILESS:
-            self.chunked_encoding = True
-            lines.append(b"transfer-encoding: chunked\r\n")
+            if self.scope.get("http_version") == "1.0":  # RFC 9112, section 6.1
+                self._ends_with_connection, self.keep_alive = True, False
+            else:
+                self.chunked_encoding = True
+                lines.append(b"transfer-encoding: chunked\r\n")
         lines.append(b"\r\n")
         self._head = b"".join(lines)
         if self.chunked_encoding is not False:
@@ -139,6 +145,15 @@ class Cycle(RequestResponseCycle):
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+    def _write_on(self, message: Any) -> None:  # noqa: ANN401 - ASGI's
+        """More of an answer that ends with its connection."""
+        self.transport.write(message.get("body", b""))
+        if not message.get("more_body"):
+            self.response_complete = True
+            self.message_event.set()
+            self.transport.close()
+            self.on_response()
 
     def _chunk(self, body: bytes) -> None:
         if body and self.scope["method"] != "HEAD":

@@ -175,6 +175,17 @@ async def test_before_http_1_1_a_host_could_be_left_out(gateway: RunningGateway)
     assert (await say(gateway.url, b"GET /health HTTP/1.0\r\n\r\n")).status == 200
 
 
+async def test_a_stream_before_http_1_1_has_no_chunks_and_ends_with_its_connection(gateway: RunningGateway) -> None:
+    """Nobody had thought of chunks then: such a client would take their lengths for words."""
+    asked = json.dumps({"model": "auto", "messages": HI, "stream": True}).encode()
+    head = b"POST /v1/chat/completions HTTP/1.0\r\nconnection: keep-alive\r\ncontent-length: %d\r\n\r\n" % len(asked)
+    reply = await say(gateway.url, head + asked)
+    assert b"transfer-encoding" not in reply.head
+    assert b"connection: close" in reply.head
+    assert reply.body.startswith(b"data: ")
+    assert reply.body.endswith(b"data: [DONE]\n\n")
+
+
 @pytest.mark.parametrize("path", ["/v1/%00", "/v1/%ff%fe", "/v1/models/%ed%a0%80", "/v1/../../etc/passwd", "//v1//"])
 async def test_an_odd_address_is_not_found(gateway: RunningGateway, path: str) -> None:
     reply = await say(gateway.url, f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
