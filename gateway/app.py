@@ -21,7 +21,7 @@ from catalog import Backend, Catalog
 from .background import in_background
 from .canaries import read_fingerprints
 from .dispatch import Dispatcher
-from .exposure import check_exposure, keys_required
+from .exposure import check_exposure, is_loopback, keys_required
 from .framework import framework
 from .front import Asgi, Front
 from .governor import Governor
@@ -163,6 +163,7 @@ def create_app(parts: Parts) -> Asgi:
         governor=governor,
         max_body_bytes=settings.server.max_body_bytes,
         mounted={} if endpoint is None else {_MCP: endpoint},
+        check_pages=not settings.auth.allow_open and is_loopback(settings.server.host) and not governor.asks_for_keys,
     )
 
 

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from catalog import ParetoGateError
 
-from .errors import ErrorReply, anthropic_error, openai_error, reply_to
+from .errors import ErrorReply, ForbiddenError, anthropic_error, openai_error, reply_to
 from .governor import Governor
+from .pages import check_page
 from .wire.asgi import ClientGoneError, Headers, Receive, Scope, Send, read_body, read_headers, replaying, send_json
 from .wire.body import read_json
 
@@ -33,16 +34,27 @@ class Front:
         governor: Governor,
         max_body_bytes: int,
         mounted: Mapping[str, Asgi] | None = None,
+        check_pages: bool = False,
     ) -> None:
-        """All take POST alone; `doors` answer for themselves, those `mounted` raise what they refuse."""
+        """All take POST alone; `doors` answer for themselves, those `mounted` raise what they refuse.
+
+        `check_pages`: keep out what pages of other sites send.
+        """
         self._doors, self._framework, self._mounted = doors, framework, mounted or {}
-        self._governor, self._max_body_bytes = governor, max_body_bytes
+        self._governor, self._max_body_bytes, self._check_pages = governor, max_body_bytes, check_pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the life of the application."""
         if scope["type"] != "http":
             await self._framework(scope, receive, send)
-        elif (door := self._doors.get(scope["path"])) is None and scope["path"] not in self._mounted:
+            return
+        if self._check_pages:
+            try:
+                check_page(scope["headers"])
+            except ForbiddenError as exc:
+                await _send_refusal(send, scope["path"], reply_to(exc))
+                return
+        if (door := self._doors.get(scope["path"])) is None and scope["path"] not in self._mounted:
             await self._behind(scope, receive, send)
         elif scope["method"] != "POST":
             await _send_refusal(send, scope["path"], _METHOD_NOT_ALLOWED, [(b"allow", b"POST")])

@@ -87,6 +87,11 @@ class Governor:
         self._budgets = BudgetWatch(telemetry)
         self._closed_to: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Pool, tuple[str, ...]]] = {}
 
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether who has no key is refused."""
+        return self._required
+
     def caller(self, headers: Mapping[str, str]) -> ApiKey | None:
         """The key that a request came with; None where it came without one and may.
 
