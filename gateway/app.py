@@ -53,6 +53,7 @@ from .tools.endpoint import McpEndpoint
 from .tracing import open_tracing
 from .upstreams.health import Health
 from .upstreams.protocol import Upstream
+from .upstreams.proxies import Proxy
 from .wire.dialect import Dialect
 from .wire.messages import read_messages
 from .wire.responses import read_responses
@@ -74,7 +75,7 @@ def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...]
         settings: what the operator configured.
         catalog: as `gateway.startup.open_catalog` and `find_backends` give it.
         backends: as `find_backends` found them.
-        environ: usually `os.environ`; read for the keys that backends name.
+        environ: usually `os.environ`; read for the keys that backends name, and for the way to them.
     """
     journal, binder = settings.journal, Binder(settings, catalog)
     return create_app(
@@ -91,6 +92,7 @@ def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...]
                 keep_days=journal.keep_days,
             ),
             api_keys={b.id: environ[b.api_key_env] for b in backends if b.api_key_env and environ.get(b.api_key_env)},
+            proxy=Proxy.of(environ),
             tracing=open_tracing(settings.telemetry, environ),
             catalog=catalog,
             metrics_dir=Path(shared) if (shared := environ.get("PROMETHEUS_MULTIPROC_DIR")) else None,
@@ -295,8 +297,9 @@ def _open_upstreams(parts: Parts, stack: AsyncExitStack) -> Mapping[str, Upstrea
     from .upstreams.litellm import LiteLLMUpstream  # noqa: PLC0415
     from .upstreams.openai import OpenAIUpstream  # noqa: PLC0415
 
-    direct, translated = OpenAIUpstream(api_keys=parts.api_keys), LiteLLMUpstream(api_keys=parts.api_keys)
-    anthropic = AnthropicUpstream(api_keys=parts.api_keys)
+    direct = OpenAIUpstream(api_keys=parts.api_keys, proxy=parts.proxy)
+    anthropic = AnthropicUpstream(api_keys=parts.api_keys, proxy=parts.proxy)
+    translated = LiteLLMUpstream(api_keys=parts.api_keys)  # which reads the environment by itself
     for upstream in (direct, translated, anthropic):
         stack.push_async_callback(upstream.close)
     kinds = ("openai", "vllm", "llama_cpp", "ollama", "embedded", "fake")

@@ -26,6 +26,7 @@ from .telemetry import Telemetry
 from .tools import ToolDesk
 from .tools.learning import read_learned
 from .upstreams.health import Health
+from .upstreams.proxies import HTTP_DIRECTLY
 from .upstreams.server_load import ServerLoad
 
 __all__ = ["in_background"]
@@ -141,7 +142,7 @@ async def _follow_adapters(parts: Parts, dispatcher: Dispatcher, adapters: Adapt
     import httpx  # noqa: PLC0415 - a quarter of a second, for those who look around
 
     pause_s = min(_SOON_S, every_s)
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(mounts=HTTP_DIRECTLY) as client:
         while True:
             await asyncio.sleep(pause_s * (0.5 + parts.rng.random()))  # replicas that started together drift apart
             if await adapters.look(client):

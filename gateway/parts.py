@@ -20,6 +20,7 @@ from .serving import Serving, ServingFactory
 from .settings import Settings
 from .tracing import Tracing
 from .upstreams.protocol import Upstream
+from .upstreams.proxies import Proxy
 
 __all__ = ["Binder", "Parts"]
 
@@ -38,6 +39,7 @@ class Parts:
     clocks: Clocks = _SYSTEM_CLOCKS
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
     upstreams: Mapping[str, Upstream] | None = None  # by kind; the real ones where left out
+    proxy: Proxy | None = None  # the way to them
     tracing: Tracing | None = None
     metrics_dir: Path | None = None  # where several workers count together
     catalog: Catalog | None = None  # what the dashboard shows; the served models where left out

@@ -21,6 +21,7 @@ from catalog.providers import backends_for_keys
 from .refinement import MeasuredFileError, apply_measured, read_measured
 from .settings import BackendSettings, InvalidSettingsError, Settings
 from .upstreams.embedded import EmbeddedModel, EmbeddedUnavailableError, embedded_backend, find_weights
+from .upstreams.proxies import HTTP_DIRECTLY
 
 __all__ = ["Finding", "Found", "find_backends", "open_catalog", "planned_embedded", "start_embedded"]
 
@@ -191,7 +192,7 @@ def _on_loopback(settings: Settings) -> _Described:
     urls = settings.discovery.loopback_urls or DEFAULT_LOOPBACK
 
     async def ask() -> _Described:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(mounts=HTTP_DIRECTLY) as client:
             return await discover(client, urls=urls)
 
     return _waited_for(ask)
@@ -204,7 +205,7 @@ def _adapters(bases: Iterable[Backend], environ: Mapping[str, str]) -> _Describe
     from catalog.importers.discovery import discover_adapters  # noqa: PLC0415
 
     async def ask() -> _Described:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(mounts=HTTP_DIRECTLY) as client:
             found = await asyncio.gather(
                 *(discover_adapters(client, base, api_key=environ.get(base.api_key_env or "")) for base in bases)
             )

@@ -29,6 +29,7 @@ from gateway.startup import find_backends, open_catalog
 from gateway.upstreams.credentials import ANTHROPIC_VERSION, credentials
 from gateway.upstreams.embedded import EmbeddedUnavailableError, find_weights
 from gateway.upstreams.litellm import missing_credentials
+from gateway.upstreams.proxies import HTTP_DIRECTLY
 from gateway.upstreams.server_load import read_server_load
 from predictors import Query
 from router import RoutingOptions
@@ -254,7 +255,7 @@ def _backends(settings: Settings, catalog: Catalog, environ: Mapping[str, str], 
 
 async def _reach(backends: Iterable[Backend], environ: Mapping[str, str]) -> list[Check]:
     endpoints = {backend.base_url: backend for backend in backends if backend.base_url}  # one question per endpoint
-    async with httpx.AsyncClient(timeout=5.0) as client:
+    async with httpx.AsyncClient(timeout=5.0, mounts=HTTP_DIRECTLY) as client:
         return await asyncio.gather(*(_ask(client, url, backend, environ) for url, backend in endpoints.items()))
 
 
@@ -264,7 +265,7 @@ async def _ask(client: httpx.AsyncClient, url: str, backend: Backend, environ: M
     if backend.kind == "anthropic":
         headers = {"anthropic-version": ANTHROPIC_VERSION, **headers}
     try:
-        answer = await client.get(f"{url}/models", headers=headers)
+        answer = await client.get(backend.address("/models"), headers=headers)
     except httpx.HTTPError as exc:
         remedy = "start it, mend base_url, or open the way to it"
         return Check(subject=url, verdict="note", detail=f"unreachable: {type(exc).__name__}", remedy=remedy)

@@ -11,7 +11,7 @@ Never stored: what the caller says is not to be (`store: false`), asks to be ret
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 import structlog
@@ -197,7 +197,7 @@ def _read(record: bytes) -> dict[str, Any] | None:
     return found
 
 
-def _are_items(value: Any) -> bool:  # noqa: ANN401 - whatever stands in JSON
+def _are_items(value: object) -> TypeGuard[list[dict[str, Any]]]:
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 

@@ -20,6 +20,7 @@ from .credentials import ANTHROPIC_VERSION
 from .http1 import Response
 from .openai import OpenAIUpstream
 from .protocol import UpstreamCall
+from .proxies import Proxy
 
 __all__ = ["AnthropicUpstream"]
 
@@ -31,9 +32,9 @@ _PAYMENT_REQUIRED: Final = 402
 class AnthropicUpstream:
     """Calls backends of kind `anthropic`."""
 
-    def __init__(self, *, api_keys: Mapping[str, str]) -> None:
-        """`api_keys` maps a backend's id to its key."""
-        self._direct = _Messages(api_keys=api_keys)
+    def __init__(self, *, api_keys: Mapping[str, str], proxy: Proxy | None = None) -> None:
+        """See `OpenAIUpstream`."""
+        self._direct = _Messages(api_keys=api_keys, proxy=proxy)
 
     async def complete(self, call: UpstreamCall) -> bytes:
         """See `Upstream.complete`."""

@@ -1,6 +1,6 @@
 """An HTTP/1.1 client for the hot path: one request at a time on pooled connections, parsed by httptools.
 
-It does what calling a model needs and no more: no redirects, cookies, proxies or retries. Against aiohttp it saves
+It does what calling a model needs and no more: no redirects, cookies or retries. Against aiohttp it saves
 three quarters of what a call costs (`tests/benchmarks/bench_transport.py`). Both ends set TCP_NODELAY, which asyncio
 does for every TCP socket: without it small chunks of a stream wait some 40 ms for the peer's delayed acknowledgement.
 """
@@ -18,6 +18,7 @@ import aiohappyeyeballs
 from yarl import URL
 
 from .http1_connection import BrokenHttpError, Connection, LostConnectionError
+from .proxies import Proxy
 
 __all__ = [
     "BrokenHttpError",
@@ -126,7 +127,9 @@ class Response:
 class Http1Client:
     """Connections to any number of servers; made inside a running event loop, closed once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, proxy: Proxy | None = None) -> None:
+        """`proxy` is asked to connect us to servers that speak TLS."""
+        self._proxy = proxy
         self._idle: dict[tuple[str, int, bool], deque[Connection]] = {}
         self._tls: ssl.SSLContext | None = None
         self._loop = asyncio.get_running_loop()
@@ -188,9 +191,15 @@ class Http1Client:
             raise
 
     async def _connected(self, target: Target) -> Connection:
-        found = await self._loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        proxy = self._proxy if self._proxy is not None and target.is_secure else None
+        if proxy is not None and not proxy.serves(target.host, target.port):
+            proxy = None
+        host, port = (target.host, target.port) if proxy is None else (proxy.host, proxy.port)
+        found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         chosen = await aiohappyeyeballs.start_connection(found, happy_eyeballs_delay=_SECOND_ADDRESS_AFTER_S)
         try:
+            if proxy is not None:
+                await proxy.open(chosen, target.host, target.port)
             _, connection = await self._loop.create_connection(
                 Connection,
                 sock=chosen,

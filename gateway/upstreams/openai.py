@@ -30,6 +30,7 @@ from .http1 import (
     header_lines,
 )
 from .protocol import UpstreamCall
+from .proxies import Proxy, ProxyRefusedError
 from .refusals import own_words
 
 __all__ = ["OpenAIUpstream"]
@@ -45,9 +46,9 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 class OpenAIUpstream:
     """One client for all backends of this dialect; made inside a running event loop, closed once."""
 
-    def __init__(self, *, api_keys: Mapping[str, str]) -> None:
-        """`api_keys` maps a backend's id to its key, and may grow."""
-        self._api_keys, self._client = api_keys, Http1Client()
+    def __init__(self, *, api_keys: Mapping[str, str], proxy: Proxy | None = None) -> None:
+        """`api_keys` maps a backend's id to its key, and may grow; `proxy` is the way to addresses of https://."""
+        self._api_keys, self._client = api_keys, Http1Client(proxy=proxy)
         self._targets: dict[tuple[str, str], tuple[Backend, Target]] = {}
 
     async def complete(self, call: UpstreamCall) -> bytes:
@@ -137,12 +138,17 @@ def _translated(exc: Exception, call: UpstreamCall, *, phase: str, after_s: floa
         return call.timed_out(phase, after_s=after_s)
     if isinstance(exc, LostConnectionError):
         return UpstreamUnreachableError("closed the connection too early", backend_id=backend.id)
-    if isinstance(exc, ssl.SSLCertVerificationError):
-        cause = f"its certificate is not trusted: {exc.verify_message}; SSL_CERT_FILE may name its authority"
-        return UpstreamUnusableError(backend_id=backend.id, cause=cause)
+    if isinstance(exc, ssl.SSLCertVerificationError | ProxyRefusedError):
+        return UpstreamUnusableError(backend_id=backend.id, cause=_why_not(exc))
     if isinstance(exc, OSError):
         return UpstreamUnreachableError(f"cannot be reached ({type(exc).__name__})", backend_id=backend.id)
     return UpstreamProtocolError(f"does not speak HTTP ({exc})", backend_id=backend.id)
+
+
+def _why_not(exc: ssl.SSLCertVerificationError | ProxyRefusedError) -> str:
+    if isinstance(exc, ProxyRefusedError):
+        return f"the proxy of HTTPS_PROXY does not lead there: {exc}"
+    return f"its certificate is not trusted: {exc.verify_message}; SSL_CERT_FILE may name its authority"
 
 
 async def _refusal(response: Response, backend: Backend, until: float) -> UpstreamStatusError:

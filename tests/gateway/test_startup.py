@@ -1,4 +1,5 @@
 import asyncio
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,23 @@ async def test_a_worker_looks_around_inside_its_event_loop(tmp_path: Path) -> No
     }
     found = find_backends(load_settings(environ={}, flags=flags), environ={}, catalog=CATALOG)
     assert [backend.id for backend in found.backends] == ["gpu"]
+
+
+@pytest.mark.loopback
+async def test_a_proxy_is_no_way_to_ones_own_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
+    async with FakeProvider() as server:
+        server.models = [{"id": "qwen3-8b"}]
+        discovery = {"loopback_urls": [server.url], "environment_keys": False}
+        settings = load_settings(environ={}, flags={"state": {"dir": tmp_path}, "discovery": discovery})
+        found = await asyncio.to_thread(find_backends, settings, environ={}, catalog=CATALOG)
+        app = build(settings, catalog=found.catalog, backends=found.backends, environ=os.environ)
+        async with listening(app) as url, httpx.AsyncClient(base_url=url, timeout=20, trust_env=False) as client:
+            asked = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
+            answer = await client.post("/v1/chat/completions", json=asked)
+    assert [backend.base_url for backend in found.backends] == [server.url]
+    assert answer.status_code == 200
 
 
 @pytest.mark.loopback
