@@ -89,6 +89,15 @@ class Backend:
             return _SPEAKS_MESSAGES
         return _SPEAKS_RESPONSES if self.kind == "openai" and self.provider == "openai" else _SPEAKS_NEITHER
 
+    @property
+    def shown_url(self) -> str | None:
+        """`base_url` as it may be told: without a user, a password and a query, which may be secrets."""
+        if self.base_url is None:
+            return None
+        begin, mark, rest = self.base_url.partition("?")[0].partition("://")
+        server, slash, path = rest.partition("/")
+        return f"{begin}{mark}{server.rpartition('@')[2]}{slash}{path}"
+
     def address(self, path: str) -> str:
         """Where to ask for a path; what `base_url` has behind a question mark (Azure: `?api-version=...`) stays."""
         base, mark, query = (self.base_url or "").partition("?")

@@ -242,7 +242,7 @@ def _first_of_each_id(
             findings.append(_left_out(item.id, "a backend of this id joined before"))
         else:
             backends[item.id] = item
-            where = f" at {item.base_url}" if item.base_url else ""
+            where = f" at {item.shown_url}" if item.shown_url else ""
             findings.append(Finding(subject=item.id, joined=True, detail=f"{item.profile_id} by {item.kind}{where}"))
     return tuple(backends.values()), tuple(findings)
 

@@ -256,10 +256,11 @@ def _backends(settings: Settings, catalog: Catalog, environ: Mapping[str, str], 
 async def _reach(backends: Iterable[Backend], environ: Mapping[str, str]) -> list[Check]:
     endpoints = {backend.base_url: backend for backend in backends if backend.base_url}  # one question per endpoint
     async with httpx.AsyncClient(timeout=5.0, mounts=HTTP_DIRECTLY) as client:
-        return await asyncio.gather(*(_ask(client, url, backend, environ) for url, backend in endpoints.items()))
+        return await asyncio.gather(*(_ask(client, backend, environ) for backend in endpoints.values()))
 
 
-async def _ask(client: httpx.AsyncClient, url: str, backend: Backend, environ: Mapping[str, str]) -> Check:
+async def _ask(client: httpx.AsyncClient, backend: Backend, environ: Mapping[str, str]) -> Check:
+    url = backend.shown_url or ""
     key = environ.get(backend.api_key_env or "")
     headers = {**(credentials(backend.kind, key) if key else {}), **backend.headers}
     if backend.kind == "anthropic":
@@ -272,16 +273,16 @@ async def _ask(client: httpx.AsyncClient, url: str, backend: Backend, environ: M
     if answer.status_code in {401, 403}:
         remedy = f"check the key in {backend.api_key_env}" if backend.api_key_env else "set api_key_env"
         return Check(subject=url, verdict="note", detail=f"refuses the key ({answer.status_code})", remedy=remedy)
-    if backend.kind in {"vllm", "llama_cpp"} and not await _tells_its_load(client, url, headers):
+    if backend.kind in {"vllm", "llama_cpp"} and not await _tells_its_load(client, backend, headers):
         detail = f"answers ({answer.status_code}), but does not tell how busy it is"
         remedy = "start llama.cpp with --metrics; vLLM tells at /metrics of the same address"
         return Check(subject=url, verdict="note", detail=detail, remedy=remedy)
     return Check(subject=url, verdict="ok", detail=f"answers ({answer.status_code})")
 
 
-async def _tells_its_load(client: httpx.AsyncClient, url: str, headers: Mapping[str, str]) -> bool:
+async def _tells_its_load(client: httpx.AsyncClient, backend: Backend, headers: Mapping[str, str]) -> bool:
     try:
-        answer = await client.get(f"{url.removesuffix('/v1')}/metrics", headers=headers)
+        answer = await client.get(f"{(backend.base_url or '').removesuffix('/v1')}/metrics", headers=headers)
         return answer.status_code == httpx.codes.OK and read_server_load(answer.text) is not None
     except (httpx.HTTPError, ValueError):
         return False

@@ -109,7 +109,7 @@ def _refining(settings: Settings, catalog: Catalog) -> Iterator[None]:
 def _announce(found: Found, door: socket.socket, settings: Settings, *, asks_for_key: bool, as_json: bool) -> None:
     url = _url(*door.getsockname()[:2])
     if as_json:
-        backends = [{"id": b.id, "model": b.profile_id, "kind": b.kind, "url": b.base_url} for b in found.backends]
+        backends = [{"id": b.id, "model": b.profile_id, "kind": b.kind, "url": b.shown_url} for b in found.backends]
         left_out = [{"subject": f.subject, "why": f.detail} for f in found.findings if not f.joined]
         warnings = [{"subject": f.subject, "why": f.detail} for f in found.findings if f.warning]
         ready = {"url": url, "pid": os.getpid(), "backends": backends, "left_out": left_out, "warnings": warnings}

@@ -132,6 +132,16 @@ def test_a_missing_embedded_model_is_a_finding_or_an_error_as_the_operator_wishe
         start_embedded(load_settings(environ={}, flags={"embedded": {"enabled": "on"}}), CATALOG)
 
 
+def test_what_joins_is_told_without_the_secrets_in_its_address(tmp_path: Path) -> None:
+    address = "https://me:hidden1@models.corp/v1?key=hidden2"
+    ours = {"id": "ours", "profile": "openai/gpt-4o-mini", "kind": "openai", "base_url": address}
+    flags = {"backends": [ours], "state": {"dir": tmp_path}, "discovery": {"loopback": False}}
+    found = find_backends(load_settings(environ={}, flags=flags), environ={}, catalog=CATALOG)
+    told = "\n".join(map(str, found.findings))
+    assert "at https://models.corp/v1" in told
+    assert "hidden" not in told
+
+
 def test_a_key_opens_its_providers_embedders_too(tmp_path: Path) -> None:
     settings = load_settings(environ={}, flags={"state": {"dir": tmp_path}})
     result = find_backends(settings, environ={"VOYAGE_API_KEY": "k"}, catalog=CATALOG, look_around=False)

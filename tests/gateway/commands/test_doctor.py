@@ -62,6 +62,25 @@ async def test_a_server_that_tells_its_load_is_well(tmp_path: Path) -> None:
 
 
 @pytest.mark.loopback
+async def test_what_is_behind_a_question_mark_is_asked_with_and_not_told_nor_is_a_password(tmp_path: Path) -> None:
+    async with server(tells_its_load=True) as url:
+        asked = f"{url.replace('http://', 'http://me:hidden@')}?key=hidden"
+        told = [check for check in await told_by(asked, tmp_path) if "127.0.0.1" in check.subject]
+        assert [(check.subject, check.verdict) for check in told] == [(url, "ok")]
+        assert "hidden" not in "".join(map(str, await told_by(asked, tmp_path)))
+
+
+async def told_by(url: str, folder: Path) -> list[Check]:
+    config = folder / "paretogate.toml"
+    config.write_text(
+        f'[state]\ndir = "{folder}"\n[discovery]\nloopback = false\nenvironment_keys = false\n'
+        f'[[backends]]\nid = "gpu"\nprofile = "openai/gpt-4o-mini"\nkind = "openai"\nbase_url = "{url}"\n',
+        encoding="utf-8",
+    )
+    return await asyncio.to_thread(lambda: list(examine(config=config, environ={}, offline=False)))
+
+
+@pytest.mark.loopback
 @pytest.mark.parametrize(("key", "verdict"), [("sk-ant-test", "ok"), ("other", "note")])
 async def test_anthropic_is_shown_its_key_in_its_own_way(tmp_path: Path, key: str, verdict: str) -> None:
     more = 'kind = "anthropic"\napi_key_env = "CLAUDE_KEY"'

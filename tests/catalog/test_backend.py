@@ -1,0 +1,26 @@
+"""Where a backend is asked, and what is told of it."""
+
+import pytest
+
+from catalog import Backend
+
+
+def at(base_url: str | None) -> Backend:
+    return Backend(id="b", profile_id="x/m", kind="openai", provider="x", model_name="m", base_url=base_url)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "address", "shown"),
+    [
+        ("https://h/v1", "https://h/v1/x", "https://h/v1"),
+        ("http://[::1]:8000/v1/", "http://[::1]:8000/v1/x", "http://[::1]:8000/v1/"),
+        ("https://h/v1?api-version=2&key=secret", "https://h/v1/x?api-version=2&key=secret", "https://h/v1"),
+        ("https://me:s@cret@h:1/v1", "https://me:s@cret@h:1/v1/x", "https://h:1/v1"),
+        ("https://h", "https://h/x", "https://h"),
+    ],
+)
+def test_an_address_keeps_its_query_and_is_told_without_what_may_be_secret(
+    base_url: str, address: str, shown: str
+) -> None:
+    assert (at(base_url).address("/x"), at(base_url).shown_url) == (address, shown)
+    assert at(None).shown_url is None
