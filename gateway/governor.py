@@ -375,7 +375,8 @@ class Governor:
         if entry is None or entry.backend is None:
             return None
         held = usage.input_tokens + usage.output_tokens if usage is not None else call.query.input_tokens
-        tools = call.tools.sent if call.tools is not None else ()
+        trail = call.tools
+        tools = trail.sent if trail is not None and trail.how != "failed_open" else ()  # that was no choice to keep to
         state = SessionState(backend_id=entry.backend.id, cached_tokens=held, tools=tools)
         return Remembered(session_id=visit.conversation.session_id, state=state, keep_s=self._session_keep_s)
 

@@ -1,11 +1,13 @@
 """Lists of tools that nobody would write by accident are answered, whole or cut, and hold nothing up."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.tools.shelf import IndexShelf
 from tests.gateway.running import CHAT, HI, pair
 
 from .offers import function, functions
@@ -53,6 +55,20 @@ async def test_ten_thousand_tools_are_sent_whole_until_their_index_is_ready_and_
     async with pair(tmp_path, settings={"tools": {"deadline_ms": 60_000}}) as (gateway, _, _):
         cut = await gateway.client.post(CHAT, json=body)
         assert cut.headers["x-paretogate-tools"] == "10000->10"
+
+
+async def test_a_conversation_whose_first_turn_was_sent_whole_in_haste_is_cut_from_the_next_one_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"model": "cheap", "tools": functions(), "routing": {"session_id": "s"}}
+    fit = IndexShelf.fit
+    monkeypatch.setattr(IndexShelf, "fit", lambda *given: [time.sleep(1.5), fit(*given)][1])
+    turns = [*HI, {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Is it raining?"}]
+    async with pair(tmp_path, settings={"tools": {"deadline_ms": 1_000}}) as (gateway, _, _):
+        first = await gateway.client.post(CHAT, json={**asked, "messages": HI})
+        await asyncio.sleep(2)
+        second = await gateway.client.post(CHAT, json={**asked, "messages": turns})
+    assert [a.headers["x-paretogate-tools"] for a in (first, second)] == ["40->40", "40->20"]
 
 
 async def test_others_are_answered_while_ten_thousand_tools_are_read_and_indexed(tmp_path: Path) -> None:
