@@ -37,7 +37,7 @@ from .usage import ToolUsage
 __all__ = ["KIND", "load_retriever", "save_retriever"]
 
 KIND: Final = "tool-retriever"
-VERSION: Final = 4  # 3 was without mapped requests, 2 without twins, 1 without shares of clauses
+VERSION: Final = 5  # 4 had other shortlists, 3 no mapped requests, 2 no twins, 1 no shares of clauses
 Arrays = dict[str, npt.NDArray[Any]]
 
 _CHANNELS: Final[Mapping[str, Callable[..., Channel]]] = {
