@@ -54,6 +54,7 @@ from .tracing import open_tracing
 from .upstreams.health import Health
 from .upstreams.protocol import Upstream
 from .upstreams.proxies import Proxy
+from .wire.asgi import Receive, Scope, Send
 from .wire.dialect import Dialect
 from .wire.messages import read_messages
 from .wire.responses import read_responses
@@ -159,14 +160,32 @@ def create_app(parts: Parts) -> Asgi:
         tools_routes(desk, governor, clocks),
     ):
         behind.include_router(routes)
+    polling = IdlePolling(for_s=settings.server.idle_poll_ms / 1e3)
+    admission = Admission(telemetry, max_concurrency=settings.server.max_concurrency, polling=polling)
+    embedders = Embedders(embedding)
+    doors = _doors(dispatcher, parts, embedders, admission=admission, governor=governor, desk=desk, history=history)
     return Front(
-        _doors(dispatcher, parts, Embedders(embedding), governor=governor, desk=desk, history=history),
+        doors,
         _told_by_proxies(behind),
         governor=governor,
         max_body_bytes=settings.server.max_body_bytes,
-        mounted={} if endpoint is None else {_MCP: endpoint},
+        mounted={} if endpoint is None else {_MCP: _admitted(endpoint, admission)},
         check_pages=not settings.auth.allow_open and is_loopback(settings.server.host) and not governor.asks_for_keys,
     )
+
+
+def _admitted(door: Asgi, admission: Admission) -> Asgi:
+    """The same door, which counts among what is inside at once: a call of a tool may start a process."""
+
+    async def admitted(scope: Scope, receive: Receive, send: Send) -> None:
+        admission.enter()
+        try:
+            admission.check()
+            await door(scope, receive, send)
+        finally:
+            admission.leave()
+
+    return admitted
 
 
 def _told_by_proxies(framework: Asgi) -> Asgi:
@@ -181,6 +200,7 @@ def _doors(
     parts: Parts,
     embedders: Embedders,
     *,
+    admission: Admission,
     governor: Governor,
     desk: ToolDesk,
     history: ResponseHistory,
@@ -189,8 +209,6 @@ def _doors(
     limits = parts.settings.server
     most = limits.max_body_bytes
     pools = PoolShelf(dispatcher, parts.make_serving, governor=governor)
-    polling = IdlePolling(for_s=limits.idle_poll_ms / 1e3)
-    admission = Admission(dispatcher.telemetry, max_concurrency=limits.max_concurrency, polling=polling)
     doors: dict[str, Asgi] = {
         "/v1/messages/count_tokens": CountTokensDoor(
             dispatcher,

@@ -16,6 +16,7 @@ from mcp_types import CallToolResult, ImageContent, ListToolsResult, TextContent
 from gateway.keys import KeyFile, issue
 from gateway.tools import RegistryStore, StoredTool
 from gateway.tools.servers import describe_server, import_server
+from gateway.upstreams.fake import Misbehaviour
 from tests.gateway.running import listening, pair
 
 from .notes_server import __file__ as notes
@@ -145,6 +146,18 @@ async def test_a_key_has_as_many_requests_for_tools_as_for_anything(tmp_path: Pa
         ]
     assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
     assert all(int(answer.headers["retry-after"]) > 0 for answer in answers[2:])
+
+
+async def test_it_counts_among_the_requests_that_are_inside_at_once(tmp_path: Path) -> None:
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    async with pair(tmp_path, settings={"server": {"max_concurrency": 1}}) as (gateway, strong, _):
+        strong.misbehave(Misbehaviour(fault="slow_first_token", delay_s=0.4))
+        answering = asyncio.create_task(gateway.chat(model="strong"))
+        await strong.wait_until_asked()
+        full = await gateway.client.post("/mcp", json=ping)
+        await answering
+        free = await gateway.client.post("/mcp", json=ping, timeout=60)
+    assert (full.status_code, full.json()["error"]["code"], free.status_code) == (503, "overloaded", 200)
 
 
 async def test_bodies_are_bounded_here_too(tmp_path: Path) -> None:
