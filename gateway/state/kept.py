@@ -5,6 +5,7 @@ hour: they begin anew. The file is a second behind at most, and written as a who
 """
 
 import asyncio
+import fcntl
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -24,7 +25,10 @@ _EVERY_S = 1.0
 
 
 class KeptState(MemoryState):
-    """A `StateStore` in memory, with a file for what was spent. One process at a time may use the file."""
+    """A `StateStore` in memory, with a file for what was spent. One process at a time may use the file.
+
+    A second one is let in, since most gateways have no budgets to keep; it says what that means.
+    """
 
     def __init__(
         self, path: Path, *, clock: Callable[[], float], every_s: float = _EVERY_S, elsewhere: Spent | None = None
@@ -37,6 +41,7 @@ class KeptState(MemoryState):
         self._path, self._every_s = path, every_s
         self._spent, self._is_behind = merged(read_spent(path), elsewhere or {}), False  # what the file shall say
         self._mutex = threading.Lock()
+        self._claim = _claimed(path)
         self.restore(self._spent)
 
     async def keep(self) -> None:
@@ -51,6 +56,9 @@ class KeptState(MemoryState):
             await self._write()
         except OSError as exc:
             log.error("spending_not_kept", reason=exc.strerror or str(exc))  # noqa: TRY400 - it says enough
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            os.close(claim)
 
     async def _write(self) -> None:
         if newly := self.newly_spent():
@@ -83,6 +91,27 @@ def read_spent(path: Path) -> Spent:
         log.error("spending_unreadable", file=str(path), kind="not what was written")
         return {}
     return dict(told)
+
+
+def _claimed(path: Path) -> int | None:
+    """What says, for as long as it is open, that somebody uses the file; None, with a word, where another does."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        claim = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return None  # whoever writes will hear of it
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(claim)
+        log.warning(
+            "state_used_by_another_gateway",
+            folder=str(path.parent),
+            means="each counts limits and budgets for itself, and a restart may forget what one of them has spent",
+            remedy="give each a state.dir of its own, or all of them one state.url",
+        )
+        return None
+    return claim
 
 
 def _is_spent(told: object) -> bool:

@@ -49,6 +49,21 @@ async def test_a_damaged_file_is_told_and_begun_anew(
     assert "spending_unreadable" in capsys.readouterr().out
 
 
+async def test_a_second_gateway_in_the_same_place_says_what_that_means(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = state(tmp_path)
+    assert "state_used" not in capsys.readouterr().out
+    second = state(tmp_path)
+    told = capsys.readouterr().out
+    assert "state_used_by_another_gateway" in told
+    assert "state.url" in told
+    for ended in (second, first):
+        await ended.close()
+    await state(tmp_path).close()
+    assert "state_used" not in capsys.readouterr().out
+
+
 @pytest.mark.loopback
 async def test_a_restart_forgives_no_budget(tmp_path: Path) -> None:
     key = make_key(tmp_path, budget_usd_per_day=0.000_25)  # each call of the strong model's costs $0.00012
