@@ -42,6 +42,7 @@ class _Wanted:
     serving: Serving
     named: tuple[int, ...] | None  # where the model is that the caller named and left us no choice about
     dry_run: bool
+    among: tuple[int, ...] | None = None  # the one backend that the caller named, where its model has others
 
 
 class Chooser:
@@ -98,25 +99,27 @@ class Chooser:
     async def _decided(
         self, reading: Reading, query: Query, serving: Serving, *, standing: Standing, dry_run: bool
     ) -> Decision:
-        options, named = reading.options, None
+        options, named, among = reading.options, None, None
         if reading.target is not None:
             positions = serving.positions(reading.target)
             if options.require == _NO_CONSTRAINTS:
                 named = _speaking(positions, serving, query.needs & PROTOCOLS)
             else:
                 options = replace(options, allow=(serving.pool.ids[positions[0]],), explore=False)
+                among = positions if len(positions) < serving.pool.ids.count(options.allow[0]) else None
         elif options.allow or options.deny or options.order:
             options = _by_id(options, serving)
         if dry_run and options.explore:
             options = replace(options, explore=False)
         asked = Asked(query=query, options=options, session=self._session(standing, serving))
-        return await self._together.ask(_Wanted(asked=asked, serving=serving, named=named, dry_run=dry_run))
+        wanted = _Wanted(asked=asked, serving=serving, named=named, dry_run=dry_run, among=among)
+        return await self._together.ask(wanted)
 
     def _decide_all(self, wanted: Sequence[_Wanted]) -> Sequence[Decision | Exception]:
         """Every decision in its place; those with the same candidates are made together, in their order."""
-        alike: dict[tuple[int, bool, bool], list[int]] = {}
+        alike: dict[tuple[object, ...], list[int]] = {}
         for row, one in enumerate(wanted):
-            alike.setdefault((id(one.serving), one.named is not None, one.dry_run), []).append(row)
+            alike.setdefault((id(one.serving), one.named is not None, one.dry_run, one.among), []).append(row)
         found: dict[int, Decision | Exception] = {}
         for rows in alike.values():
             theirs = [wanted[row] for row in rows]
@@ -126,7 +129,7 @@ class Chooser:
 
     def _chosen(self, wanted: Sequence[_Wanted], serving: Serving) -> Iterator[Decision | RoutingError]:
         """The router's decisions. Each sees the load that the earlier ones bring, where that makes a difference."""
-        asked, dry_run = [one.asked for one in wanted], wanted[0].dry_run
+        asked, dry_run, among = [one.asked for one in wanted], wanted[0].dry_run, wanted[0].among
         at_no_load = serving.source.forecasts([one.query for one in asked]) if len(asked) > 1 else None
         begin = 0
         ahead: Counter[str] = Counter()  # decided here and not yet begun, by backend id
@@ -134,6 +137,9 @@ class Chooser:
             these = slice(begin, begin + self._at_once)
             load = self._health.load(ahead=ahead)
             available = None if dry_run else self._health.available(serving.pool, ahead=ahead)
+            if among is not None:
+                named = np.isin(np.arange(len(serving.pool)), among)  # (n_candidates,)
+                available = named if available is None else named & available
             slack = [math.inf] * len(serving.pool) if at_no_load is None else serving.source.slack(load).tolist()
             decisions = serving.router.decide_all(
                 asked[these],

@@ -63,6 +63,24 @@ def names(decisions: Sequence[Decision | BaseException]) -> list[str]:
     return [one.chosen.backend.id for one in decisions if isinstance(one, Decision) and one.chosen.backend]
 
 
+async def test_a_backend_that_was_named_is_no_other_of_its_model_whatever_else_is_asked() -> None:
+    """Such as what is left of a budget, which is a limit of cost that nobody said."""
+    strong = backend("strong", URL)
+    cloud = replace(strong, id="cloud", price=backend("cheap", URL).price)
+    serving = serve_fixed((strong, cloud, backend("cheap", URL)))
+    limited = RoutingOptions(require=Constraints(max_cost_usd=1_000.0))
+    wished = [reading(limited, target=name) for name in ("strong", "cloud", "strong")]
+    decided = await chosen(chooser(), wished, serving)
+    assert names(decided) == ["strong", "cloud", "strong"]
+    assert [one.ranking for one in decided if isinstance(one, Decision)] == [(0,), (1,), (0,)]
+    of_its_model = await chosen(chooser(), [reading(limited, target="maker/strong")], serving)
+    assert [sorted(one.ranking) for one in of_its_model if isinstance(one, Decision)] == [[0, 1]]
+    beyond = RoutingOptions(require=Constraints(max_cost_usd=1e-9))
+    (refused,) = await chosen(chooser(), [reading(beyond, target="strong")], serving)
+    assert isinstance(refused, NoEligibleModelError)
+    assert "max_cost_usd" in refused.rejections
+
+
 async def test_an_error_of_one_request_reaches_only_that_one() -> None:
     serving = serve_fixed((backend("strong", URL), backend("cheap", URL)))
     nobody = RoutingOptions(require=Constraints(min_quality=0.99))
