@@ -1,8 +1,9 @@
 """A gateway's journal read as decisions, each with what came of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -47,32 +48,62 @@ def read_journal(path: Path, *, metric: str | None = None) -> tuple[LoggedDecisi
     Raises:
         InvalidOutcomesError: a line is no record; names file, line and remedy.
     """
-    decisions: dict[str, Mapping[str, object]] = {}
-    outcomes: dict[str, Mapping[str, object]] = {}
+    decisions: dict[str, _Read] = {}
+    outcomes: dict[str, _Outcome] = {}
     rewards: dict[str, list[float]] = {}
     by_response: dict[str, str] = {}
     feedback: list[Mapping[str, object]] = []
-    for record in journal_records(path):
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for record in journal_records(path):  # of each only what is needed is kept: whole, they fill a machine's memory
         if "candidates" in record:
-            decisions[str(record["decision_id"])] = record
+            key = str(record["decision_id"])
+            decisions[key] = _read(key, record, known)
         elif "metric" in record:
             feedback.append(record)
         else:
-            outcomes[str(record.get("decision_id"))] = record
-            by_response[str(record.get("response_id"))] = str(record.get("decision_id"))
+            key = str(record.get("decision_id"))
+            outcomes[key] = _Outcome(
+                record.get("backend"), _number(record.get("cost_usd")), _number(record.get("latency_s"))
+            )
+            by_response[str(record.get("response_id"))] = key
     for record in feedback:
         value = record.get("value")
         about = str(record.get("decision_id") or by_response.get(str(record.get("response_id"))))
         if isinstance(value, int | float) and 0 <= value <= 1 and metric in (None, record["metric"]):
             rewards.setdefault(about, []).append(float(value))
     return tuple(
-        _logged(key, decision, outcomes.get(key, {}), rewards.get(key, ())) for key, decision in decisions.items()
+        _logged(decision, outcomes.get(key, _NO_OUTCOME), rewards.get(key, ())) for key, decision in decisions.items()
     )
 
 
-def _logged(
-    key: str, decision: Mapping[str, object], outcome: Mapping[str, object], rewards: Iterable[float]
-) -> LoggedDecision:
+class _Read(NamedTuple):
+    """A decision before anything is known of what came of it."""
+
+    decision: LoggedDecision
+    backend: object  # of the chosen candidate
+
+
+class _Outcome(NamedTuple):
+    backend: object
+    cost_usd: float | None
+    latency_s: float | None
+
+
+_NO_OUTCOME = _Outcome(None, None, None)
+
+
+def _logged(read: _Read, outcome: _Outcome, rewards: Sequence[float]) -> LoggedDecision:
+    scores = rewards if outcome.backend in (None, read.backend) else ()  # after a fallback another model was rewarded
+    return replace(
+        read.decision,
+        reward=sum(scores) / len(scores) if scores else None,
+        paid_usd=outcome.cost_usd,
+        latency_s=outcome.latency_s,
+    )
+
+
+def _read(key: str, decision: Mapping[str, object], known: dict[tuple[str, ...], tuple[str, ...]]) -> _Read:
+    """`known` holds the names of candidates that were met before, for the same are met again and again."""
     candidates = decision["candidates"]
     if not isinstance(candidates, list) or not candidates:
         raise InvalidOutcomesError(f"decision {key}: it has no candidates; only routed requests can be evaluated")
@@ -84,12 +115,10 @@ def _logged(
         raise InvalidOutcomesError(f"decision {key}: it has no propensity; only logged choices can be evaluated")
     query = decision.get("query")
     facts = query if isinstance(query, dict) else {}
-    text, scores = facts.get("text"), list(rewards)
-    if outcome.get("backend") not in (None, candidates[chosen].get("backend")):
-        scores = []  # after a fallback it is another model that was rewarded
-    return LoggedDecision(
+    text, names = facts.get("text"), tuple(str(c.get("id")) for c in candidates)
+    logged = LoggedDecision(
         decision_id=key,
-        candidates=tuple(str(c.get("id")) for c in candidates),
+        candidates=known.setdefault(names, names),
         chosen=chosen,
         propensity=propensity,
         eligible=np.array([bool(c.get("eligible", True)) for c in candidates]),
@@ -100,11 +129,12 @@ def _logged(
         prompt=str(text or key),
         has_prompt=bool(text),
         input_tokens=int(facts.get("tokens") or 1),
-        reward=sum(scores) / len(scores) if scores else None,
-        paid_usd=_number(outcome.get("cost_usd")),
-        latency_s=_number(outcome.get("latency_s")),
+        reward=None,
+        paid_usd=None,
+        latency_s=None,
         tenant=str(decision.get("tenant") or ""),
     )
+    return _Read(logged, candidates[chosen].get("backend"))
 
 
 def _column(candidates: Sequence[Mapping[str, object]], name: str) -> Floats:

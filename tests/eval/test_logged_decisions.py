@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,21 @@ def test_decisions_are_joined_with_outcomes_and_feedback_by_either_id(tmp_path: 
     assert (logged.reward, logged.paid_usd, logged.latency_s, logged.propensity) == (0.5, 0.004, 1.5, 0.98)
     assert logged.candidates[logged.chosen] == "a/large"
     assert logged.quality.tolist() == [0.3, 0.9]
+
+
+def test_a_large_journal_does_not_fill_the_memory(tmp_path: Path) -> None:
+    """A record whole takes some 20 kB once it is read; a hundred thousand took 2.3 GB."""
+    many = [{"id": f"maker/model-{i}", "backend": f"b{i}", "quality": 0.5, "cost_usd": 0.1} for i in range(25)]
+    records = [{**decision(str(n), "b7", 1.0), "candidates": many, "versions": {"x": n}} for n in range(400)]
+    path = written(tmp_path, *records, *[outcome(str(n)) for n in range(400)])
+    read_journal(path)  # what is loaded once
+    tracemalloc.start()
+    log = read_journal(path)
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(log) == 400
+    assert held / 400 < 3_000
+    assert peak / 400 < 5_000
 
 
 def test_a_metric_can_be_singled_out_as_the_reward(tmp_path: Path) -> None:
