@@ -39,7 +39,7 @@ _SHORTLIST_WEIGHTS: Final = {  # who is looked at twice; a name with ":share" we
     "bm25_parameters:share": -0.11,
     "bm25_clause:share": -0.18,
 }
-"""Means of what nine public registries learn from 25, 80 and up to 400 requests of each (`docs/tools.md`). The map
+"""Means of what nine public registries learn from 25, 80 and up to 400 requests each (docs/tools-studies.md). The map
 begins at the description, whose own score is taken off: what counts is what it adds."""
 _SHORTLIST_WEIGHTS_UNUSED: Final = {  # where nobody has used any tool, set by hand
     "bm25:share": 1.0,
