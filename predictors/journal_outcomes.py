@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InvalidOutcomesError
 from .journal_records import with_candidate_rows
@@ -22,6 +22,7 @@ JOURNAL_SUFFIXES = (".sqlite3", ".sqlite", ".db")
 _TABLES = ("decisions", "outcomes", "feedback")
 
 Record = Mapping[str, object]
+_Served = Mapping[str, str | None]  # backend -> the model that it serves
 
 
 def is_journal(path: Path) -> bool:
@@ -74,7 +75,8 @@ def read_journal_table(path: Path) -> "pl.DataFrame":
     rewarded = [key for key in decisions if key in rewards]
     if not rewarded:
         raise InvalidOutcomesError(f"{path}: no decision has feedback between 0 and 1; post some to /v1/feedback")
-    rows = [row for key in rewarded if (row := _row(decisions[key], outcomes.get(key, {}), rewards[key])) is not None]
+    made = (_row(key, decisions[key], outcomes.get(key, _UNANSWERED), rewards[key]) for key in rewarded)
+    rows = [row for row in made if row is not None]
     if not rows:
         raise InvalidOutcomesError(
             f"{path}: {len(rewarded)} decisions have feedback, but no prompt was kept to learn from; set "
@@ -83,55 +85,106 @@ def read_journal_table(path: Path) -> "pl.DataFrame":
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def _joined(records: Iterable[Record]) -> tuple[dict[str, Record], dict[str, Record], dict[str, list[float]]]:
+class _Asked(NamedTuple):
+    """A decision whose prompt was kept; of its candidates, which model each backend serves."""
+
+    prompt: str
+    model: str | None  # of the chosen candidate
+    served_by: _Served
+    propensity: float | None
+
+
+class _Answered(NamedTuple):
+    backend: object
+    cost_usd: float | None
+    input_tokens: float | None
+    output_tokens: float | None
+    ttft_s: float | None
+    latency_s: float | None
+
+
+_UNANSWERED = _Answered(None, None, None, None, None, None)
+
+
+def _joined(
+    records: Iterable[Record],
+) -> tuple[dict[str, _Asked | None], dict[str, _Answered], dict[str, list[float]]]:
     """Decisions and outcomes by decision, and what was said of each; feedback may name a response instead."""
-    decisions: dict[str, Record] = {}
-    outcomes: dict[str, Record] = {}
+    decisions: dict[str, _Asked | None] = {}
+    outcomes: dict[str, _Answered] = {}
     decision_of: dict[str, str] = {}
-    feedback: list[Record] = []
-    for record in records:
+    feedback: list[tuple[object, str, float]] = []  # on which decision, on which response, how good
+    known: dict[tuple[tuple[str, str | None], ...], _Served] = {}
+    for record in records:  # of each only what is needed is kept: whole, they fill a machine's memory
         key = str(record.get("decision_id"))
         if "candidates" in record:
-            decisions[key] = record
+            decisions[key] = _asked(record, known)
         elif "metric" in record:
-            feedback.append(record)
+            value = record.get("value")
+            if isinstance(value, int | float) and 0 <= value <= 1:
+                feedback.append((record.get("decision_id"), str(record.get("response_id")), float(value)))
         else:
-            outcomes[key] = record
+            outcomes[key] = _answered(record)
             decision_of[str(record.get("response_id"))] = key
     rewards: dict[str, list[float]] = {}
-    for record in feedback:
-        value = record.get("value")
-        about = str(record.get("decision_id") or decision_of.get(str(record.get("response_id"))))
-        if isinstance(value, int | float) and 0 <= value <= 1:
-            rewards.setdefault(about, []).append(float(value))
+    for decision_id, response_id, score in feedback:
+        rewards.setdefault(str(decision_id or decision_of.get(response_id)), []).append(score)
     return decisions, outcomes, rewards
 
 
-def _row(decision: Record, outcome: Record, rewards: list[float]) -> dict[str, object] | None:
+def _asked(decision: Record, known: dict[tuple[tuple[str, str | None], ...], _Served]) -> _Asked | None:
+    """None where there is nothing to learn from; `known` holds the candidates met before, for the same return."""
     query, candidates = decision.get("query"), decision.get("candidates")
     prompt = query.get("text") if isinstance(query, Mapping) else None
     if not isinstance(prompt, str) or not prompt or not isinstance(candidates, list):
         return None
-    chosen, answered = chosen_position(decision), outcome.get("backend")
-    # the backend that answered in the end: after a fallback the reward is not the first choice's
-    served_by = {str(c.get("backend")): c.get("id") for c in candidates}
-    model = served_by.get(str(answered)) or (candidates[chosen].get("id") if chosen is not None else None)
-    if model is None:
-        return None
+    chosen = chosen_position(decision)
+    names = tuple((str(c.get("backend")), _text(c.get("id"))) for c in candidates)
+    served_by = known.setdefault(names, dict(names))
+    return _Asked(
+        prompt=prompt,
+        model=None if chosen is None else names[chosen][1],
+        served_by=served_by,
+        propensity=_number(decision.get("propensity")),
+    )
+
+
+def _answered(outcome: Record) -> _Answered:
     usage = outcome.get("usage")
     counted = usage if isinstance(usage, Mapping) else {}
+    return _Answered(
+        backend=outcome.get("backend"),
+        cost_usd=_number(outcome.get("cost_usd")),
+        input_tokens=_number(counted.get("input_tokens")),
+        output_tokens=None if outcome.get("finish_reason") == "length" else _number(counted.get("output_tokens")),
+        ttft_s=_number(outcome.get("ttft_s")),
+        latency_s=_number(outcome.get("latency_s")),
+    )
+
+
+def _row(key: str, asked: _Asked | None, answered: _Answered, rewards: list[float]) -> dict[str, object] | None:
+    if asked is None:
+        return None
+    # the backend that answered in the end: after a fallback the reward is not the first choice's
+    model = asked.served_by.get(str(answered.backend)) or asked.model
+    if model is None:
+        return None
     return {
-        "prompt_id": str(decision["decision_id"]),
-        "prompt": prompt,
-        "model": str(model),
+        "prompt_id": key,
+        "prompt": asked.prompt,
+        "model": model,
         "score": sum(rewards) / len(rewards),
-        "cost_usd": _number(outcome.get("cost_usd")),
-        "input_tokens": _number(counted.get("input_tokens")),
-        "output_tokens": None if outcome.get("finish_reason") == "length" else _number(counted.get("output_tokens")),
-        "ttft_s": _number(outcome.get("ttft_s")),
-        "latency_s": _number(outcome.get("latency_s")),
-        "propensity": _number(decision.get("propensity")),
+        "cost_usd": answered.cost_usd,
+        "input_tokens": answered.input_tokens,
+        "output_tokens": answered.output_tokens,
+        "ttft_s": answered.ttft_s,
+        "latency_s": answered.latency_s,
+        "propensity": asked.propensity,
     }
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _number(value: object) -> float | None:

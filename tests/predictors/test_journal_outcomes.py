@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from predictors.cli import train
 from predictors.errors import InvalidOutcomesError
+from predictors.journal_outcomes import read_journal_table
 from predictors.outcomes import Outcomes
 from predictors.quality import QualityModel
 
@@ -84,6 +86,22 @@ def test_a_file_that_is_no_journal_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.sqlite3").write_bytes(b"not a database at all, whatever its name says" * 40)
     with pytest.raises(InvalidOutcomesError, match=r"x\.sqlite3"):
         Outcomes.read([tmp_path / "x.sqlite3"])
+
+
+def test_a_large_journal_does_not_fill_the_memory(tmp_path: Path) -> None:
+    """A record whole takes some 20 kB once it is read; what can be learned from it, one."""
+    many = [{"id": f"a/model-{i}", "backend": f"b{i}", "quality": 0.5, "cost_usd": 0.1} for i in range(25)]
+    records = _records(400)
+    for decision in records["decisions"]:
+        decision["candidates"], decision["chosen"] = many, "a/model-7"
+    path = _exported(tmp_path / "j.jsonl", records)
+    read_journal_table(path)  # what is loaded once
+    tracemalloc.start()
+    table = read_journal_table(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert table.height == 400
+    assert peak / 400 < 4_000
 
 
 def test_one_command_trains_on_a_journal(tmp_path: Path) -> None:
