@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ __all__ = ["NothingToRollBackError", "PredictorVersion", "PredictorVersions"]
 
 _FORMAT: Final = 1
 _VERDICT: Final = "verdict.json"
+_UNFINISHED: Final = "new-"  # how names begin of what is still being written, always under the lock
 
 
 class NothingToRollBackError(PredictorError):
@@ -87,7 +88,7 @@ class PredictorVersions:
         """
         with self._alone():
             number = max(self._numbers(), default=0) + 1
-            fresh = Path(tempfile.mkdtemp(dir=self.folder, prefix="new-"))
+            fresh = Path(tempfile.mkdtemp(dir=self.folder, prefix=_UNFINISHED))
             try:
                 shutil.copytree(predictor, fresh, dirs_exist_ok=True)
                 (fresh / _VERDICT).write_text(json.dumps(verdict, indent=1) + "\n", encoding="utf-8")
@@ -132,7 +133,7 @@ class PredictorVersions:
 
     def _put(self, chain: Sequence[int]) -> None:
         content = json.dumps({"format_version": _FORMAT, "in_force": list(chain)}) + "\n"
-        descriptor, name = tempfile.mkstemp(dir=self.folder, prefix="new-")
+        descriptor, name = tempfile.mkstemp(dir=self.folder, prefix=_UNFINISHED)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(content)
             file.flush()
@@ -154,7 +155,17 @@ class PredictorVersions:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            self._clear_left_overs()
             yield
+
+    def _clear_left_overs(self) -> None:
+        """What was begun under the lock by a process that was killed: while we hold it, nobody works on it."""
+        for path in self.folder.glob(f"{_UNFINISHED}*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):  # another user's; it is in nobody's way
+                    path.unlink()
 
 
 def _read_verdict(path: Path) -> Mapping[str, object]:

@@ -1,5 +1,8 @@
 import multiprocessing
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,6 +99,31 @@ def test_promotions_of_several_processes_wait_for_each_other(tmp_path: Path) -> 
 def _promote_often(folder: Path, predictor: Path) -> None:
     for _ in range(4):
         PredictorVersions(folder).promote(predictor, {})
+
+
+def test_what_a_killed_promotion_left_behind_is_cleared_by_the_next(tmp_path: Path) -> None:
+    predictor, versions = saved(tmp_path, "a"), PredictorVersions(tmp_path / "versions")
+    context = multiprocessing.get_context("spawn")
+    killed = context.Process(target=_promote_and_be_killed, args=(versions.folder, predictor))
+    killed.start()
+    killed.join(60)
+    assert killed.exitcode == -signal.SIGKILL
+    assert [path.is_dir() for path in versions.folder.glob("new-*")] == [True]
+    (versions.folder / "new-marker").write_text('{"format_ver')  # as of one killed while it wrote the marker
+    assert versions.promote(predictor, {}) == 1
+    assert deciding(versions) == "a"
+    assert not list(versions.folder.glob("new-*"))
+
+
+class _Deadly(dict[str, object]):
+    """A verdict of which nothing can be written any more."""
+
+    def items(self) -> Any:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _promote_and_be_killed(folder: Path, predictor: Path) -> None:
+    PredictorVersions(folder).promote(predictor, _Deadly(n=1))
 
 
 def test_a_predictor_that_cannot_be_copied_changes_nothing(tmp_path: Path) -> None:
