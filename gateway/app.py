@@ -76,7 +76,7 @@ def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...]
         settings: what the operator configured.
         catalog: as `gateway.startup.open_catalog` and `find_backends` give it.
         backends: as `find_backends` found them.
-        environ: usually `os.environ`; read for the keys that backends name, and for the way to them.
+        environ: usually `os.environ`; read for the keys that backends and MCP servers name, and for the way to them.
     """
     journal, binder = settings.journal, Binder(settings, catalog)
     return create_app(
@@ -92,6 +92,7 @@ def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...]
                 spool_max_bytes=journal.spool_max_mb << 20,
                 keep_days=journal.keep_days,
             ),
+            environ=environ,
             api_keys={b.id: environ[b.api_key_env] for b in backends if b.api_key_env and environ.get(b.api_key_env)},
             proxy=Proxy.of(environ),
             tracing=open_tracing(settings.telemetry, environ),
@@ -125,7 +126,7 @@ def create_app(parts: Parts) -> Asgi:
     desk = ToolDesk(
         settings.tools, store=RegistryStore(settings.tools_dir / "registries"), telemetry=telemetry, clocks=clocks
     )
-    endpoint = _mcp_endpoint(desk, governor, settings.server)
+    endpoint = _mcp_endpoint(desk, governor, settings.server, parts.environ)
     history = open_history(settings, wall=clocks.wall, clock=clocks.monotonic)
 
     @asynccontextmanager
@@ -301,10 +302,12 @@ def _need(*packages: str, key: str) -> None:
         raise InvalidSettingsError(f"{key}: needs {' and '.join(missing)}: {_INSTALLS[key]}")
 
 
-def _mcp_endpoint(desk: ToolDesk, governor: Governor, server: ServerSettings) -> McpEndpoint | None:
+def _mcp_endpoint(
+    desk: ToolDesk, governor: Governor, server: ServerSettings, environ: Mapping[str, str]
+) -> McpEndpoint | None:
     if not McpEndpoint.is_available():
         return None
-    return McpEndpoint(desk, governor, host=server.host, max_body_bytes=server.max_body_bytes)
+    return McpEndpoint(desk, governor, host=server.host, max_body_bytes=server.max_body_bytes, environ=environ)
 
 
 def _open_upstreams(parts: Parts, stack: AsyncExitStack) -> Mapping[str, Upstream]:

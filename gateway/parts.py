@@ -36,6 +36,7 @@ class Parts:
     make_serving: ServingFactory
     journal: Journal
     api_keys: MutableMapping[str, str] = field(default_factory=dict)  # by backend id; adapters that join have theirs
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # holds what stored MCP servers name
     clocks: Clocks = _SYSTEM_CLOCKS
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
     upstreams: Mapping[str, Upstream] | None = None  # by kind; the real ones where left out

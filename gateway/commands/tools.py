@@ -3,8 +3,9 @@
 import asyncio
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -34,6 +35,18 @@ def import_tools(
     mcp: Annotated[
         str | None, typer.Option(help="An MCP server instead: its URL, or the command that starts it.")
     ] = None,
+    api_key_env: Annotated[
+        str | None, typer.Option(help="The environment variable with the key of the server's URL, sent as a bearer's.")
+    ] = None,
+    header_env: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HEADER=VARIABLE", help="Another header and the variable that holds its value; repeatable."
+        ),
+    ] = None,
+    env: Annotated[
+        list[str] | None, typer.Option(help="An environment variable to pass on to the server's command; repeatable.")
+    ] = None,
     usage: Annotated[Path | None, typer.Option(help="Past requests (Parquet: query, tool_ids).")] = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
@@ -44,8 +57,14 @@ def import_tools(
 
     if (source is None) == (mcp is None):
         raise NoSourceError("name either a file or an MCP server (--mcp)")
+    if mcp is None and (api_key_env or header_env or env):
+        raise NoSourceError("--api-key-env, --header-env and --env are about an MCP server; name it by --mcp")
     if mcp is not None:
-        found = asyncio.run(import_server(describe_server(mcp)))
+        headers = dict(_header(given) for given in header_env or ())
+        server = describe_server(mcp, api_key_env=api_key_env, headers_env=headers, env=env or ())
+        if api_key_env is None and not header_env and not env:
+            server = _as_before(server, name, _store(config))
+        found = asyncio.run(import_server(server, environ=os.environ))
     elif source is not None:
         found = read_file(source, usage=usage)
     stored = _store(config).save(
@@ -90,6 +109,20 @@ def show(
         return
     for tool in stored.tools:
         typer.echo(f"{tool.name:<40} {tool.description.partition(chr(10))[0][:100]}")
+
+
+def _header(given: str) -> tuple[str, str]:
+    header, _, variable = given.partition("=")
+    if not header or not variable:  # not told: it may hold a secret
+        raise NoSourceError("--header-env takes HEADER=VARIABLE, the name of an environment variable, not its value")
+    return header, variable
+
+
+def _as_before(server: Mapping[str, Any], name: str, store: RegistryStore) -> dict[str, Any]:
+    """The server with the variables that its registry names, where it is the same one."""
+    known = store.load(name).server if name in store.names() else None
+    is_same = known is not None and all(known.get(key) == value for key, value in server.items())
+    return dict(known if known is not None and is_same else server)
 
 
 def _store(config: Path | None) -> RegistryStore:

@@ -5,7 +5,7 @@ Stateless streamable HTTP, so that any replica can answer. Mounted where the ext
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -46,8 +46,11 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 class McpEndpoint:
     """An ASGI door, for as long as `running`."""
 
-    def __init__(self, desk: ToolDesk, governor: Governor, *, host: str, max_body_bytes: int) -> None:
+    def __init__(
+        self, desk: ToolDesk, governor: Governor, *, host: str, max_body_bytes: int, environ: Mapping[str, str]
+    ) -> None:
         self._desk, self._governor, self._host = desk, governor, host
+        self._environ = environ  # the variables that stored servers name
         self._max_body_bytes = max_body_bytes
         self._app: Asgi | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -135,7 +138,7 @@ class McpEndpoint:
             raise InvalidRequestError(f"{stored.label} has no tool {name!r:.80} that can be called here", param="name")
         from mcp_types import CallToolResult  # noqa: PLC0415 - of the extra `mcp`
 
-        answer = await call_server(stored.server, name, arguments)
+        answer = await call_server(stored.server, name, arguments, environ=self._environ)
         return CallToolResult.model_validate(
             {
                 "content": answer["content"],

@@ -1,13 +1,16 @@
 """MCP servers through the official SDK: what they offer, and calls of it. A connection lasts for one question.
 
-The SDK is the extra `mcp`; it is imported only when a server is asked.
+The SDK is the extra `mcp`; it is imported only when a server is asked. What is kept of a server names the
+environment variables that hold its secrets; they are read when a connection is made.
 """
 
 import asyncio
+import re
 import shlex
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import MappingProxyType
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from predictors.tools import ToolUsage
@@ -18,32 +21,61 @@ from .registries import StoredTool
 
 __all__ = ["call_server", "describe_server", "import_server"]
 
+_NO_VARIABLES: Final[Mapping[str, str]] = MappingProxyType({})
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_REFUSALS: Final = (401, 403)
 
-def describe_server(address: str) -> dict[str, Any]:
+
+def describe_server(
+    address: str,
+    *,
+    api_key_env: str | None = None,
+    headers_env: Mapping[str, str] | None = None,
+    env: Iterable[str] = (),
+) -> dict[str, Any]:
     """How a server is reached: a URL of streamable HTTP, or the command line of a server on standard input.
 
+    Args:
+        address: the URL or the command line.
+        api_key_env: the variable whose value a URL is sent as `Authorization: Bearer ...`.
+        headers_env: further headers, each with the variable that holds its whole value.
+        env: the variables that a command is given beside those that every command gets.
+
     Raises:
-        InvalidRegistryError: it is empty, or a quotation in it has no end.
+        InvalidRegistryError: it is empty, a quotation in it has no end, or a header or a variable cannot be.
     """
+    keyed, headers, passed = api_key_env or None, dict(headers_env or {}), sorted({*env} - {""})
+    for variable in (*([keyed] if keyed else ()), *headers.values(), *passed):
+        if not _VARIABLE.fullmatch(variable):  # not told: it may be the secret itself
+            raise InvalidRegistryError("an MCP server's secrets are told by names of environment variables; set one")
     if address.startswith(("http://", "https://")):
-        return {"url": address}
+        if passed:
+            raise InvalidRegistryError("variables are passed on to commands; a URL takes an API key or headers")
+        _check_headers((*headers, *(["Authorization"] if keyed else ())))
+        told = {"api_key_env": keyed, "headers_env": headers}
+        return {"url": address, **{name: value for name, value in told.items() if value}}
+    if keyed or headers:
+        raise InvalidRegistryError("API keys and headers are for URLs; pass variables on to a command instead")
     try:
         words = shlex.split(address)
     except ValueError as exc:
         raise InvalidRegistryError(f"an MCP server's command is no command line: {str(exc).lower()}") from exc
     if not words:
         raise InvalidRegistryError("an MCP server is a URL, or a command such as 'python server.py'")
-    return {"command": words[0], "args": words[1:]}
+    return {"command": words[0], "args": words[1:], **({"env": passed} if passed else {})}
 
 
-async def import_server(server: Mapping[str, Any], *, deadline_s: float = 30.0) -> Imported:
-    """Every tool that a server offers.
+async def import_server(
+    server: Mapping[str, Any], *, environ: Mapping[str, str] = _NO_VARIABLES, deadline_s: float = 30.0
+) -> Imported:
+    """Every tool that a server offers; `environ` holds the variables that the server's description names.
 
     Raises:
-        ToolServerError: it cannot be reached, or breaks off.
+        ToolServerError: it cannot be reached, refuses us, breaks off, or needs a variable that is not set.
     """
     tools: list[StoredTool] = []
-    async with _connected(server, deadline_s=deadline_s) as client:
+    async with _connected(server, environ, deadline_s=deadline_s) as client:
         cursor: str | None = None
         while True:
             page = await client.list_tools(cursor=cursor)
@@ -54,14 +86,19 @@ async def import_server(server: Mapping[str, Any], *, deadline_s: float = 30.0) 
 
 
 async def call_server(
-    server: Mapping[str, Any], name: str, arguments: Mapping[str, Any], *, deadline_s: float = 60.0
+    server: Mapping[str, Any],
+    name: str,
+    arguments: Mapping[str, Any],
+    *,
+    environ: Mapping[str, str] = _NO_VARIABLES,
+    deadline_s: float = 60.0,
 ) -> dict[str, Any]:
     """One call: `{content: [...], structured, is_error}` as the server answered it, be it that it refused.
 
     Raises:
-        ToolServerError: it cannot be reached, or breaks off.
+        ToolServerError: it cannot be reached, refuses us, breaks off, or needs a variable that is not set.
     """
-    async with _connected(server, deadline_s=deadline_s) as client:
+    async with _connected(server, environ, deadline_s=deadline_s) as client:
         from mcp.shared.exceptions import MCPError  # noqa: PLC0415 - of the extra `mcp`
         from mcp_types import CONNECTION_CLOSED  # noqa: PLC0415 - likewise
 
@@ -76,20 +113,86 @@ async def call_server(
 
 
 @asynccontextmanager
-async def _connected(server: Mapping[str, Any], *, deadline_s: float) -> AsyncIterator[Any]:
+async def _connected(server: Mapping[str, Any], environ: Mapping[str, str], *, deadline_s: float) -> AsyncIterator[Any]:
     try:
-        from mcp import Client, StdioServerParameters  # noqa: PLC0415 - of the extra `mcp`
+        from mcp import Client  # noqa: PLC0415 - of the extra `mcp`
     except ModuleNotFoundError as exc:
         raise ToolServerError("MCP servers need the official SDK: pip install 'paretogate[mcp]'") from exc
-    target = server["url"] if "url" in server else StdioServerParameters(command=server["command"], args=server["args"])
+    refused: list[int] = []
+    headers, passed = _headers(server, environ), {v: _secret(server, v, environ) for v in server.get("env", ())}
     try:
-        async with asyncio.timeout(deadline_s), Client(target) as client:
-            yield client
+        async with asyncio.timeout(deadline_s), AsyncExitStack() as stack:
+            target = await _open(server, stack, deadline_s=deadline_s, headers=headers, passed=passed, refused=refused)
+            yield await stack.enter_async_context(Client(target))
     except (ToolServerError, asyncio.CancelledError):
         raise
     except Exception as exc:  # the SDK raises groups of whatever went wrong below it
         told = f"the MCP server {_place(server)} does not answer ({_cause(exc)}); is it running?"
-        raise ToolServerError(told) from exc
+        raise ToolServerError(_refusal(server, refused[0]) if refused else told) from exc
+
+
+async def _open(
+    server: Mapping[str, Any],
+    stack: AsyncExitStack,
+    *,
+    deadline_s: float,
+    headers: dict[str, str],
+    passed: dict[str, str],
+    refused: list[int],
+) -> Any:  # noqa: ANN401 - the SDK is not imported up here
+    """What the SDK's client connects to; of what a server at a URL answers, refusals of the caller are noted."""
+    import httpx2  # noqa: PLC0415 - of the extra `mcp`: what its SDK connects with
+    from mcp import StdioServerParameters  # noqa: PLC0415 - likewise
+    from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 - likewise
+
+    if "url" not in server:
+        return StdioServerParameters(command=server["command"], args=server["args"], env=passed or None)
+
+    async def note(response: httpx2.Response) -> None:
+        if response.status_code in _REFUSALS:
+            refused.append(response.status_code)
+
+    http = httpx2.AsyncClient(headers=headers, timeout=deadline_s, event_hooks={"response": [note]})
+    return streamable_http_client(server["url"], http_client=await stack.enter_async_context(http))
+
+
+def _headers(server: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    found = {name: _secret(server, variable, environ) for name, variable in server.get("headers_env", {}).items()}
+    if keyed := server.get("api_key_env"):
+        found["Authorization"] = f"Bearer {_secret(server, keyed, environ)}"
+    return found
+
+
+def _secret(server: Mapping[str, Any], variable: str, environ: Mapping[str, str]) -> str:
+    value = environ.get(variable, "")
+    if "url" in server:
+        value = value.strip()  # a line's end behind a key is nobody's intention
+    if not value:
+        problem = f"needs the environment variable {variable}, which is not set; set it where paretogate runs"
+        raise ToolServerError(f"the MCP server {_place(server)} {problem}")
+    if "url" in server and not (value.isascii() and value.isprintable()):
+        problem = f"cannot be sent what {variable} holds: a header is printable ASCII on one line; set it anew"
+        raise ToolServerError(f"the MCP server {_place(server)} {problem}")
+    return value
+
+
+def _check_headers(names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if not _HEADER.fullmatch(name):
+            raise InvalidRegistryError(f"{name!r:.80} is no name of a header; use letters, digits and -")
+        if name.lower() in seen:
+            raise InvalidRegistryError(f"the header {name} is named twice; leave out one (an API key is Authorization)")
+        seen.add(name.lower())
+
+
+def _refusal(server: Mapping[str, Any], status: int) -> str:
+    named = [*([server["api_key_env"]] if "api_key_env" in server else ()), *server.get("headers_env", {}).values()]
+    if named:
+        remedy = f"check what {' and '.join(named)} {'hold' if len(named) > 1 else 'holds'}"
+    else:
+        remedy = "import it with --api-key-env or --header-env, which name the variable that holds its secret"
+    return f"the MCP server {_place(server)} refuses us ({status}); {remedy}"
 
 
 def _place(server: Mapping[str, Any]) -> str:

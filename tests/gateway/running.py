@@ -124,6 +124,7 @@ async def running(
     limits: ConnectionLimits | None = None,
     tracing: Any = None,
     promoted: Any = None,
+    environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[RunningGateway]:
     kept = journal or ListJournal()
     app = create_app(
@@ -136,6 +137,7 @@ async def running(
             api_keys=api_keys or {},
             tracing=tracing,
             promoted=promoted,
+            environ=environ or {},
         )
     )
     async with listening(app, limits) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:

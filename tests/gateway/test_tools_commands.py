@@ -1,9 +1,12 @@
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
 from gateway.cli import main
+from tests.gateway.running import listening
+from tests.gateway.tools.guarded import guarded
 from tests.gateway.tools.offers import functions
 
 
@@ -45,3 +48,41 @@ def test_the_commands_of_the_other_room_stay_in_the_group(capsys: pytest.Capture
     assert main(["tools", "--help"]) == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name in ("eval", "search", "synthesize", "import", "list", "show"))
+
+
+@pytest.mark.loopback
+async def test_a_servers_key_is_kept_by_its_variable_alone(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("mcp")
+    from tests.gateway.tools.notes_server import server as notes  # noqa: PLC0415 - of the extra `mcp`
+
+    monkeypatch.setenv("NOTES_TOKEN", "s3cret")
+    async with listening(guarded(notes.streamable_http_app(), "Bearer s3cret")) as url:
+        again = ["tools", "import", "--mcp", f"{url}/mcp", "--name", "notes"]
+        assert await asyncio.to_thread(main, again) == 1
+        assert "refuses us (401)" in capsys.readouterr().err
+        assert await asyncio.to_thread(main, [*again, "--api-key-env", "NOTES_TOKEN"]) == 0
+        assert await asyncio.to_thread(main, again) == 0  # as it was imported before
+        assert capsys.readouterr().out.splitlines() == ["notes@1: 2 tools", "notes@1: 2 tools"]
+        assert await asyncio.to_thread(main, [*again, "--api-key-env", ""]) == 1
+    kept = "".join(path.read_text() for path in (state / "state").rglob("*.json"))
+    assert "NOTES_TOKEN" in kept
+    assert "s3cret" not in kept
+
+
+@pytest.mark.usefixtures("state")
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (["tools.json", "--api-key-env", "NOTES_TOKEN"], "name it by --mcp"),
+        (["--mcp", "http://127.0.0.1:9/mcp", "--header-env", "X-Key: s3cret"], "HEADER=VARIABLE"),
+    ],
+)
+def test_what_names_no_variable_of_a_server_is_refused(
+    given: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tools", "import", "--name", "notes", *given]) == 1
+    told = capsys.readouterr().err
+    assert problem in told
+    assert "s3cret" not in told

@@ -19,7 +19,9 @@ from gateway.tools.servers import describe_server, import_server
 from gateway.upstreams.fake import Misbehaviour
 from tests.gateway.running import listening, pair
 
+from .guarded import guarded
 from .notes_server import __file__ as notes
+from .notes_server import server as notes_server
 
 pytestmark = pytest.mark.loopback
 
@@ -86,6 +88,23 @@ async def an_odd_server(tmp_path: Path) -> AsyncIterator[tuple[str, asyncio.Even
         store = RegistryStore(tmp_path / "tools" / "registries")
         store.save("odd", tools, source="mcp", now_s=0.0, server={"url": f"{url}/mcp"})
         yield f"{gateway.url}/mcp", began, given_up
+
+
+async def test_a_server_that_needs_a_key_gets_the_gateways(tmp_path: Path) -> None:
+    app = notes_server.streamable_http_app()
+    call = {"registry": "notes", "name": "count_words", "arguments": {"text": "one two"}}
+    async with listening(guarded(app, "Bearer s3cret")) as url:
+        server = describe_server(f"{url}/mcp", api_key_env="NOTES_TOKEN")
+        store = RegistryStore(tmp_path / "tools" / "registries")
+        store.save("notes", [StoredTool(name="count_words")], source="mcp", now_s=0.0, server=server)
+        having = pair(tmp_path, environ={"NOTES_TOKEN": "s3cret"})
+        async with having as (gateway, _, _), Client(f"{gateway.url}/mcp") as client:
+            counted = await client.call_tool("call_tool", call)
+        async with pair(tmp_path) as (gateway, _, _), Client(f"{gateway.url}/mcp") as client:
+            unset = await client.call_tool("call_tool", call)
+    assert [part.text for part in counted.content if part.type == "text"] == ["2"]
+    assert unset.is_error
+    assert "NOTES_TOKEN, which is not set; set it where paretogate runs" in str(unset.content)
 
 
 async def test_what_a_tool_answers_is_the_answer_and_its_failure_a_failure(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from gateway.tools.errors import InvalidRegistryError, ToolServerError
 from gateway.tools.servers import call_server, describe_server, import_server
 from tests.gateway.running import listening
 
+from .guarded import guarded
 from .notes_server import server as notes
 
 pytest.importorskip("mcp")
@@ -76,3 +77,65 @@ async def test_a_server_that_breaks_off_has_not() -> None:
 def test_a_server_without_an_address_is_refused(address: str, problem: str) -> None:
     with pytest.raises(InvalidRegistryError, match=problem):
         describe_server(address)
+
+
+@pytest.mark.loopback
+async def test_a_server_that_needs_a_key_gets_what_its_variables_hold() -> None:
+    async with listening(guarded(notes.streamable_http_app(), "Bearer s3cret", room="42")) as url:
+        server = describe_server(f"{url}/mcp", api_key_env="NOTES_TOKEN", headers_env={"X-Room": "NOTES_ROOM"})
+        environ = {"NOTES_TOKEN": "s3cret\n", "NOTES_ROOM": "42"}
+        found = await import_server(server, environ=environ)
+        answer = await call_server(server, "count_words", {"text": "one two"}, environ=environ)
+    assert len(found.tools) == 2
+    assert found.server == {
+        "url": f"{url}/mcp",
+        "api_key_env": "NOTES_TOKEN",
+        "headers_env": {"X-Room": "NOTES_ROOM"},
+    }
+    assert answer["content"][0]["text"] == "2"
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize(
+    ("named", "environ", "problem"),
+    [
+        ({}, {}, r"refuses us \(401\).* --api-key-env"),
+        ({"api_key_env": "NOTES_TOKEN"}, {"NOTES_TOKEN": "wr0ng"}, r"refuses us \(401\); check what NOTES_TOKEN holds"),
+        ({"api_key_env": "NOTES_TOKEN"}, {}, r"variable NOTES_TOKEN, which is not set; set it"),
+        ({"headers_env": {"Authorization": "NOTES_TOKEN"}}, {"NOTES_TOKEN": " "}, "NOTES_TOKEN, which is not set"),
+        ({"api_key_env": "NOTES_TOKEN"}, {"NOTES_TOKEN": "wr0ng\r\nX: y"}, "what NOTES_TOKEN holds.* one line"),
+    ],
+)
+async def test_a_key_that_is_missing_or_wrong_is_told_by_its_variable(
+    named: dict[str, Any], environ: dict[str, str], problem: str
+) -> None:
+    async with listening(guarded(notes.streamable_http_app(), "Bearer s3cret")) as url:
+        with pytest.raises(ToolServerError, match=problem) as raised:
+            await import_server(describe_server(f"{url}/mcp", **named), environ=environ)
+    assert "wr0ng" not in str(raised.value)
+
+
+@pytest.mark.loopback
+async def test_a_command_gets_the_variables_that_are_named_for_it() -> None:
+    strict = "import os; assert os.environ['NOTES_TOKEN'] == 's3cret'; assert 'OTHER' not in os.environ; "
+    command = f'{sys.executable} -c "{strict}import runpy; runpy.run_path({str(SCRIPT)!r}, run_name={"__main__"!r})"'
+    server = describe_server(command, env=["NOTES_TOKEN"])
+    assert len((await import_server(server, environ={"NOTES_TOKEN": "s3cret", "OTHER": "x"})).tools) == 2
+    with pytest.raises(ToolServerError, match="variable NOTES_TOKEN, which is not set"):
+        await import_server(server)
+
+
+@pytest.mark.parametrize(
+    ("address", "named", "problem"),
+    [
+        ("https://host/mcp", {"api_key_env": "sk-123"}, "names of environment variables"),
+        ("https://host/mcp", {"headers_env": {"X Y": "KEY"}}, "no name of a header"),
+        ("https://host/mcp", {"api_key_env": "KEY", "headers_env": {"authorization": "KEY"}}, "named twice"),
+        ("https://host/mcp", {"env": ["KEY"]}, "passed on to commands"),
+        ("python server.py", {"api_key_env": "KEY"}, "are for URLs"),
+    ],
+)
+def test_what_cannot_be_named_for_a_server_is_refused(address: str, named: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidRegistryError, match=problem) as raised:
+        describe_server(address, **named)
+    assert "sk-123" not in str(raised.value)
