@@ -110,13 +110,11 @@ def _replay_tables(
     named: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    from rich.progress import TaskID  # noqa: PLC0415
-
     from catalog.registry import Catalog  # noqa: PLC0415
 
     from .contenders import FittedContender  # noqa: PLC0415
     from .report import json_report, terminal_report, write_outputs  # noqa: PLC0415
-    from .screen import progress_bar, screen  # noqa: PLC0415
+    from .screen import progress_bar, screen, stages  # noqa: PLC0415
     from .sources import read_table  # noqa: PLC0415
     from .study import run_study  # noqa: PLC0415
     from .untold import untold_goals  # noqa: PLC0415
@@ -130,15 +128,8 @@ def _replay_tables(
         for policy, goals in untold_goals(table, contenders[0], named, study.configured).items():
             told = f"policy {policy!r} is replayed without {', '.join(goals)}, which nothing tells of these models"
             typer.echo(f"note: {table.name}: {told}", err=True)
-    results = []
     with progress_bar() as bar:
-        for table in tables:
-            task = bar.add_task(table.name)
-
-            def show(what: str, done: int, of: int, *, task: TaskID = task, name: str = table.name) -> None:
-                bar.update(task, description=f"{name}: {what}", completed=done, total=of)
-
-            results.append(run_study(table, contenders, study, progress=show))
+        results = [run_study(table, contenders, study, progress=stages(bar, table.name)) for table in tables]
     summaries = [summary for _, summary in results]
     if as_json:
         sys.stdout.write(json.dumps([json_report(s) for s in summaries], indent=1) + "\n")

@@ -164,7 +164,11 @@ def run_contender(
     ledger = _Ledger(table, points)
     rng = np.random.default_rng(0)  # never drawn from: no operating point explores
     decided_s, tried, done, of = 0.0, table.tried, 0, int(folds.judged.sum())
-    for train, test in folds:
+    rounds = list(folds)
+    for number, (train, test) in enumerate(rounds, start=1):
+        stage = f"{contender.name}, fold {number} of {len(rounds)}"
+        if progress:  # before it learns, which may take longest
+            progress(stage, done, of)
         source = contender.source(table.take(train), table.take(test))
         router = Router(source, policies=policies, explore=0.0)
         for row in test:
@@ -176,7 +180,7 @@ def run_contender(
             ledger.enter(row, decisions)
             done += 1
             if progress and done % _TELL_EVERY == 0:
-                progress(contender.name, done, of)
+                progress(stage, done, of)
     return ledger.run(contender.name, decide_us=decided_s / max(done * len(points), 1) * 1e6)
 
 

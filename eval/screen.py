@@ -1,13 +1,16 @@
 """Where results and progress are printed: text as it stands, whatever a model, a file or a tool is called."""
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from predictors.stages import told_in_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-__all__ = ["progress_bar", "screen"]
+__all__ = ["progress_bar", "screen", "stages"]
 
 _PAGE_WIDTH = 160
 
@@ -27,11 +30,25 @@ def progress_bar() -> "Progress":
     from rich.console import Console  # noqa: PLC0415  # as above
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
+    console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_interactive,
     )
+
+
+def stages(bar: "Progress", name: str) -> Callable[[str, int, int], None]:
+    """Tells what is done with `name`, how much of it, of how much: in the bar, in lines where none can be drawn."""
+    if not bar.console.is_interactive:
+        return told_in_lines(f"{name}: ")
+    task = bar.add_task(name)
+
+    def show(what: str, done: int, of: int) -> None:
+        bar.update(task, description=f"{name}: {what}", completed=done, total=of)
+
+    return show

@@ -58,13 +58,20 @@ def run_study(
         seed=study.seed,
         progress=progress,
     )
+    tell = progress or _silent
     flips = None
     if study.noise:
         balanced = RoutingOptions(explore=False)
+        tell("deciding about prompts that look otherwise", 0, 1)
         flips = flip_rates(contenders[0], table, folds, balanced, seed=study.seed)
+    tell("summing up", 0, 1)
     return replayed, summarise(replayed, seed=study.seed, n_resamples=study.n_resamples, flips=flips)
 
 
 def _dear_call_usd(table: ReplayTable) -> float | None:
     """Mean cost of the dearest model that answered nearly everywhere; None where all of them are free."""
     return float(np.nanmean(table.cost_usd[:, table.covering], axis=0).max()) or None
+
+
+def _silent(_what: str, _done: int, _of: int) -> None:
+    """Tell nobody."""

@@ -18,6 +18,7 @@ from catalog import ModelProfile, ParetoGateError
 from .arithmetic import settings_of_common_arithmetic
 from .cli_options import DataFolder, EncoderKey, EncoderName, data_folder
 from .length import LENGTH_FILE
+from .stages import told_in_lines
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -178,7 +179,10 @@ def _fit(paths: list[Path], data: Path, seed: int, reader: _Reader, *, hold_out:
     from .trained_questions import TrainedQuestions  # noqa: PLC0415
 
     catalog = Catalog.load()
-    table = Outcomes.read(paths).without(hold_out, seed=seed) if paths else shipped_outcomes(data)
+    with _Bar() as progress:  # apart, since what follows loads much, and a misspelt name must not wait for that
+        progress("reading outcomes", 0, 1)
+        table = Outcomes.read(paths).without(hold_out, seed=seed) if paths else shipped_outcomes(data)
+        progress("reading outcomes", 1, 1)
     trained_on: object = [str(path) for path in paths] if paths else SHIPPED_DATASETS
 
     def profile_of(dataset: str | None, name: str) -> ModelProfile:
@@ -228,16 +232,17 @@ def _of_answers(
 
 
 class _Bar:
-    """A progress bar on stderr, one line per thing that is done."""
+    """On stderr: a progress bar for each thing that is done, or its name where nobody watches a terminal."""
 
     def __enter__(self) -> "Progress":
         from rich.console import Console  # noqa: PLC0415
         from rich.progress import Progress as Bar  # noqa: PLC0415
 
-        self._bar = Bar(console=Console(stderr=True))
+        console = Console(stderr=True)
+        self._bar = Bar(console=console, disable=not console.is_interactive)
         self._tasks: dict[str, TaskID] = {}
         self._bar.start()
-        return self._tell
+        return self._tell if console.is_interactive else told_in_lines()
 
     def __exit__(self, *_exc: object) -> None:
         self._bar.stop()

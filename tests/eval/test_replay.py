@@ -117,7 +117,8 @@ def test_progress_is_told() -> None:
         split="2-fold",
         progress=lambda *seen: told.append(seen),
     )
-    assert told[-1] == ("tfidf_ridge", 100, 120)
+    assert told[-1] == ("tfidf_ridge, fold 2 of 2", 100, 120)
+    assert told[0] == ("tfidf_ridge, fold 1 of 2", 0, 120)  # before anything is learned
 
 
 def test_a_leave_out_replay_judges_the_left_out_benchmark_alone() -> None:

@@ -43,6 +43,13 @@ def test_ones_own_outcomes_become_a_predictor_that_loads(outcomes: Path, tmp_pat
     done = CliRunner().invoke(app, [str(outcomes), "--out", str(tmp_path / "mine"), "--json"])
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["n_outcomes"] == 120
+    assert done.stderr.splitlines() == [  # each as it begins, where no terminal is
+        "reading outcomes",
+        "reading lengths and costs",
+        "reading prompts",
+        "judging on held-out prompts",
+        "fitting on all prompts",
+    ]
     model = QualityModel.load(tmp_path / "mine")
     assert model.models == ("unlisted/in-house-sums", "unlisted/in-house-verse")
     assert model.features_name == json.loads(done.stdout)["features"]
