@@ -27,7 +27,7 @@ from .mending import AskAgain, mended
 from .metrics import ToolMetrics
 from .observing import observed_in, packed
 from .offer import Event, Offer, digest_of, events_of, read_offer
-from .permissions import permitted, refuse_brought, refuse_unseen, without_forbidden_functions
+from .permissions import permitted, refuse_brought, refuse_chosen, refuse_unseen, without_forbidden_functions
 from .reader import OfferReader
 from .registries import RegistryStore, StoredRegistry
 from .shelf import IndexShelf, ToolIndex, open_encoder
@@ -86,6 +86,7 @@ class ToolDesk:
         stored = self._stored(wishes, is_said=bool(said and said.get("set")))
         offered = await self._offered(request, stored)
         offer = await permitted(offered, wishes)
+        refuse_chosen(request, offered, offer)
         refuse_brought(request, offered, offer)
         if not len(offered):
             return Prepared(request=request, reading=reading, wishes=wishes)

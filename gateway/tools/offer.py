@@ -12,7 +12,17 @@ import orjson
 from predictors.tokens import estimate_tokens
 from predictors.tools import InvalidToolError, Tool
 
-__all__ = ["Event", "Offer", "digest_of", "events_of", "name_in", "read_offer", "reading_offer", "text_of"]
+__all__ = [
+    "Event",
+    "Offer",
+    "choices_in",
+    "digest_of",
+    "events_of",
+    "name_in",
+    "read_offer",
+    "reading_offer",
+    "text_of",
+]
 
 _LAST_CHARS = 2_000  # of a long message, these are what retrieval reads: the question mostly stands at the end
 
@@ -135,6 +145,16 @@ def events_of(messages: object) -> tuple[Event, ...]:
     return tuple(found)
 
 
+def choices_in(choice: object) -> tuple[Mapping[str, Any], ...]:
+    """What `tool_choice` is about: in chat's words, or in other doors', which some backends take here too."""
+    if not isinstance(choice, Mapping):
+        return ()
+    allowed = choice.get("allowed_tools")
+    listed = (allowed if isinstance(allowed, Mapping) else choice).get("tools")
+    entries = listed if isinstance(listed, list) else ()
+    return (choice, *(entry for entry in entries if isinstance(entry, Mapping)))
+
+
 def name_in(value: object) -> str | None:
     """The name of the tool that a call, or a choice, is about: of a function, of a custom tool, or of neither."""
     if not isinstance(value, Mapping):
@@ -210,10 +230,4 @@ def _called(calls: object) -> list[str]:
 
 
 def _forced(choice: object) -> frozenset[str]:
-    """In chat's words, or in those of the other doors, which some backends take here too."""
-    if not isinstance(choice, Mapping):
-        return frozenset()
-    allowed = choice.get("allowed_tools")
-    listed = (allowed if isinstance(allowed, Mapping) else choice).get("tools")
-    entries = [choice, *(listed if isinstance(listed, list) else ())]
-    return frozenset(name for entry in entries if (name := name_in(entry)) is not None)
+    return frozenset(name for entry in choices_in(choice) if (name := name_in(entry)) is not None)

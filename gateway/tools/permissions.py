@@ -11,12 +11,15 @@ from gateway.keys import ApiKey
 from gateway.wire.body import ChatRequest
 
 from .deferral import is_clients_search, is_search
-from .offer import Offer
+from .offer import Offer, choices_in, name_in
 from .reader import in_pieces
 from .wishes import ToolWishes
 
-__all__ = ["permitted", "refuse_brought", "refuse_unseen", "without_forbidden_functions"]
+__all__ = ["permitted", "refuse_brought", "refuse_chosen", "refuse_unseen", "without_forbidden_functions"]
 
+_CHOICES: Final = frozenset(
+    {"allowed_tools", "any", "auto", "custom", "function", "none", "tool"}
+)  # of no kind of tool
 _BRINGING: Final = ("tool_search_output", "additional_tools")  # items of Responses that bring tools with them
 
 
@@ -51,6 +54,26 @@ def refuse_brought(request: ChatRequest, offered: Offer, left: Offer) -> None:
     brought = {name for item in items if item.get("type") in _BRINGING for name in _names(item.get("tools"))}
     if denied := sorted(brought & (offered.readable.keys() - left.readable.keys())):
         raise _forbidden(denied[0], "input")
+
+
+def refuse_chosen(request: ChatRequest, offered: Offer, left: Offer) -> None:
+    """What a provider runs itself is chosen by its kind, which chat has no word for, and would be asked for anyway.
+
+    Raises:
+        ForbiddenError: `tool_choice` is about a tool that the key may not use.
+    """
+    if len(left) == len(offered):
+        return
+    gone = offered.declared.keys() - left.declared.keys()
+    there = {str(entry.get("type")) for entry in left.declared.values()}
+    told = getattr(request, "told", None) or request.body
+    for entry in choices_in(told.get("tool_choice")):
+        name, space, kind = name_in(entry), entry.get("namespace"), str(entry.get("type"))
+        whole = f"{space}__{name}" if space else name
+        if whole is not None and whole in gone and whole in offered.readable:
+            raise _forbidden(whole, "tool_choice")
+        if name is None and kind not in _CHOICES | there and not gone <= offered.readable.keys():
+            raise _forbidden(kind, "tool_choice")
 
 
 def without_forbidden_functions(request: ChatRequest, wishes: ToolWishes) -> ChatRequest:

@@ -38,11 +38,16 @@ class ToolWishes:
     def may_use(self, name: str) -> bool:
         """Whether the key may use a tool."""
         allowed = not self.allow or any(fnmatchcase(name, glob) for glob in self.allow)
-        return allowed and not any(fnmatchcase(name, glob) for glob in self.deny)
+        return allowed and not self._denies(name)
 
     def may_search(self, name: str) -> bool:
         """Whether the key may bring this search tool: a list of allowed tools need not name it, one of denied can."""
-        return not any(fnmatchcase(name, glob) for glob in self.deny)
+        return not self._denies(name)
+
+    def _denies(self, name: str) -> bool:
+        """By the whole name, or by what stands behind a namespace: `NAMESPACE__NAME`, however many there are."""
+        bare = [name[at + 2 :] for at in range(len(name) - 2) if name.startswith("__", at)] if "__" in name else ()
+        return any(fnmatchcase(called, glob) for glob in self.deny for called in (name, *bare))
 
 
 def wishes_of(settings: ToolSettings, key: ApiKey | None, said: Mapping[str, Any] | None) -> ToolWishes:

@@ -54,6 +54,8 @@ def responses_body(
         body["input"] = items
     if tools is not None:
         body["tools"] = _chosen(told.get("tools") or (), *tools)
+        if not body["tools"]:  # a choice among nothing is refused
+            body |= {"tools": None, "tool_choice": None, "parallel_tool_calls": None}
     return orjson.dumps({key: value for key, value in body.items() if value is not None})
 
 

@@ -13,6 +13,7 @@ from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.gateway.anthropic_provider import serve_claude
 from tests.gateway.openai_provider import FakeOpenAI
 from tests.gateway.running import RunningGateway, backend, running
+from tests.gateway.test_governor import make_key
 from tests.gateway.wire.chats import events_in
 
 pytestmark = pytest.mark.loopback
@@ -187,3 +188,19 @@ async def test_a_decision_alone_tells_that_nobody_else_can(tmp_path: Path) -> No
         )
     assert told.json()["models"] == ["maker/cheap"]
     assert there.requests == []
+
+
+async def test_a_key_that_may_not_search_cannot_choose_to(tmp_path: Path) -> None:
+    key = make_key(tmp_path, tools_deny=("tax_*",))
+    asked = {"model": "cheap", "input": "hi", "tools": [SEARCH]}
+    async with before_openai(tmp_path) as (gateway, there, _):
+        chosen = {**asked, "tool_choice": {"type": "web_search"}}
+        refused = await gateway.client.post("/v1/responses", json=chosen, headers=key)
+        required = {**asked, "tool_choice": "required", "parallel_tool_calls": False}
+        answered = await gateway.client.post("/v1/responses", json=required, headers=key)
+        free = await gateway.client.post("/v1/responses", json=chosen)
+    assert (refused.status_code, answered.status_code, free.status_code) == (403, 200, 200)
+    assert refused.json()["error"]["param"] == "tool_choice"
+    without, whole = there.requests
+    assert {"tools", "tool_choice", "parallel_tool_calls"}.isdisjoint(without)
+    assert whole["tool_choice"] == {"type": "web_search"}

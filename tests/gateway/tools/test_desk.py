@@ -197,6 +197,59 @@ async def test_permissions_hold_for_functions_in_the_words_of_older_clients(tmp_
     assert free.request.body["functions"] == older
 
 
+async def prepare_responses(at: ToolDesk, *, key: ApiKey, **asked: Any) -> Prepared:
+    request = read_responses(orjson.dumps({"model": "auto", "input": "hi", **asked}))
+    return await at.prepare(request, read_options(model=request.model, body=request.body, headers={}), key=key)
+
+
+@pytest.mark.parametrize(
+    ("choice", "forbidden"),
+    [
+        ({"type": "web_search"}, "web_search"),
+        ({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "web_search"}]}, "web_search"),
+        (
+            {
+                "type": "allowed_tools",
+                "mode": "auto",
+                "tools": [{"type": "web_search"}, {"type": "function", "name": "wipe", "namespace": "disk"}],
+            },
+            "disk__wipe|web_search",
+        ),
+    ],
+)
+async def test_a_tool_of_its_provider_that_the_key_may_not_use_cannot_be_chosen(
+    tmp_path: Path, choice: dict[str, Any], forbidden: str
+) -> None:
+    key = a_key(tools_deny=("wipe",))
+    disk = {"type": "namespace", "name": "disk", "tools": [{"type": "function", "name": "wipe", "parameters": {}}]}
+    tools = [{"type": "web_search"}, {"type": "function", "name": "tax_tool", "parameters": {}}, disk]
+    with pytest.raises(ForbiddenError, match=forbidden):
+        await prepare_responses(desk(tmp_path), key=key, tools=tools, tool_choice=choice)
+    allowed = {"type": "function", "name": "tax_tool"}
+    free = await prepare_responses(desk(tmp_path), key=key, tools=tools, tool_choice=allowed)
+    assert names(free) == ["tax_tool"]
+    chat = [{"type": "web_search"}, function("tax_tool")]
+    if choice["type"] == "web_search":
+        with pytest.raises(ForbiddenError, match=forbidden):
+            await prepare(desk(tmp_path), key=key, tools=chat, tool_choice=choice)
+
+
+@pytest.mark.parametrize("name", ["delete_all", "ns__delete_all", "mcp__disk__delete_all", "ns___delete_all"])
+async def test_a_denied_name_is_denied_behind_a_namespace_too(tmp_path: Path, name: str) -> None:
+    key = a_key(tools_deny=("delete_*", "_delete_*"))
+    prepared = await prepare(desk(tmp_path), key=key, tools=[function(name), function("undelete_all")])
+    assert names(prepared) == ["undelete_all"]
+    space = {"type": "namespace", "name": "ns", "tools": [{"type": "function", "name": name, "parameters": {}}]}
+    assert "tools" not in (await prepare_responses(desk(tmp_path), key=key, tools=[space])).request.body
+
+
+async def test_an_allowed_name_is_the_whole_one(tmp_path: Path) -> None:
+    offered = [function("read_all"), function("ns__read_all")]
+    bare = await prepare(desk(tmp_path), key=a_key(tools_allow=("read_*",)), tools=offered)
+    whole = await prepare(desk(tmp_path), key=a_key(tools_allow=("ns__*",)), tools=offered)
+    assert (names(bare), names(whole)) == (["read_all"], ["ns__read_all"])
+
+
 @pytest.mark.parametrize("kind", ["additional_tools", "tool_search_output"])
 async def test_a_conversation_that_only_its_provider_reads_brings_no_forbidden_tool(tmp_path: Path, kind: str) -> None:
     item = {"type": kind, "call_id": "c", "tools": [{"type": "function", "name": "tax_tool", "parameters": {}}]}
