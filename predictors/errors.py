@@ -31,8 +31,8 @@ class InvalidOutcomesError(PredictorError, ValueError):
 class BadArtefactError(PredictorError, ValueError):
     """A saved predictor is missing, damaged or of another version."""
 
-    def __init__(self, *, path: str, problem: str) -> None:
-        super().__init__(f"{path}: {problem}; train it again with `paretogate train`")
+    def __init__(self, *, path: str, problem: str, remedy: str = "train it again with `paretogate train`") -> None:
+        super().__init__(f"{path}: {problem}; {remedy}")
         self.path, self.problem = path, problem
 
 

@@ -38,6 +38,7 @@ __all__ = ["KIND", "load_retriever", "save_retriever"]
 
 KIND: Final = "tool-retriever"
 VERSION: Final = 5  # 4 had other shortlists, 3 no mapped requests, 2 no twins, 1 no shares of clauses
+_REMEDY: Final = "fit it anew with `paretogate tools search --save` or `paretogate tools eval --save`"
 Arrays = dict[str, npt.NDArray[Any]]
 
 _CHANNELS: Final[Mapping[str, Callable[..., Channel]]] = {
@@ -118,12 +119,19 @@ def load_retriever(folder: Path, encoder: Encoder) -> StackedRetriever | SingleC
     Raises:
         BadArtefactError: the folder is missing, damaged, of another version, or of another encoder.
     """
+    try:
+        return _load(folder, encoder)
+    except BadArtefactError as exc:
+        raise BadArtefactError(path=exc.path, problem=exc.problem, remedy=_REMEDY) from exc
+
+
+def _load(folder: Path, encoder: Encoder) -> StackedRetriever | SingleChannelRetriever:
     arrays, manifest = load_artefact(folder, kind=KIND)
     if manifest.get("version") != VERSION:
-        problem = f"version {manifest.get('version')!r} is not {VERSION}; fit it anew"
+        problem = f"version {manifest.get('version')!r} is not {VERSION}"
         raise BadArtefactError(path=str(folder), problem=problem)
     if manifest.get("encoder") != encoder.name:
-        problem = f"it was fitted with the encoder {manifest.get('encoder')!r}, not {encoder.name!r}; fit it anew"
+        problem = f"it was fitted with the encoder {manifest.get('encoder')!r}, not {encoder.name!r}"
         raise BadArtefactError(path=str(folder), problem=problem)
     try:
         facts = json.loads(arrays["facts"].tobytes())

@@ -84,7 +84,7 @@ def test_a_damaged_folder_is_refused(tmp_path: Path) -> None:
     content = bytearray((tmp_path / "arrays.npz").read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "arrays.npz").write_bytes(bytes(content))
-    with pytest.raises(BadArtefactError, match="does not match the digest"):
+    with pytest.raises(BadArtefactError, match=r"does not match the digest .*; fit it anew with `paretogate tools"):
         load_retriever(tmp_path, CountedWords())
 
 
@@ -94,6 +94,12 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "version": 1}))
     with pytest.raises(BadArtefactError, match="version 1 is not 5; fit it anew"):
         load_retriever(tmp_path, CountedWords())
+
+
+def test_a_folder_that_holds_no_retriever_names_the_command_that_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(BadArtefactError, match="`paretogate tools search --save`") as raised:
+        load_retriever(tmp_path / "nothing", CountedWords())
+    assert "paretogate train" not in str(raised.value)
 
 
 def test_only_our_own_retrievers_can_be_saved(tmp_path: Path) -> None:
