@@ -156,18 +156,22 @@ def _replay_journals(
     from .journal_report import journal_report, value_row  # noqa: PLC0415
     from .journal_value import value_policy  # noqa: PLC0415
     from .logged_decisions import read_journal  # noqa: PLC0415
-    from .screen import screen  # noqa: PLC0415
+    from .screen import progress_bar, screen, stages  # noqa: PLC0415
 
     found: list[dict[str, object]] = []
-    for path in journals:
-        log = read_journal(path)
-        for policy in policies:
-            row: dict[str, object] = {"journal": path.name, "decisions": len(log), "policy": policy}
-            options = RoutingOptions(policy=policy, explore=False)
-            try:
-                found.append(row | value_row(value_policy(log, options, policies=configured, seed=seed)))
-            except (NoOverlapError, UntoldPolicyError) as exc:
-                found.append(row | {"refused": str(exc)})
+    with progress_bar() as bar:
+        for path in journals:
+            tell = stages(bar, path.name)
+            tell("reading", 0, len(policies))
+            log = read_journal(path)
+            for done, policy in enumerate(policies):
+                tell(f"valuing {policy}", done, len(policies))
+                row: dict[str, object] = {"journal": path.name, "decisions": len(log), "policy": policy}
+                options = RoutingOptions(policy=policy, explore=False)
+                try:
+                    found.append(row | value_row(value_policy(log, options, policies=configured, seed=seed)))
+                except (NoOverlapError, UntoldPolicyError) as exc:
+                    found.append(row | {"refused": str(exc)})
     text = json.dumps(found, indent=1) + "\n"
     if report is not None:
         report.write_text(text, encoding="utf-8")

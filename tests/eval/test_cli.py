@@ -150,8 +150,9 @@ def test_misuse_exits_with_two(tmp_path: Path) -> None:
 
 def test_a_journal_values_policies_and_says_where_it_cannot(tmp_path: Path) -> None:
     records = [decision("1", "a/large", 0.5), feedback("1", 1.0), decision("2", "a/large", 0.5), feedback("2", 0.5)]
-    code, out, _ = run(str(written(tmp_path, *records)), "--policy", "best", "--policy", "cheap", "--json")
+    code, out, err = run(str(written(tmp_path, *records)), "--policy", "best", "--policy", "cheap", "--json")
     assert code == 0
+    assert err.splitlines() == [f"journal.jsonl: {stage}" for stage in ("reading", "valuing best", "valuing cheap")]
     best, cheap = json.loads(out)
     assert (best["policy"], best["decisions"], best["snips"]) == ("best", 2, 0.75)
     assert best["gain_interval"]["lower"] <= best["doubly_robust"] - best["logged"] <= best["gain_interval"]["upper"]
