@@ -3,6 +3,9 @@
 A head (request line and headers) has so many bytes and fields and must be whole within a time; what is no HTTP, or too
 much of it, gets an error in the client's own shape; a client that does not read its answer is let go. After an answer
 that came before the request was whole, what the client still sends is thrown away for a while, so that it can read it.
+
+Who offers to speak another protocol (Java's own client asks for HTTP/2 so, with every request at http://) is answered
+in this one, as a server may: RFC 9110, section 7.8. The parser would take such a request's body for that protocol.
 """
 
 import asyncio
@@ -11,6 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from .cycle import Cycle
@@ -50,6 +54,7 @@ class GuardedHttp(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._answering: Cycle | None = None
+        self._declining = False  # the request that was just read offers another protocol, and is to be read again
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """A client is here; it has so long to say what it wants."""
@@ -70,7 +75,8 @@ class GuardedHttp(HttpToolsProtocol):
             return  # it was told, and the connection is closing
         if self._in_head:
             self._head_bytes += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._feed(data)
         if self._in_head and not self.transport.is_closing():
             if self._head_bytes > self._limits.head_bytes:
                 self._refuse(self._too_large())
@@ -98,12 +104,16 @@ class GuardedHttp(HttpToolsProtocol):
         if len(hosts) != 1 and (hosts or self.parser.get_http_version() != "1.0"):  # RFC 9112, section 3.2
             self._problem = InvalidRequestError("send exactly one host header", param="host", code="malformed_http")
             raise self._problem
-        super().on_headers_complete()
+        self._declining = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if not self._declining:
+            super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is whole; what follows is another head."""
         self._in_head, self._in_message = True, False
         self._stop_timer()
+        if self._declining:
+            return  # the parser has passed over its body
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -128,6 +138,27 @@ class GuardedHttp(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours says more
         """What came is no HTTP, or more of it than anybody needs."""
         self._refuse(self._problem or InvalidRequestError("this is not valid HTTP/1.1", code="malformed_http"))
+
+    def _feed(self, data: bytes) -> None:
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except HttpParserUpgrade as exc:
+                data = self._without_offer() + data[exc.args[0] :] if self._declining else b""
+            except HttpParserError:
+                self.send_400_response("")
+                return
+            else:
+                return
+
+    def _without_offer(self) -> bytes:
+        """The head that was read last, as it would be without the offer, for a parser that is made ready for it."""
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        fields = b"".join(b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade")
+        self._declining = False
+        self.parser = HttpRequestParser(self)  # the other may hold the connection for closed
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, fields)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - uvicorn's
         self._answering = Cycle.of(cycle)

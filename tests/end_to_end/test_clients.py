@@ -377,3 +377,38 @@ def test_the_npm_packages_talk(served: Served, package: str) -> None:
     run = subprocess.run(script, cwd=NODE_CLIENTS, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout) == SAID[package]
+
+
+JAVA = """
+import java.net.URI;
+import java.net.http.*;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse.BodyHandlers;
+
+public class Ask {
+    public static void main(String[] args) throws Exception {
+        HttpClient client = HttpClient.newHttpClient();
+        for (String stream : new String[] {"false", "true"}) {
+            String messages = "[{'role': 'user', 'content': 'hi'}]";
+            String body = "{'model': 'auto:best', 'stream': " + stream + ", 'messages': " + messages + "}";
+            HttpRequest request = HttpRequest.newBuilder(URI.create(args[0] + "/v1/chat/completions"))
+                .POST(BodyPublishers.ofString(body.replace((char) 39, (char) 34))).build();
+            HttpResponse<String> response = client.send(request, BodyHandlers.ofString());
+            System.out.println(response.statusCode() + " " + response.body().contains("strong"));
+        }
+    }
+}
+"""
+
+
+def test_the_http_client_of_java_offers_http_2_and_is_answered(served: Served, tmp_path: Path) -> None:
+    """Spring AI and LangChain4j stand on it."""
+    if (java := shutil.which("java")) is None:
+        pytest.skip("no java here")
+    source = tmp_path / "Ask.java"
+    source.write_text(JAVA)
+    command = [java, str(source), served.url]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if "no compiler" in run.stderr or "jdk.compiler" in run.stderr:
+        pytest.skip("java without its compiler")
+    assert run.stdout.split("\n")[:2] == ["200 true", "200 true"], run.stderr

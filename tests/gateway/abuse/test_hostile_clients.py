@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -184,6 +186,33 @@ async def test_a_stream_before_http_1_1_has_no_chunks_and_ends_with_its_connecti
     assert b"connection: close" in reply.head
     assert reply.body.startswith(b"data: ")
     assert reply.body.endswith(b"data: [DONE]\n\n")
+
+
+H2C = (b"connection: Upgrade, HTTP2-Settings", b"upgrade: h2c", b"http2-settings: AAEAAEAAAAIAAAAB")
+
+
+@pytest.mark.parametrize("size", [10_000, 100, 7])
+async def test_an_offer_of_another_protocol_is_passed_over_and_the_request_read(
+    gateway: RunningGateway, size: int
+) -> None:
+    """Java's own HTTP client makes it with every request, and its body was lost."""
+    asked = post("/v1/chat/completions", json.dumps({"model": "auto", "messages": HI}).encode(), *H2C)
+    reply = await say(gateway.url, [asked[at : at + size] for at in range(0, len(asked), size)], pause_s=0.001)
+    assert reply.status == 200, reply.body
+    assert b"upgrade" not in reply.head.lower()
+
+
+async def test_a_connection_goes_on_after_an_offer_of_another_protocol(gateway: RunningGateway) -> None:
+    chunked = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n" + b"\r\n".join(H2C)
+    body = json.dumps({"model": "auto", "messages": HI}).encode()
+    first = chunked + b"\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    second = post("/v1/nowhere", body, *H2C, b"connection: close")
+    where = urlsplit(gateway.url)
+    reader, writer = await asyncio.open_connection(where.hostname, where.port)
+    writer.write(first + second)
+    told = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    assert re.findall(rb"HTTP/1.1 (\d+)", told) == [b"200", b"404"]
 
 
 @pytest.mark.parametrize("path", ["/v1/%00", "/v1/%ff%fe", "/v1/models/%ed%a0%80", "/v1/../../etc/passwd", "//v1//"])
