@@ -1,9 +1,9 @@
 """Anthropic's Messages, told as a chat request, and as they came where Anthropic itself is asked.
 
 What chat has no word for goes to Anthropic alone; where it is not among the backends, it is refused, with the field and
-the remedy. Five things are no loss and are let go: marks for a
-prompt cache where the backend has none of Anthropic's kind, citations within earlier answers, thinking that another
-model would not accept (see `bound`), a thinking budget where the model does not think, and the wish to hear why a
+the remedy. Six things are no loss and are let go: marks for a prompt cache where the backend has none of Anthropic's
+kind, citations within earlier answers, thinking that another model would not accept (see `bound`), a thinking budget
+where the model does not think, what a refusal of Anthropic's was worth of the next bill, and the wish to hear why a
 prompt cache was missed, which the answer then does not say.
 
 Source of the shapes: Anthropic's API reference, Messages.
@@ -35,6 +35,7 @@ _TRANSLATED = frozenset(
     {
         "cache_control",
         "diagnostics",
+        "fallback_credit_token",
         "max_tokens",
         "messages",
         "metadata",
@@ -51,6 +52,10 @@ _TRANSLATED = frozenset(
     }
 )
 _REMOTE = {  # what only Anthropic's own servers can do
+    "billing_policy": "the key that the request comes with is billed; leave it out",
+    "compaction": "nothing is compacted here; ask for a summary in messages",
+    "fallbacks": "name the models to choose from in routing.models instead",
+    "thread": "nothing is kept of Messages here; send the whole conversation in messages",
     "container": "leave it out: code runs at Anthropic only",
     "mcp_servers": "connect to the servers yourself and declare their tools",
     "inference_geo": "say routing.require.regions instead",
@@ -117,9 +122,10 @@ def _read(
     only_there: InvalidRequestError | None = None,
 ) -> MessagesRequest:
     """`meant` is what of it is to be translated."""
-    body: dict[str, Any] = {key: value for key, value in meant.items() if key not in _TRANSLATED and value is not None}
+    known = {key: value for key, value in meant.items() if key not in _TRANSLATED and value is not None}
+    body: dict[str, Any] = {key: value for key, value in known.items() if key not in _REMOTE}
     for key, remedy in _REMOTE.items():
-        if meant.get(key) is not None:
+        if meant.get(key) not in (None, []):
             refuse(key, f"cannot be translated for other models; {remedy}")
     if "context_management" in body:
         _check_context_management(body.pop("context_management"))
@@ -237,12 +243,18 @@ def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
     if str(tool.get("type")).startswith("tool_search_tool_"):  # the gateway searches; see gateway.tools.deferral
         return {"type": tool["type"], "name": text_at(tool.get("name"), f"{where}.name")}
     if tool.get("type") not in (None, "custom"):
-        refuse(f"{where}.type", f"{tool['type']} runs at Anthropic only; declare a tool of your own by input_schema")
+        refuse(f"{where}.type", f"{tool['type']} is a tool of Anthropic's own; declare one of yours by input_schema")
     known = {*HINTS, "name", "description", "input_schema", "strict", "eager_input_streaming", "defer_loading"}
+    known.add("input_examples")
+    if tool.get("allowed_callers") == ["direct"]:  # what happens anyway
+        known.add("allowed_callers")
     nothing_else(tool, where, known, remedy="leave it out")
     function: dict[str, Any] = {"name": text_at(tool.get("name"), f"{where}.name")}
     if tool.get("description") is not None:
         function["description"] = text_at(tool["description"], f"{where}.description")
+    if examples := list_at(tool.get("input_examples"), f"{where}.input_examples"):
+        lines = [orjson.dumps(example).decode() for example in examples]
+        function["description"] = "\n".join([function.get("description", ""), "Examples of its input:", *lines]).strip()
     function["parameters"] = object_at(tool.get("input_schema"), f"{where}.input_schema")
     if tool.get("strict") is not None:
         function["strict"] = boolean_at(tool["strict"], f"{where}.strict")

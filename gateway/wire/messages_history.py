@@ -204,22 +204,36 @@ def _image(block: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _document(block: Mapping[str, Any], where: str) -> dict[str, Any]:
-    nothing_else(block, where, {*HINTS, "source", "title", "citations"}, remedy="put it into a text block")
+    nothing_else(block, where, {*HINTS, "source", "title", "context", "citations"}, remedy="put it into a text block")
     citations = block.get("citations")
     if isinstance(citations, Mapping) and citations.get("enabled"):
         refuse(f"{where}.citations", "cannot be had from other models; leave it out")
     source = object_at(block.get("source"), f"{where}.source")
     title = text_at(block["title"], f"{where}.title") if block.get("title") is not None else None
+    context = text_at(block["context"], f"{where}.context") if block.get("context") is not None else None
     match source.get("type"):
-        case "text":
-            data = text_at(source.get("data"), f"{where}.source.data")
-            return marked({"type": "text", "text": f"{title}\n\n{data}" if title else data}, block)
+        case "text" | "content":
+            said = [part for part in (title, context) if part]
+            return marked({"type": "text", "text": "\n\n".join([*said, _words(source, f"{where}.source")])}, block)
         case "base64":
+            if context:
+                refuse(f"{where}.context", "cannot be translated for other models; put it into a text block")
             name = title or "document.pdf"
             file = {"filename": name, "file_data": _data_url(source, f"{where}.source")}
             return marked({"type": "file", "file": file}, block)
         case kind:
             return refuse(f"{where}.source.type", f"{kind} cannot be translated; send it as base64 or as text")
+
+
+def _words(source: Mapping[str, Any], where: str) -> str:
+    """A document that is plain text, or blocks of it."""
+    if source["type"] == "text":
+        return text_at(source.get("data"), f"{where}.data")
+    content, where = source.get("content"), f"{where}.content"
+    if isinstance(content, str):
+        return content
+    blocks = [(object_at(part, f"{where}[{i}]"), f"{where}[{i}]") for i, part in enumerate(list_at(content, where))]
+    return "\n".join(_text(block, place)["text"] for block, place in blocks)
 
 
 def _data_url(source: Mapping[str, Any], where: str) -> str:

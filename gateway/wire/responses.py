@@ -2,9 +2,10 @@
 
 What chat has no word for goes to OpenAI alone; where it is not among the backends, it is refused, with the field and
 the remedy. So is everywhere what one would have to ask for again later (`background`) or what is written down elsewhere
-(`prompt`). What refers to a stored Response is in `input` by now (`gateway.stored`). Three things are no loss and are
-let go: whether to store, whether to pad a stream, and whether to summarise reasoning; the Response says what was made
-of them. Encrypted reasoning of another provider means nothing to anybody else and stays behind (see `bound`).
+(`prompt`). What refers to a stored Response is in `input` by now (`gateway.stored`). Four things are no loss and are
+let go: whether to store, whether to pad a stream, whether to summarise reasoning (the Response says what was made of
+these), and what Codex tells OpenAI of itself (`client_metadata`), which strict servers of chat would refuse. Encrypted
+reasoning of another provider means nothing to anybody else and stays behind (see `bound`).
 
 Source of the shapes: OpenAI's API reference, Responses.
 """
@@ -34,6 +35,7 @@ __all__ = ["ResponsesRequest", "read_responses"]
 
 _TRANSLATED = frozenset(
     {
+        "client_metadata",
         "include",
         "input",
         "instructions",

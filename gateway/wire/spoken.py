@@ -37,6 +37,7 @@ _STRICT = frozenset({"anthropic", "gemini"})  # like OpenAI, refuse to allow mor
 _PRECISE = frozenset({"cerebras", "gemini", "groq", "mistral"})  # refuse every field that they do not know
 _HINTS = (
     "prompt_cache_key",
+    "prompt_cache_options",
     "prompt_cache_retention",
     "safety_identifier",
     "store",

@@ -137,8 +137,26 @@ def test_instructions_may_come_midway() -> None:
 
 
 def test_what_happens_anyway_may_be_asked_for() -> None:
-    usual = read(speed="standard", service_tier="auto", diagnostics={"previous_message_id": None}, n=1)
+    usual = read(speed="standard", service_tier="auto", diagnostics={"previous_message_id": None}, n=1, mcp_servers=[])
     assert usual.body == {**read().body, "n": 1}
+    tool = {"name": "f", "input_schema": {"type": "object"}}
+    assert read(tools=[{**tool, "allowed_callers": ["direct"]}]).body == read(tools=[tool]).body
+    assert read(fallback_credit_token="t").body == read().body
+
+
+def test_examples_of_a_tools_input_stand_in_its_description() -> None:
+    tool = {"name": "f", "description": "Adds.", "input_schema": {"type": "object"}, "input_examples": [{"a": 1}]}
+    (told,) = read(tools=[tool]).body["tools"]
+    assert told["function"]["description"] == 'Adds.\nExamples of its input:\n{"a":1}'
+
+
+def test_a_document_of_texts_is_its_title_its_context_and_its_words() -> None:
+    parts = {"type": "content", "content": [text("a"), text("b")]}
+    for source in ({"type": "text", "media_type": "text/plain", "data": "a\nb"}, parts):
+        document = {"type": "document", "source": source, "title": "T", "context": "C"}
+        assert read(messages=[turn("user", document)]).body["messages"] == [
+            {"role": "user", "content": "T\n\nC\n\na\nb"}
+        ]
 
 
 @pytest.mark.parametrize(
@@ -186,6 +204,11 @@ def test_a_client_that_keeps_all_thinking_asks_for_nothing_special() -> None:
         ({"thinking": {"type": "sometimes"}}, "thinking.type"),
         ({"mcp_servers": [{"url": "x"}]}, "mcp_servers"),
         ({"container": "c"}, "container"),
+        ({"thread": {"type": "create"}}, "thread"),
+        ({"fallbacks": "default"}, "fallbacks"),
+        ({"compaction": {"type": "enabled"}}, "compaction"),
+        ({"billing_policy": {"type": "billing_policy", "bill_to": "user_profile"}}, "billing_policy"),
+        ({"tools": [{"name": "f", "input_schema": {}, "allowed_callers": ["code"]}]}, "tools[0].allowed_callers"),
         ({"context_management": {"edits": [{"type": "clear_tool_uses"}]}}, "context_management.edits[0]"),
         ({"metadata": {"team": "x"}}, "metadata.team"),
         ({"service_tier": "gold"}, "service_tier"),

@@ -180,3 +180,4 @@ def test_what_happens_anyway_may_be_asked_for() -> None:
     tool = {"type": "function", "name": "f"}
     usual = read(reasoning={"context": "auto", "mode": "standard"}, tools=[{**tool, "allowed_callers": ["direct"]}])
     assert usual.body == read(tools=[tool]).body
+    assert read(client_metadata={"session_id": "s"}).body == read().body  # of Codex

@@ -164,6 +164,7 @@ def test_names_that_are_taken_stay() -> None:
 def test_hints_and_what_asks_for_nothing_stay_away_from_whoever_refuses_what_it_does_not_know(provider: str) -> None:
     """Codex names a prompt cache with every request, and SDKs of OpenAI's say that nothing is to be stored."""
     hints = {"prompt_cache_key": "k", "store": False, "user": "u", "safety_identifier": "u"}
+    hints["prompt_cache_options"] = {"ttl": "30m"}
     idle = {"parallel_tool_calls": True, "frequency_penalty": 0.0, "n": 1, "service_tier": "auto", "logprobs": False}
     assert sent(at(provider), **hints, **idle) == {"messages": HI}
     meant = {"parallel_tool_calls": False, "frequency_penalty": 0.5, "n": 2, "logprobs": True}
