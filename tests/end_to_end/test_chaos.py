@@ -123,12 +123,13 @@ async def test_a_worker_that_dies_amid_streams_loses_no_decision_and_charges_not
     redis.shutdown()
 
 
-async def test_told_to_stop_it_lets_streams_end_and_takes_no_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP], ids=["told", "its terminal closed"])
+async def test_told_to_stop_it_lets_streams_end_and_takes_no_more(how: signal.Signals, tmp_path: Path) -> None:
     async with FakeProvider() as provider:
         provider.misbehave(Misbehaviour(fault="stall", delay_s=1.5), times=8)
         async with a_gateway(tmp_path / "state", provider) as gateway, a_client(gateway) as client:
             tasks = await Streams(client).begin(8)
-            stopping = asyncio.create_task(asyncio.to_thread(gateway.stop))
+            stopping = asyncio.create_task(asyncio.to_thread(gateway.stop, how))
             await asyncio.sleep(0.5)
             with pytest.raises(httpx.ConnectError):
                 await httpx.AsyncClient().get(f"{gateway.url}/health")
