@@ -158,12 +158,11 @@ def _run(settings: Settings, found: Found, door: socket.socket) -> None:
         from gateway.state import begin_anew, read_spent  # noqa: PLC0415 - of one worker it is not wanted
 
         begin_anew(settings.limits_dir, read_spent(settings.spent_path))
-    from uvicorn.supervisors import Multiprocess  # noqa: PLC0415 - a taken port is told before the server is loaded
+    from gateway.workers import run_workers  # noqa: PLC0415 - a taken port is told before the server is loaded
 
-    config = server_config(partial(_worker, settings, _embedded(found)), factory=True, workers=workers)
     with tempfile.TemporaryDirectory(prefix="paretogate-metrics-") as shared:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # read by the metrics library when a worker imports it
-        Multiprocess(config, sockets=doors).run()
+        run_workers(partial(_worker, settings, _embedded(found)), doors, workers=workers)
 
 
 def _app(settings: Settings, found: Found) -> Any:  # noqa: ANN401 - an ASGI application, which uvicorn types so
