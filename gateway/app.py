@@ -20,6 +20,7 @@ from catalog import Backend, Catalog
 
 from .background import in_background
 from .canaries import read_fingerprints
+from .cors import Cors
 from .dispatch import Dispatcher
 from .exposure import check_exposure, is_loopback, keys_required
 from .framework import framework
@@ -172,6 +173,7 @@ def create_app(parts: Parts) -> Asgi:
         max_body_bytes=settings.server.max_body_bytes,
         mounted={} if endpoint is None else {_MCP: _admitted(endpoint, admission)},
         check_pages=not settings.auth.allow_open and is_loopback(settings.server.host) and not governor.asks_for_keys,
+        cors=Cors(settings.server.cors_origins),
     )
 
 

@@ -30,6 +30,13 @@ def check_exposure(settings: Settings, *, has_keys: bool) -> None:
     Raises:
         InvalidSettingsError: strangers could come in, or nobody could; the message says what to do.
     """
+    if "*" in settings.server.cors_origins and not (
+        settings.auth.allow_open or keys_required(settings, has_keys=has_keys)
+    ):
+        raise InvalidSettingsError(
+            "server.cors_origins: with * and without keys, any web page could ask at your expense; name the origins,"
+            " or set auth.required = true"
+        )
     if settings.auth.required and not has_keys:
         raise InvalidSettingsError(
             "auth.required: there is no API key yet; make one by `paretogate keys create --tenant NAME`"

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from catalog import ParetoGateError
 
+from .cors import Cors
 from .errors import ErrorReply, ForbiddenError, anthropic_error, openai_error, reply_to
 from .governor import Governor
 from .pages import check_page
@@ -35,25 +36,33 @@ class Front:
         max_body_bytes: int,
         mounted: Mapping[str, Asgi] | None = None,
         check_pages: bool = False,
+        cors: Cors | None = None,
     ) -> None:
         """All take POST alone; `doors` answer for themselves, those `mounted` raise what they refuse.
 
-        `check_pages`: keep out what pages of other sites send.
+        `check_pages`: keep out what pages of other sites send, but for those that `cors` lets in.
         """
         self._doors, self._framework, self._mounted = doors, framework, mounted or {}
         self._governor, self._max_body_bytes, self._check_pages = governor, max_body_bytes, check_pages
+        self._cors = cors or Cors(())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the life of the application."""
         if scope["type"] != "http":
             await self._framework(scope, receive, send)
             return
+        if (origin := self._cors.origin(scope["headers"])) is not None:
+            send = self._cors.telling(send, origin)
         if self._check_pages:
             try:
-                check_page(scope["headers"])
+                check_page(scope["headers"], welcome=origin)
             except ForbiddenError as exc:
                 await _send_refusal(send, scope["path"], reply_to(exc))
                 return
+        if origin is not None and (told_first := self._cors.preflight(scope["method"], scope["headers"])) is not None:
+            await send({"type": "http.response.start", "status": 204, "headers": told_first})
+            await send({"type": "http.response.body", "body": b""})
+            return
         if (door := self._doors.get(scope["path"])) is None and scope["path"] not in self._mounted:
             await self._behind(scope, receive, send)
         elif scope["method"] != "POST":

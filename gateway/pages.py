@@ -23,13 +23,13 @@ _LOCAL = (".localhost", ".local", ".internal")  # names that no stranger can hav
 _WEB = ("http", "https")
 _HERE = socket.gethostname().lower()
 _REMEDY = (
-    "this gateway listens on loopback and asks for no key, so pages of other sites may not call it; set auth.required,"
-    " or auth.allow_open where something else keeps strangers out"
+    "this gateway listens on loopback and asks for no key, so pages of other sites may not call it; name the origin in"
+    " server.cors_origins, set auth.required, or auth.allow_open where something else keeps strangers out"
 )
 
 
-def check_page(headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Let pass whatever is not known to be a stranger's page.
+def check_page(headers: Iterable[tuple[bytes, bytes]], *, welcome: bytes | None = None) -> None:
+    """Let pass whatever is not known to be a stranger's page; `welcome` is an origin that the operator has named.
 
     Raises:
         ForbiddenError: it is, by its origin or by the name that it has for this address.
@@ -44,7 +44,7 @@ def check_page(headers: Iterable[tuple[bytes, bytes]]) -> None:
             return
     if host and not _is_local(host):
         raise ForbiddenError(f"host: {host.decode('latin-1')[:100]} is no name of this machine; {_REMEDY}")
-    if origin and _is_strange(origin, host):
+    if origin and origin != welcome and _is_strange(origin, host):
         raise ForbiddenError(f"origin: {origin.decode('latin-1')[:100]} is elsewhere; {_REMEDY}")
 
 

@@ -2,14 +2,22 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from .section import Count, Positive, Section
 
 __all__ = ["AuthSettings", "PrivacySettings", "ResponseSettings", "ServerSettings", "TelemetrySettings"]
 
 PrivacyMode = Literal["off", "redact", "local"]
+
+
+def _origin(told: str) -> str:
+    parts = urlsplit(told)
+    if told != "*" and (not parts.hostname or told != f"{parts.scheme}://{parts.netloc}".lower()):
+        raise ValueError(f"{told!r} is no origin; write it as browsers do, such as https://app.example, or *")
+    return told
 
 
 class ServerSettings(Section):
@@ -23,6 +31,8 @@ class ServerSettings(Section):
     request_timeout_s: Positive = 600.0
     # How long after a request came or went the process looks for the next event without sleeping; it burns a core.
     idle_poll_ms: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+    # Whose web pages may call from a browser, such as https://app.example; * is everybody's.
+    cors_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
 
 
 class AuthSettings(Section):
