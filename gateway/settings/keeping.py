@@ -9,6 +9,7 @@ from pydantic import SecretStr, field_validator, model_validator
 from gateway.journal.prompts import PromptKeeping
 
 from .section import Count, Positive, Section
+from .state_url import check_state_url
 
 __all__ = ["JournalSettings", "StateSettings"]
 
@@ -33,7 +34,9 @@ class JournalSettings(Section):
 class StateSettings(Section):
     """Where limits, breakers and sessions live, and where files of ours go."""
 
-    url: SecretStr = SecretStr("memory://")  # redis://HOST, rediss://HOST or unix://PATH where replicas share it
+    url: SecretStr = SecretStr(
+        "memory://"
+    )  # redis://HOST, rediss://HOST or unix://PATH where replicas share it; `state_url` has the options
     cluster: bool = False  # the address is that of any node of a Redis Cluster
     timeout_ms: Positive = 100.0  # after which Redis counts as away, and each replica keeps its own state
     session_keep_s: Positive = 600.0  # a conversation's model is remembered for so long after its last answer
@@ -42,8 +45,7 @@ class StateSettings(Section):
     @field_validator("url")
     @classmethod
     def _is_known(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(("memory://", "redis://", "rediss://", "unix://")):
-            raise ValueError("state is kept in memory://, or in Redis: redis://HOST:PORT/DB, rediss:// or unix://PATH")
+        check_state_url(value.get_secret_value())
         return value
 
     @model_validator(mode="after")

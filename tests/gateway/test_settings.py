@@ -190,6 +190,42 @@ def test_a_backend_that_cannot_work_is_refused(tmp_path: Path, table: str, probl
         load_settings(config=written(tmp_path, f"[[backends]]\n{table}\n"), environ={})
 
 
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://h", "redis://HOST:PORT/DB"),
+        ("redis://h:abc", "port cannot be read"),
+        ("redis://:hu/sh@h:6379", "write / as %2F"),
+        ("redis://:12#hush@h:6379", "# as %23"),
+        ("redis://:12?hush@h:6379", r"\? as %3F"),
+        ("redis://h:6379/main", "number of a database"),
+        ("redis://h?foo=1", "unknown option foo; known: client_name"),
+        ("redis://h?decode_responses=true", "unknown option decode_responses"),  # limits would not be seen to refuse
+        ("redis://h?socket_timeout=1", "unknown option socket_timeout"),
+        ("redis://h?ssl_ca_certs=/ca.pem", r"unknown option ssl_ca_certs \(rediss:// is Redis over TLS\)"),
+        ("rediss://h?max_connections=many", "max_connections must be a whole number"),
+    ],
+)
+def test_an_address_of_redis_that_cannot_work_is_refused_without_its_password(url: str, problem: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=rf"environment: state.url: .*{problem}") as refused:
+        load_settings(environ={"PARETOGATE_STATE__URL": url})
+    assert "hu" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "memory://",
+        "redis://",
+        "redis://user:p%2Fw@[::1]:6379/3?protocol=3&client_name=gate",
+        "rediss://h:6380?ssl_ca_certs=/ca.pem&ssl_cert_reqs=required",
+        "unix:///run/redis.sock?db=1",
+    ],
+)
+def test_an_address_of_redis_may_bring_options(url: str) -> None:
+    assert load_settings(environ={"PARETOGATE_STATE__URL": url}).state.url.get_secret_value() == url
+
+
 def test_two_backends_cannot_share_an_id(tmp_path: Path) -> None:
     one = "[[backends]]\nid='a'\nprofile='o/m'\nkind='openai'\nbase_url='http://127.0.0.1:9'\n"
     with pytest.raises(InvalidSettingsError, match="two backends are called 'a'"):
