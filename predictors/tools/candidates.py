@@ -1,6 +1,6 @@
 """The few tools worth a second look for a request, and what is known of each of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -22,12 +22,10 @@ _SHORTLIST_WEIGHTS: Final = {  # who is looked at twice; a name with ":share" we
     "name_coverage": 1.87,
     "bm25_clause_share": 0.35,
     "dense": -2.37,
-    "dense_clause": -0.04,
     "smoothed": 0.69,
     "smoothed_clause": 0.32,
     "clause_share": 0.26,
     "mapped": 2.46,
-    "mapped_clause": 0.12,
     "neighbours": 0.37,
     "nearest": -0.22,
     "word_neighbours": 0.23,
@@ -93,11 +91,12 @@ class CandidateFeatures:
     """Turns planes of scores over the whole registry into a shortlist with features.
 
     Features of a candidate: every plane; lexical planes as a share of the request's best; the gap to the best and the
-    rank for the planes that compare; how often the tool was used (log), and whether ever.
+    rank for the planes that compare; how often the tool was used (log), and whether ever. Late planes are known of
+    candidates alone, and their best is the best candidate's.
     """
 
-    def __init__(self, *, planes: Sequence[str], n_candidates: int = 64) -> None:
-        self.planes = tuple(planes)
+    def __init__(self, *, planes: Sequence[str], late: Sequence[str] = (), n_candidates: int = 64) -> None:
+        self.planes = (*planes, *late)
         self.n_candidates = n_candidates
         self.shared = tuple(name for name in self.planes if name in _SHARED)
         self.compared = tuple(name for name in self.planes if name in _COMPARED)
@@ -116,9 +115,10 @@ class CandidateFeatures:
         scale = np.array([_SCALE.get(name, 1.0) for name in self.planes], dtype=np.float32)
         self._scale = scale[:, None, None]  # (n_planes, 1, 1)
         weights = _SHORTLIST_WEIGHTS if "neighbours" in self.planes else _SHORTLIST_WEIGHTS_UNUSED
-        self._weight = np.array([[weights.get(name, 0.0)] for name in self.planes], dtype=np.float32) * scale[:, None]
-        of_share = [[weights.get(f"{name}:share", 0.0)] for name in self.planes]
-        self._share_weight = np.array(of_share, dtype=np.float32)  # (n_planes, 1), as `_weight`
+        of_score = [[weights.get(name, 0.0) * _SCALE.get(name, 1.0)] for name in planes]
+        self._weight = np.array(of_score, dtype=np.float32)  # (n_planes without late ones, 1)
+        of_share = [[weights.get(f"{name}:share", 0.0)] for name in planes]
+        self._share_weight = np.array(of_share, dtype=np.float32)  # as `_weight`
         self._compared_scale = self._scale[self._compared_rows]  # (n_compared, 1, 1)
         sizes = (len(self.planes), len(self.shared), len(self.compared), len(self.compared))
         self._parts = [slice(*ends) for ends in pairwise(np.cumsum(sizes).tolist())]  # shares, gaps, ranks
@@ -127,24 +127,37 @@ class CandidateFeatures:
         """Features for a linear model: without ranks and gaps, which a softmax over candidates cannot use."""
         return [i for i, name in enumerate(self.names) if not name.endswith((":gap", ":rank")) and name != "n_clauses"]
 
-    def build(self, planes: Planes, *, uses: npt.NDArray[np.int64], n_clauses: npt.NDArray[np.int64]) -> Candidates:
+    def build(
+        self,
+        planes: Planes,
+        *,
+        uses: npt.NDArray[np.int64],
+        n_clauses: npt.NDArray[np.int64],
+        late: Callable[[npt.NDArray[np.int64]], Planes] | None = None,
+    ) -> Candidates:
         """Shortlist and describe.
 
         Args:
-            planes: (n_planes, n_queries, n_tools)
+            planes: (n_planes, n_queries, n_tools), without late ones.
             uses: (n_queries, n_tools) or (1, n_tools), how often each tool was used, without the request itself.
             n_clauses: (n_queries,)
+            late: scores (n_late, n_queries, k) of the candidates in these columns (n_queries, k); None where no plane
+                is late.
         """
         best = np.maximum(planes.max(axis=2), np.float32(1e-6))  # (n_planes, n_queries)
         tool = self._shortlist(planes, best)  # (n_queries, k)
         at = np.arange(len(tool))[:, None]  # (n_queries, 1)
         picked = planes[:, at, tool]  # (n_planes, n_queries, k)
+        if late is not None:
+            known_late = late(tool)  # (n_late, n_queries, k)
+            best = np.concatenate([best, np.maximum(known_late.max(axis=2), np.float32(1e-6))])
+            picked = np.concatenate([picked, known_late])
         picked = picked.round(_TIE_DIGITS)  # a batch's last bits must not break ties that a lone request has
         uses_picked = uses[at if len(uses) == len(tool) else 0, tool]  # (n_queries, k)
         compared = picked.take(self._compared_rows, axis=0)  # (n_compared, n_queries, k)
         share, gap, rank = self._parts
         features = np.empty((len(self.names), *tool.shape), dtype=np.float32)  # (n_features, n_queries, k)
-        np.multiply(picked, self._scale, out=features[: len(planes)])
+        np.multiply(picked, self._scale, out=features[: len(picked)])
         of_best = best.take(self._shared_rows, axis=0)[:, :, None]  # (n_shared, n_queries, 1)
         np.divide(picked.take(self._shared_rows, axis=0), of_best, out=features[share])
         np.subtract(compared, best.take(self._compared_rows, axis=0)[:, :, None], out=features[gap])

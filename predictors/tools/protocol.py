@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from .evidence import Evidence, QueryBatch
 from .registry import ToolRegistry
 from .usage import ToolUsage
 
-__all__ = ["Channel", "Planes", "Rows", "ToolRanking", "ToolRetriever"]
+__all__ = ["Channel", "LateChannel", "Planes", "Rows", "ToolRanking", "ToolRetriever"]
 
 Planes = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -82,5 +82,33 @@ class Channel(Protocol):
                 -1 for none. Leave-one-out takes a use from the used tool alone; where tools have equal use that
                 tells the used tool from all others, and a second stage would learn to prefer the poorer one.
             tools: rows of the registry to score, in this order; None for all.
+        """
+        ...
+
+
+@runtime_checkable
+class LateChannel(Channel, Protocol):
+    """A channel with planes that choose no shortlist, and are therefore scored for its candidates alone."""
+
+    @property
+    def late_planes(self) -> tuple[str, ...]:
+        """Names of those planes."""
+        ...
+
+    def score_candidates(self, queries: QueryBatch, tool: Rows) -> Planes:
+        """Scores of new requests' candidates, shape (n_late_planes, n_queries, n_candidates).
+
+        Args:
+            queries: read by the encoder of the evidence.
+            tool: (n_queries, n_candidates) rows of the registry.
+        """
+        ...
+
+    def score_past_candidates(self, rows: Rows, tool: Rows) -> Planes:
+        """The same of past requests, leave-one-out, shape (n_late_planes, n_rows, n_candidates).
+
+        Args:
+            rows: of the usage.
+            tool: (n_rows, n_candidates) rows of the registry.
         """
         ...

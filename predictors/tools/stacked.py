@@ -1,7 +1,8 @@
 """The default retriever: every channel the data supports, a shortlist, and a second look tuned on the registry."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final, Self
 
 import numpy as np
@@ -21,7 +22,7 @@ from .channels.word_neighbours import WordNeighbours
 from .co_use import CoUse
 from .evidence import Evidence, QueryBatch
 from .prefilter import Prefilter
-from .protocol import Channel, Planes, Rows, ToolRanking
+from .protocol import Channel, LateChannel, Planes, Rows, ToolRanking
 from .registry import ToolRegistry
 from .second_stage import SecondStage, StageChoice, fit_second_stage
 from .statistics import UsageStatistics
@@ -121,9 +122,11 @@ class StackedRetriever:
     def _join(self, evidence: Evidence, channels: list[Channel]) -> None:
         self.channels_, self.evidence_ = channels, evidence
         self.co_use_, self.twins_ = CoUse(evidence), Twins(evidence)
+        self.late_ = [channel for channel in channels if isinstance(channel, LateChannel)]
         planes = [name for channel in channels for name in channel.planes]
+        late = [name for channel in self.late_ for name in channel.late_planes]
         self.ids_ = tuple(tool.tool_id for tool in evidence.registry)
-        self.features_ = CandidateFeatures(planes=planes, n_candidates=self.n_candidates)
+        self.features_ = CandidateFeatures(planes=planes, late=late, n_candidates=self.n_candidates)
         self.prefilter_ = self._prefilter()
 
     def _serve(self, evidence: Evidence) -> None:
@@ -160,7 +163,8 @@ class StackedRetriever:
         planes: Planes = np.concatenate([channel.score(batch, scored) for channel in self.channels_])
         uses = self.evidence_.uses[None, :]  # (1, n_tools)
         n_clauses = batch.starts[1:] - batch.starts[:-1]  # (n_queries,)
-        candidates = self._candidates(planes, uses=uses, n_clauses=n_clauses, scored=scored)
+        late = [partial(channel.score_candidates, batch) for channel in self.late_]
+        candidates = self._candidates(planes, uses=uses, n_clauses=n_clauses, late=late, scored=scored)
         scores = self.stage_.score(candidates, self.co_use_, self.twins_)  # (n_queries, n_candidates)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         ids = self.ids_
@@ -169,12 +173,36 @@ class StackedRetriever:
             for tool, of_request, best in zip(candidates.tool, scores, order, strict=True)
         ]
 
-    def _candidates(self, planes: Planes, *, uses: Rows, n_clauses: Rows, scored: Rows | None) -> Candidates:
-        """The shortlists of requests whose planes hold all tools, or the scored ones of them."""
-        if scored is None:
-            return self.features_.build(planes, uses=uses, n_clauses=n_clauses)
-        found = self.features_.build(planes, uses=uses[:, scored], n_clauses=n_clauses)
-        return replace(found, tool=scored[found.tool])
+    def _candidates(
+        self,
+        planes: Planes,
+        *,
+        uses: Rows,
+        n_clauses: Rows,
+        late: Sequence[Callable[[Rows], Planes]],
+        scored: Rows | None,
+    ) -> Candidates:
+        """The shortlists of requests whose planes hold all tools, or the scored ones of them.
+
+        Args:
+            planes: (n_planes, n_queries, n_tools or n_scored)
+            uses: (n_queries or 1, n_tools)
+            n_clauses: (n_queries,)
+            late: of each late channel, the scores (n_late_planes, n_queries, k) of candidates (n_queries, k).
+            scored: rows of the registry; None for all.
+        """
+
+        def known_late(columns: Rows) -> Planes:
+            tool = columns if scored is None else scored[columns]  # (n_queries, k)
+            return np.concatenate([score(tool) for score in late])
+
+        found = self.features_.build(
+            planes,
+            uses=uses if scored is None else uses[:, scored],
+            n_clauses=n_clauses,
+            late=known_late if late else None,
+        )
+        return found if scored is None else replace(found, tool=scored[found.tool])
 
     def _fit_stage(self) -> SecondStage:
         evidence = self.evidence_
@@ -230,7 +258,8 @@ class StackedRetriever:
         uses = np.maximum(self.evidence_.counts - lost, 0)  # (n_rows, n_tools)
         planes: Planes = np.concatenate([channel.score_past(rows, stripped, scored) for channel in self.channels_])
         n_clauses = np.diff(self.evidence_.past.starts)[rows]  # (n_rows,)
-        return self._candidates(planes, uses=uses, n_clauses=n_clauses, scored=scored)
+        late = [partial(channel.score_past_candidates, rows) for channel in self.late_]
+        return self._candidates(planes, uses=uses, n_clauses=n_clauses, late=late, scored=scored)
 
     def _uses_by_fold(self) -> npt.NDArray[np.int64]:
         """Uses of each tool within each fold of past requests, shape (folds, n_tools).
@@ -248,10 +277,9 @@ class StackedRetriever:
 
 def channels_for(evidence: Evidence) -> list[Channel]:
     """The channels this evidence can feed: none that need usage without it, a classifier only where uses are many."""
-    channels: list[Channel] = [Bm25(), DenseDescriptions(), SmoothedTool2Vec()]
     if not len(evidence.past):
-        return channels
-    channels += [MappedDescriptions(), UsageNeighbours(), WordNeighbours()]
+        return [Bm25(), DenseDescriptions(), SmoothedTool2Vec()]
+    channels: list[Channel] = [Bm25(), SmoothedTool2Vec(), MappedDescriptions(), UsageNeighbours(), WordNeighbours()]
     size = len(evidence.past) * len(evidence.registry)
     if evidence.mean_uses >= _MIN_USES_FOR_HEAD and size <= _MAX_HEAD_SIZE:
         channels.append(MultiLabelHead())

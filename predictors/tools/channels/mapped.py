@@ -1,6 +1,7 @@
 """How a registry's requests speak of what its tools say of themselves: learned from use, true of unused tools too."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Final, Self
 
 import numpy as np
@@ -9,7 +10,6 @@ import numpy.typing as npt
 from predictors.tools.evidence import Evidence, QueryBatch
 from predictors.tools.protocol import Planes, Rows
 
-from .clause_best import best_clause
 from .products import products
 from .smoothed import nearest_clauses
 
@@ -20,16 +20,18 @@ _N_FOLDS: Final = 8
 
 
 class MappedDescriptions:
-    """(request M) . description, where M is a linear map near the identity that takes requests to their tools.
+    """request . description, and (request M) . description, where M is a map near the identity, learned from use.
 
     A ridge regression from the vectors of past requests to the descriptions of what they used. It says nothing of one
     tool alone: names, dates and places that requests are full of and descriptions never have are learned to be
     passed over, and what users call a thing to be what its makers call it. So a tool that nobody has used gains as
     much as the others. One map is for whole requests, one for the clause nearest to the description. Past requests are
-    scored by maps that were fitted without their fold.
+    scored by maps that were fitted without their fold. Both planes are one pass over the descriptions; clauses say
+    little that a shortlist would miss, and are compared with its candidates alone.
     """
 
-    planes = ("mapped", "mapped_clause")
+    planes = ("dense", "mapped")
+    late_planes = ("dense_clause", "mapped_clause")
 
     def __init__(self, *, ridge: float = 3.0) -> None:
         self.ridge = ridge
@@ -58,32 +60,51 @@ class MappedDescriptions:
 
     def score(self, queries: QueryBatch, tools: Rows | None = None) -> Planes:
         """Scores of new requests, shape (2, n_queries, n_tools)."""
-        whole, clause = self.maps_
-        return self._planes(queries.vectors @ whole, queries.clause_vectors @ clause, queries.starts, tools)
+        return self._planes(queries.vectors, queries.vectors @ self.maps_[0], tools)
+
+    def score_candidates(self, queries: QueryBatch, tool: Rows) -> Planes:
+        """What new requests' candidates would do for their best clause, shape (2, n_queries, n_candidates)."""
+        said = queries.clause_vectors
+        return self._of_candidates(said, said @ self.maps_[1], queries.starts, tool)
 
     def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:  # noqa: ARG002
         """Scores by maps that never saw the request, shape (2, n_rows, n_tools)."""
+        vectors = self.past_.vectors[rows]  # (n_rows, dim)
+        return self._planes(vectors, self._mapped_past(vectors, rows, kind=0), tools)
+
+    def score_past_candidates(self, rows: Rows, tool: Rows) -> Planes:
+        """The same of past requests, by maps that never saw them, shape (2, n_rows, n_candidates)."""
         past = self.past_.subset(rows)
-        if self.fold_maps_ is None:
-            return self.score(past, tools)
-        fold = rows % _N_FOLDS  # (n_rows,)
-        fold_of_clause = fold.repeat(np.diff(past.starts))  # (n_clauses,)
-        wholes, clauses = np.empty_like(past.vectors), np.empty_like(past.clause_vectors)
-        for number, (whole, clause) in enumerate(self.fold_maps_):
-            wholes[fold == number] = past.vectors[fold == number] @ whole
-            clauses[fold_of_clause == number] = past.clause_vectors[fold_of_clause == number] @ clause
-        return self._planes(wholes, clauses, past.starts, tools)
+        mapped = self._mapped_past(past.clause_vectors, rows.repeat(np.diff(past.starts)), kind=1)
+        return self._of_candidates(past.clause_vectors, mapped, past.starts, tool)
 
     def _take(self, evidence: Evidence) -> None:
         self.past_, self.tool_vectors_ = evidence.past, evidence.tool_vectors  # (n_tools, dim)
 
-    def _planes(self, wholes: Matrix, clauses: Matrix, starts: Rows, tools: Rows | None) -> Planes:
-        """Scores of mapped requests (n_queries, dim) and of their mapped clauses (n_clauses, dim)."""
+    def _mapped_past(self, vectors: Matrix, rows: Rows, *, kind: int) -> Matrix:
+        """Vectors (n, dim) of these past requests (n,), each by the map that its fold did not teach, (n, dim)."""
+        if self.fold_maps_ is None:
+            alike: Matrix = vectors @ self.maps_[kind]
+            return alike
+        mapped = np.empty_like(vectors)
+        for fold, maps in enumerate(self.fold_maps_):
+            held = rows % _N_FOLDS == fold  # (n,)
+            mapped[held] = vectors[held] @ maps[kind]
+        return mapped
+
+    def _planes(self, said: Matrix, mapped: Matrix, tools: Rows | None) -> Planes:
+        """Scores of requests as they are and as they are mapped, both (n_queries, dim)."""
         vectors = self.tool_vectors_ if tools is None else self.tool_vectors_[tools]  # (n_tools, dim)
-        planes = np.empty((2, len(wholes), len(vectors)), dtype=np.float32)
-        planes[0] = products(wholes, vectors)
-        planes[1] = best_clause(products(clauses, vectors), starts)
-        return planes
+        return products(np.concatenate([said, mapped]), vectors).reshape(2, len(said), len(vectors))
+
+    def _of_candidates(self, said: Matrix, mapped: Matrix, starts: Rows, tool: Rows) -> Planes:
+        """Scores of each request's candidates by its best clause; clauses as they are and mapped, (n_clauses, dim)."""
+        found = np.empty((2, *tool.shape), dtype=np.float32)
+        for row, (first, end) in enumerate(pairwise(starts.tolist())):
+            clauses = np.concatenate([said[first:end], mapped[first:end]])  # (2 * n, dim)
+            scores = products(clauses, self.tool_vectors_.take(tool[row], axis=0))  # (2 * n, n_candidates)
+            scores.reshape(2, end - first, -1).max(axis=1, out=found[:, row])
+        return found
 
     def _fit(self, evidence: Evidence) -> tuple[Matrix, Matrix | None]:
         """Maps of all usage and of all but each fold."""

@@ -24,3 +24,24 @@ def test_the_best_tool_for_one_step_of_a_request_is_looked_at_though_another_sha
     share = np.log([0.001, 0.5]).tolist()  # of the steps: next to none, and one of two
     assert first_picked({"bm25": [10.0, 9.0], "bm25_clause_share": share}) == 1
     assert first_picked({"bm25": [10.0, 9.0]}) == 0
+
+
+def test_a_late_plane_is_asked_of_candidates_alone_and_compared_with_the_best_of_them() -> None:
+    features = CandidateFeatures(planes=["dense"], late=["dense_clause"], n_candidates=2)
+    asked: list[list[list[int]]] = []
+
+    def late(tool: np.ndarray) -> np.ndarray:
+        asked.append(tool.tolist())
+        return tool[None].astype(np.float32) / 10  # each tool's place in the registry, in tenths
+
+    planes = np.array([[[0.9, 0.1, 0.8, 0.2]]], dtype=np.float32)  # (1, 1, n_tools)
+    built = features.build(
+        planes, uses=np.zeros((1, 4), dtype=np.int64), n_clauses=np.ones(1, dtype=np.int64), late=late
+    )
+    assert asked == [built.tool.tolist()]
+    assert sorted(built.tool[0].tolist()) == [0, 2]
+    of_tool = dict(zip(built.tool[0].tolist(), built.features[0], strict=True))
+    gap, rank = features.names.index("dense_clause:gap"), features.names.index("dense_clause:rank")
+    assert of_tool[2][gap] == 0.0  # though the last tool of all would have more
+    assert of_tool[0][gap] == pytest.approx(5 * (0.0 - 0.2))  # scaled as every cosine is
+    assert [of_tool[2][rank], of_tool[0][rank]] == pytest.approx([0.0, np.log(2)])
