@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,8 +14,6 @@ from catalog import ParetoGateError
 from predictors.cli_options import DataFolder, data_folder
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from router import Policy
 
     from .policy_corpus import Corpus, Side
@@ -104,12 +102,13 @@ def _routed(
         prompt_corpus,
         read_prompts,
     )
-    from .screen import progress_bar  # noqa: PLC0415
+    from .screen import progress_bar, stages  # noqa: PLC0415
     from .sources import read_table  # noqa: PLC0415
 
     path = Path(corpus)
     with progress_bar() as bar:
-        show = _shown(bar, path.name)
+        show = stages(bar, path.name)
+        show("reading", 0, 1)
         if path.is_file() and is_journal(path):
             return journal_corpus(read_journal(path), sides, policies, progress=show)
         catalog = Catalog.load()
@@ -119,12 +118,3 @@ def _routed(
         table = read_table(corpus, data=data, catalog=catalog)
         table, split = learnable(table, lambda t: Folds.by_group(t, n_folds=folds, seed=seed))
         return outcome_corpus(table, split, sides, policies, progress=show)
-
-
-def _shown(bar: "Progress", name: str) -> Callable[[int, int], None]:
-    task = bar.add_task(name)
-
-    def show(done: int, of: int) -> None:
-        bar.update(task, completed=done, total=of)
-
-    return show

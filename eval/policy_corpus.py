@@ -1,6 +1,6 @@
 """A corpus as two policies route it: outcomes (judged by folds), bare prompts, or a gateway's journal."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +20,11 @@ from .journal_value import check_told, router_again
 from .lineup import SHIPPED, lineup
 from .logged_decisions import LoggedDecision
 from .policy_difference import REFUSED, Routed
+from .replay import Progress
 from .table import Bools, Ints, ReplayTable
 
 __all__ = ["Corpus", "Side", "journal_corpus", "outcome_corpus", "priced_pool", "prompt_corpus", "read_prompts"]
 
-Progress = Callable[[int, int], None]  # prompts done, of how many
 _TELL_EVERY = 50  # prompts between two words on progress
 
 
@@ -112,8 +112,12 @@ def outcome_corpus(
     """
     contenders: dict[Path | None, Contender] = {side.predictor: lineup(side.predictor)[0] for side in sides}
     logs = (_Log(table.models), _Log(table.models))  # as the corpus calls them
-    rows, tried, of = [], table.tried, int(folds.judged.sum())
-    for train, test in folds:
+    rows: list[int] = []
+    tried, of, rounds = table.tried, int(folds.judged.sum()), list(folds)
+    for number, (train, test) in enumerate(rounds, start=1):
+        stage = f"fold {number} of {len(rounds)}"
+        if progress:  # before anything is learned, which may take longest
+            progress(stage, len(rows), of)
         sources = {key: c.source(table.take(train), table.take(test)) for key, c in contenders.items()}
         routers = [Router(sources[side.predictor], policies=policies, explore=0.0) for side in sides]
         for row in test.tolist():
@@ -121,7 +125,7 @@ def outcome_corpus(
             for log, router, side in zip(logs, routers, sides, strict=True):
                 log.enter(router, query, side.options, available=tried[row], outcome=outcome)
             rows.append(row)
-            _tell(progress, len(rows), of)
+            _tell(progress, stage, len(rows), of)
     order = np.argsort(rows)
     judged = np.sort(np.array(rows, dtype=np.int64))
     return Corpus(
@@ -147,11 +151,12 @@ def prompt_corpus(
     }
     routers = [Router(sources[side.predictor], policies=policies, explore=0.0) for side in sides]
     logs = (_Log(), _Log())
+    _tell(progress, "deciding", 0, len(prompts))
     for done, prompt in enumerate(prompts, start=1):
         query = Query.from_prompt(prompt)
         for log, router, side in zip(logs, routers, sides, strict=True):
             log.enter(router, query, side.options)
-        _tell(progress, done, len(prompts))
+        _tell(progress, "deciding", done, len(prompts))
     return _unjudged("prompts", prompts, logs)
 
 
@@ -173,12 +178,13 @@ def journal_corpus(
     for side in sides:
         check_told(side.policy, policies)
     logs = (_Log(), _Log())
+    _tell(progress, "deciding", 0, len(log))
     for done, logged in enumerate(log, start=1):
         router = router_again(logged, policies)
         query = Query(text=logged.prompt, input_tokens=logged.input_tokens)
         for kept, side in zip(logs, sides, strict=True):
             kept.enter(router, query, side.options, available=logged.eligible)
-        _tell(progress, done, len(log))
+        _tell(progress, "deciding", done, len(log))
     return _unjudged("journal", [logged.decision_id for logged in log], logs)
 
 
@@ -227,6 +233,6 @@ def _unjudged(task: str, keys: Sequence[str], logs: tuple[_Log, _Log]) -> Corpus
     )
 
 
-def _tell(progress: Progress | None, done: int, of: int) -> None:
+def _tell(progress: Progress | None, stage: str, done: int, of: int) -> None:
     if progress and done % _TELL_EVERY == 0:
-        progress(done, of)
+        progress(stage, done, of)

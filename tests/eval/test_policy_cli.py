@@ -64,6 +64,14 @@ def test_a_change_that_breaks_more_than_is_allowed_fails(tmp_path: Path) -> None
     assert run(*args, "--max-nfr", "0.6")[0] == 0
 
 
+def test_where_no_bar_can_be_drawn_each_stage_is_told_as_it_begins(tmp_path: Path) -> None:
+    _, _, err = run("best", "cheap", "--corpus", str(priced_file(tmp_path)), "--folds", "2")
+    assert err.splitlines() == ["priced.csv: reading", "priced.csv: fold 1 of 2", "priced.csv: fold 2 of 2"]
+    journal = written(tmp_path, *(decision(f"d{i}", "a/large", 0.98) for i in range(3)))
+    _, _, err = run("best", "cheap", "--corpus", str(journal))
+    assert err.splitlines() == [f"{journal.name}: reading", f"{journal.name}: deciding"]
+
+
 def test_bare_prompts_are_routed_over_the_catalog(tmp_path: Path) -> None:
     corpus = tmp_path / "prompts.jsonl"
     corpus.write_text('{"prompt": "Prove that the square root of 2 is irrational."}\n{"prompt": "Say hello."}\n')
