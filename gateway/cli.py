@@ -5,6 +5,7 @@ never imports another room for the sake of its command, help is fast, and a room
 that is not installed) leaves the other commands working.
 """
 
+import errno
 import importlib
 import sys
 from collections.abc import Callable, Sequence
@@ -50,6 +51,16 @@ _JOINED = {"tools": "gateway.commands.tools:commands"}
 
 _EXTRA_OF = {"polars": "train", "sklearn": "train", "scipy": "train", "litellm": "litellm"}
 
+
+# What the machine refuses, beyond what a command answers itself.
+_REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space, or raise the quota",
+    errno.EACCES: "see who may use it, or name another place",
+    errno.EPERM: "see who may use it, or name another place",
+    errno.EROFS: "name a place that can be written, such as another state.dir (PARETOGATE_STATE__DIR)",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+}
 
 _Any = Any  # typer's vendored click has no public types to name
 
@@ -123,9 +134,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         typer.echo(f"error: this needs {exc.name}, which is not installed: pip install 'paretogate[{extra}]'", err=True)
         return 1
+    except OSError as exc:  # the machine refuses a file: no fault of the program's
+        if exc.strerror is None:
+            raise
+        typer.echo(f"error: {_refusal(exc)}", err=True)
+        return 1
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
     return 0
+
+
+def _refusal(exc: OSError) -> str:
+    where = f"{exc.filename}: " if exc.filename is not None else ""
+    return f"{where}{exc.strerror}; {_REMEDIES.get(exc.errno or 0, 'see that the path is right and can be used')}"
 
 
 def _extra_of(missing: ModuleNotFoundError) -> str | None:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from catalog import ParetoGateError
 from gateway import cli
+from gateway.journal import SqliteJournal
 
 
 def room(name: str, value: str) -> dict[str, EntryPoint]:
@@ -98,6 +99,29 @@ def test_a_library_that_is_missed_only_at_work_is_named_with_the_extra_that_brin
     assert capsys.readouterr().err == told
     with pytest.raises(ModuleNotFoundError, match="ours"):  # nothing that could be installed: a fault of the program
         cli.main(["lacking", "ours"])
+
+
+def test_what_the_machine_refuses_is_one_line_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state, declared = tmp_path / "state", tmp_path / "tools.json"
+    declared.write_text('[{"name": "look_up", "description": "Look something up."}]', encoding="utf-8")
+    state.write_text("a file where a folder should be", encoding="utf-8")
+    monkeypatch.setenv("PARETOGATE_STATE__DIR", str(state))
+    assert cli.main(["tools", "import", str(declared), "--name", "office"]) == 1
+    told = f"error: {state}/tools/registries/office: Not a directory; see that the path is right and can be used\n"
+    assert capsys.readouterr().err == told
+
+
+def test_a_full_disk_is_told_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PARETOGATE_STATE__DIR", str(tmp_path))
+    journal = SqliteJournal(tmp_path / "journal.sqlite3")
+    journal.write("decision", {"decision_id": "d1"})
+    journal.close_now()
+    assert cli.main(["journal", "export", "--out", "/dev/full"]) == 1
+    assert capsys.readouterr().err == "error: No space left on device; free some space\n"
 
 
 @pytest.mark.parametrize("argv", [["srve"], ["nested", "inner", "seven"], ["refine", "--every", "0"], ["--nonsense"]])
