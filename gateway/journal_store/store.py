@@ -1,5 +1,6 @@
 """The journal's tables in SQLite, and how a line of the spool becomes a row, exactly once."""
 
+import os
 import secrets
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -70,6 +71,8 @@ class Store:
     def __init__(self, path: Path, *, busy_timeout_s: float = 5.0) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
+        # Made for its owner alone: it may hold prompts. SQLite gives the files beside it the same rights.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._db = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
         try:
             self._prepare()

@@ -88,6 +88,14 @@ def test_every_acknowledged_record_survives_kill_minus_nine_once(tmp_path: Path,
     assert ids == [f"d{number}" for number in range(len(ids))]
 
 
+def test_the_journal_is_its_owners_alone(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "journal.sqlite3", prompts="full")
+    journal.write("decision", {"decision_id": "d1", "prompt": "hush"})
+    journal.close_now()
+    with JournalReader(tmp_path / "journal.sqlite3"):  # which makes the files beside it
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("journal.sqlite3*")} == {0o600}
+
+
 def test_records_wait_in_the_spool_while_the_store_is_locked(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     SqliteJournal(path).close_now()
