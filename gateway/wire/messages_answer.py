@@ -69,7 +69,7 @@ def content_block(piece: Piece) -> dict[str, Any]:
     if piece.kind == "tool":
         return {"type": "tool_use", "id": piece.call_id, "name": piece.name, "input": _input(piece) or {}}
     if piece.kind != "reasoning":
-        return {"type": "text", "text": piece.text, "citations": None}
+        return {"type": "text", "text": piece.text}
     if piece.redacted is not None:
         return {"type": "redacted_thinking", "data": piece.redacted}
     return {"type": "thinking", "thinking": piece.text, "signature": piece.signature}

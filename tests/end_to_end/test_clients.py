@@ -361,10 +361,26 @@ const client = new Anthropic({baseURL: process.argv[1], apiKey: 'x', maxRetries:
   console.log(JSON.stringify([whole.content[0].text, streamed.content[0].text, refusal]));
 })();
 """,
+    "ai": """
+const {generateText, streamText} = require('ai');
+const {createAnthropic} = require('@ai-sdk/anthropic');
+const {createOpenAI} = require('@ai-sdk/openai');
+const to = {baseURL: process.argv[1] + '/v1', apiKey: 'x'};
+(async () => {
+  const said = [];
+  const openai = createOpenAI(to);
+  for (const model of [createAnthropic(to)('auto:best'), openai('auto:best'), openai.chat('auto:best')]) {
+    const asked = {model, prompt: 'hi', maxOutputTokens: 9, maxRetries: 0};
+    said.push((await generateText(asked)).text, await streamText(asked).text);
+  }
+  console.log(JSON.stringify(said));
+})();
+""",
 }
 SAID = {
     "openai": [*["strong words"] * 4, "unknown_model"],
     "@anthropic-ai/sdk": [*["strong words"] * 2, "not_found_error"],
+    "ai": ["strong words"] * 6,
 }
 
 

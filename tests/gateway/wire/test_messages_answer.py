@@ -16,7 +16,7 @@ def test_a_text_is_one_block() -> None:
         "type": "message",
         "role": "assistant",
         "model": "maker/model",
-        "content": [{"type": "text", "text": "Hello", "citations": None}],
+        "content": [{"type": "text", "text": "Hello"}],
         "stop_reason": "end_turn",
         "stop_sequence": None,
         "stop_details": None,
@@ -39,7 +39,7 @@ def test_thought_text_and_calls_are_blocks_in_this_order() -> None:
     told = message_of(whole(message, "tool_calls"), asked_by_messages())
     assert told["content"] == [
         {"type": "thinking", "thinking": "hm", "signature": seal("maker")},
-        {"type": "text", "text": "Looking.", "citations": None},
+        {"type": "text", "text": "Looking."},
         {"type": "tool_use", "id": "call_1", "name": "f", "input": {"x": 1}},
         {"type": "tool_use", "id": "call_2", "name": "g", "input": {}},
     ]
