@@ -27,7 +27,7 @@ ParetoGateError
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from catalog import ParetoGateError, UnknownModelError
 from router import InvalidRoutingError, NoEligibleModelError
@@ -83,11 +83,18 @@ class GatewayError(ParetoGateError):
 
 
 class InvalidRequestError(GatewayError, ValueError):
-    """The client's request is malformed; `param` names the field."""
+    """The client's request is malformed; `param` names the field, and `details` are facts that its library acts on."""
 
-    def __init__(self, message: str, *, param: str | None = None, code: str = "invalid_request") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str = "invalid_request",
+        details: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(message)
-        self.param, self.code = param, code
+        self.param, self.code, self.details = param, code, details
 
 
 class BodyTooLargeError(GatewayError):
@@ -293,7 +300,8 @@ def reply_to(error: BaseException) -> ErrorReply:  # noqa: C901, PLR0911, PLR091
     """The one table from an error to its status, type and code. What is not ours says nothing about itself."""
     match error:
         case InvalidRequestError():
-            return _invalid(str(error), code=error.code, param=error.param)
+            reply = _invalid(str(error), code=error.code, param=error.param)
+            return reply if error.details is None else replace(reply, extra={"details": error.details})
         case InvalidRoutingError():
             return _invalid(str(error), code="invalid_routing", param=error.field)
         case BodyTooLargeError():

@@ -1,5 +1,8 @@
 """Anthropic's Messages, told as a chat request, and as they came where Anthropic itself is asked.
 
+A conversation that Anthropic holds (`thread`, which the loop of its library over tools asks for by itself) is refused
+everywhere, in the words in which Anthropic does: the library then goes on without, and sends all of it.
+
 What chat has no word for goes to Anthropic alone; where it is not among the backends, it is refused, with the field and
 the remedy. Six things are no loss and are let go: marks for a prompt cache where the backend has none of Anthropic's
 kind, citations within earlier answers, thinking that another model would not accept (see `bound`), a thinking budget
@@ -55,7 +58,6 @@ _REMOTE = {  # what only Anthropic's own servers can do
     "billing_policy": "the key that the request comes with is billed; leave it out",
     "compaction": "nothing is compacted here; ask for a summary in messages",
     "fallbacks": "name the models to choose from in routing.models instead",
-    "thread": "nothing is kept of Messages here; send the whole conversation in messages",
     "container": "leave it out: code runs at Anthropic only",
     "mcp_servers": "connect to the servers yourself and declare their tools",
     "inference_geo": "say routing.require.regions instead",
@@ -104,6 +106,12 @@ def read_messages(raw: bytes, *, counting: bool = False) -> MessagesRequest:
         InvalidRequestError: naming the field.
     """
     told = read_object(raw)
+    if told.get("thread") is not None:
+        raise InvalidRequestError(
+            "thread: whoever answers is chosen by the whole conversation, turn by turn; send all of it in messages",
+            param="thread",
+            details={"error_code": "thread_unsupported_request", "unsupported": ["thread"]},
+        )
     try:
         return _read(raw, told, told, counting=counting)
     except InvalidRequestError as exc:

@@ -428,3 +428,30 @@ def test_the_http_client_of_java_offers_http_2_and_is_answered(served: Served, t
     if "no compiler" in run.stderr or "jdk.compiler" in run.stderr:
         pytest.skip("java without its compiler")
     assert run.stdout.split("\n")[:2] == ["200 true", "200 true"], run.stderr
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_anthropics_loop_over_tools_goes_on_without_its_thread(served: Served, stream: bool) -> None:
+    """It asks Anthropic to hold the conversation, and sends the turns alone; here all of it is sent."""
+    anthropic = pytest.importorskip("anthropic")
+    if not hasattr(anthropic, "beta_tool"):
+        pytest.skip("an anthropic without its loop over tools")
+
+    @anthropic.beta_tool
+    def weather(city: str) -> str:
+        """The weather.
+
+        Args:
+            city: where
+        """
+        return f"rain in {city}"
+
+    served.next_answer(CALLED, "tool_calls")
+    served.next_answer({"content": "It rains."})
+    with anthropic.Anthropic(base_url=served.url, api_key="x", max_retries=0) as client:
+        asked = {"model": "maker/strong", "max_tokens": 90, "tools": [weather], "messages": HI, "system": "Be brief."}
+        message = client.beta.messages.tool_runner(**asked, stream=stream).until_done()
+    assert message.content[0].text == "It rains."
+    last = served.strong.requests[-1]
+    assert [turn["role"] for turn in last["messages"]] == ["system", "user", "assistant", "tool"]
+    assert (last["messages"][-1]["content"], len(last["tools"])) == ("rain in Oslo", 1)
