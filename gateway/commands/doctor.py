@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -21,11 +22,14 @@ from rich.table import Table
 
 from catalog import Backend, Catalog, ParetoGateError
 from gateway.canaries import read_fingerprints
+from gateway.exposure import check_exposure, keys_required
 from gateway.journal import JournalReader
+from gateway.keys import KeyFile, KeyRing
 from gateway.places import why_unwritable
 from gateway.refinement import read_measured
-from gateway.settings import Settings, load_settings
+from gateway.settings import Settings, load_settings, settings_file
 from gateway.startup import find_backends, open_catalog
+from gateway.state import Claim, Quota, RedisState, StateUnavailableError
 from gateway.upstreams.credentials import ANTHROPIC_VERSION, credentials
 from gateway.upstreams.embedded import EmbeddedUnavailableError, find_weights
 from gateway.upstreams.litellm import missing_credentials
@@ -51,6 +55,7 @@ _EXTRAS = (
 )
 _COLOURS: Mapping[Verdict, str] = {"ok": "green", "note": "yellow", "broken": "red"}
 _SMALL_DISK_BYTES = 1 << 30
+_PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +95,12 @@ def examine(*, config: Path | None, environ: Mapping[str, str], offline: bool) -
     if isinstance(settings, Check):
         yield settings
         return
-    yield Check(subject="configuration", verdict="ok", detail=str(config or "defaults and environment"))
+    file = settings_file(config=config, environ=environ, folder=Path.cwd())
+    yield Check(subject="configuration", verdict="ok", detail=str(file or "defaults and environment"))
     yield _state_dir(settings)
+    yield _keys(settings)
+    if not offline and not settings.state.url.get_secret_value().startswith("memory://"):
+        yield asyncio.run(_shared_state(settings))
     yield _journal(settings)
     yield _measured(settings)
     yield from _canaries(settings)
@@ -165,7 +174,44 @@ def _state_dir(settings: Settings) -> Check:
     return Check(subject="state directory", verdict="ok", detail=detail)
 
 
+def _keys(settings: Settings) -> Check:
+    """Whether the keys can be read, and let in whom they should, as `serve` asks at its start."""
+
+    def count() -> int:
+        ring = KeyRing(KeyFile(settings.keys_path), clock=time.monotonic, wall=time.time)
+        check_exposure(settings, has_keys=not ring.is_empty)
+        return ring.n_good
+
+    good = _attempt("keys", count)
+    if isinstance(good, Check):
+        return good
+    asked = "are asked for" if keys_required(settings, has_keys=good > 0) else "are not asked for"
+    return Check(subject="keys", verdict="ok", detail=f"{good} good; they {asked} at {settings.server.host}")
+
+
+async def _shared_state(settings: Settings) -> Check:
+    """Asked what every request asks, so that a Redis that answers but takes no scripts is found, too."""
+    told = settings.state
+    state = RedisState.at(told.url.get_secret_value(), timeout_s=_PATIENCE_S, cluster=told.cluster)
+    started_s = time.monotonic()
+    try:
+        await state.reserve(Claim(holder="doctor", quota=Quota(), wall_s=time.time()))
+    except StateUnavailableError as exc:
+        remedy = "mend state.url; until Redis answers, limits hold per replica, and no Response is stored there"
+        return Check(subject="shared state", verdict="note", detail=str(exc), remedy=remedy)
+    finally:
+        await state.close()
+    took_ms = 1e3 * (time.monotonic() - started_s)
+    return Check(
+        subject="shared state", verdict="ok", detail=f"Redis answered in {took_ms:.0f} ms, connecting included"
+    )
+
+
 def _journal(settings: Settings) -> Check:
+    folder = settings.journal_path.parent
+    if folder != settings.state_dir and (problem := why_unwritable(folder)) is not None:
+        remedy = "make it writable, or set journal.url (PARETOGATE_JOURNAL__URL)"
+        return Check(subject="journal", verdict="broken", detail=f"{folder}: {problem}", remedy=remedy)
     if not settings.journal_path.exists():
         return Check(subject="journal", verdict="ok", detail="empty: nothing was served yet")
 
@@ -255,7 +301,7 @@ def _backends(settings: Settings, catalog: Catalog, environ: Mapping[str, str], 
 
 async def _reach(backends: Iterable[Backend], environ: Mapping[str, str]) -> list[Check]:
     endpoints = {backend.base_url: backend for backend in backends if backend.base_url}  # one question per endpoint
-    async with httpx.AsyncClient(timeout=5.0, mounts=HTTP_DIRECTLY) as client:
+    async with httpx.AsyncClient(timeout=_PATIENCE_S, mounts=HTTP_DIRECTLY) as client:
         return await asyncio.gather(*(_ask(client, backend, environ) for backend in endpoints.values()))
 
 

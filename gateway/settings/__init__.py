@@ -17,7 +17,7 @@ from .backends import (
 from .deciding import CatalogSettings, LearningSettings, PolicySettings, PredictorSettings, ToolSettings
 from .door import AuthSettings, PrivacySettings, ResponseSettings, ServerSettings, TelemetrySettings
 from .keeping import JournalSettings, StateSettings
-from .loading import load_settings
+from .loading import load_settings, settings_file
 from .section import InvalidSettingsError
 from .whole import Settings
 
@@ -44,4 +44,5 @@ __all__ = [
     "TelemetrySettings",
     "ToolSettings",
     "load_settings",
+    "settings_file",
 ]

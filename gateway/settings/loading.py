@@ -13,7 +13,7 @@ from .complaints import explain, meant
 from .section import InvalidSettingsError
 from .whole import PREFIX, Settings
 
-__all__ = ["load_settings"]
+__all__ = ["load_settings", "settings_file"]
 
 _DEFAULT_FILES = ("paretogate.toml", "paretogate.yaml", "paretogate.yml")
 _PATHS = (
@@ -47,7 +47,7 @@ def load_settings(
     Raises:
         InvalidSettingsError: a file cannot be read, a key is unknown or a value is impossible.
     """
-    file = config or (Path(environ["PARETOGATE_CONFIG"]) if environ.get("PARETOGATE_CONFIG") else _find(folder))
+    file = settings_file(config=config, environ=environ, folder=folder)
     sources = [("flag", _without_none(flags or {})), ("environment", _placed(Path(), _from_environment(environ)))]
     if file is not None:
         sources.append((str(file), _from_file(file)))
@@ -58,6 +58,11 @@ def load_settings(
         return Settings(**merged)
     except ValidationError as exc:
         raise InvalidSettingsError(explain(exc, sources)) from exc
+
+
+def settings_file(*, config: Path | None, environ: Mapping[str, str], folder: Path | None) -> Path | None:
+    """The file that `load_settings` reads, told the same; None where there is none."""
+    return config or (Path(environ["PARETOGATE_CONFIG"]) if environ.get("PARETOGATE_CONFIG") else _find(folder))
 
 
 def _find(folder: Path | None) -> Path | None:

