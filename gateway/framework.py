@@ -22,6 +22,16 @@ __all__ = ["Lifespan", "framework"]
 
 log = structlog.get_logger(__name__)
 
+_DOORS = (  # of two that end alike, the longer first
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/messages/count_tokens",
+    "/v1/messages",
+    "/v1/responses",
+    "/v1/embeddings",
+    "/v1/models",
+)
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -70,7 +80,17 @@ def _reply(request: Request, exc: Exception) -> ErrorReply:
     if isinstance(exc, HTTPException):
         code = {404: "not_found", 405: "method_not_allowed"}.get(exc.status_code, "invalid_request")
         message = f"{exc.detail}: {request.method} {request.url.path[:200]}"
+        if exc.status_code == 404 and (meant := _meant(request.url.path)) is not None:
+            message += (
+                f"; {meant} is here: a base URL ends with /v1 for OpenAI's clients, and before it for Anthropic's"
+            )
         return ErrorReply(status=exc.status_code, kind="invalid_request_error", code=code, message=message)
     if not isinstance(exc, ParetoGateError):
         log.error("request_crashed", path=request.url.path, exc_info=exc)
     return reply_to(exc)
+
+
+def _meant(path: str) -> str | None:
+    """The door that a client asked for whose base URL says too much or too little."""
+    asked = "".join(f"/{part}" for part in path.split("/") if part)
+    return next((door for door in _DOORS if asked.endswith(door.removeprefix("/v1"))), None)

@@ -41,6 +41,7 @@ _ERROR_BODY_S = 5.0  # what it says beside an error's status is worth no longer 
 _LONGEST_WAIT_S = 3_600.0
 _ELSEWHERE = "elsewhere; base_url has to be the address itself, most often https:// in place of http://"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"})  # what OpenSSL says of an answer in plain HTTP
 
 
 class OpenAIUpstream:
@@ -138,17 +139,20 @@ def _translated(exc: Exception, call: UpstreamCall, *, phase: str, after_s: floa
         return call.timed_out(phase, after_s=after_s)
     if isinstance(exc, LostConnectionError):
         return UpstreamUnreachableError("closed the connection too early", backend_id=backend.id)
-    if isinstance(exc, ssl.SSLCertVerificationError | ProxyRefusedError):
-        return UpstreamUnusableError(backend_id=backend.id, cause=_why_not(exc))
+    if isinstance(exc, ssl.SSLError | ProxyRefusedError) and (cause := _why_not(exc)) is not None:
+        return UpstreamUnusableError(backend_id=backend.id, cause=cause)
     if isinstance(exc, OSError):
         return UpstreamUnreachableError(f"cannot be reached ({type(exc).__name__})", backend_id=backend.id)
     return UpstreamProtocolError(f"does not speak HTTP ({exc})", backend_id=backend.id)
 
 
-def _why_not(exc: ssl.SSLCertVerificationError | ProxyRefusedError) -> str:
+def _why_not(exc: ssl.SSLError | ProxyRefusedError) -> str | None:
+    """What is configured wrongly; None where asking again may help."""
     if isinstance(exc, ProxyRefusedError):
         return f"the proxy of HTTPS_PROXY does not lead there: {exc}"
-    return f"its certificate is not trusted: {exc.verify_message}; SSL_CERT_FILE may name its authority"
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {exc.verify_message}; SSL_CERT_FILE may name its authority"
+    return "no TLS is spoken there; base_url may have to begin with http://" if exc.reason in _NO_TLS else None
 
 
 async def _refusal(response: Response, backend: Backend, until: float) -> UpstreamStatusError:

@@ -78,6 +78,25 @@ def untrusted() -> Iterator[str]:
         yield f"https://127.0.0.1:{listening.getsockname()[1]}/v1"
 
 
+@contextmanager
+def without_tls() -> Iterator[str]:
+    """A server of http:// that is asked by https://."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=_say_no, args=(listening,), daemon=True).start()
+        yield f"https://127.0.0.1:{listening.getsockname()[1]}/v1"
+
+
+def _say_no(listening: socket.socket) -> None:
+    while True:
+        try:
+            one, _ = listening.accept()
+        except OSError:
+            return  # closed: the test is over
+        with one, suppress(OSError):
+            one.recv(1024)
+            one.sendall(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+
+
 def _shake_hands(listening: socket.socket, context: ssl.SSLContext) -> None:
     while True:
         try:
@@ -116,6 +135,7 @@ UNREACHABLE: dict[str, tuple[Broken, str]] = {
     "an unknown name": (unknown_name, "unreachable"),
     "never accepted": (never_accepted, "timeout"),
     "an untrusted certificate": (untrusted, "unusable"),
+    "no TLS": (without_tls, "unusable"),
 }
 
 

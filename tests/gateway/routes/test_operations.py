@@ -55,3 +55,30 @@ async def test_metrics_count_what_happened(tmp_path: Path) -> None:
 async def test_metrics_can_be_switched_off(tmp_path: Path) -> None:
     async with pair(tmp_path, settings={"telemetry": {"metrics": False}}) as (gateway, _, __):
         assert (await gateway.client.get("/metrics")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/messages", "/v1/messages"),
+        ("/v1/v1/messages/count_tokens", "/v1/messages/count_tokens"),
+        ("//v1/chat/completions", "/v1/chat/completions"),
+        ("/v1/responses/", "/v1/responses"),
+        ("/api/v1/embeddings", "/v1/embeddings"),
+        ("/completions", "/v1/completions"),
+    ],
+)
+async def test_a_base_url_that_is_off_is_told_where_the_door_is(tmp_path: Path, path: str, meant: str) -> None:
+    async with pair(tmp_path) as (gateway, _, __):
+        refused = await gateway.client.post(f"{gateway.url}{path}", json={})
+        strange = await gateway.client.post("/v1/threads", json={})
+    assert refused.status_code == strange.status_code == 404
+    assert f"; {meant} is here: a base URL ends with /v1" in refused.json()["error"]["message"]
+    assert "base URL" not in strange.text
+
+
+async def test_a_method_that_messages_do_not_take_is_the_clients_fault_in_anthropics_words(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, _, __):
+        refused = await gateway.client.get("/v1/messages")
+    assert (refused.status_code, refused.json()["error"]["type"]) == (405, "invalid_request_error")
