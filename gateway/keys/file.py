@@ -1,7 +1,6 @@
 """Where keys are kept: one small JSON file in the state directory, that only its owner may read."""
 
 import fcntl
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import orjson
 
 from gateway.errors import GatewayError
+from gateway.whole_files import write_whole
 
 from .key import ApiKey, InvalidKeyRecordError, read_record
 
@@ -80,13 +80,4 @@ class KeyFile:
 
     def _write(self, keys: tuple[ApiKey, ...]) -> None:
         content = orjson.dumps({"format": _FORMAT, "keys": [key.record() for key in keys]}, option=orjson.OPT_INDENT_2)
-        draft = self.path.with_suffix(f".{os.getpid()}.tmp")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self.path)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_whole(self.path, content)

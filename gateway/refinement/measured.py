@@ -1,7 +1,5 @@
 """The file through which refinement speaks to a running gateway, and how its facts reach the backends."""
 
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -10,6 +8,7 @@ import orjson
 
 from catalog import Backend, Measured
 from gateway.errors import GatewayError
+from gateway.whole_files import write_whole
 
 from .backend_statistics import BackendStatistics
 
@@ -91,14 +90,4 @@ def write_findings(path: Path, findings: Findings) -> None:
         },
         option=orjson.OPT_INDENT_2,
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".new")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(path, content)

@@ -14,6 +14,8 @@ from pathlib import Path
 import orjson
 import structlog
 
+from gateway.whole_files import write_whole
+
 from .file import Spent, merged
 from .memory import MemoryState
 
@@ -72,10 +74,7 @@ class KeptState(MemoryState):
         """The file, whole and for its owner alone; one at a time, since `keep` may be cancelled amid it."""
         with self._mutex:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            beside = self._path.with_suffix(".new")
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(orjson.dumps(self._spent))
-            beside.replace(self._path)
+            write_whole(self._path, orjson.dumps(self._spent))
 
 
 def read_spent(path: Path) -> Spent:

@@ -4,12 +4,10 @@ A file belongs to one journal and is written by its refinement alone; replicas t
 other's files, come to the same sums in whatever order.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 from zipfile import BadZipFile
 
@@ -18,6 +16,7 @@ import orjson
 import structlog
 
 from gateway.journal import JournalledOutcome, JournalReader, JournalUnreadableError
+from gateway.whole_files import write_whole
 from predictors.encoders import Vectors
 from predictors.tools import ToolError, UsageStatistics
 
@@ -60,9 +59,9 @@ def learn_tools(journal: Path, folder: Path, *, half_life_s: float, rebuild: boo
                 learned[seen.registry] = _Learned.read(path, half_life_s, read_to=read_to, dim=len(seen.vector))
             count += learned[seen.registry].take(seen, entry, replica=str(reader.identity))
         for one in learned.values():
-            _write(one.path, one.to_bytes(last))
+            write_whole(one.path, one.to_bytes(last))
         if last != read_to:
-            _write(progress_file, orjson.dumps(last))
+            write_whole(progress_file, orjson.dumps(last))
     return count
 
 
@@ -144,10 +143,3 @@ def _read(path: Path) -> _Learned | None:
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         log.warning("tool_usage_damaged", file=path.name)
         return None
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        file.write(content)
-    os.replace(file.name, path)  # noqa: PTH105 - atomic

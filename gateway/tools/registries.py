@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import orjson
 
+from gateway.whole_files import drafted
 from predictors.tools import InvalidToolError, Tool, ToolRegistry, ToolUsage
 
 from .errors import InvalidRegistryError, UnknownRegistryError
@@ -186,18 +186,14 @@ class RegistryStore:
         return self._write(stored)
 
     def _write(self, stored: StoredRegistry) -> StoredRegistry:
-        folder = self._folder / stored.name
-        folder.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as file:
-            file.write(_to_json(stored))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(file.name, self._path(stored.name, stored.version))  # fails where another import was faster
-        except FileExistsError as exc:
-            raise InvalidRegistryError(f"{stored.label} was written by somebody else just now; import again") from exc
-        finally:
-            Path(file.name).unlink()
+        path = self._path(stored.name, stored.version)
+        with drafted(path, _to_json(stored)) as draft:
+            try:
+                os.link(draft, path)  # fails where another import was faster
+            except FileExistsError as exc:
+                raise InvalidRegistryError(
+                    f"{stored.label} was written by somebody else just now; import again"
+                ) from exc
         return stored
 
     def _versions(self, name: str) -> list[int]:
