@@ -5,7 +5,7 @@ Hot doors are plain ASGI, in front; a framework behind them serves everything el
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -31,6 +31,7 @@ from .journal import SqliteJournal
 from .keys import KeyFile, KeyRing
 from .memory import settle
 from .parts import Binder, Parts
+from .rehearsal import Rehearsal, Rehearsals
 from .routes.chat import ChatDialect
 from .routes.completions import CompletionsDialect
 from .routes.counting import CountTokensDoor
@@ -123,7 +124,8 @@ def create_app(parts: Parts) -> Asgi:
         prompt_flags=settings.privacy.prompt_flags,
         tracing=parts.tracing,
     )
-    governor = _governor(parts, telemetry)
+    keys = KeyRing(KeyFile(settings.keys_path), clock=clocks.monotonic, wall=clocks.wall)
+    governor = _governor(parts, keys, telemetry)
     desk = ToolDesk(
         settings.tools, store=RegistryStore(settings.tools_dir / "registries"), telemetry=telemetry, clocks=clocks
     )
@@ -162,8 +164,8 @@ def create_app(parts: Parts) -> Asgi:
         tools_routes(desk, governor, clocks),
     ):
         behind.include_router(routes)
-    polling = IdlePolling(for_s=settings.server.idle_poll_ms / 1e3)
-    admission = Admission(telemetry, max_concurrency=settings.server.max_concurrency, polling=polling)
+    stir = _keep_warm(parts, dispatcher, keys)
+    admission = Admission(telemetry, max_concurrency=settings.server.max_concurrency, stir=stir)
     embedders = Embedders(embedding)
     doors = _doors(dispatcher, parts, embedders, admission=admission, governor=governor, desk=desk, history=history)
     return Front(
@@ -267,10 +269,23 @@ def _doors(
     return doors
 
 
-def _governor(parts: Parts, telemetry: Telemetry) -> Governor:
-    """Keys from their file, limits and conversations in memory, in files of all workers, or in Redis."""
+def _keep_warm(parts: Parts, dispatcher: Dispatcher, keys: KeyRing) -> Callable[[], None]:
+    """What is to be called whenever a request comes or goes, so that the next finds core and caches awake."""
+    server = parts.settings.server
+    polling = IdlePolling(for_s=server.idle_poll_ms / 1e3)
+    rehearsal = Rehearsal(lambda: dispatcher.serving, make_serving=parts.make_serving, keys=keys, clocks=parts.clocks)
+    rehearsals = Rehearsals(rehearsal, every_s=server.rehearse_ms / 1e3)
+
+    def stir() -> None:
+        polling.stir()
+        rehearsals.stir()
+
+    return stir
+
+
+def _governor(parts: Parts, keys: KeyRing, telemetry: Telemetry) -> Governor:
+    """Limits and conversations in memory, in files of all workers, or in Redis."""
     settings, clocks = parts.settings, parts.clocks
-    keys = KeyRing(KeyFile(settings.keys_path), clock=clocks.monotonic, wall=clocks.wall)
     check_exposure(settings, has_keys=not keys.is_empty)
     url = settings.state.url.get_secret_value()
     own = MemoryState(clock=clocks.monotonic)

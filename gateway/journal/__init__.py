@@ -4,7 +4,7 @@ from .errors import JournalError, JournalFullError, JournalUnreadableError
 from .prompts import PromptKeeping
 from .protocol import Journal, JournalHealth, RecordKind
 from .reading import JournalledCall, JournalledOutcome, JournalReader
-from .sqlite import SqliteHealth, SqliteJournal
+from .sqlite import SqliteHealth, SqliteJournal, journal_line
 
 __all__ = [
     "Journal",
@@ -19,4 +19,5 @@ __all__ = [
     "RecordKind",
     "SqliteHealth",
     "SqliteJournal",
+    "journal_line",
 ]

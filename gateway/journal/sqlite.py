@@ -26,7 +26,7 @@ from .prompts import PromptKeeping, keep_prompt
 from .protocol import RecordKind
 from .spool import Spool
 
-__all__ = ["SqliteHealth", "SqliteJournal"]
+__all__ = ["SqliteHealth", "SqliteJournal", "journal_line"]
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +83,7 @@ class SqliteJournal:
         """Keep one record; see `Journal.write`. A record that cannot be kept is counted in `health.lost` and logged."""
         if kind == "decision":
             record = keep_prompt(record, self.prompts)
-        line = _line(kind, self._clock(), record)
+        line = journal_line(kind, self._clock(), record)
         try:
             self._spool.append(line)
         except JournalFullError as exc:
@@ -120,7 +120,8 @@ class SqliteJournal:
             log.warning(said["event"], **said["facts"])
 
 
-def _line(kind: RecordKind, at: float, record: Mapping[str, object]) -> bytes:
+def journal_line(kind: RecordKind, at: float, record: Mapping[str, object]) -> bytes:
+    """One record as it is spooled, `at` seconds since the epoch: JSON, with what the store has columns for apart."""
     columns = [record.get(name) for name in COLUMNS[kind]]
     entry = {"kind": kind, "at": at, "columns": columns, "record": record}
     try:

@@ -17,7 +17,6 @@ import structlog
 from gateway.dispatch import Call, Dispatcher
 from gateway.errors import OverloadedError, QuotaError
 from gateway.governor import Governor, Visit
-from gateway.idle_polling import IdlePolling
 from gateway.keys import ApiKey
 from gateway.serving import Serving
 from gateway.stored import ResponseHistory
@@ -43,15 +42,15 @@ _SANE_ID = re.compile(r"[\w.:/=+@-]{1,128}")
 class Admission:
     """How many requests all doors together have inside at once."""
 
-    def __init__(self, telemetry: Telemetry, *, max_concurrency: int, polling: IdlePolling) -> None:
-        """`polling` goes on for a while whenever one comes or goes."""
-        self._max_concurrency, self._polling, self._inside = max_concurrency, polling, 0
+    def __init__(self, telemetry: Telemetry, *, max_concurrency: int, stir: Callable[[], None]) -> None:
+        """`stir` is called whenever one comes or goes."""
+        self._max_concurrency, self._stir, self._inside = max_concurrency, stir, 0
         telemetry.watch(lambda: telemetry.inside(self._inside))
 
     def enter(self) -> None:
         """One more comes in; it must leave, whatever `check` says."""
         self._inside += 1
-        self._polling.stir()
+        self._stir()
 
     def check(self) -> None:
         """Is there a place for it.
@@ -65,7 +64,7 @@ class Admission:
     def leave(self) -> None:
         """One has been answered."""
         self._inside -= 1
-        self._polling.stir()
+        self._stir()
 
 
 class RequestIds:

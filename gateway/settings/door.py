@@ -31,6 +31,8 @@ class ServerSettings(Section):
     request_timeout_s: Positive = 600.0
     # How long after a request came or went the process looks for the next event without sleeping; it burns a core.
     idle_poll_ms: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+    # How often a request is rehearsed while they come, but seldom, so that caches stay warm; 0: never.
+    rehearse_ms: Annotated[float, Field(ge=0, le=10_000)] = 20.0
     # Whose web pages may call from a browser, such as https://app.example; * is everybody's.
     cors_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
 

@@ -1,13 +1,14 @@
 """What the gateway adds to a call, with learned routing, constraints and the journal on.
 
     python -m tests.benchmarks.bench_gateway [--seconds 3] [--rounds 5] [--connections 64]
-                                             [--litellm-python PATH] [--soak 200000]
+                                             [--litellm-python PATH] [--only WORDS] [--soak 200000]
 
 A mock upstream and the load share one core; a bare Starlette + aiohttp pass-through, the gateway and, where an
 interpreter with `litellm[proxy]` is named, LiteLLM's proxy take turns on another, in one interleaved run, so that a
-noisy machine disturbs all alike. Ratios are what to read. Before an upstream of 100 ms a second gateway takes part
-that does not sleep between requests (`server.idle_poll_ms`). `--soak` only watches the gateway's memory over so many
-requests.
+noisy machine disturbs all alike. Ratios are what to read. Before an upstream of 100 ms the load asks the upstream
+itself, too, and what is printed of the others is what they add to that; gateways take part that rehearse nothing
+(`server.rehearse_ms`) and that do not sleep between requests (`server.idle_poll_ms`). `--only` runs the kinds of load
+whose title has these words. `--soak` only watches the gateway's memory over so many requests.
 """
 
 import argparse
@@ -25,7 +26,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -36,8 +37,12 @@ from tests.benchmarks.loopback import Measurement, drive
 PATH = "/v1/chat/completions"
 PROMPT = "Write a function that returns the n-th prime number, and explain why it is correct."
 N_PROMPTS = 256
-_AWAKE = "... awake"
-_IDLE_POLL_MS = 150  # longer than the slow upstream takes
+_DIRECT = "direct"
+_SLOW_S = 10.0  # eight connections ask eighty times a second: less, and p99 is that of the first eight
+_WAYS = {  # of being awake when a request comes: name -> server.rehearse_ms, server.idle_poll_ms
+    "... unrehearsed": (0, 0),
+    "... awake": (3, 150),  # longer than the slow upstream takes
+}
 
 
 def main() -> None:
@@ -47,6 +52,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--litellm-python", type=Path, help="an interpreter with litellm[proxy] installed")
+    parser.add_argument("--only", default="", metavar="WORDS", help="kinds of load whose title has them")
     parser.add_argument("--soak", type=int, metavar="REQUESTS", help="watch the memory over so many requests instead")
     args = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
@@ -67,17 +73,23 @@ def main() -> None:
             ("upstream of 100 ms, 8 connections", slow, _bodies(stream=False), 8),
             ("streams, upstream of 100 ms, 8 connections", slow, _bodies(stream=True), 8),
         ):
+            if args.only not in title:
+                continue
             with ExitStack() as stack:
                 targets = [
                     stack.enter_context(_process(name, front, str(upstream.port)))
                     for name in ("pass_through", "whole_gateway")
                 ]
+                seconds = args.seconds
                 if upstream is slow:
-                    arguments = (str(upstream.port), "1", str(_IDLE_POLL_MS))
-                    targets.append(stack.enter_context(_process("whole_gateway", front, *arguments, name=_AWAKE)))
+                    seconds = max(seconds, _SLOW_S)
+                    targets.insert(0, replace(slow, name=_DIRECT))
+                    for name, ways in _WAYS.items():
+                        arguments = (str(upstream.port), "1", *map(str, ways))
+                        targets.append(stack.enter_context(_process("whole_gateway", front, *arguments, name=name)))
                 if args.litellm_python is not None:
                     targets.append(stack.enter_context(_litellm(args.litellm_python, front, upstream.port)))
-                results = uvloop.run(_rounds(args, targets, bodies, connections))
+                results = uvloop.run(_rounds(targets, bodies, connections, rounds=args.rounds, seconds=seconds))
                 _report(title, targets, results)
 
 
@@ -133,15 +145,15 @@ class _Round:
 
 
 async def _rounds(
-    args: argparse.Namespace, targets: Sequence[_Process], bodies: Sequence[bytes], connections: int
+    targets: Sequence[_Process], bodies: Sequence[bytes], connections: int, *, rounds: int, seconds: float
 ) -> dict[str, list[_Round]]:
     found: dict[str, list[_Round]] = {target.name: [] for target in targets}
     for target in targets:
         await drive(target.port, PATH, _for(target, bodies), connections=connections, seconds=1.0)  # warm
-    for _ in range(args.rounds):
+    for _ in range(rounds):
         for target in targets:
             before = target.cpu_s()
-            seen = await drive(target.port, PATH, _for(target, bodies), connections=connections, seconds=args.seconds)
+            seen = await drive(target.port, PATH, _for(target, bodies), connections=connections, seconds=seconds)
             spent = target.cpu_s() - before
             found[target.name].append(_Round(seen=seen, cpu_us=1e6 * spent / max(1, len(seen.latencies_s))))
     return found
@@ -156,28 +168,41 @@ def _for(target: _Process, bodies: Sequence[bytes]) -> Sequence[bytes]:
 
 
 def _report(title: str, targets: Sequence[_Process], results: dict[str, list[_Round]]) -> None:
-    delay_ms = 100.0 if "100 ms" in title else 0.0
     say = sys.stdout.write
-    say(f"\n{title}\n")
+    say(f"\n{title}" + (": added to what a direct call takes\n" if _DIRECT in results else "\n"))
     columns = ("req/s", "p50 ms", "p99 ms", "1st byte", "CPU us", "RSS MB", "start s", "failed")
-    say(" " * 14 + "".join(f"{column:>10}" for column in columns) + "\n")
+    say(" " * 16 + "".join(f"{column:>10}" for column in columns) + "\n")
     rates = {}
+    direct = _latencies_ms(results[_DIRECT]) if _DIRECT in results else (0.0, 0.0, 0.0)
     for target in targets:
         rounds = results[target.name]
+        taken = _latencies_ms(rounds)
+        p50, p99, first = (a - b for a, b in zip(taken, direct, strict=True)) if target.name != _DIRECT else taken
         rates[target.name] = statistics.median(r.seen.per_second for r in rounds)
         figures = (
             f"{rates[target.name]:.0f}",
-            f"{statistics.median(r.seen.percentile_ms(0.5) for r in rounds) - delay_ms:.2f}",
-            f"{statistics.median(r.seen.percentile_ms(0.99) for r in rounds) - delay_ms:.2f}",
-            f"{statistics.median(r.seen.percentile_ms(0.5, first_byte=True) for r in rounds) - delay_ms:.2f}",
+            f"{p50:.2f}",
+            f"{p99:.2f}",
+            f"{first:.2f}",
             f"{statistics.median(r.cpu_us for r in rounds):.0f}",
             f"{target.rss_mb():.0f}",
             f"{target.startup_s:.2f}",
             f"{sum(r.seen.failures for r in rounds)}",
         )
-        say(f"{target.name:14}" + "".join(f"{figure:>10}" for figure in figures) + "\n")
+        say(f"{target.name:16}" + "".join(f"{figure:>10}" for figure in figures) + "\n")
+    if _DIRECT in results:
+        return  # who waits for a slow upstream answers as often as anybody
     for other in rates.keys() - {"whole_gateway"}:
         say(f"gateway / {other}: {rates['whole_gateway'] / rates[other]:.2f}x of the requests per second\n")
+
+
+def _latencies_ms(rounds: Sequence[_Round]) -> tuple[float, float, float]:
+    """p50, p99 and the first byte's p50: of every round, then the median round's."""
+    shares = ((0.5, False), (0.99, False), (0.5, True))
+    p50, p99, first = (
+        statistics.median(r.seen.percentile_ms(share, first_byte=first) for r in rounds) for share, first in shares
+    )
+    return p50, p99, first
 
 
 def _bodies(*, stream: bool, words: int = 0) -> list[bytes]:

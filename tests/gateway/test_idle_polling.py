@@ -69,7 +69,7 @@ def test_it_sleeps_at_once_unless_told_otherwise() -> None:
 
 def test_a_request_that_comes_or_goes_keeps_it_awake() -> None:
     loop = Turns()
-    admission = Admission(Telemetry(), max_concurrency=1, polling=IdlePolling(for_s=0.05, loop=loop))
+    admission = Admission(Telemetry(), max_concurrency=1, stir=IdlePolling(for_s=0.05, loop=loop).stir)
     admission.enter()
     assert loop.turns_awake() > 0
     admission.leave()

@@ -140,7 +140,11 @@ async def test_a_crash_tells_where_and_not_what(
         raise KeyError(f"as libraries do, quoting {PLANTED}")
 
     monkeypatch.setattr("gateway.dispatch.dispatcher.read_query", broken)
-    async with FakeProvider() as provider, running(backend("strong", provider.url), tmp_path=tmp_path) as gateway:
+    once = {"server": {"rehearse_ms": 0}}
+    async with (
+        FakeProvider() as provider,
+        running(backend("strong", provider.url), tmp_path=tmp_path, settings=once) as gateway,
+    ):
         answer = await gateway.chat()
     (event,) = [json.loads(line) for line in logged.getvalue().splitlines() if "request_crashed" in line]
     assert answer.status_code == 500
