@@ -59,7 +59,6 @@ from .upstreams.proxies import Proxy
 from .wire.asgi import Receive, Scope, Send
 from .wire.dialect import Dialect
 from .wire.messages import read_messages
-from .wire.responses import read_responses
 
 __all__ = ["Parts", "build", "create_app"]
 
@@ -211,8 +210,8 @@ def _doors(
     history: ResponseHistory,
 ) -> Mapping[str, Asgi]:
     """Every hot door, by its path."""
-    limits = parts.settings.server
-    most = limits.max_body_bytes
+    most = parts.settings.server.max_body_bytes
+    responses = ResponsesDialect(optional_tools=parts.settings.responses.optional_tools)
     pools = PoolShelf(dispatcher, parts.make_serving, governor=governor)
     doors: dict[str, Asgi] = {
         "/v1/messages/count_tokens": CountTokensDoor(
@@ -225,8 +224,8 @@ def _doors(
         ),
         "/v1/responses/input_tokens": CountTokensDoor(
             dispatcher,
-            ResponsesDialect(),
-            read=read_responses,
+            responses,
+            read=responses.read,
             admission=admission,
             governor=governor,
             max_body_bytes=most,
@@ -247,7 +246,7 @@ def _doors(
         "/v1/chat/completions": ChatDialect(),
         "/v1/completions": CompletionsDialect(),
         "/v1/messages": MessagesDialect(),
-        "/v1/responses": ResponsesDialect(),
+        "/v1/responses": responses,
     }
     for path, dialect in dialects.items():
         stored = history if dialect.door == "responses" else None

@@ -1,6 +1,6 @@
 """`/v1/responses` and `/routing/v1/responses`: OpenAI's Responses; `gateway.stored` says what is kept of them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import orjson
 
@@ -23,9 +23,13 @@ class ResponsesDialect:
     door = "responses"
     id_headers = (b"x-request-id",)
 
+    def __init__(self, *, optional_tools: Collection[str] = ()) -> None:
+        """See `read_responses`."""
+        self._optional_tools = optional_tools
+
     def read(self, raw: bytes) -> ChatRequest:
         """See `Dialect.read`."""
-        return read_responses(raw)
+        return read_responses(raw, optional_tools=self._optional_tools)
 
     def answer(self, answer: ChatAnswer, answering: Answering, routing: Mapping[str, object] | None) -> bytes:
         """See `Dialect.answer`."""

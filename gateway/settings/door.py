@@ -54,7 +54,7 @@ class PrivacySettings(Section):
 
 
 class ResponseSettings(Section):
-    """Whether Responses are stored for a while, as OpenAI's clients expect, and where."""
+    """Whether Responses are stored for a while, as OpenAI's clients expect, and where; what of them may be let go."""
 
     store: Literal["auto", "off", "memory", "sqlite", "redis"] = (
         "auto"  # redis where `state` is, else the memory of a single worker; of several workers: off
@@ -63,6 +63,8 @@ class ResponseSettings(Section):
     max_per_tenant: Count = 1_000
     max_mb: Count = 64  # of all tenants together, in memory or in SQLite
     max_kb_each: Count = 1_024  # longer conversations are not stored
+    # Kinds of tools that run at OpenAI, such as web_search, without which models may be asked that have no such tools.
+    optional_tools: tuple[str, ...] = ()
 
 
 class TelemetrySettings(Section):

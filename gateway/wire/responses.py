@@ -11,7 +11,7 @@ Source of the shapes: OpenAI's API reference, Responses.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import orjson
@@ -27,7 +27,7 @@ from .own_protocol import OwnProtocolRequest
 from .responses_custom import custom_arguments
 from .responses_native import responses_body
 from .responses_passing import PassingResponse, read_response
-from .responses_plain import hosted_tools, plainly
+from .responses_plain import hosted_tools, plainly, without_optional
 from .responses_tools import SEARCH, chat_name, chat_tools, found_names, made_by_client
 from .spoken import differing
 
@@ -74,6 +74,8 @@ class ResponsesRequest(OwnProtocolRequest):
     own_stream: ClassVar = PassingResponse
     goes_there_anyway: ClassVar = False
 
+    left_out: tuple[str, ...] = ()  # kinds of tools that it came with, and may do without
+
     @property
     def is_kept_there(self) -> bool:
         """See `ChatRequest.is_kept_there`: OpenAI keeps what it is not told not to."""
@@ -101,8 +103,12 @@ class ResponsesRequest(OwnProtocolRequest):
         return read_response(raw, backend_id=backend_id)
 
 
-def read_responses(raw: bytes) -> ResponsesRequest:
+def read_responses(raw: bytes, *, optional_tools: Collection[str] = ()) -> ResponsesRequest:
     """The chat request that a Responses request means.
+
+    Args:
+        raw: the client's body.
+        optional_tools: kinds of tools that run at OpenAI, and without which it may be answered by others.
 
     Raises:
         InvalidRequestError: naming the field.
@@ -111,10 +117,23 @@ def read_responses(raw: bytes) -> ResponsesRequest:
     try:
         return _read(raw, told, told)
     except InvalidRequestError as exc:
+        if optional_tools and (slim := _without(raw, told, optional_tools)) is not None:
+            return slim
         try:
             return _read(raw, told, plainly(told), only_there=exc)
         except InvalidRequestError:
             raise exc from None  # it is malformed, or can be done nowhere
+
+
+def _without(raw: bytes, told: dict[str, Any], optional_tools: Collection[str]) -> ResponsesRequest | None:
+    """The request without such tools; None where it has none, or asks for more that others cannot do."""
+    slim, kinds = without_optional(told, optional_tools)
+    if not kinds:
+        return None
+    try:
+        return replace(_read(raw, slim, slim), left_out=kinds)
+    except InvalidRequestError:
+        return None
 
 
 def _read(

@@ -4,12 +4,13 @@ A request that only OpenAI's own servers can answer goes there as it came. To ch
 for personal data, its chat form is needed all the same: what has no translation stands there as the text in it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from .messages_plain import texts_within
 
-__all__ = ["hosted_tools", "is_hosted", "plainly"]
+__all__ = ["hosted_tools", "is_hosted", "plainly", "without_optional"]
 
 _THERE = frozenset({"context_management", "conversation", "max_tool_calls", "truncation"})  # what OpenAI does itself
 _INCLUDED = ("message.output_text.logprobs", "reasoning.encrypted_content")
@@ -48,6 +49,23 @@ def hosted_tools(told: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]
     for place, tool in enumerate(tools if isinstance(tools, list) else ()):
         if isinstance(tool, dict) and is_hosted(tool):
             yield place, tool
+
+
+def without_optional(told: Mapping[str, Any], kinds: Collection[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The request without tools of these kinds that run at OpenAI, and the kinds of those that were in it.
+
+    None are taken out where the request insists on tools: on one of these, perhaps.
+    """
+    tools, choice = told.get("tools"), told.get("tool_choice")
+    if not isinstance(tools, list) or choice not in (None, "auto", "none"):
+        return dict(told), ()
+    gone = [tool for tool in tools if is_hosted(tool) and any(fnmatchcase(tool["type"], kind) for kind in kinds)]
+    slim = {key: value for key, value in told.items() if key != "tools"}
+    if kept := [tool for tool in tools if tool not in gone]:
+        slim["tools"] = kept
+    if gone and isinstance(include := told.get("include"), list):
+        slim["include"] = [name for name in include if name in _INCLUDED]  # others are of what these tools found
+    return slim, tuple(sorted({tool["type"] for tool in gone}))
 
 
 def is_hosted(tool: object) -> bool:

@@ -137,7 +137,8 @@ def _declared(tool: object, where: str) -> list[dict[str, Any]]:
         case "tool_search":
             return [_search(tool, where)]
         case kind:
-            return refuse(f"{where}.type", f"{kind} runs at its provider only; declare a function, or a custom tool")
+            remedy = "declare a function or a custom tool, or have it in responses.optional_tools"
+            return refuse(f"{where}.type", f"{kind} runs at its provider only; {remedy}")
 
 
 def _function(tool: Mapping[str, Any], where: str) -> dict[str, Any]:

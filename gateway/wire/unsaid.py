@@ -16,6 +16,7 @@ from .anthropic.thinking import SAMPLING, fitted_to
 from .body import ChatRequest
 from .messages import MessagesRequest
 from .own_protocol import OwnProtocolRequest
+from .responses import ResponsesRequest
 from .spoken import untaken
 from .translated import fitted
 
@@ -26,7 +27,12 @@ _NO_EFFORT: Final = (None, "none", "minimal")  # which who does not think makes,
 
 
 def left_out(request: ChatRequest, recipient: PoolEntry) -> tuple[str, ...]:
-    """Parameters of a request that this candidate was asked without, in the client's words."""
+    """What of a request this candidate was asked without, in the client's words."""
+    tools = request.left_out if isinstance(request, ResponsesRequest) else ()
+    return (*(f"tools.{kind}" for kind in tools), *_unsaid(request, recipient))
+
+
+def _unsaid(request: ChatRequest, recipient: PoolEntry) -> tuple[str, ...]:
     asked = [name for name in SAMPLING if request.body.get(name) is not None]
     thoughts = _thoughts(request)
     if not (asked or thoughts) or (backend := recipient.backend) is None:

@@ -204,3 +204,48 @@ async def test_a_key_that_may_not_search_cannot_choose_to(tmp_path: Path) -> Non
     without, whole = there.requests
     assert {"tools", "tool_choice", "parallel_tool_calls"}.isdisjoint(without)
     assert whole["tool_choice"] == {"type": "web_search"}
+
+
+OPTIONAL: Any = {"responses": {"optional_tools": ["web_search*"]}}
+ADD: Any = {"type": "function", "name": "add", "parameters": {"type": "object"}, "strict": False}
+CODEX: Any = {"model": "auto", "input": "hi", "tools": [ADD, SEARCH], "tool_choice": "auto", "store": False}
+
+
+@asynccontextmanager
+async def before_chats_alone(tmp_path: Path) -> AsyncIterator[tuple[RunningGateway, FakeProvider]]:
+    async with (
+        FakeProvider(words=("strong",)) as strong,
+        running(
+            backend("strong", strong.url), tmp_path=tmp_path, make_serving=serve_claude, settings=OPTIONAL
+        ) as gateway,
+    ):
+        yield gateway, strong
+
+
+@BOTH
+async def test_a_tool_that_may_be_done_without_is_not_told_to_others(tmp_path: Path, stream: bool) -> None:
+    """Codex declares a search of the web with every request, and needs none."""
+    async with before_chats_alone(tmp_path) as (gateway, strong):
+        told = await gateway.client.post("/v1/responses", json={**CODEX, "stream": stream})
+        counted = await gateway.client.post("/v1/responses/input_tokens", json=CODEX)
+    assert (told.status_code, counted.status_code) == (200, 200)
+    assert told.headers["x-paretogate-left-out"] == "tools.web_search"
+    (asked,) = strong.requests
+    assert [tool["function"]["name"] for tool in asked["tools"]] == ["add"]
+    whole = events_in(told.content)[-1]["response"] if stream else told.json()
+    assert [tool["type"] for tool in whole["tools"]] == ["function"]  # it says with what it was made
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"tool_choice": "required"},
+        {"tool_choice": {"type": "web_search"}},
+        {"tools": [SEARCH, {"type": "code_interpreter"}]},
+        {"input": [{"type": "web_search_call", "id": "ws_1", "status": "completed"}]},
+    ],
+)
+async def test_what_is_insisted_on_or_not_named_is_refused_as_before(tmp_path: Path, more: dict[str, Any]) -> None:
+    async with before_chats_alone(tmp_path) as (gateway, strong):
+        told = await gateway.client.post("/v1/responses", json={**CODEX, **more})
+    assert (told.status_code, strong.requests) == (400, [])
