@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from catalog import Backend, Catalog
-from predictors import Forecaster
+from predictors import BadArtefactError, Forecaster
 from predictors.versions import PredictorVersions
 from router import PRESETS, Router
 
@@ -89,5 +89,14 @@ class Binder:
     def _load(self) -> Forecaster:
         settings = self._settings.predictor
         key = settings.encoder_key
-        path = settings.path or self._versions.deciding()
-        return Forecaster.load(path, encoder_key=key.get_secret_value() if key else None)
+        promoted = self._versions.deciding() if settings.path is None else None
+        try:
+            return Forecaster.load(settings.path or promoted, encoder_key=key.get_secret_value() if key else None)
+        except BadArtefactError as exc:
+            if promoted is None:
+                raise
+            raise BadArtefactError(
+                path=f"{promoted}, which was promoted",
+                problem=f"{exc.path}: {exc.problem}",
+                remedy="`paretogate rollback` lets the predictor before it decide; then train and promote it again",
+            ) from exc

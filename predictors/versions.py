@@ -64,7 +64,7 @@ class PredictorVersions:
             return None
         folder = self._folder_of(chain[-1])
         if not folder.is_dir():
-            raise self._bad(f"version {chain[-1]} is in force, but its folder is gone; run `paretogate rollback`")
+            raise self._bad(f"version {chain[-1]} is in force, but its folder is gone", "run `paretogate rollback`")
         return folder
 
     def all(self) -> tuple[PredictorVersion, ...]:
@@ -147,8 +147,10 @@ class PredictorVersions:
     def _folder_of(self, number: int) -> Path:
         return self.folder / f"{number:04d}"
 
-    def _bad(self, problem: str) -> BadArtefactError:
-        return BadArtefactError(path=str(self._marker), problem=problem)
+    def _bad(
+        self, problem: str, remedy: str = "remove it, and the predictor that ships decides until one is promoted"
+    ) -> BadArtefactError:
+        return BadArtefactError(path=str(self._marker), problem=problem, remedy=remedy)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

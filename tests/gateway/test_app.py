@@ -10,6 +10,7 @@ from gateway import background
 from gateway.parts import Binder
 from gateway.refinement import Findings, write_findings
 from gateway.settings import Settings
+from predictors import BadArtefactError
 from predictors.versions import PredictorVersions
 from tests.gateway.running import pair, running, serve_fixed
 
@@ -141,6 +142,24 @@ async def test_a_promoted_predictor_decides_without_a_restart_and_a_damaged_one_
             "/routing/v1/chat/completions", json={"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
         )
         assert told.status_code == 200
+
+
+def test_a_promoted_predictor_that_cannot_be_used_names_the_way_back(tmp_path: Path) -> None:
+    settings = Settings(state={"dir": tmp_path})
+    folder = tmp_path / "of another version"
+    shutil.copytree(Path(str(files("predictors") / "data" / "default")), folder)
+    (folder / "manifest.json").write_text("{}", encoding="utf-8")
+    versions = PredictorVersions(settings.predictors_dir)
+    versions.promote(folder, {})
+    with pytest.raises(BadArtefactError, match=r"predictors/0001, which was promoted: .*`paretogate rollback` lets"):
+        Binder(settings, Catalog.load())
+    versions.roll_back()
+    assert Binder(settings, Catalog.load())(()).source.version
+    (settings.predictors_dir / "in-force.json").write_text("{", encoding="utf-8")
+    with pytest.raises(
+        BadArtefactError, match=r"in-force.json: cannot be read .*remove it, and the predictor that ships"
+    ):
+        Binder(settings, Catalog.load())
 
 
 def test_the_operators_own_predictor_is_never_replaced(tmp_path: Path) -> None:
