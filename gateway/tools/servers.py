@@ -75,7 +75,7 @@ async def import_server(
         ToolServerError: it cannot be reached, refuses us, breaks off, or needs a variable that is not set.
     """
     tools: list[StoredTool] = []
-    async with _connected(server, environ, deadline_s=deadline_s) as client:
+    async with _connected(server, environ, deadline_s=deadline_s, refused=[]) as client:
         cursor: str | None = None
         while True:
             page = await client.list_tools(cursor=cursor)
@@ -98,14 +98,15 @@ async def call_server(
     Raises:
         ToolServerError: it cannot be reached, refuses us, breaks off, or needs a variable that is not set.
     """
-    async with _connected(server, environ, deadline_s=deadline_s) as client:
+    refused: list[int] = []
+    async with _connected(server, environ, deadline_s=deadline_s, refused=refused) as client:
         from mcp.shared.exceptions import MCPError  # noqa: PLC0415 - of the extra `mcp`
         from mcp_types import CONNECTION_CLOSED  # noqa: PLC0415 - likewise
 
         try:
             answer = await client.call_tool(name, dict(arguments))
         except MCPError as exc:
-            if exc.code == CONNECTION_CLOSED:
+            if exc.code == CONNECTION_CLOSED or refused:  # some servers ask for a key at calls alone
                 raise
             return {"content": [{"type": "text", "text": exc.message}], "structured": None, "is_error": True}
     content = [part.model_dump(mode="json", by_alias=True, exclude_none=True) for part in answer.content]
@@ -113,12 +114,14 @@ async def call_server(
 
 
 @asynccontextmanager
-async def _connected(server: Mapping[str, Any], environ: Mapping[str, str], *, deadline_s: float) -> AsyncIterator[Any]:
+async def _connected(
+    server: Mapping[str, Any], environ: Mapping[str, str], *, deadline_s: float, refused: list[int]
+) -> AsyncIterator[Any]:
+    """The SDK's client; statuses by which a server refuses whatever we send it are added to `refused`."""
     try:
         from mcp import Client  # noqa: PLC0415 - of the extra `mcp`
     except ModuleNotFoundError as exc:
         raise ToolServerError("MCP servers need the official SDK: pip install 'paretogate[mcp]'") from exc
-    refused: list[int] = []
     headers, passed = _headers(server, environ), {v: _secret(server, v, environ) for v in server.get("env", ())}
     try:
         async with asyncio.timeout(deadline_s), AsyncExitStack() as stack:
@@ -149,7 +152,7 @@ async def _open(
         return StdioServerParameters(command=server["command"], args=server["args"], env=passed or None)
 
     async def note(response: httpx2.Response) -> None:
-        if response.status_code in _REFUSALS:
+        if response.request.method == "POST" and response.status_code in _REFUSALS:
             refused.append(response.status_code)
 
     http = httpx2.AsyncClient(headers=headers, timeout=deadline_s, event_hooks={"response": [note]})

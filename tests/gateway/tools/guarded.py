@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-__all__ = ["guarded"]
+__all__ = ["guarded", "guarded_calls"]
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -19,5 +19,27 @@ def guarded(app: Asgi, authorization: str, *, room: str | None = None) -> Asgi:
             return
         await send({"type": "http.response.start", "status": 401, "headers": [(b"www-authenticate", b"Bearer")]})
         await send({"type": "http.response.body", "body": b"who are you?"})
+
+    return door
+
+
+def guarded_calls(app: Asgi) -> Asgi:
+    """The application, which lets everybody look and answers calls of tools by a 401."""
+
+    async def door(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await app(scope, receive, send)
+            return
+        asked = await receive()
+        assert not asked.get("more_body")
+        if b"tools/call" in asked["body"]:
+            await guarded(app, "nobody's")(scope, receive, send)
+            return
+        told = [asked]
+
+        async def again() -> Any:
+            return told.pop() if told else await receive()
+
+        await app(scope, again, send)
 
     return door

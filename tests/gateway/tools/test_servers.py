@@ -8,7 +8,7 @@ from gateway.tools.errors import InvalidRegistryError, ToolServerError
 from gateway.tools.servers import call_server, describe_server, import_server
 from tests.gateway.running import listening
 
-from .guarded import guarded
+from .guarded import guarded, guarded_calls
 from .notes_server import server as notes
 
 pytest.importorskip("mcp")
@@ -113,6 +113,15 @@ async def test_a_key_that_is_missing_or_wrong_is_told_by_its_variable(
         with pytest.raises(ToolServerError, match=problem) as raised:
             await import_server(describe_server(f"{url}/mcp", **named), environ=environ)
     assert "wr0ng" not in str(raised.value)
+
+
+@pytest.mark.loopback
+async def test_a_server_that_wants_a_key_for_calls_alone_is_told_like_one_that_always_does() -> None:
+    async with listening(guarded_calls(notes.streamable_http_app())) as url:
+        server = describe_server(f"{url}/mcp")
+        assert len((await import_server(server)).tools) == 2
+        with pytest.raises(ToolServerError, match=r"refuses us \(401\).* --api-key-env"):
+            await call_server(server, "count_words", {"text": "one two"})
 
 
 @pytest.mark.loopback
