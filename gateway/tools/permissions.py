@@ -9,6 +9,7 @@ import orjson
 from gateway.errors import ForbiddenError, InvalidRequestError
 from gateway.keys import ApiKey
 from gateway.wire.body import ChatRequest
+from gateway.wire.responses_plain import is_hosted
 
 from .deferral import is_clients_search, is_search
 from .offer import Offer, choices_in, name_in
@@ -20,6 +21,7 @@ __all__ = ["permitted", "refuse_brought", "refuse_chosen", "refuse_unseen", "wit
 _CHOICES: Final = frozenset(
     {"allowed_tools", "any", "auto", "custom", "function", "none", "tool"}
 )  # of no kind of tool
+_HOLDING: Final = frozenset({"custom", "function", "functions", "tools"})  # where a declaration has another inside
 _BRINGING: Final = ("tool_search_output", "additional_tools")  # items of Responses that bring tools with them
 
 
@@ -127,7 +129,11 @@ def _is_permitted(offer: Offer, tool_id: str, wishes: ToolWishes) -> bool:
     entry = offer.declared[tool_id]
     if tool_id in offer.readable:
         return wishes.may_use(tool_id) or (is_clients_search(entry) and wishes.may_search(tool_id))
-    return is_search(entry) and "function" not in entry and wishes.may_search(str(entry["type"]))
+    if not _HOLDING.isdisjoint(entry):
+        return False  # something in it has a name that nobody here can read
+    if is_search(entry):
+        return wishes.may_search(str(entry["type"]))
+    return is_hosted(entry) and wishes.may_use_kind(str(entry["type"]))
 
 
 def _names(declared: object, prefix: str = "") -> Iterator[str]:

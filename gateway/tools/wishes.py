@@ -44,6 +44,10 @@ class ToolWishes:
         """Whether the key may bring this search tool: a list of allowed tools need not name it, one of denied can."""
         return not self._denies(name)
 
+    def may_use_kind(self, kind: str) -> bool:
+        """Whether the key may use a provider's own tool that has no name: a list of allowed tools must say its kind."""
+        return bool(self.allow) and self.may_use(kind)
+
     def _denies(self, name: str) -> bool:
         """By the whole name, or by what stands behind a namespace: `NAMESPACE__NAME`, however many there are."""
         bare = [name[at + 2 :] for at in range(len(name) - 2) if name.startswith("__", at)] if "__" in name else ()

@@ -206,6 +206,15 @@ async def test_a_key_that_may_not_search_cannot_choose_to(tmp_path: Path) -> Non
     assert whole["tool_choice"] == {"type": "web_search"}
 
 
+async def test_a_key_that_may_search_by_the_kind_of_the_tool_does(tmp_path: Path) -> None:
+    key = make_key(tmp_path, tools_allow=("web_search",))
+    asked = {"model": "cheap", "input": "hi", "tools": [SEARCH, {"type": "code_interpreter"}], "tool_choice": SEARCH}
+    async with before_openai(tmp_path) as (gateway, there, _):
+        answered = await gateway.client.post("/v1/responses", json=asked, headers=key)
+    assert answered.status_code == 200
+    assert (there.requests[0]["tools"], there.requests[0]["tool_choice"]) == ([SEARCH], SEARCH)
+
+
 OPTIONAL: Any = {"responses": {"optional_tools": ["web_search*"]}}
 ADD: Any = {"type": "function", "name": "add", "parameters": {"type": "object"}, "strict": False}
 CODEX: Any = {"model": "auto", "input": "hi", "tools": [ADD, SEARCH], "tool_choice": "auto", "store": False}

@@ -234,6 +234,18 @@ async def test_a_tool_of_its_provider_that_the_key_may_not_use_cannot_be_chosen(
             await prepare(desk(tmp_path), key=key, tools=chat, tool_choice=choice)
 
 
+async def test_a_tool_of_its_provider_without_a_name_is_allowed_by_its_kind(tmp_path: Path) -> None:
+    search: Any = {"type": "web_search"}
+    hidden: Any = {"type": "web_search", "tools": [{"type": "function", "name": "wipe"}]}
+    tools = [search, {"type": "code_interpreter"}, hidden, {"type": "function", "name": "add", "parameters": {}}]
+    key = a_key(tools_allow=("web_search", "add"))
+    prepared = await prepare_responses(desk(tmp_path), key=key, tools=tools, tool_choice=search)
+    assert [tool for tool in prepared.request.body["tools"] if "function" not in tool] == [search]
+    for other in (a_key(tools_allow=("add",)), a_key(tools_allow=("*",), tools_deny=("web_*",))):
+        with pytest.raises(ForbiddenError, match="web_search"):
+            await prepare_responses(desk(tmp_path), key=other, tools=tools, tool_choice=search)
+
+
 @pytest.mark.parametrize("name", ["delete_all", "ns__delete_all", "mcp__disk__delete_all", "ns___delete_all"])
 async def test_a_denied_name_is_denied_behind_a_namespace_too(tmp_path: Path, name: str) -> None:
     key = a_key(tools_deny=("delete_*", "_delete_*"))
