@@ -5,7 +5,9 @@ from pathlib import Path
 
 from .settings import InvalidSettingsError, Settings
 
-__all__ = ["check_places", "why_unwritable"]
+__all__ = ["check_places", "why_no_journal", "why_unwritable"]
+
+_SQLITE_MARK = b"SQLite format 3\0"
 
 
 def check_places(settings: Settings) -> None:
@@ -20,6 +22,23 @@ def check_places(settings: Settings) -> None:
             raise InvalidSettingsError(
                 f"{setting}: cannot write in {folder}: {problem}; make it writable, or name another ({variable})"
             )
+    if (problem := why_no_journal(settings.journal_path)) is not None:
+        raise InvalidSettingsError(
+            f"journal.url: {settings.journal_path} {problem}; name another file (PARETOGATE_JOURNAL__URL),"
+            " or move it away"
+        )
+
+
+def why_no_journal(path: Path) -> str | None:
+    """Why no journal can be kept in this file, where that is certain; None where it is one, or missing."""
+    if path.is_dir():
+        return "is a folder"
+    try:
+        with path.open("rb") as file:
+            begins = file.read(len(_SQLITE_MARK))
+    except OSError:
+        return None  # missing, or for others to tell of
+    return None if begins in (b"", _SQLITE_MARK) else "is no SQLite file"
 
 
 def why_unwritable(folder: Path) -> str | None:

@@ -25,7 +25,7 @@ from gateway.canaries import read_fingerprints
 from gateway.exposure import check_exposure, keys_required
 from gateway.journal import JournalReader
 from gateway.keys import KeyFile, KeyRing
-from gateway.places import why_unwritable
+from gateway.places import why_no_journal, why_unwritable
 from gateway.refinement import read_measured
 from gateway.settings import Settings, load_settings, settings_file
 from gateway.startup import find_backends, open_catalog
@@ -212,6 +212,9 @@ def _journal(settings: Settings) -> Check:
     if folder != settings.state_dir and (problem := why_unwritable(folder)) is not None:
         remedy = "make it writable, or set journal.url (PARETOGATE_JOURNAL__URL)"
         return Check(subject="journal", verdict="broken", detail=f"{folder}: {problem}", remedy=remedy)
+    if (problem := why_no_journal(settings.journal_path)) is not None:
+        remedy = "name another file by journal.url (PARETOGATE_JOURNAL__URL), or move it away"
+        return Check(subject="journal", verdict="broken", detail=f"{settings.journal_path} {problem}", remedy=remedy)
     if not settings.journal_path.exists():
         return Check(subject="journal", verdict="ok", detail="empty: nothing was served yet")
 

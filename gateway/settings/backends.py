@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from catalog import Backend, BackendKind, DeploymentTier, Limits, Price, PrivacyTier
 
-from .section import Count, Positive, Section, Share
+from .section import Count, NotNegative, Positive, Section, Share
 
 __all__ = [
     "BackendSettings",
@@ -27,11 +27,11 @@ _USUAL_URLS = {"anthropic": "https://api.anthropic.com/v1"}  # of kinds that hav
 class PriceSettings(Section):
     """What a backend charges, US dollars per million tokens; web searches of its own, per thousand."""
 
-    input: Annotated[float, Field(ge=0)]
-    output: Annotated[float, Field(ge=0)]
-    cached_input: Annotated[float, Field(ge=0)] | None = None
-    cache_write: Annotated[float, Field(ge=0)] | None = None
-    search_per_thousand: Annotated[float, Field(ge=0)] | None = None
+    input: NotNegative
+    output: NotNegative
+    cached_input: NotNegative | None = None
+    cache_write: NotNegative | None = None
+    search_per_thousand: NotNegative | None = None
     long_context_above_tokens: Count | None = None
     long_context: "PriceSettings | None" = None
 
@@ -144,13 +144,13 @@ class DiscoverySettings(Section):
     environment_keys: bool = True  # OPENAI_API_KEY, ANTHROPIC_API_KEY, ...
     loopback: bool = True  # Ollama, vLLM, LM Studio and llama.cpp on this machine
     loopback_urls: tuple[str, ...] | None = None  # instead of their usual ports
-    adapters_every_s: Annotated[float, Field(ge=0)] = 30.0  # of configured vLLM servers; 0: at the start only
+    adapters_every_s: NotNegative = 30.0  # of configured vLLM servers; 0: at the start only
 
 
 class ScrapingSettings(Section):
     """How often vLLM and llama.cpp servers are asked how busy they are."""
 
-    every_s: Annotated[float, Field(ge=0)] = 1.0  # 0: never
+    every_s: NotNegative = 1.0  # 0: never
     timeout_s: Positive = 0.5
     stale_after_s: Positive = 10.0  # after which a reading is forgotten
 

@@ -16,7 +16,8 @@ def explain(exc: ValidationError, sources: Sequence[tuple[str, Mapping[str, Any]
     lines = []
     for error in exc.errors(include_input=False, include_url=False):
         location = error["loc"]
-        where = next((name for name, values in sources if _holds(values, location)), sources[-1][0])
+        said = location[:-1] if error["type"] == "missing" else location  # who said the rest left it out
+        where = next((name for name, values in sources if _holds(values, said)), sources[-1][0])
         key = ".".join(str(part) for part in location)
         if error["type"] == "extra_forbidden":
             known = _known_keys(location[:-1])

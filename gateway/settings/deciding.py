@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr
 
-from .section import Count, Positive, Section, Share
+from .section import Count, NotNegative, Positive, Section, Share
 
 __all__ = ["CatalogSettings", "LearningSettings", "PolicySettings", "PredictorSettings", "ToolSettings"]
 
@@ -27,7 +27,7 @@ class PolicySettings(Section):
     """One named policy: soft goals, or a tradeoff on top of a preset."""
 
     base: str = "balanced"
-    weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    weights: dict[str, NotNegative] = Field(default_factory=dict)
     cost_quality_tradeoff: Annotated[float, Field(ge=0, le=10)] | None = None
     require: dict[str, Any] = Field(default_factory=dict)
 
@@ -36,9 +36,7 @@ class LearningSettings(Section):
     """How the gateway learns from its own traffic."""
 
     explore: Share = 0.02
-    refine_every_s: Annotated[float, Field(ge=0)] = (
-        30.0  # how often `serve` refines its own journal; 0 leaves it to you
-    )
+    refine_every_s: NotNegative = 30.0  # how often `serve` refines its own journal; 0 leaves it to you
     watch_s: Positive = 2.0  # how often a running gateway looks for newly measured facts
     latency_half_life_s: Positive = 3600.0  # speed and errors change by the hour
     length_half_life_s: Positive = 7 * 86_400.0  # how long answers get does not
@@ -50,7 +48,7 @@ class ToolSettings(Section):
     select: Literal["auto", "off"] = "auto"  # auto: offers of more than `above` tools are cut to those that are needed
     above: Annotated[int, Field(ge=0)] = 20
     top_k: Count = 10  # that a turn adds by ranking, beside those that must stay
-    min_score: Annotated[float, Field(ge=0)] = 0.0  # what ranks below is not sent
+    min_score: NotNegative = 0.0  # what ranks below is not sent
     max_tokens: Count | None = None  # of all declarations together
     always: tuple[str, ...] = ()  # tools that are never dropped
     set: str | None = None  # a registry, NAME or NAME@VERSION, whose usage helps to rank

@@ -6,10 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.errors import GatewayError
 
-__all__ = ["Count", "InvalidSettingsError", "Positive", "Section", "Share"]
+__all__ = ["Count", "InvalidSettingsError", "NotNegative", "Positive", "Section", "Share"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
+# Nobody can wait, or pay, without end: timers and sums would break.
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 

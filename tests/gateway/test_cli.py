@@ -101,6 +101,25 @@ def test_a_library_that_is_missed_only_at_work_is_named_with_the_extra_that_brin
         cli.main(["lacking", "ours"])
 
 
+@pytest.mark.parametrize(
+    ("path", "problem"), [("", "is a folder"), ("folder", "is a folder"), ("notes.txt", "is no SQLite file")]
+)
+def test_what_cannot_be_a_journal_is_told_before_anything_is_served(
+    tmp_path: Path, path: str, problem: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "notes.txt").write_text("to be kept", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PARETOGATE_STATE__DIR", str(tmp_path))
+    monkeypatch.setenv("PARETOGATE_JOURNAL__URL", f"sqlite:///{path}")
+    try:
+        assert cli.main(["serve"]) == 1
+    finally:
+        structlog.reset_defaults()  # other tests log, too
+    assert f" {problem}; name another file (PARETOGATE_JOURNAL__URL)" in capsys.readouterr().err
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "to be kept"
+
+
 def test_what_the_machine_refuses_is_one_line_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -71,6 +71,18 @@ def test_an_impossible_value_names_its_key(tmp_path: Path) -> None:
         load_settings(config=file, environ={})
 
 
+@pytest.mark.parametrize("key", ["LEARNING__REFINE_EVERY_S", "LEARNING__WATCH_S", "SERVER__REQUEST_TIMEOUT_S"])
+def test_nothing_takes_for_ever(key: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=r"_s: .*finite number"):
+        load_settings(environ={f"PARETOGATE_{key}": "inf"})
+
+
+def test_what_is_left_out_is_told_of_who_said_the_rest(tmp_path: Path) -> None:
+    file = written(tmp_path, "[server]\nport = 1\n")
+    with pytest.raises(InvalidSettingsError, match=r"^environment: backends.0.profile: Field required"):
+        load_settings(config=file, environ={"PARETOGATE_BACKENDS": '[{"id": "a", "kind": "openai"}]'})
+
+
 def test_broken_files_say_what_is_broken(tmp_path: Path) -> None:
     with pytest.raises(InvalidSettingsError, match="is not valid TOML"):
         load_settings(config=written(tmp_path, "[server\n"), environ={})
