@@ -54,7 +54,9 @@ def read_made(path: Path) -> list[SyntheticRequest]:
     if not path.exists():
         return []
     made = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):  # JSON may hold other ends
+        if not line:
+            continue
         try:
             row = json.loads(line)
             made.append(SyntheticRequest(**{**row, "tool_ids": tuple(row["tool_ids"])}))
@@ -66,4 +68,5 @@ def read_made(path: Path) -> list[SyntheticRequest]:
 def write_made(path: Path, request: SyntheticRequest) -> None:
     """Append one line."""
     with path.open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps(asdict(request), ensure_ascii=False) + "\n")
+        # a model may have said half a character, which no UTF-8 can carry
+        lines.write(json.dumps(asdict(request), ensure_ascii=True) + "\n")

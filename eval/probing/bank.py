@@ -107,7 +107,7 @@ def read_questions(path: Path) -> tuple[Question, ...]:
         InvalidReplayError: a line is not of this form; the message names it.
     """
     found: list[Question] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):  # JSON may hold other ends
         if not line.strip():
             continue
         try:

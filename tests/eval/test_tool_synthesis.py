@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -21,6 +22,15 @@ def test_what_was_made_is_read_back_line_by_line(tmp_path: Path) -> None:
     write_made(path, MADE)
     write_made(path, MADE)
     assert read_made(path) == [MADE, MADE]
+
+
+@pytest.mark.parametrize("query", ["one\u2028two", "one\x85two", "half a \ud83d"])
+def test_whatever_a_model_said_is_gone_on_with(query: str, tmp_path: Path) -> None:
+    path, made = tmp_path / "made.jsonl", replace(MADE, query=query)
+    write_made(path, made)
+    with path.open("a", encoding="utf-8") as lines:  # as it was written once
+        lines.write('{"query": "a\u2028b", "tool_ids": ["a"], "model": "m", "recipe": "r", "registry_digest": "d"}\n')
+    assert [request.query for request in read_made(path)] == [query, "a\u2028b"]
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
