@@ -32,6 +32,7 @@ DeploymentTier = Literal["device", "edge", "cloud"]
 
 _SPEAKS_MESSAGES, _SPEAKS_RESPONSES = frozenset({ANTHROPIC_MESSAGES}), frozenset({OPENAI_RESPONSES})
 _SPEAKS_NEITHER: frozenset[str] = frozenset()
+_BY_RESPONSES = "openai/responses/"  # before a model's name: chats are translated by litellm, and OpenAI answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,9 @@ class Backend:
         """What it can do that no fact about its model says."""
         if self.kind == "anthropic":
             return _SPEAKS_MESSAGES
-        return _SPEAKS_RESPONSES if self.kind == "openai" and self.provider == "openai" else _SPEAKS_NEITHER
+        is_openai = self.kind == "openai" and self.provider == "openai"
+        is_asked_there = self.kind == "litellm" and self.model_name.startswith(_BY_RESPONSES)
+        return _SPEAKS_RESPONSES if is_openai or is_asked_there else _SPEAKS_NEITHER
 
     @property
     def shown_url(self) -> str | None:

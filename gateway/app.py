@@ -336,7 +336,10 @@ def _open_upstreams(parts: Parts, stack: AsyncExitStack) -> Mapping[str, Upstrea
 
     direct = OpenAIUpstream(api_keys=parts.api_keys, proxy=parts.proxy)
     anthropic = AnthropicUpstream(api_keys=parts.api_keys, proxy=parts.proxy)
-    translated = LiteLLMUpstream(api_keys=parts.api_keys)  # which reads the environment by itself
+    usual_key = parts.environ.get("OPENAI_API_KEY", "")
+    translated = LiteLLMUpstream(  # which reads the environment by itself
+        api_keys=parts.api_keys, direct=direct, usual_key=usual_key
+    )
     for upstream in (direct, translated, anthropic):
         stack.push_async_callback(upstream.close)
     kinds = ("openai", "vllm", "llama_cpp", "ollama", "embedded", "fake")

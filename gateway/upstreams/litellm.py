@@ -1,13 +1,16 @@
 """Every provider that does not speak OpenAI's dialect, through litellm, which translates.
 
 litellm takes seconds to import and some 6 ms of CPU per call: it is imported at the first call to such a backend, in
-a thread, and never otherwise.
+a thread, and never otherwise. Models of OpenAI's that are offered at `/responses` alone answer chats through it; what
+is asked in that protocol already goes there as it is.
 """
 
 import asyncio
 import os
 import re
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -25,7 +28,7 @@ from gateway.errors import (
 )
 
 from .openai import retry_after_s
-from .protocol import UpstreamCall
+from .protocol import Upstream, UpstreamCall
 from .refusals import own_words
 
 __all__ = ["LiteLLMMissingError", "LiteLLMUpstream", "missing_credentials"]
@@ -33,6 +36,7 @@ __all__ = ["LiteLLMMissingError", "LiteLLMUpstream", "missing_credentials"]
 _UNSUPPORTED = re.compile(r"parameters: \[([^\]]*)\]")
 _LASTING = frozenset({400, 401, 403, 404, 422})  # said by litellm itself, before anybody was asked
 _MOST_CAUSES = 10
+_OPENAI, _RESPONSES = "https://api.openai.com/v1", "/responses"
 
 
 class LiteLLMMissingError(GatewayError):
@@ -45,19 +49,30 @@ class LiteLLMMissingError(GatewayError):
 class LiteLLMUpstream:
     """Calls backends of kind `litellm`; the model goes by litellm's name, `provider/name`."""
 
-    def __init__(self, *, api_keys: Mapping[str, str]) -> None:
-        """`api_keys` maps a backend's id to its key; without one, litellm looks where the provider usually keeps it."""
-        self._api_keys = dict(api_keys)
+    def __init__(self, *, api_keys: Mapping[str, str], direct: Upstream, usual_key: str = "") -> None:
+        """`api_keys` maps a backend's id to its key; without one, litellm looks where the provider usually keeps it.
+
+        `direct` is asked what needs no translation, by `usual_key` where a backend has no key of its own.
+        """
+        self._api_keys, self._direct, self._usual_key = dict(api_keys), direct, usual_key
+        self._untranslated: dict[str, tuple[Backend, Backend]] = {}
         self._importing = asyncio.Lock()
         self._library: Any = None
 
     async def complete(self, call: UpstreamCall) -> bytes:
         """See `Upstream.complete`."""
+        if call.path == _RESPONSES:
+            return await self._direct.complete(self._as_it_is(call))
         answer = await self._call(call, stream=False, within_s=call.deadline_s)
         return str(answer.model_dump_json(exclude_none=True, warnings=False)).encode()
 
     async def stream(self, call: UpstreamCall) -> AsyncGenerator[bytes, None]:
         """See `Upstream.stream`."""
+        if call.path == _RESPONSES:
+            async with aclosing(self._direct.stream(self._as_it_is(call))) as parts:
+                async for data in parts:
+                    yield data
+            return
         loop = asyncio.get_running_loop()
         start = loop.time()
         deadline, phase = start + call.first_byte_s, "first byte"
@@ -79,6 +94,18 @@ class LiteLLMUpstream:
 
     async def close(self) -> None:
         """Nothing is held: litellm keeps its own clients for the life of the process."""
+
+    def _as_it_is(self, call: UpstreamCall) -> UpstreamCall:
+        """The call as OpenAI takes it; the same backend each time, since whoever asks looks up its address by it."""
+        backend = call.backend
+        known = self._untranslated.get(backend.id)
+        if known is None or known[0] is not backend:
+            headers = backend.headers
+            if backend.id not in self._api_keys and "authorization" not in {name.lower() for name in headers}:
+                headers = {**headers, "authorization": f"Bearer {self._usual_key}"} if self._usual_key else headers
+            own = replace(backend, kind="openai", base_url=backend.base_url or _OPENAI, headers=headers)
+            known = self._untranslated[backend.id] = (backend, own)
+        return replace(call, backend=known[1])
 
     async def _call(self, call: UpstreamCall, *, stream: bool, within_s: float) -> Any:  # noqa: ANN401 - litellm ships no usable types
         library = await self._litellm()

@@ -29,7 +29,7 @@ from .responses_native import responses_body
 from .responses_passing import PassingResponse, read_response
 from .responses_plain import hosted_tools, plainly, without_optional
 from .responses_tools import SEARCH, chat_name, chat_tools, found_names, made_by_client
-from .spoken import differing
+from .spoken import BY_RESPONSES, differing
 
 __all__ = ["ResponsesRequest", "read_responses"]
 
@@ -93,7 +93,7 @@ class ResponsesRequest(OwnProtocolRequest):
             self.raw,
             self.told,
             model=self.model,
-            model_name=model_name,
+            model_name=model_name.removeprefix(BY_RESPONSES),
             without=without,
             changes=changes,
             tools=None if now is before else (before or (), now or ()),

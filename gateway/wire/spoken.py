@@ -24,7 +24,16 @@ from catalog.providers import PROVIDERS
 
 from .tool_names import NAMES, NAMES_AT, fitted_tools, own_names, renamed, shortened
 
-__all__ = ["differing", "is_openai", "left_to_us", "limit_named_for", "plain_text", "restoring", "untaken"]
+__all__ = [
+    "BY_RESPONSES",
+    "differing",
+    "is_openai",
+    "left_to_us",
+    "limit_named_for",
+    "plain_text",
+    "restoring",
+    "untaken",
+]
 
 _LIMITS = ("max_completion_tokens", "max_tokens")
 _SAMPLING = ("temperature", "top_p")
@@ -51,7 +60,7 @@ _NOTHING: Mapping[str, tuple[object, ...]] = {  # what may be said, and the valu
     "presence_penalty": (0,),
     "service_tier": ("auto", "default"),
 }
-_BY_RESPONSES = "openai/responses/"  # before a model's name: litellm translates, and OpenAI answers
+BY_RESPONSES = "openai/responses/"  # before a model's name: litellm translates, and OpenAI answers
 _IDENTIFIERS = ("prompt_cache_key", "safety_identifier", "user")
 _LONGEST_IDENTIFIER = 64  # at OpenAI, and below OpenRouter's; Claude Code's names of users are twice as long
 _FORGETFUL = frozenset({"cerebras", "groq", "mistral"})  # refuse to be told what a model thought
@@ -104,7 +113,7 @@ def restoring(body: Mapping[str, Any], recipient: PoolEntry) -> Callable[[bytes]
 
 def untaken(body: Mapping[str, Any], backend: Backend, *, asked_for: str) -> tuple[str, ...]:
     """Parameters that the backend's model refuses, which it is not told; see `differing`."""
-    name = backend.model_name.removeprefix(_BY_RESPONSES)
+    name = backend.model_name.removeprefix(BY_RESPONSES)
     is_theirs = is_openai(backend) or name != backend.model_name
     if not left_to_us(asked_for) or not is_theirs or _samples(name, body):
         return ()

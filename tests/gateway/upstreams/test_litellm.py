@@ -174,3 +174,32 @@ def test_without_such_a_backend_it_is_not_imported() -> None:
         check=True,
     )
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("keyed", [True, False])
+async def test_what_only_openai_can_do_is_asked_of_such_a_model_as_it_came(
+    tmp_path: Path, stream: bool, keyed: bool
+) -> None:
+    async with FakeOpenAI() as provider:
+        pro = Backend(
+            id="pro",
+            profile_id="maker/strong",
+            kind="litellm",
+            provider="openai",
+            model_name=ONLY_RESPONSES,
+            base_url=provider.url,
+            limits=Limits(timeout_s=30, first_token_timeout_s=30),
+        )
+        keys, environ = ({"pro": "sk-test"}, {}) if keyed else ({}, {"OPENAI_API_KEY": "sk-test"})
+        async with running(pro, tmp_path=tmp_path, api_keys=keys, environ=environ) as gateway:
+            asked = {"model": "maker/strong", "input": "hi", "tools": [{"type": "web_search"}], "stream": stream}
+            told = await gateway.client.post("/v1/responses", json=asked)
+    assert told.status_code == 200, told.text
+    assert "Hello there" in told.text
+    assert "web_search_call" in told.text
+    assert provider.asked_at == ["/v1/responses"]
+    assert provider.requests == [{**asked, "model": "gpt-5.4-pro"}]
+    assert provider.request_headers[0]["authorization"] == "Bearer sk-test"
+    (outcome,) = gateway.journal.of("outcome")
+    assert (outcome["status"], outcome["usage"]["web_searches"]) == ("ok", 1)
