@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import ModelProfile, ParetoGateError
+from gateway.errors import GatewayError
 from gateway.journal import JournalledOutcome, JournalReader, JournalUnreadableError
 from predictors import Thinking
 
@@ -14,6 +15,13 @@ from .backend_statistics import BackendStatistics, CallFacts, HalfLives
 from .measured import Findings, read_findings, write_findings
 
 __all__ = ["Refinement", "read_calls", "refine", "watch"]
+
+
+class RefinementBrokeError(GatewayError):
+    """A pass broke where it should not; what was being read is not quoted."""
+
+    def __init__(self, exc: Exception) -> None:
+        super().__init__(f"a pass broke ({type(exc).__name__}); `paretogate refine` shows where")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +96,9 @@ def watch(
         except (ParetoGateError, OSError, sqlite3.Error) as exc:
             done = None
             failed(exc)
+        except Exception as exc:  # noqa: BLE001 - one record that nobody can read must not end all learning in silence
+            done = None
+            failed(RefinementBrokeError(exc))
         if done is not None and done.new_outcomes:
             report(done)
         if stop.wait(every_s):

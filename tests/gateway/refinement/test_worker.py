@@ -1,6 +1,7 @@
 import errno
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,24 @@ def test_a_pass_that_fails_is_told_and_the_next_counts_what_it_missed(tmp_path: 
     watch(one_pass, every_s=0.0, stop=stop, report=reports.append, failed=failures.append)
     assert failures == [problem, problem]
     assert [report.new_outcomes for report in reports] == [5]
+
+
+def test_a_record_that_nobody_can_read_is_told_without_its_words_and_learning_goes_on_once_it_is_gone(
+    tmp_path: Path,
+) -> None:
+    journalled(tmp_path, "a", calls=5, ttft_s=0.1)
+    stop, failures, reports = threading.Event(), [], []
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as journal:
+        journal.execute("UPDATE outcomes SET record = 'hush' WHERE seq = 3")
+
+        def failed(exc: Exception) -> None:
+            failures.append(str(exc))
+            journal.execute("DELETE FROM outcomes WHERE seq = 3")
+
+        def report(done: Refinement) -> None:
+            reports.append(done.new_outcomes)
+            stop.set()
+
+        watch(lambda: run(tmp_path), every_s=0.0, stop=stop, report=report, failed=failed)
+    assert failures == ["a pass broke (JSONDecodeError); `paretogate refine` shows where"]
+    assert reports == [4]
