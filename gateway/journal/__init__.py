@@ -1,6 +1,6 @@
 """Every decision and its outcome, kept."""
 
-from .errors import JournalError, JournalFullError, JournalUnreadableError
+from .errors import JournalDamagedError, JournalError, JournalFullError, JournalUnreadableError
 from .prompts import PromptKeeping
 from .protocol import Journal, JournalHealth, RecordKind
 from .reading import JournalledCall, JournalledOutcome, JournalReader
@@ -8,6 +8,7 @@ from .sqlite import SqliteHealth, SqliteJournal, journal_line
 
 __all__ = [
     "Journal",
+    "JournalDamagedError",
     "JournalError",
     "JournalFullError",
     "JournalHealth",

@@ -3,12 +3,13 @@
 GatewayError
 └── JournalError
     ├── JournalFullError       a record cannot be kept: the disk or the spool is full
+    ├── JournalDamagedError    a record is no JSON
     └── JournalUnreadableError the store is missing, damaged or of another version
 """
 
 from gateway.errors import GatewayError, UnavailableError
 
-__all__ = ["JournalError", "JournalFullError", "JournalUnreadableError"]
+__all__ = ["JournalDamagedError", "JournalError", "JournalFullError", "JournalUnreadableError"]
 
 
 class JournalError(GatewayError):
@@ -27,6 +28,17 @@ class JournalFullError(JournalError, UnavailableError):
             f"the journal cannot keep a record in {folder}: {problem}; free space or raise journal.spool_max_mb"
         )
         self.folder, self.problem = folder, problem
+
+
+class JournalDamagedError(JournalError):
+    """A record is no JSON; what it says is not told."""
+
+    def __init__(self, *, path: str, table: str, seq: int) -> None:
+        super().__init__(
+            f"the journal {path} is damaged: row {seq} of its table {table} is no JSON; restore it from a backup, or"
+            " delete the row (by its seq)"
+        )
+        self.path, self.table, self.seq = path, table, seq
 
 
 class JournalUnreadableError(JournalError):

@@ -5,23 +5,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import orjson
 
 from predictors.journal_records import with_candidate_rows
 
-from .errors import JournalUnreadableError
+from .errors import JournalDamagedError, JournalUnreadableError
 
 __all__ = ["JournalReader", "JournalledCall", "JournalledOutcome"]
 
 Record = Mapping[str, object]
 
 _FEEDBACK = """
-SELECT record FROM feedback WHERE decision_id = :id
+SELECT seq, record FROM feedback WHERE decision_id = :id
    OR response_id IN (SELECT response_id FROM outcomes WHERE decision_id = :id AND response_id IS NOT NULL)
 ORDER BY seq
 """
+
+_OUTCOMES = "SELECT seq, record FROM outcomes WHERE decision_id = :id ORDER BY seq"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,11 @@ class JournalReader:
         self.close()
 
     def calls(self, *, after: int = 0, since: float = 0.0) -> Iterator[JournalledCall]:
-        """Decisions in the order they were stored, from the one after a `seq` and not before a time."""
+        """Decisions in the order they were stored, from the one after a `seq` and not before a time.
+
+        Raises:
+            JournalDamagedError: a record is no JSON.
+        """
         rows = self._db.execute(
             "SELECT seq, time, decision_id, record FROM decisions WHERE seq > ? AND time >= ? ORDER BY seq",
             (after, since),
@@ -81,24 +87,30 @@ class JournalReader:
             yield JournalledCall(
                 seq=seq,
                 time=time,
-                decision=(decision := with_candidate_rows(orjson.loads(record))),
-                outcomes=self._records("SELECT record FROM outcomes WHERE decision_id = :id ORDER BY seq", decision_id),
-                feedback=_of_tenant(decision, self._records(_FEEDBACK, decision_id)),
+                decision=(decision := with_candidate_rows(self._loaded("decisions", seq, record))),
+                outcomes=self._records("outcomes", _OUTCOMES, decision_id),
+                feedback=_of_tenant(decision, self._records("feedback", _FEEDBACK, decision_id)),
             )
 
     def outcomes(self, *, after: int = 0, since: float = 0.0) -> Iterator[JournalledOutcome]:
-        """Outcomes in the order they were stored, from the one after a `seq` and not before a time."""
+        """Outcomes in the order they were stored, from the one after a `seq` and not before a time.
+
+        Raises:
+            JournalDamagedError: a record is no JSON.
+        """
         rows = self._db.execute(
-            "SELECT o.seq, o.time, o.record, d.record FROM outcomes o LEFT JOIN decisions d USING (decision_id) "
+            "SELECT o.seq, o.time, o.record, d.seq, d.record FROM outcomes o LEFT JOIN decisions d USING (decision_id) "
             "WHERE o.seq > ? AND o.time >= ? ORDER BY o.seq",
             (after, since),
         )
-        for seq, time, outcome, decision in rows:
+        for seq, time, outcome, decision_seq, decision in rows:
             yield JournalledOutcome(
                 seq=seq,
                 time=time,
-                outcome=orjson.loads(outcome),
-                decision=None if decision is None else with_candidate_rows(orjson.loads(decision)),
+                outcome=self._loaded("outcomes", seq, outcome),
+                decision=None
+                if decision is None
+                else with_candidate_rows(self._loaded("decisions", decision_seq, decision)),
             )
 
     @property
@@ -124,8 +136,15 @@ class JournalReader:
         """Let go of the file."""
         self._db.close()
 
-    def _records(self, query: str, decision_id: str) -> tuple[Record, ...]:
-        return tuple(orjson.loads(row[0]) for row in self._db.execute(query, {"id": decision_id}))
+    def _records(self, table: str, query: str, decision_id: str) -> tuple[Record, ...]:
+        rows = self._db.execute(query, {"id": decision_id})
+        return tuple(self._loaded(table, seq, record) for seq, record in rows)
+
+    def _loaded(self, table: str, seq: int, record: str) -> dict[str, object]:
+        try:
+            return cast("dict[str, object]", orjson.loads(record))
+        except orjson.JSONDecodeError:  # it quotes nothing, but carries the whole document
+            raise JournalDamagedError(path=str(self.path), table=table, seq=seq) from None
 
 
 def _of_tenant(decision: Record, feedback: tuple[Record, ...]) -> tuple[Record, ...]:

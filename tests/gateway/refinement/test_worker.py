@@ -196,6 +196,22 @@ def test_a_pass_that_fails_is_told_and_the_next_counts_what_it_missed(tmp_path: 
     assert [report.new_outcomes for report in reports] == [5]
 
 
+def test_a_fault_of_ours_is_told_by_its_kind_and_learning_goes_on(tmp_path: Path) -> None:
+    journalled(tmp_path, "a", calls=5, ttft_s=0.1)
+    stop, failures, reports = threading.Event(), [], []
+    passes = iter((KeyError("hush"), None))
+
+    def one_pass() -> Refinement:
+        if (fault := next(passes)) is not None:
+            raise fault
+        stop.set()
+        return run(tmp_path)
+
+    watch(one_pass, every_s=0.0, stop=stop, report=reports.append, failed=failures.append)
+    assert [str(exc) for exc in failures] == ["a pass broke (KeyError); `paretogate refine` shows where"]
+    assert [done.new_outcomes for done in reports] == [5]
+
+
 def test_a_record_that_nobody_can_read_is_told_without_its_words_and_learning_goes_on_once_it_is_gone(
     tmp_path: Path,
 ) -> None:
@@ -213,5 +229,7 @@ def test_a_record_that_nobody_can_read_is_told_without_its_words_and_learning_go
             stop.set()
 
         watch(lambda: run(tmp_path), every_s=0.0, stop=stop, report=report, failed=failed)
-    assert failures == ["a pass broke (JSONDecodeError); `paretogate refine` shows where"]
+    (told,) = failures
+    assert "row 3 of its table outcomes is no JSON" in told
+    assert "hush" not in told
     assert reports == [4]
