@@ -2,6 +2,7 @@
 
 from .backend import (
     ANTHROPIC_MESSAGES,
+    CONTINUED_PROMPTS,
     OPENAI_RESPONSES,
     PROTOCOLS,
     Backend,
@@ -36,6 +37,7 @@ from .registry import Catalog
 __all__ = [
     "ANTHROPIC_MESSAGES",
     "CAPABILITIES",
+    "CONTINUED_PROMPTS",
     "OPENAI_RESPONSES",
     "PROTOCOLS",
     "Ability",

@@ -10,6 +10,7 @@ from .price import Price
 
 __all__ = [
     "ANTHROPIC_MESSAGES",
+    "CONTINUED_PROMPTS",
     "OPENAI_RESPONSES",
     "PROTOCOLS",
     "Backend",
@@ -23,7 +24,8 @@ __all__ = [
 # What a request needs that only one provider's own protocol has words for.
 ANTHROPIC_MESSAGES = "anthropic_messages"
 OPENAI_RESPONSES = "openai_responses"
-PROTOCOLS = frozenset({ANTHROPIC_MESSAGES, OPENAI_RESPONSES})
+CONTINUED_PROMPTS = "continued_prompts"  # OpenAI's legacy completions, in which a model goes on with a text
+PROTOCOLS = frozenset({ANTHROPIC_MESSAGES, CONTINUED_PROMPTS, OPENAI_RESPONSES})
 
 BackendKind = Literal["openai", "anthropic", "vllm", "llama_cpp", "ollama", "litellm", "embedded", "fake"]
 PrivacyTier = Literal["any", "no_training", "no_retention", "local"]  # from the weakest promise to the strongest
@@ -31,7 +33,8 @@ DeploymentTier = Literal["device", "edge", "cloud"]
 
 
 _SPEAKS_MESSAGES, _SPEAKS_RESPONSES = frozenset({ANTHROPIC_MESSAGES}), frozenset({OPENAI_RESPONSES})
-_SPEAKS_NEITHER: frozenset[str] = frozenset()
+_CONTINUES, _SPEAKS_NONE = frozenset({CONTINUED_PROMPTS}), frozenset[str]()
+_CONTINUING = frozenset({"vllm", "llama_cpp", "ollama", "embedded", "fake"})
 _BY_RESPONSES = "openai/responses/"  # before a model's name: chats are translated by litellm, and OpenAI answers
 
 
@@ -88,9 +91,11 @@ class Backend:
         """What it can do that no fact about its model says."""
         if self.kind == "anthropic":
             return _SPEAKS_MESSAGES
+        if self.kind in _CONTINUING:
+            return _CONTINUES
         is_openai = self.kind == "openai" and self.provider == "openai"
         is_asked_there = self.kind == "litellm" and self.model_name.startswith(_BY_RESPONSES)
-        return _SPEAKS_RESPONSES if is_openai or is_asked_there else _SPEAKS_NEITHER
+        return _SPEAKS_RESPONSES if is_openai or is_asked_there else _SPEAKS_NONE
 
     @property
     def shown_url(self) -> str | None:

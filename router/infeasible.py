@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 
-from catalog import Floats, Pool
+from catalog import PROTOCOLS, Floats, Pool
 
 from .decision import Bools, Screening
 from .errors import NoEligibleModelError
@@ -94,6 +94,8 @@ def _change(screening: Screening, constraint: int, candidate: int) -> dict[str, 
     """What would have to give way; of abilities also which are lacking."""
     change = {"constraint": screening.constraints[constraint], "relax_to": fact(screening, constraint, candidate)}
     limit, has = screening.limits[constraint], screening.values[constraint][candidate]
+    if isinstance(has, frozenset):
+        change["relax_to"] = sorted(has - PROTOCOLS)  # what a backend speaks is nothing that a wish can name
     if isinstance(limit, frozenset) and isinstance(has, frozenset) and not limit <= has:
         change["lacks"] = sorted(limit - has)
     return change

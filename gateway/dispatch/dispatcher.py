@@ -107,8 +107,9 @@ class Dispatcher:
         reading = reading or self.read_wishes(request, headers, serving)
         patience = read_patience(headers)
         query = read_query({**request.body, **reading.replaced} if reading.replaced else request.body)
-        if request.protocol is not None:
-            query = replace(query, needs=query.needs | {request.protocol})
+        needed = request.protocol
+        if needed is not None and (request.refusal is not None or serving.speaks(needed)):
+            query = replace(query, needs=query.needs | {needed})
             if request.is_kept_there and reading.options.require.privacy == "no_retention":
                 raise InvalidRequestError("store: must be false where nobody may retain the answer", param="store")
         before_s = self.clocks.monotonic()

@@ -1,12 +1,12 @@
 """The legacy completions, a prompt to continue: passed through where spoken, asked as a chat elsewhere."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from catalog import PoolEntry
+from catalog import CONTINUED_PROMPTS, PoolEntry
 from gateway.errors import ErrorReply, InvalidRequestError, openai_error
 
 from .answer import ChatAnswer
@@ -18,7 +18,6 @@ from .spoken import differing
 
 __all__ = ["CompletionRequest", "CompletionsStream", "completion_of", "read_completions"]
 
-_SPEAKERS = frozenset({"vllm", "llama_cpp", "ollama", "embedded", "fake"})  # kinds of servers that continue a prompt
 _ONLY_WHERE_SPOKEN: Mapping[str, object] = {  # and the value of each that asks for nothing
     "best_of": 1,
     "echo": False,
@@ -31,6 +30,19 @@ _REMEDY = "the backend that was chosen answers chats only; leave it out, or name
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletionRequest(ChatRequest):
     """What a client asked of `/v1/completions`."""
+
+    @property
+    def protocol(self) -> str | None:
+        """See `ChatRequest.protocol`; where no such backend is, the one that is chosen says what it cannot do."""
+        is_text = isinstance(_single(self.body["prompt"]), str)
+        return None if is_text and next(self._beyond_chats(), None) is None else CONTINUED_PROMPTS
+
+    def _beyond_chats(self) -> Iterator[str]:
+        """What it asks for that chats have no word for."""
+        for name, nothing in _ONLY_WHERE_SPOKEN.items():
+            asked = self.body.get(name)
+            if asked is not None and (type(asked), asked) != (type(nothing), nothing):  # for True == 1, and 0 == False
+                yield name
 
     def path(self, recipient: PoolEntry, *, changed: bool = False) -> str:  # noqa: ARG002 - chat's
         """Where this backend is asked, below its base URL."""
@@ -55,10 +67,9 @@ class CompletionRequest(ChatRequest):
         bare = {**kept, **(replacing or {})}
         body = {**bare, "model": model_name, "messages": _as_chat(bare["prompt"])}
         del body["prompt"]
-        for name, nothing in _ONLY_WHERE_SPOKEN.items():
-            asked = body.pop(name, None)
-            if asked is not None and (type(asked), asked) != (type(nothing), nothing):  # for True == 1, and 0 == False
-                refuse(name, _REMEDY)
+        if (beyond := next((name for name in self._beyond_chats() if name in body), None)) is not None:
+            refuse(beyond, _REMEDY)
+        body = {key: value for key, value in body.items() if key not in _ONLY_WHERE_SPOKEN}
         body |= differing(body, recipient, asked_for=self.model)
         if self.stream:
             body["stream_options"] = {"include_usage": True}
@@ -140,15 +151,18 @@ class CompletionsStream:
 
 
 def _speaks(recipient: PoolEntry) -> bool:
-    return recipient.backend is not None and recipient.backend.kind in _SPEAKERS
+    return recipient.backend is not None and CONTINUED_PROMPTS in recipient.backend.abilities
 
 
 def _as_chat(prompt: object) -> list[dict[str, str]]:
-    if isinstance(prompt, list) and len(prompt) == 1:
-        prompt = prompt[0]
+    prompt = _single(prompt)
     if not isinstance(prompt, str):
         refuse("prompt", f"holds tokens or several prompts; {_REMEDY}")
     return [{"role": "user", "content": prompt}]
+
+
+def _single(prompt: object) -> object:
+    return prompt[0] if isinstance(prompt, list) and len(prompt) == 1 else prompt
 
 
 def _choice(choice: Mapping[str, Any], said: object) -> dict[str, Any]:

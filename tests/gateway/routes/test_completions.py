@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,22 @@ async def test_a_server_that_continues_prompts_gets_the_clients_own_bytes(tmp_pa
         assert provider.raw_requests == [raw.replace(b'"strong"', b'"strong-raw"')]
         assert answer.json()["choices"][0]["text"] == "upon a time"
         assert answer.json()["model"] == "maker/strong"
+
+
+@pytest.mark.parametrize("asked", [{"prompt": [1, 2, 3]}, {"echo": True}, {"suffix": "end", "stream": True}])
+async def test_what_only_a_server_that_continues_prompts_can_do_is_asked_of_one(
+    tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    """A better model that only chats was chosen, and the client refused."""
+    async with FakeProvider(words=("chat",)) as chats, FakeProvider(words=("upon",)) as continues:
+        servers = (backend("strong", chats.url), replace(backend("cheap", continues.url), kind="vllm"))
+        async with running(*servers, tmp_path=tmp_path) as gateway:
+            body = {"model": "auto:best", "prompt": "Once"}
+            answer = await gateway.client.post(COMPLETIONS, json={**body, **asked})
+            plain = await gateway.client.post(COMPLETIONS, json=body)
+    assert (answer.status_code, answer.headers["x-paretogate-model"]) == (200, "maker/cheap")
+    assert len(continues.requests) == 1
+    assert plain.json()["choices"][0]["text"] == "chat"
 
 
 async def test_what_the_chosen_server_cannot_do_is_refused_and_accounted_for(tmp_path: Path) -> None:
