@@ -66,7 +66,8 @@ def workers_of(pid: int) -> list[int]:
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
-    gateway = start(tmp_path / "state", "--workers", "2", more={"PARETOGATE_EMBEDDED__ENABLED": "off"})
+    more = {"PARETOGATE_EMBEDDED__ENABLED": "off", "TMPDIR": str(tmp_path)}  # what is killed leaves its folder there
+    gateway = start(tmp_path / "state", "--workers", "2", more=more)
     until_healthy(gateway.url)
     gateway.stop(signal.SIGKILL)
     host, port = urlsplit(gateway.url).netloc.split(":")
@@ -98,7 +99,11 @@ def test_a_worker_that_cannot_be_replaced_leaves_the_other_serving(tmp_path: Pat
     overlay = tmp_path / "own.toml"
     overlay.write_text("", encoding="utf-8")
     overlays = json.dumps([str(overlay)])
-    more = {"PARETOGATE_EMBEDDED__ENABLED": "off", "PARETOGATE_CATALOG__OVERLAYS": overlays}
+    more = {
+        "PARETOGATE_EMBEDDED__ENABLED": "off",
+        "PARETOGATE_CATALOG__OVERLAYS": overlays,
+        "TMPDIR": str(tmp_path),
+    }
     gateway = start(tmp_path / "state", "--workers", "2", more=more)
     try:
         until_healthy(gateway.url)
