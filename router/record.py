@@ -14,8 +14,8 @@ from predictors import Query
 
 from .constraints import Constraints
 from .decision import Decision
+from .identity_cache import IdentityCache
 from .options import RoutingOptions
-from .remembered import Remembered
 from .session import SessionState
 
 __all__ = ["SCHEMA", "CandidateRows", "decision_record", "routing_record"]
@@ -112,7 +112,7 @@ def routing_record(options: RoutingOptions) -> dict[str, object]:
     return said
 
 
-_routing = Remembered(routing_record)  # records are read, never changed
+_routing = IdentityCache(routing_record)  # records are read, never changed
 
 
 def _require(constraints: Constraints) -> dict[str, object]:
@@ -164,7 +164,7 @@ def _pool_names(pool: Pool) -> tuple[orjson.Fragment, orjson.Fragment]:
     return orjson.Fragment(orjson.dumps(pool.ids)), orjson.Fragment(orjson.dumps(pool.backend_ids))
 
 
-_names_as_json = Remembered(_pool_names)  # a gateway decides about the same few pools again and again
+_names_as_json = IdentityCache(_pool_names)  # a gateway decides about the same few pools again and again
 
 
 def _number(value: float) -> float | None:

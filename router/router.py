@@ -11,13 +11,13 @@ from .asked import Asked
 from .decision import Bools, Decision, Screening
 from .errors import InvalidRoutingError, NoEligibleModelError, RoutingError
 from .exploration import Exploration
+from .identity_cache import IdentityCache
 from .infeasible import no_eligible, shortfall
 from .judging import Judge, Judged, Judgements, Wishes
 from .options import RoutingOptions
 from .order import Order
 from .policies import Policy
 from .preferences import resolve
-from .remembered import Remembered
 from .session import SessionState, Stay
 
 __all__ = ["Decider", "Router"]
@@ -83,7 +83,7 @@ class Router:
         self._order = Order(source.pool)
         self._stay = Stay(source.pool)
         self._judge = Judge(source.pool, exploration=self.exploration, order=self._order)
-        self._wishes = Remembered(self._make_wishes)
+        self._wishes = IdentityCache(self._make_wishes)
 
     def decide(
         self,

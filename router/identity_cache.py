@@ -4,13 +4,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-__all__ = ["Remembered"]
+__all__ = ["IdentityCache"]
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Remembered(Generic[K, V]):
+class IdentityCache(Generic[K, V]):
     """A function of one immutable value that remembers its last results.
 
     Values are told apart by identity, so it pays where the same object comes again and again; an equal one is made
