@@ -1,6 +1,7 @@
-"""What every request counts, in plain numbers: the metrics library gets the sums when somebody is about to look.
+"""Counters and histograms that gather in plain numbers, and are flushed to prometheus-client before a scrape.
 
-It takes a lock for every number, and looks through a histogram's limits one by one: a fiftieth of a request's CPU.
+prometheus-client takes a lock for every number and looks through a histogram's buckets one by one: a fiftieth of a
+request's CPU.
 """
 
 from bisect import bisect_left
@@ -8,49 +9,49 @@ from collections.abc import Sequence
 
 from prometheus_client import Counter, Histogram
 
-__all__ = ["Spread", "Sum"]
+__all__ = ["BufferedCounter", "BufferedHistogram"]
 
 
-class Sum:
-    """What a counter has yet to be told."""
+class BufferedCounter:
+    """A Prometheus counter's increments since the last flush."""
 
-    __slots__ = ("_counter", "_more")
+    __slots__ = ("_counter", "_pending")
 
     def __init__(self, counter: Counter) -> None:
-        self._counter, self._more = counter, 0.0
+        self._counter, self._pending = counter, 0.0
 
     def inc(self, amount: float = 1.0) -> None:
-        """Count so much more."""
-        self._more += amount
+        """Add `amount`."""
+        self._pending += amount
 
-    def pour(self) -> None:
-        """Tell it."""
-        if self._more:
-            self._counter.inc(self._more)
-            self._more = 0.0
+    def flush(self) -> None:
+        """Hand the increments over."""
+        if self._pending:
+            self._counter.inc(self._pending)
+            self._pending = 0.0
 
 
-class Spread:
-    """What a histogram has yet to be told."""
+class BufferedHistogram:
+    """A Prometheus histogram's observations since the last flush."""
 
-    __slots__ = ("_bounds", "_histogram", "_more", "_total")
+    __slots__ = ("_bounds", "_histogram", "_pending", "_total")
 
     def __init__(self, histogram: Histogram, bounds: Sequence[float]) -> None:
         """`bounds` are the upper ones of its buckets, rising; one more bucket has none."""
         self._histogram, self._bounds = histogram, tuple(bounds)
-        self._more, self._total = [0] * (len(self._bounds) + 1), 0.0
+        self._pending, self._total = [0] * (len(self._bounds) + 1), 0.0
 
     def observe(self, value: float) -> None:
-        """Another value."""
-        self._more[bisect_left(self._bounds, value)] += 1
+        """Add one value."""
+        self._pending[bisect_left(self._bounds, value)] += 1
         self._total += value
 
-    def pour(self) -> None:
-        """Tell it, by the parts that it consists of: in public it takes one value at a time."""
-        if not any(self._more):
+    def flush(self) -> None:
+        """Hand the observations over, bucket by bucket: the public `observe` takes one value at a time."""
+        if not any(self._pending):
             return
-        for bucket, more in zip(self._histogram._buckets, self._more, strict=True):  # noqa: SLF001 - see above
-            if more:
-                bucket.inc(more)
-        self._histogram._sum.inc(self._total)  # noqa: SLF001 - see above
-        self._more, self._total = [0] * len(self._more), 0.0
+        for bucket, count in zip(self._histogram._buckets, self._pending, strict=True):  # noqa: SLF001 - the library has no public way
+            if count:
+                bucket.inc(count)
+        self._histogram._sum.inc(self._total)  # noqa: SLF001 - the library has no public way
+        self._pending, self._total = [0] * len(self._pending), 0.0

@@ -23,7 +23,7 @@ from structlog.typing import ExcInfo
 
 from catalog import ParetoGateError, Usage
 
-from .tallies import Spread, Sum
+from .tallies import BufferedCounter, BufferedHistogram
 
 __all__ = ["METRICS_CONTENT_TYPE", "Telemetry", "configure_logging"]
 
@@ -53,7 +53,7 @@ class Telemetry:
         self._sources: list[Callable[[], None]] = []
         self._servers: dict[str, Mapping[str, float | None]] = {}  # every one that ever told
         self._children: dict[tuple[object, ...], Any] = {}  # by metric and labels
-        self._tallies: list[Sum | Spread] = []  # of those children that count
+        self._buffered: list[BufferedCounter | BufferedHistogram] = []  # in front of counters and histograms
         self._bounds: dict[MetricWrapperBase, tuple[float, ...]] = {}  # of histograms
         self._requests = self._counter("requests", "Requests by door and outcome", "door", "outcome")
         self._selections = self._counter("selections", "Models chosen, by policy", "model", "policy")
@@ -97,14 +97,14 @@ class Telemetry:
         self._sources.append(source)
 
     def refresh(self) -> None:
-        """Set every gauge to what is true now, and hand over what was counted.
+        """Set every gauge to what is true now, and flush what was counted.
 
         Before every exposition, and every second where workers share; by the thread that counts.
         """
         for source in self._sources:
             source()
-        for tally in self._tallies:
-            tally.pour()
+        for buffered in self._buffered:
+            buffered.flush()
 
     def inside(self, count: int) -> None:
         """So many requests are being answered."""
@@ -240,9 +240,10 @@ class Telemetry:
         """What counts for this child; gauges speak for themselves."""
         if isinstance(metric, Gauge):
             return child
-        tally = Sum(child) if isinstance(metric, Counter) else Spread(child, self._bounds[metric])
-        self._tallies.append(tally)
-        return tally
+        is_counter = isinstance(metric, Counter)
+        buffered = BufferedCounter(child) if is_counter else BufferedHistogram(child, self._bounds[metric])
+        self._buffered.append(buffered)
+        return buffered
 
 
 def _forget_the_dead(shared: Path) -> None:
