@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all, whatever happens while they are written."""
+"""Atomic writes: a file is there as a whole or not at all, whatever happens while it is written."""
 
 import os
 import tempfile
@@ -7,27 +7,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["drafted", "write_whole"]
+__all__ = ["temporary_copy", "write_atomically"]
 
 _SUFFIX = ".part"
 _ABANDONED_AFTER_S = 3_600.0  # nothing takes so long to write: whoever began it was killed
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Replace the file: a reader sees the old one or the new one, never a part. For its owner alone.
 
     Raises:
         OSError: it cannot be written; then nothing has changed.
     """
-    with drafted(path, content) as draft:
-        draft.replace(path)
+    with temporary_copy(path, content) as temporary:
+        temporary.replace(path)
 
 
 @contextmanager
-def drafted(path: Path, content: bytes) -> Iterator[Path]:
-    """The content on the disk, beside the place where it is to be, and gone afterwards unless it was moved there.
+def temporary_copy(path: Path, content: bytes) -> Iterator[Path]:
+    """A synced temporary file with this content beside `path`, deleted afterwards unless it was renamed to `path`.
 
-    Drafts that somebody left behind who was killed are cleared away.
+    Those that a killed process left behind are cleared away.
 
     Raises:
         OSError: it cannot be written.
@@ -35,15 +35,15 @@ def drafted(path: Path, content: bytes) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     _clear(path.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=_SUFFIX)
-    draft = Path(name)
+    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        yield draft
+        yield temporary
     finally:
-        draft.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _clear(folder: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import orjson
 
+from gateway.atomic_files import write_atomically
 from gateway.errors import GatewayError
-from gateway.whole_files import write_whole
 
 from .key import ApiKey, InvalidKeyRecordError, read_record
 
@@ -80,4 +80,4 @@ class KeyFile:
 
     def _write(self, keys: tuple[ApiKey, ...]) -> None:
         content = orjson.dumps({"format": _FORMAT, "keys": [key.record() for key in keys]}, option=orjson.OPT_INDENT_2)
-        write_whole(self.path, content)
+        write_atomically(self.path, content)

@@ -7,8 +7,8 @@ from pathlib import Path
 import orjson
 
 from catalog import Backend, Measured
+from gateway.atomic_files import write_atomically
 from gateway.errors import GatewayError
-from gateway.whole_files import write_whole
 
 from .backend_statistics import BackendStatistics
 
@@ -90,4 +90,4 @@ def write_findings(path: Path, findings: Findings) -> None:
         },
         option=orjson.OPT_INDENT_2,
     )
-    write_whole(path, content)
+    write_atomically(path, content)

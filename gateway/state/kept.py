@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 import structlog
 
-from gateway.whole_files import write_whole
+from gateway.atomic_files import write_atomically
 
 from .file import Spent, merged
 from .memory import MemoryState
@@ -74,7 +74,7 @@ class KeptState(MemoryState):
         """The file, whole and for its owner alone; one at a time, since `keep` may be cancelled amid it."""
         with self._mutex:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_whole(self._path, orjson.dumps(self._spent))
+            write_atomically(self._path, orjson.dumps(self._spent))
 
 
 def read_spent(path: Path) -> Spent:

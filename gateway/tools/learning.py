@@ -15,8 +15,8 @@ import numpy as np
 import orjson
 import structlog
 
+from gateway.atomic_files import write_atomically
 from gateway.journal import JournalledOutcome, JournalReader, JournalUnreadableError
-from gateway.whole_files import write_whole
 from predictors.encoders import Vectors
 from predictors.tools import ToolError, UsageStatistics
 
@@ -59,9 +59,9 @@ def learn_tools(journal: Path, folder: Path, *, half_life_s: float, rebuild: boo
                 learned[seen.registry] = _Learned.read(path, half_life_s, read_to=read_to, dim=len(seen.vector))
             count += learned[seen.registry].take(seen, entry, replica=str(reader.identity))
         for one in learned.values():
-            write_whole(one.path, one.to_bytes(last))
+            write_atomically(one.path, one.to_bytes(last))
         if last != read_to:
-            write_whole(progress_file, orjson.dumps(last))
+            write_atomically(progress_file, orjson.dumps(last))
     return count
 
 

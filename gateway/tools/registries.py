@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from gateway.whole_files import drafted
+from gateway.atomic_files import temporary_copy
 from predictors.tools import InvalidToolError, Tool, ToolRegistry, ToolUsage
 
 from .errors import InvalidRegistryError, UnknownRegistryError
@@ -187,9 +187,9 @@ class RegistryStore:
 
     def _write(self, stored: StoredRegistry) -> StoredRegistry:
         path = self._path(stored.name, stored.version)
-        with drafted(path, _to_json(stored)) as draft:
+        with temporary_copy(path, _to_json(stored)) as temporary:
             try:
-                os.link(draft, path)  # fails where another import was faster
+                os.link(temporary, path)  # fails where another import was faster
             except FileExistsError as exc:
                 raise InvalidRegistryError(
                     f"{stored.label} was written by somebody else just now; import again"

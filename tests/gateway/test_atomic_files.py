@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.whole_files import drafted, write_whole
+from gateway.atomic_files import temporary_copy, write_atomically
 
 
 def names(folder: Path) -> set[str]:
@@ -14,19 +14,19 @@ def names(folder: Path) -> set[str]:
 
 def test_a_file_is_replaced_as_a_whole_and_is_its_owners_alone(tmp_path: Path) -> None:
     path = tmp_path / "kept.json"
-    write_whole(path, b"old")
-    write_whole(path, b"new")
+    write_atomically(path, b"old")
+    write_atomically(path, b"new")
     assert (path.read_bytes(), path.stat().st_mode & 0o777, names(tmp_path)) == (b"new", 0o600, {"kept.json"})
 
 
 def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "kept.json"
-    write_whole(path, b"old")
+    write_atomically(path, b"old")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))  # the kernel refuses more, as it does on a full disk
     try:
         with pytest.raises(OSError, match="File too large"):
-            write_whole(path, b"new" * 100)
+            write_atomically(path, b"new" * 100)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (path.read_bytes(), names(tmp_path)) == (b"old", {"kept.json"})
@@ -37,6 +37,6 @@ def test_what_a_killed_writer_left_is_cleared_and_what_is_being_written_is_not(t
     left.touch()
     begun.touch()
     os.utime(left, (time.time() - 7_200, time.time() - 7_200))
-    with drafted(tmp_path / "3.json", b"{}"):
+    with temporary_copy(tmp_path / "3.json", b"{}"):
         assert not left.exists()
     assert names(tmp_path) == {"2.jsonabc.part"}
