@@ -145,8 +145,8 @@ class Dispatcher:
             asked = upstream_call(call, entry, backend, now_s=call.asked_s)
             raw = await self.upstreams[backend.kind].complete(asked)
             call.ttft_s = None
-            if (restoring := call.request.restoring(entry, asked.path)) is not None:
-                raw = restoring(raw)
+            if (restore := call.request.restorer(entry, asked.path)) is not None:
+                raw = restore(raw)
             return call.request.read_answer(raw, backend_id=backend.id, path=asked.path)
 
         try:
@@ -181,7 +181,7 @@ class Dispatcher:
                 wants_usage=call.request.wants_usage,
                 explain=call.options.explain,
                 late_facts=lambda usage, returned: late_facts(call, usage, model_returned=returned),
-                restoring=call.request.restoring(entry, asked.path),
+                restore=call.request.restorer(entry, asked.path),
             )
             chunks = self.upstreams[backend.kind].stream(asked)
             try:

@@ -17,7 +17,7 @@ from gateway.errors import InvalidRequestError
 
 from .answer import ChatAnswer, read_answer
 from .bound import carries_reasoning, portable
-from .spoken import differing, restoring
+from .compatibility import adapted_fields, restorer
 from .stream import ChatStream
 
 __all__ = ["ChatRequest", "read_chat", "read_json", "read_object", "splice_model"]
@@ -66,9 +66,9 @@ class ChatRequest:
         """Where this backend is asked, below its base URL; `changed`: with other messages than the client's own."""
         return "/chat/completions"
 
-    def restoring(self, recipient: PoolEntry, path: str) -> Callable[[bytes], bytes] | None:
-        """What makes the client's words of what this backend answers there, where it was told others: see `spoken`."""
-        return restoring(self.body, recipient) if path == "/chat/completions" else None
+    def restorer(self, recipient: PoolEntry, path: str) -> Callable[[bytes], bytes] | None:
+        """Puts the client's names of tools back into an answer from there; None where they were sent as they came."""
+        return restorer(self.body, recipient) if path == "/chat/completions" else None
 
     def reader(self, path: str) -> type[ChatStream]:  # noqa: ARG002 - others depend on it
         """What reads a stream that comes from there."""
@@ -105,7 +105,7 @@ class ChatRequest:
         if recipient is not None and carries_reasoning(messages):
             replacing = {**(replacing or {}), "messages": portable(messages, recipient.profile.owner)}
         if recipient is not None and (
-            told := differing(
+            told := adapted_fields(
                 {**self.body, **(replacing or {})} if replacing else self.body, recipient, asked_for=self.model
             )
         ):

@@ -11,10 +11,10 @@ from gateway.errors import ErrorReply, InvalidRequestError, openai_error
 
 from .answer import ChatAnswer
 from .body import ChatRequest, read_chat, read_object
+from .compatibility import adapted_fields
 from .dialect import Answering
 from .fields import refuse
 from .pieces import ChunkReader
-from .spoken import differing
 
 __all__ = ["CompletionRequest", "CompletionsStream", "completion_of", "read_completions"]
 
@@ -70,7 +70,7 @@ class CompletionRequest(ChatRequest):
         if (beyond := next((name for name in self._beyond_chats() if name in body), None)) is not None:
             refuse(beyond, _REMEDY)
         body = {key: value for key, value in body.items() if key not in _ONLY_WHERE_SPOKEN}
-        body |= differing(body, recipient, asked_for=self.model)
+        body |= adapted_fields(body, recipient, asked_for=self.model)
         if self.stream:
             body["stream_options"] = {"include_usage": True}
         return orjson.dumps({key: value for key, value in body.items() if value is not None})

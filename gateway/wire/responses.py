@@ -22,6 +22,7 @@ from gateway.errors import InvalidRequestError
 from .answer import ChatAnswer
 from .body import read_chat, read_object
 from .bound import sealed_blocks
+from .compatibility import BY_RESPONSES, adapted_fields
 from .fields import list_at, nothing_else, object_at, one_answer, refuse, text_at
 from .own_protocol import OwnProtocolRequest
 from .responses_custom import custom_arguments
@@ -29,7 +30,6 @@ from .responses_native import responses_body
 from .responses_passing import PassingResponse, read_response
 from .responses_plain import hosted_tools, plainly, without_optional
 from .responses_tools import SEARCH, chat_name, chat_tools, found_names, made_by_client
-from .spoken import BY_RESPONSES, differing
 
 __all__ = ["ResponsesRequest", "read_responses"]
 
@@ -83,7 +83,7 @@ class ResponsesRequest(OwnProtocolRequest):
 
     def _own_body(self, model_name: str, *, without: Collection[str], recipient: PoolEntry) -> bytes:
         before, now = self.read_as.get("tools"), self.body.get("tools")
-        otherwise = differing(self.body, recipient, asked_for=self.model)
+        otherwise = adapted_fields(self.body, recipient, asked_for=self.model)
         changes = {
             name: value for name, value in otherwise.items() if name in self.told and name not in _IN_CHATS_SHAPE
         }

@@ -38,7 +38,7 @@ def responses_body(
         model: the client's own word for the model.
         model_name: the name OpenAI knows the model by.
         without: top-level keys that are ours.
-        changes: values that differ where this model is asked, and None for what it refuses; see `spoken`.
+        changes: values that differ where this model is asked, and None for what it refuses; see `compatibility`.
         tools: the tools in chat's shape as they were read, and as they are to be sent; None where nothing changed.
     """
     items = _mended(told.get("input"))

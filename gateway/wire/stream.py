@@ -37,10 +37,10 @@ class ChatStream:
         wants_usage: bool,
         late_facts: LateFacts | None = None,
         explain: bool = False,
-        restoring: Callable[[bytes], bytes] | None = None,
+        restore: Callable[[bytes], bytes] | None = None,
     ) -> None:
-        """`restoring` puts the client's own names of tools into an event."""
-        self._restoring = restoring
+        """`restore` puts the client's own names of tools into an event."""
+        self._restore = restore
         self._model_id, self._wants_usage, self._late_facts, self._explain = model_id, wants_usage, late_facts, explain
         self._held: list[bytes] = []  # of an event that has not ended
         self._held_bytes, self._seam = 0, b""  # the seam: its last bytes, where an end may be cut in two
@@ -120,8 +120,8 @@ class ChatStream:
 
     def _take_event(self, event: bytes) -> bytes | None:
         event = event.removeprefix(_BYTE_ORDER_MARK)  # which one may stand before the first event
-        if self._restoring is not None and _CALLS in event:
-            event = self._restoring(event)
+        if self._restore is not None and _CALLS in event:
+            event = self._restore(event)
         if event.startswith(b"data: ") and b"\n" not in event:
             payload = event[6:]
         else:

@@ -15,7 +15,7 @@ from gateway.errors import InvalidRequestError
 
 from .body import ChatRequest
 from .bound import signed_calls, thinking_for
-from .spoken import differing, is_openai, limit_named_for, plain_text
+from .compatibility import adapted_fields, is_openai, plain_text, token_limit
 
 __all__ = ["TranslatedRequest", "fitted"]
 
@@ -41,7 +41,7 @@ class TranslatedRequest(ChatRequest):
         body.update(replacing or {})
         body["model"] = model_name
         fit = fitted(body, recipient)
-        fit |= differing(fit, recipient, asked_for=self.model)
+        fit |= adapted_fields(fit, recipient, asked_for=self.model)
         return orjson.dumps({key: value for key, value in fit.items() if value is not None})
 
 
@@ -50,7 +50,7 @@ def fitted(body: Mapping[str, Any], recipient: PoolEntry | None) -> dict[str, An
     maker = recipient.profile.owner if recipient is not None else ""
     backend = recipient.backend if recipient is not None else None
     newest = backend is not None and is_openai(backend)
-    fit = {key: value for key, value in {**body, **limit_named_for(backend, body)}.items() if value is not None}
+    fit = {key: value for key, value in {**body, **token_limit(backend, body)}.items() if value is not None}
     fitted_messages = (_fitted_message(message, maker, knows_developers=newest) for message in body["messages"])
     messages = [message for message in fitted_messages if message is not None]
     if "tools" in fit and maker != "anthropic":

@@ -1,8 +1,8 @@
-"""What the model that answered was not told because it refuses it, for the client to know: nothing is dropped silently.
+"""Parameters that a model refuses and so was asked without, for the client to know: nothing is dropped silently.
 
-Models that think sample as they see fit, and those that do not cannot be told how hard to think. Who left the choice of
-the model to us could not know that, so such a model is asked without rather than not at all (`spoken`, `translated`,
-`anthropic.thinking`).
+Models that reason take no sampling parameters, and those that do not take no reasoning effort. A client that left the
+choice of the model to us could not know that, so such a model is asked without them rather than not at all
+(`compatibility`, `translated`, `anthropic.thinking`).
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from .anthropic.native import names_claude
 from .anthropic.request import UntoldError, messages_request
 from .anthropic.thinking import SAMPLING, fitted_to
 from .body import ChatRequest
+from .compatibility import refused_sampling
 from .messages import MessagesRequest
 from .own_protocol import OwnProtocolRequest
 from .responses import ResponsesRequest
-from .spoken import untaken
 from .translated import fitted
 
 __all__ = ["left_out"]
@@ -42,7 +42,7 @@ def _unsaid(request: ChatRequest, recipient: PoolEntry) -> tuple[str, ...]:
         names = tuple(name for name in asked if told.get(name) is None)
     else:
         told = _chat(request, recipient)
-        names = untaken(request.body, backend, asked_for=request.model)
+        names = refused_sampling(request.body, backend, asked_for=request.model)
     return names if not thoughts or _is_to_think(told) else (*names, *thoughts)
 
 

@@ -16,7 +16,7 @@ from gateway.wire.responses_answer import response_of
 from gateway.wire.responses_stream import ResponsesStream
 
 from .chats import a_reader, asked_by_messages, asked_by_responses, events_in, streamed, tool_call, whole
-from .test_spoken import HI, at
+from .test_compatibility import HI, at
 
 SIGNATURE = {"google": {"thought_signature": "EqQBCp8B"}}
 FIRST = {**tool_call("look", '{"at":1}', call_id="call_a"), "extra_content": SIGNATURE}

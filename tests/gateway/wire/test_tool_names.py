@@ -14,7 +14,7 @@ from gateway.wire.responses import read_responses
 from gateway.wire.tool_names import NAMES, shortened
 from tests.gateway.running import HI, STRONG, RunningGateway, backend, running
 
-from .test_spoken import at, sent
+from .test_compatibility import at, sent
 
 LONG = "mcp__plugin_jenkins-mcp-plugin_jenkins__jenkins_get_build_console"  # of 65 characters
 LONGER = LONG + "_lines"
@@ -88,7 +88,7 @@ def test_claude_itself_gets_the_clients_own_names() -> None:
     request = read_messages(orjson.dumps({"model": "auto", "max_tokens": 9, "messages": HI, "tools": declared}))
     claude = at("anthropic", "claude-sonnet-4-5", kind="anthropic")
     assert orjson.loads(request.for_backend("m", recipient=claude))["tools"] == declared
-    assert request.restoring(claude, request.path(claude)) is None
+    assert request.restorer(claude, request.path(claude)) is None
 
 
 async def told_by(gateway: RunningGateway, door: str, *, stream: bool) -> str:
