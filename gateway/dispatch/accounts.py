@@ -9,7 +9,7 @@ from catalog.providers import bills_calls
 from gateway.journal.protocol import Journal
 from gateway.telemetry import Telemetry
 from gateway.upstreams.identity import is_same_model
-from gateway.wire.unsaid import left_out
+from gateway.wire.dropped_parameters import dropped_parameters
 from router import decision_record, explain
 
 from .call import Call, Clocks
@@ -139,7 +139,7 @@ def late_facts(call: Call, usage: Usage | None, *, model_returned: str | None = 
     returned = model_returned or call.model_returned
     facts["cost_usd"] = _cost_usd(call.entry, usage, returned)  # the explanation's forecast is in its candidates
     facts["attempts"] = call.attempts
-    if call.entry is not None and (names := left_out(call.request, call.entry)):
+    if call.entry is not None and (names := dropped_parameters(call.request, call.entry)):
         facts["left_out"] = list(names)
     if call.failures:
         facts["fallback_from"] = [failure.backend_id for failure in call.failures]

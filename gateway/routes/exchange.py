@@ -16,7 +16,7 @@ from gateway.tracing import RequestTrace
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.asgi import ClientGoneError, Headers, Send, send_bytes, send_json
 from gateway.wire.dialect import Answering, Dialect, StreamTranslation
-from gateway.wire.unsaid import left_out
+from gateway.wire.dropped_parameters import dropped_parameters
 
 __all__ = ["Exchange"]
 
@@ -138,7 +138,7 @@ class Exchange:
         if call.failures:
             failed = dict.fromkeys(failure.backend_id for failure in call.failures)
             found.append((b"x-paretogate-fallback-from", _ascii(", ".join(failed))))
-        if names := left_out(call.request, call.entry):
+        if names := dropped_parameters(call.request, call.entry):
             found.append((b"x-paretogate-left-out", _ascii(", ".join(names))))
         if call.tools is not None:
             found += [(name.encode(), _ascii(value)) for name, value in call.tools.headers().items()]

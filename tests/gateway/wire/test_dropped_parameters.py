@@ -11,9 +11,9 @@ from catalog import Backend, ModelProfile, PoolEntry
 from gateway.upstreams.fake import FakeProvider
 from gateway.wire.anthropic.request import messages_request
 from gateway.wire.body import ChatRequest, read_chat
+from gateway.wire.dropped_parameters import dropped_parameters
 from gateway.wire.messages import read_messages
 from gateway.wire.responses import read_responses
-from gateway.wire.unsaid import left_out
 from tests.gateway.anthropic_provider import FakeAnthropic
 from tests.gateway.running import HI, backend, running
 
@@ -68,7 +68,7 @@ def response(**asked: Any) -> ChatRequest:
 def test_what_is_left_out_is_what_the_backend_is_not_told(
     request_: ChatRequest, recipient: PoolEntry, names: tuple[str, ...]
 ) -> None:
-    assert left_out(request_, recipient) == names
+    assert dropped_parameters(request_, recipient) == names
     if recipient.backend is None:
         return
     sent = orjson.loads(request_.for_backend(recipient.backend.model_name, recipient=recipient))
@@ -95,29 +95,29 @@ HARD = (
 def test_an_effort_that_a_model_without_thoughts_is_not_told_is_left_out(request_: ChatRequest, name: str) -> None:
     sent = orjson.loads(request_.for_backend("llama", recipient=LLAMA))
     assert not sent.keys() & {"reasoning_effort", "thinking"}
-    assert left_out(request_, LLAMA) == (name,)
-    assert left_out(request_, replace(LLAMA, profile=THINKS)) == ()
+    assert dropped_parameters(request_, LLAMA) == (name,)
+    assert dropped_parameters(request_, replace(LLAMA, profile=THINKS)) == ()
 
 
 def test_an_effort_that_is_told_as_it_came_is_not_left_out() -> None:
-    assert left_out(HARD[0], LLAMA) == ()  # the model says itself whether it thinks
-    assert left_out(HARD[2], OPUS) == ()
-    assert left_out(HARD[1], SONNET) == ()
+    assert dropped_parameters(HARD[0], LLAMA) == ()  # the model says itself whether it thinks
+    assert dropped_parameters(HARD[2], OPUS) == ()
+    assert dropped_parameters(HARD[1], SONNET) == ()
     for idle in (response(reasoning={"effort": "none"}), response(reasoning={"effort": "minimal"}), response()):
-        assert left_out(idle, LLAMA) == ()
+        assert dropped_parameters(idle, LLAMA) == ()
 
 
 def test_an_old_claude_thinks_not_at_all_and_a_forced_call_leaves_no_room_for_thoughts() -> None:
     old = to("anthropic", "anthropic", "claude-3-5-haiku-20241022")
-    assert left_out(HARD[0], old) == ("reasoning_effort",)
+    assert dropped_parameters(HARD[0], old) == ("reasoning_effort",)
     tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
     forced = chat(reasoning_effort="high", tools=tools, tool_choice="required")
     claude = replace(SONNET, profile=replace(SONNET.profile, capabilities=THINKS.capabilities))
-    assert (left_out(HARD[0], claude), left_out(forced, claude)) == ((), ("reasoning_effort",))
+    assert (dropped_parameters(HARD[0], claude), dropped_parameters(forced, claude)) == ((), ("reasoning_effort",))
 
 
 def test_what_cannot_be_told_at_all_was_not_left_out() -> None:
-    assert left_out(chat(temperature=0.2, logprobs=True), OPUS) == ()
+    assert dropped_parameters(chat(temperature=0.2, logprobs=True), OPUS) == ()
 
 
 @pytest.mark.loopback

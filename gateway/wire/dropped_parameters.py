@@ -20,22 +20,22 @@ from .own_protocol import OwnProtocolRequest
 from .responses import ResponsesRequest
 from .translated import fitted
 
-__all__ = ["left_out"]
+__all__ = ["dropped_parameters"]
 
 _ANY_MESSAGES: Final = [{"role": "user", "content": "x"}]
-_NO_EFFORT: Final = (None, "none", "minimal")  # which who does not think makes, too
+_NO_EFFORT: Final = (None, "none", "minimal")  # a model that does not reason does as much
 
 
-def left_out(request: ChatRequest, recipient: PoolEntry) -> tuple[str, ...]:
-    """What of a request this candidate was asked without, in the client's words."""
+def dropped_parameters(request: ChatRequest, recipient: PoolEntry) -> tuple[str, ...]:
+    """Names, in the client's protocol, of the fields and kinds of tools that this candidate was asked without."""
     tools = request.left_out if isinstance(request, ResponsesRequest) else ()
-    return (*(f"tools.{kind}" for kind in tools), *_unsaid(request, recipient))
+    return (*(f"tools.{kind}" for kind in tools), *_refused_parameters(request, recipient))
 
 
-def _unsaid(request: ChatRequest, recipient: PoolEntry) -> tuple[str, ...]:
+def _refused_parameters(request: ChatRequest, recipient: PoolEntry) -> tuple[str, ...]:
     asked = [name for name in SAMPLING if request.body.get(name) is not None]
-    thoughts = _thoughts(request)
-    if not (asked or thoughts) or (backend := recipient.backend) is None:
+    efforts = _effort_parameters(request)
+    if not (asked or efforts) or (backend := recipient.backend) is None:
         return ()
     if backend.kind == "anthropic":
         told = _told(request, recipient, backend)
@@ -43,18 +43,18 @@ def _unsaid(request: ChatRequest, recipient: PoolEntry) -> tuple[str, ...]:
     else:
         told = _chat(request, recipient)
         names = refused_sampling(request.body, backend, asked_for=request.model)
-    return names if not thoughts or _is_to_think(told) else (*names, *thoughts)
+    return names if not efforts or _asks_to_reason(told) else (*names, *efforts)
 
 
-def _thoughts(request: ChatRequest) -> tuple[str, ...]:
-    """The client's words for how hard to think."""
+def _effort_parameters(request: ChatRequest) -> tuple[str, ...]:
+    """The fields by which the client says how hard to think, as its protocol calls them."""
     told = request.told if isinstance(request, OwnProtocolRequest) else request.body
-    efforts = {
+    by_field = {
         "reasoning_effort": told.get("reasoning_effort"),
         "output_config.effort": _inner(told, "output_config"),
         "reasoning.effort": _inner(told, "reasoning"),
     }
-    named = [name for name, effort in efforts.items() if effort not in _NO_EFFORT]
+    named = [name for name, effort in by_field.items() if effort not in _NO_EFFORT]
     if isinstance(request, MessagesRequest) and request.body.get("thinking") is not None:
         named.append("thinking")
     return tuple(named)
@@ -65,7 +65,7 @@ def _inner(told: Mapping[str, object], field: str) -> object:
     return value.get("effort") if isinstance(value, Mapping) else None
 
 
-def _is_to_think(told: Mapping[str, object]) -> bool:
+def _asks_to_reason(told: Mapping[str, object]) -> bool:
     return any(told.get(name) is not None for name in ("reasoning_effort", "thinking", "reasoning")) or (
         _inner(told, "output_config") is not None
     )
