@@ -1,6 +1,5 @@
 """Which model should answer. Pure: no clock, no environment, no socket, no global random state."""
 
-from .asked import Asked
 from .configured import configured_policies
 from .constraints import Constraints
 from .decision import Bools, Decision, Screening
@@ -13,13 +12,13 @@ from .options import OnInfeasible, RoutingOptions
 from .pareto import hypervolume, non_dominated
 from .policies import PRESETS, Policy
 from .record import CandidateRows, decision_record, routing_record
+from .request import RoutingRequest
 from .router import Decider, Router
 from .session import SessionState
 
 __all__ = [
     "GOALS",
     "PRESETS",
-    "Asked",
     "Bools",
     "CandidateRows",
     "Constraints",
@@ -35,6 +34,7 @@ __all__ = [
     "Router",
     "RoutingError",
     "RoutingOptions",
+    "RoutingRequest",
     "Screening",
     "SessionState",
     "configured_policies",

@@ -7,18 +7,18 @@ import numpy as np
 
 from predictors import Forecasts, ForecastSource, Load, Query
 
-from .asked import Asked
 from .decision import Bools, Decision, Screening
 from .errors import InvalidRoutingError, NoEligibleModelError, RoutingError
+from .evaluation import Evaluation, Evaluations, Evaluator, ResolvedOptions
 from .exploration import Exploration
 from .identity_cache import IdentityCache
 from .infeasible import no_eligible, shortfall
-from .judging import Judge, Judged, Judgements, Wishes
 from .options import RoutingOptions
 from .order import Order
 from .policies import Policy
 from .preferences import resolve
-from .session import SessionState, Stay
+from .request import RoutingRequest
+from .session import SessionAffinity, SessionState
 
 __all__ = ["Decider", "Router"]
 
@@ -54,7 +54,7 @@ class Decider(Protocol):
 
     def decide_all(
         self,
-        asked: Sequence[Asked],
+        requests: Sequence[RoutingRequest],
         *,
         rng: np.random.Generator,
         load: Load | None = None,
@@ -81,9 +81,9 @@ class Router:
         self.policies = dict(policies or {})
         self.exploration = Exploration(rate=explore)
         self._order = Order(source.pool)
-        self._stay = Stay(source.pool)
-        self._judge = Judge(source.pool, exploration=self.exploration, order=self._order)
-        self._wishes = IdentityCache(self._make_wishes)
+        self._affinity = SessionAffinity(source.pool)
+        self._evaluator = Evaluator(source.pool, exploration=self.exploration, order=self._order)
+        self._resolve_cached = IdentityCache(self._resolve_anew)
 
     def decide(
         self,
@@ -96,15 +96,15 @@ class Router:
         available: Bools | None = None,
     ) -> Decision:
         """Choose among the pool's candidates; see `Decider.decide`."""
-        asked = (Asked(query=query, options=options, session=session),)
-        (decision,) = self.decide_all(asked, rng=rng, load=load, available=available)
+        requests = (RoutingRequest(query=query, options=options, session=session),)
+        (decision,) = self.decide_all(requests, rng=rng, load=load, available=available)
         if isinstance(decision, RoutingError):
             raise decision
         return decision
 
     def decide_all(
         self,
-        asked: Sequence[Asked],
+        requests: Sequence[RoutingRequest],
         *,
         rng: np.random.Generator,
         load: Load | None = None,
@@ -114,111 +114,112 @@ class Router:
         """Choose for several requests; see `Decider.decide_all`."""
         if not len(self.source.pool):
             nobody = Screening(checks=(), eligible=np.zeros(0, dtype=np.bool_))
-            yield from (no_eligible(self.source.pool, nobody) for _ in asked)
+            yield from (no_eligible(self.source.pool, nobody) for _ in requests)
             return
-        queries = [one.query for one in asked]
+        queries = [request.query for request in requests]
         if at_no_load is None:
             forecasts = self.source.forecasts(queries, load=load)
         else:
             forecasts = at_no_load if load is None else self.source.under(load, at_no_load, queries)
-        forecasts = self._stay.priced(forecasts, queries, [one.session for one in asked])
-        wishes = self._all_wished([one.options for one in asked])
-        for one, judged in zip(asked, self._judged(asked, forecasts, wishes, available), strict=True):
-            if isinstance(judged, RoutingError):
-                yield judged
+        forecasts = self._affinity.priced(forecasts, queries, [request.session for request in requests])
+        resolved = self._resolve_all([request.options for request in requests])
+        for request, found in zip(requests, self._evaluated(requests, forecasts, resolved, available), strict=True):
+            if isinstance(found, RoutingError):
+                yield found
                 continue
-            judgements, row = judged
+            evaluations, row = found
             try:
-                yield self._decision(one, judgements[row], rng)
+                yield self._decision(request, evaluations[row], rng)
             except NoEligibleModelError as exc:
                 yield exc
 
-    def _all_wished(self, all_options: Sequence[RoutingOptions]) -> list[Wishes | InvalidRoutingError]:
-        """The wishes of each; equal options have the same object, so that they are judged together."""
-        found: list[Wishes | InvalidRoutingError] = []
-        different: list[tuple[RoutingOptions, Wishes]] = []
+    def _resolve_all(self, all_options: Sequence[RoutingOptions]) -> list[ResolvedOptions | InvalidRoutingError]:
+        """Each resolved; equal options get the same object, so that their requests are evaluated together."""
+        found: list[ResolvedOptions | InvalidRoutingError] = []
+        different: list[tuple[RoutingOptions, ResolvedOptions]] = []
         for options in all_options:
             same = next((known for other, known in different if other is options or other == options), None)
-            wished = same if same is not None else self._wished(options)
-            if same is None and isinstance(wished, Wishes):
-                different.append((options, wished))
-            found.append(wished)
+            resolved = same if same is not None else self._resolve(options)
+            if same is None and isinstance(resolved, ResolvedOptions):
+                different.append((options, resolved))
+            found.append(resolved)
         return found
 
-    def _wished(self, options: RoutingOptions) -> Wishes | InvalidRoutingError:
+    def _resolve(self, options: RoutingOptions) -> ResolvedOptions | InvalidRoutingError:
         try:
-            return self._wishes(options)
+            return self._resolve_cached(options)
         except InvalidRoutingError as exc:  # not remembered: every request has an error of its own
             return exc
 
-    def _make_wishes(self, options: RoutingOptions) -> Wishes:
-        return self._judge.wishes(resolve(options, self.policies), options)
+    def _resolve_anew(self, options: RoutingOptions) -> ResolvedOptions:
+        return self._evaluator.resolved_options(resolve(options, self.policies), options)
 
-    def _judged(
+    def _evaluated(
         self,
-        asked: Sequence[Asked],
+        requests: Sequence[RoutingRequest],
         forecasts: Forecasts,
-        wishes: Sequence[Wishes | InvalidRoutingError],
+        resolved: Sequence[ResolvedOptions | InvalidRoutingError],
         available: Bools | None,
-    ) -> list[tuple[Judgements, int] | InvalidRoutingError]:
-        """Where each request's judgement is found: those with the same wishes are judged together."""
-        alike: dict[int, list[int]] = {}
-        for row, one in enumerate(wishes):
-            alike.setdefault(id(one), []).append(row)
-        found: dict[int, tuple[Judgements, int] | InvalidRoutingError] = {}
-        for rows in alike.values():
-            wished = wishes[rows[0]]
-            if isinstance(wished, InvalidRoutingError):
-                found.update(dict.fromkeys(rows, wished))
+    ) -> list[tuple[Evaluations, int] | InvalidRoutingError]:
+        """The evaluations that hold each request's, and its row there: equal options are evaluated together."""
+        rows_of: dict[int, list[int]] = {}
+        for row, options in enumerate(resolved):
+            rows_of.setdefault(id(options), []).append(row)
+        found: dict[int, tuple[Evaluations, int] | InvalidRoutingError] = {}
+        for rows in rows_of.values():
+            options = resolved[rows[0]]
+            if isinstance(options, InvalidRoutingError):
+                found.update(dict.fromkeys(rows, options))
                 continue
-            theirs = forecasts if len(rows) == len(asked) else forecasts.take(rows)
-            judgements = self._judge.judge([asked[row] for row in rows], theirs, wished, available=available)
-            found.update((row, (judgements, number)) for number, row in enumerate(rows))
-        return [found[row] for row in range(len(asked))]
+            group = [requests[row] for row in rows]
+            theirs = forecasts if len(rows) == len(requests) else forecasts.take(rows)
+            evaluations = self._evaluator.evaluate(group, theirs, options, available=available)
+            found.update((row, (evaluations, number)) for number, row in enumerate(rows))
+        return [found[row] for row in range(len(requests))]
 
-    def _decision(self, one: Asked, judged: Judged, rng: np.random.Generator) -> Decision:
-        if not judged.by_utility:
-            return self._relaxed(judged, one.options)
-        options, best = one.options, judged.best
-        ranking = self._order.ranking(judged.by_utility, options, first=best)
-        kept = self._stay.kept(judged.value, judged.screening.eligible, best=best, session=one.session)
+    def _decision(self, request: RoutingRequest, evaluation: Evaluation, rng: np.random.Generator) -> Decision:
+        if not evaluation.by_utility:
+            return self._relaxed(evaluation, request.options)
+        options, best = request.options, evaluation.best
+        ranking = self._order.ranking(evaluation.by_utility, options, first=best)
+        kept = self._affinity.kept(evaluation.value, evaluation.screening.eligible, best=best, session=request.session)
         chosen, propensity = best, 1.0
         if options.order:
             chosen, reason = ranking[0], "order"
         elif kept is not None:
             chosen, reason = kept, "session"
         elif options.explore:
-            chosen, propensity = self.exploration.choose(judged.near, best=best, rng=rng)
+            chosen, propensity = self.exploration.choose(evaluation.near, best=best, rng=rng)
             reason = "explored"
         if chosen == best:
             reason = "pareto" if len(ranking) > 1 else "only_candidate"
         return Decision(
             pool=self.source.pool,
-            forecast=judged.forecast,
-            screening=judged.screening,
-            front=judged.front,
-            utility=judged.utility,
+            forecast=evaluation.forecast,
+            screening=evaluation.screening,
+            front=evaluation.front,
+            utility=evaluation.utility,
             ranking=self._order.fallbacks(ranking, options, first=chosen),
             propensity=propensity,
             explored=reason == "explored",
             policy=options.policy,
             reason=reason,
-            value=judged.value,
+            value=evaluation.value,
         )
 
-    def _relaxed(self, judged: Judged, options: RoutingOptions) -> Decision:
+    def _relaxed(self, evaluation: Evaluation, options: RoutingOptions) -> Decision:
         """Somebody who breaks only amounts, if the caller would rather have that than nothing."""
-        screening, off = judged.screening, shortfall(judged.screening)
+        screening, off = evaluation.screening, shortfall(evaluation.screening)
         if options.on_infeasible == "fail" or not off.relaxable.any():
             raise no_eligible(self.source.pool, screening)
-        by = off.distance if options.on_infeasible == "closest" else judged.forecast.cost_usd
-        ranking = [i for i in np.lexsort((-judged.value, by)).tolist() if off.relaxable[i]]
+        by = off.distance if options.on_infeasible == "closest" else evaluation.forecast.cost_usd
+        ranking = [i for i in np.lexsort((-evaluation.value, by)).tolist() if off.relaxable[i]]
         return Decision(
             pool=self.source.pool,
-            forecast=judged.forecast,
+            forecast=evaluation.forecast,
             screening=screening,
             front=(ranking[0],),
-            utility=np.where(off.relaxable, judged.value, np.nan),
+            utility=np.where(off.relaxable, evaluation.value, np.nan),
             ranking=self._order.fallbacks(ranking, options, first=ranking[0]),
             propensity=1.0,
             explored=False,

@@ -17,10 +17,10 @@ import numpy as np
 from catalog import Floats, Pool, PoolEntry, PrivacyTier, record
 from predictors import Forecasts
 
-from .asked import Asked
 from .constraints import Constraints
 from .decision import Bools, Check, Screening
 from .options import RoutingOptions
+from .request import RoutingRequest
 
 __all__ = ["RELAXABLE", "Demands", "Screener", "Screenings", "normal_lower_bound"]
 
@@ -134,7 +134,12 @@ class Screener:
         )
 
     def screen(
-        self, asked: Sequence[Asked], forecasts: Forecasts, demands: Demands, *, available: Bools | None = None
+        self,
+        requests: Sequence[RoutingRequest],
+        forecasts: Forecasts,
+        demands: Demands,
+        *,
+        available: Bools | None = None,
     ) -> Screenings:
         """Of every query, each constraint in force, and who breaks it."""
         before: tuple[Check, ...] = ()
@@ -142,30 +147,30 @@ class Screener:
             before = (Check("available", limit=True, broken=~available, values=available.tolist()),)
         return Screenings(
             before=before,
-            of_requests=self._of_requests(asked, forecasts, demands.listed),
+            of_requests=self._of_requests(requests, forecasts, demands.listed),
             required=[
                 ([_amount(*several) for several in self._of_forecasts(require, forecasts)], static)
                 for require, static in demands.required
             ],
-            shape=(len(asked), len(self.pool)),
+            shape=(len(requests), len(self.pool)),
         )
 
     def _of_requests(
-        self, asked: Sequence[Asked], forecasts: Forecasts, listed: tuple[Check, ...]
+        self, requests: Sequence[RoutingRequest], forecasts: Forecasts, listed: tuple[Check, ...]
     ) -> dict[int, list[Check]]:
         """What the requests themselves need, by the number of the request."""
         checks: dict[int, list[Check]] = {}
-        too_small = self.pool.context_tokens < _wanted_tokens(asked, forecasts)  # an unknown window passes
+        too_small = self.pool.context_tokens < _wanted_tokens(requests, forecasts)  # an unknown window passes
         is_too_small_for_some = bool(too_small.any())
-        for row, one in enumerate(asked):
+        for row, request in enumerate(requests):
             found: list[Check] = []
             if is_too_small_for_some and too_small[row].any():
-                found.append(Check("context", one.query.input_tokens, too_small[row], self.pool.context_tokens))
-            if one.query.needs:
-                found.append(self._remembered("needs", one.query.needs))
+                found.append(Check("context", request.query.input_tokens, too_small[row], self.pool.context_tokens))
+            if request.query.needs:
+                found.append(self._remembered("needs", request.query.needs))
             found.extend(listed)
-            if one.session is not None and one.session.pinned:
-                found.append(self._remembered("pinned", self._provider_of(one.session.backend_id)))
+            if request.session is not None and request.session.pinned:
+                found.append(self._remembered("pinned", self._provider_of(request.session.backend_id)))
             if found:
                 checks[row] = found
         return checks
@@ -270,11 +275,11 @@ def _amount(name: str, limit: float, values: Floats, at_most: bool) -> _Amount: 
     return _Amount(name=name, limit=limit, broken=~within, values=values)
 
 
-def _wanted_tokens(asked: Sequence[Asked], forecasts: Forecasts) -> Floats:
+def _wanted_tokens(requests: Sequence[RoutingRequest], forecasts: Forecasts) -> Floats:
     """Input and output, (n_queries, n_candidates): as much output as the caller allows, else as is expected."""
-    read = np.array([[one.query.input_tokens] for one in asked], dtype=np.float64)  # (n_queries, 1)
+    read = np.array([[request.query.input_tokens] for request in requests], dtype=np.float64)  # (n_queries, 1)
     wanted = np.where(np.isnan(forecasts.output_tokens), 0.0, forecasts.output_tokens)
-    limits = [one.query.max_output_tokens for one in asked]
+    limits = [request.query.max_output_tokens for request in requests]
     if any(limit is not None for limit in limits):
         allowed = np.array(limits, dtype=np.float64)[:, None]  # (n_queries, 1), NaN where nothing is said
         wanted = np.where(np.isnan(allowed), wanted, allowed)

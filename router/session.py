@@ -1,4 +1,4 @@
-"""What a conversation has at stake when its model changes."""
+"""Session affinity: what a conversation has at stake when its model changes, and when it stays."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from predictors.cost import input_token_ratio
 
 from .decision import Bools
 
-__all__ = ["SessionState", "Stay"]
+__all__ = ["SessionAffinity", "SessionState"]
 
 
 @record
@@ -24,7 +24,7 @@ class SessionState:
     tools: tuple[str, ...] = ()  # sent with the last turn, in that order, where the gateway chose among more
 
 
-class Stay:
+class SessionAffinity:
     """Keeps a conversation with its model unless moving is worth more than what moving loses.
 
     What is lost is the prompt cache: its tokens are charged at the plain input price elsewhere. On top of that a change

@@ -15,12 +15,12 @@ from gateway.telemetry import Telemetry
 from gateway.upstreams.health import Health
 from predictors import Query
 from router import (
-    Asked,
     Decision,
     NoEligibleModelError,
     Reading,
     RoutingError,
     RoutingOptions,
+    RoutingRequest,
     Screening,
     SessionState,
 )
@@ -38,7 +38,7 @@ _NO_CONSTRAINTS = RoutingOptions().require
 class _Wanted:
     """A decision that somebody waits for."""
 
-    asked: Asked
+    asked: RoutingRequest
     serving: Serving
     named: tuple[int, ...] | None  # where the model is that the caller named and left us no choice about
     dry_run: bool
@@ -111,7 +111,7 @@ class Chooser:
             options = _by_id(options, serving)
         if dry_run and options.explore:
             options = replace(options, explore=False)
-        asked = Asked(query=query, options=options, session=self._session(standing, serving))
+        asked = RoutingRequest(query=query, options=options, session=self._session(standing, serving))
         wanted = _Wanted(asked=asked, serving=serving, named=named, dry_run=dry_run, among=among)
         return await self._together.ask(wanted)
 

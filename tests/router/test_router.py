@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from catalog import Pool
 from predictors import Forecast, Load, OneByOne, Query
 from router import (
-    Asked,
     Constraints,
     Decider,
     Decision,
@@ -19,6 +18,7 @@ from router import (
     Router,
     RoutingError,
     RoutingOptions,
+    RoutingRequest,
     SessionState,
     explain,
     forecast_of,
@@ -317,7 +317,9 @@ def test_requests_decided_together_are_decided_as_if_each_had_come_alone(
     router = Router(ByTheText(), explore=0.5)
     session = SessionState(backend_id="hill/middle@here", cached_tokens=500)
     asked = [
-        Asked(query=Query(text=str(quality), input_tokens=1_000), options=options, session=session if talks else None)
+        RoutingRequest(
+            query=Query(text=str(quality), input_tokens=1_000), options=options, session=session if talks else None
+        )
         for quality, options, talks in requests
     ]
     load, together, alone = Load(running={"x": 1.0} if busy else {}), np.random.default_rng(1), np.random.default_rng(1)
@@ -338,7 +340,7 @@ def test_requests_decided_together_are_decided_as_if_each_had_come_alone(
 
 def test_nothing_is_drawn_for_a_request_whose_decision_nobody_takes() -> None:
     router, rng, once = Router(ByTheText(), explore=0.5), np.random.default_rng(0), np.random.default_rng(0)
-    asked = [Asked(query=Query(text="0.81", input_tokens=10), options=RoutingOptions(policy="best"))] * 3
+    asked = [RoutingRequest(query=Query(text="0.81", input_tokens=10), options=RoutingOptions(policy="best"))] * 3
     next(router.decide_all(asked, rng=rng))
     next(router.decide_all(asked[:1], rng=once))
     assert rng.bit_generator.state == once.bit_generator.state

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from catalog import Pool
 from predictors import Forecast, Forecasts, Query
-from router import Asked, Bools, Constraints, RoutingOptions, Screening, SessionState
+from router import Bools, Constraints, RoutingOptions, RoutingRequest, Screening, SessionState
 from router.screening import Screener
 
 from .examples import entry, three_forecasts, three_models
@@ -34,7 +34,7 @@ def screen(
     available: Bools | None = None,
 ) -> Screening:
     screener = Screener(pool)
-    asked = [Asked(query=query, options=options, session=session)]
+    asked = [RoutingRequest(query=query, options=options, session=session)]
     (found,) = screener.screen(asked, Forecasts.of([forecast]), screener.demands(options), available=available)
     return found
 
@@ -171,10 +171,12 @@ def test_no_eligible_candidate_breaks_an_amount(max_cost_usd: float, max_latency
 def test_of_requests_screened_together_each_has_its_own_checks() -> None:
     screener, options = Screener(three_models()), RoutingOptions(require=Constraints(max_cost_usd=0.005))
     asked = [
-        Asked(query=ASKED, options=options),
-        Asked(query=Query(text="long", input_tokens=7_900, max_output_tokens=101), options=options),
-        Asked(query=Query(text="Call it.", input_tokens=10, needs=frozenset({"json_schema"})), options=options),
-        Asked(query=ASKED, options=options, session=SessionState(backend_id="hill/middle@here", pinned=True)),
+        RoutingRequest(query=ASKED, options=options),
+        RoutingRequest(query=Query(text="long", input_tokens=7_900, max_output_tokens=101), options=options),
+        RoutingRequest(
+            query=Query(text="Call it.", input_tokens=10, needs=frozenset({"json_schema"})), options=options
+        ),
+        RoutingRequest(query=ASKED, options=options, session=SessionState(backend_id="hill/middle@here", pinned=True)),
     ]
     forecasts = Forecasts.of([three_forecasts(cost_usd=[0.0, 0.001, dear]) for dear in (0.01, 0.001, 0.001, 0.001)])
     found = screener.screen(asked, forecasts, screener.demands(options))

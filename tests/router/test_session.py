@@ -3,7 +3,7 @@ import pytest
 
 from predictors import Forecast, Forecasts, Query
 from router import SessionState
-from router.session import Stay
+from router.session import SessionAffinity
 
 from .examples import LARGE, MIDDLE, three_forecasts, three_models
 
@@ -15,7 +15,7 @@ def asked(cached_tokens: int, *, input_tokens: int = 2_000) -> Query:
 
 
 def priced(query: Query, session: SessionState | None) -> Forecast:
-    return Stay(three_models()).priced(Forecasts.of([three_forecasts()]), [query], [session])[0]
+    return SessionAffinity(three_models()).priced(Forecasts.of([three_forecasts()]), [query], [session])[0]
 
 
 def test_what_is_in_the_cache_makes_the_current_model_cheaper() -> None:
@@ -38,13 +38,13 @@ def test_a_cache_never_holds_more_than_the_prompt() -> None:
 def test_where_nothing_is_cached_the_forecasts_stay_as_they_are() -> None:
     forecasts = Forecasts.of([three_forecasts(), three_forecasts()])
     sessions = [SessionState(backend_id="peak/large@here"), None]
-    assert Stay(three_models()).priced(forecasts, [asked(0), asked(0)], sessions) is forecasts
+    assert SessionAffinity(three_models()).priced(forecasts, [asked(0), asked(0)], sessions) is forecasts
 
 
 def test_each_of_several_conversations_pays_for_its_own_cache_and_leaves_the_forecasts_alone() -> None:
     forecasts = Forecasts.of([three_forecasts(), three_forecasts()])
     sessions = [None, SessionState(backend_id="peak/large@here", cached_tokens=1_000)]
-    found = Stay(three_models()).priced(forecasts, [asked(0), asked(0)], sessions).cost_usd
+    found = SessionAffinity(three_models()).priced(forecasts, [asked(0), asked(0)], sessions).cost_usd
     np.testing.assert_allclose(found, [[0.0, 0.001, 0.01], [0.0, 0.001, 0.001]])
     assert forecasts.cost_usd[1, LARGE] == 0.01
 
@@ -53,11 +53,11 @@ def test_each_of_several_conversations_pays_for_its_own_cache_and_leaves_the_for
 def test_moving_has_to_gain_more_than_the_margin(gain: float, *, stays: bool) -> None:
     utility = np.array([-1.0, -0.2, -0.2 + gain])
     session = SessionState(backend_id="hill/middle@here")
-    kept = Stay(three_models(), margin=0.05).kept(utility, ALL, best=LARGE, session=session)
+    kept = SessionAffinity(three_models(), margin=0.05).kept(utility, ALL, best=LARGE, session=session)
     assert kept == (MIDDLE if stays else None)
 
 
 def test_a_model_that_is_not_eligible_is_not_kept() -> None:
     session = SessionState(backend_id="hill/middle@here")
     eligible = np.array([True, False, True])
-    assert Stay(three_models()).kept(np.zeros(3), eligible, best=LARGE, session=session) is None
+    assert SessionAffinity(three_models()).kept(np.zeros(3), eligible, best=LARGE, session=session) is None

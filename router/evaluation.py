@@ -1,4 +1,4 @@
-"""Requests with the same wishes, judged at once: one pass over the arrays of all instead of one per request."""
+"""Requests with the same options, evaluated at once: one pass over the arrays of all instead of one per request."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,28 +8,28 @@ import numpy as np
 from catalog import Floats, Pool, record
 from predictors import Forecast, Forecasts
 
-from .asked import Asked
 from .decision import Bools, Positions, Screening
 from .exploration import Exploration
 from .options import RoutingOptions
 from .order import Order
 from .pareto import fronts
 from .preferences import Preferences, Valuer
+from .request import RoutingRequest
 from .screening import Demands, Screener, Screenings
 
-__all__ = ["Judge", "Judged", "Judgements", "Wishes"]
+__all__ = ["Evaluation", "Evaluations", "Evaluator", "ResolvedOptions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What follows from a caller's options before anything is asked."""
+class ResolvedOptions:
+    """What follows from a caller's options and the pool alone, whatever the prompt."""
 
     preferences: Preferences
     demands: Demands
 
 
 @record
-class Judged:
+class Evaluation:
     """All that the arrays say about one request; what is left is to choose."""
 
     forecast: Forecast
@@ -43,7 +43,7 @@ class Judged:
 
 
 @record
-class Judgements:
+class Evaluations:
     """What the arrays say about several requests; put together for one only when it is asked for.
 
     All arrays but `best`, (n_queries,), have shape (n_queries, n_candidates).
@@ -58,11 +58,11 @@ class Judgements:
     by_utility: Positions  # the eligible first
     near: Bools
 
-    def __getitem__(self, row: int) -> Judged:
-        """The judgement of one request."""
+    def __getitem__(self, row: int) -> Evaluation:
+        """The evaluation of one request."""
         screening = self.screenings[row]
         n_eligible = np.count_nonzero(screening.eligible)
-        return Judged(
+        return Evaluation(
             forecast=self.forecasts[row],
             screening=screening,
             front=tuple(self.front[row].nonzero()[0].tolist()),
@@ -74,29 +74,34 @@ class Judgements:
         )
 
 
-class Judge:
+class Evaluator:
     """Screens, weighs and orders the candidates of one pool."""
 
     def __init__(self, pool: Pool, *, exploration: Exploration, order: Order) -> None:
         self._exploration, self._order = exploration, order
         self._screener, self._valuer = Screener(pool), Valuer(pool)
 
-    def wishes(self, preferences: Preferences, options: RoutingOptions) -> Wishes:
+    def resolved_options(self, preferences: Preferences, options: RoutingOptions) -> ResolvedOptions:
         """Made once per options, for many requests."""
-        return Wishes(preferences=preferences, demands=self._screener.demands(options, preferences.require))
+        return ResolvedOptions(preferences=preferences, demands=self._screener.demands(options, preferences.require))
 
-    def judge(
-        self, asked: Sequence[Asked], forecasts: Forecasts, wishes: Wishes, *, available: Bools | None = None
-    ) -> Judgements:
-        """One judgement per request; at least one request."""
-        screenings = self._screener.screen(asked, forecasts, wishes.demands, available=available)
+    def evaluate(
+        self,
+        requests: Sequence[RoutingRequest],
+        forecasts: Forecasts,
+        options: ResolvedOptions,
+        *,
+        available: Bools | None = None,
+    ) -> Evaluations:
+        """One evaluation per request; at least one request."""
+        screenings = self._screener.screen(requests, forecasts, options.demands, available=available)
         eligible = screenings.eligible
-        valuation = self._valuer.value(forecasts, wishes.preferences)
-        admitted = valuation.admitted(eligible, within=wishes.preferences.quality_within)
+        valuation = self._valuer.value(forecasts, options.preferences)
+        admitted = valuation.admitted(eligible, within=options.preferences.quality_within)
         front = fronts(valuation.objectives, eligible)
         utility = valuation.utility
         best = np.where(front & admitted, utility, -np.inf).argmax(axis=1)  # (n_queries,)
-        return Judgements(
+        return Evaluations(
             forecasts=forecasts,
             screenings=screenings,
             front=front,

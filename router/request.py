@@ -6,11 +6,11 @@ from predictors import Query
 from .options import RoutingOptions
 from .session import SessionState
 
-__all__ = ["Asked"]
+__all__ = ["RoutingRequest"]
 
 
 @record
-class Asked:
+class RoutingRequest:
     """What is asked, what the caller demands and prefers, and the conversation so far, if there is one."""
 
     query: Query
