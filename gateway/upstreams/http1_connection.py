@@ -10,7 +10,7 @@ import httptools
 __all__ = ["BrokenHttpError", "Connection", "LostConnectionError"]
 
 _MAX_HEAD_BYTES = 256 << 10
-_HIGH_WATER_BYTES = 1 << 20  # unread bytes at which the server is made to wait
+_HIGH_WATER_BYTES = 64 << 10  # unread bytes at which the server is made to wait: a slow reader holds some of these
 _TICK_S = 0.001  # an alarm may ring so much too early
 _GZIP_OR_ZLIB = 47  # zlib's word for: whichever of the two it is
 _ZIPPED = frozenset({b"gzip", b"x-gzip", b"deflate"})

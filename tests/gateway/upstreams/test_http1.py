@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -312,3 +313,34 @@ async def test_a_shorter_deadline_counts_on_a_connection_that_had_a_longer_one()
             await ask(within_s=0.1)
         assert asyncio.get_running_loop().time() - began_s < 2.0
     assert server.connections == 1
+
+
+async def test_a_reader_who_does_not_read_makes_the_server_wait() -> None:
+    sent = 0
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (64 << 20))
+        for _ in range(64 << 4):
+            writer.write(bytes(64 << 10))
+            await writer.drain()
+            sent += 64 << 10
+        writer.close()
+
+    listening = await asyncio.start_server(flood, "127.0.0.1", 0)
+    client, until = Http1Client(), asyncio.get_running_loop().time() + 20
+    target = Target.of(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/", {})
+    tracemalloc.start()
+    try:
+        response = await client.post(target, b"", b"", until=until)
+        await asyncio.sleep(0.5)
+        held, _ = tracemalloc.get_traced_memory()
+        assert sent < 32 << 20  # what the kernel takes
+        assert held < 1 << 20
+        assert len(await response.read(until=until, limit_bytes=64 << 20) or b"") == 64 << 20  # and then goes on
+    finally:
+        tracemalloc.stop()
+        response.close()
+        await client.close()
+        listening.close()
