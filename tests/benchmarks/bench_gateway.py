@@ -24,10 +24,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import uvloop
@@ -38,7 +38,8 @@ PATH = "/v1/chat/completions"
 PROMPT = "Write a function that returns the n-th prime number, and explain why it is correct."
 N_PROMPTS = 256
 _DIRECT = "direct"
-_SLOW_S = 10.0  # eight connections ask eighty times a second: less, and p99 is that of the first eight
+_SLOW_S = 10.0  # eight connections ask eighty times a second: in less time, p99 is of a handful
+_SPREAD_S = 0.1  # over which connections come to a slow upstream: as long as it takes
 _WAYS = {  # of being awake when a request comes: name -> server.rehearse_ms, server.idle_poll_ms
     "... unrehearsed": (0, 0),
     "... awake": (3, 150),  # longer than the slow upstream takes
@@ -80,16 +81,17 @@ def main() -> None:
                     stack.enter_context(_process(name, front, str(upstream.port)))
                     for name in ("pass_through", "whole_gateway")
                 ]
-                seconds = args.seconds
+                seconds, spread_s = args.seconds, 0.0
                 if upstream is slow:
-                    seconds = max(seconds, _SLOW_S)
+                    seconds, spread_s = max(seconds, _SLOW_S), _SPREAD_S
                     targets.insert(0, replace(slow, name=_DIRECT))
                     for name, ways in _WAYS.items():
                         arguments = (str(upstream.port), "1", *map(str, ways))
                         targets.append(stack.enter_context(_process("whole_gateway", front, *arguments, name=name)))
                 if args.litellm_python is not None:
                     targets.append(stack.enter_context(_litellm(args.litellm_python, front, upstream.port)))
-                results = uvloop.run(_rounds(targets, bodies, connections, rounds=args.rounds, seconds=seconds))
+                load = partial(drive, path=PATH, connections=connections, spread_s=spread_s)
+                results = uvloop.run(_rounds(targets, bodies, load, rounds=args.rounds, seconds=seconds))
                 _report(title, targets, results)
 
 
@@ -145,15 +147,20 @@ class _Round:
 
 
 async def _rounds(
-    targets: Sequence[_Process], bodies: Sequence[bytes], connections: int, *, rounds: int, seconds: float
+    targets: Sequence[_Process],
+    bodies: Sequence[bytes],
+    load: Callable[..., Awaitable[Measurement]],
+    *,
+    rounds: int,
+    seconds: float,
 ) -> dict[str, list[_Round]]:
     found: dict[str, list[_Round]] = {target.name: [] for target in targets}
     for target in targets:
-        await drive(target.port, PATH, _for(target, bodies), connections=connections, seconds=1.0)  # warm
+        await load(target.port, bodies=_for(target, bodies), seconds=1.0)  # warm
     for _ in range(rounds):
         for target in targets:
             before = target.cpu_s()
-            seen = await drive(target.port, PATH, _for(target, bodies), connections=connections, seconds=seconds)
+            seen = await load(target.port, bodies=_for(target, bodies), seconds=seconds)
             spent = target.cpu_s() - before
             found[target.name].append(_Round(seen=seen, cpu_us=1e6 * spent / max(1, len(seen.latencies_s))))
     return found

@@ -156,8 +156,14 @@ class _Client(asyncio.Protocol):
         return len(self._buffer) >= end + 4 + length
 
 
-async def drive(port: int, path: str, bodies: Sequence[bytes], *, connections: int, seconds: float) -> Measurement:
-    """Closed-loop load: each connection has one request in flight, all the time; the bodies take turns."""
+async def drive(
+    port: int, path: str, bodies: Sequence[bytes], *, connections: int, seconds: float, spread_s: float = 0.0
+) -> Measurement:
+    """Closed-loop load: each connection has one request in flight, all the time; the bodies take turns.
+
+    Connections come all at once, or one after the other over `spread_s`: before a slow upstream those that come
+    together go on coming together, as clients that know nothing of each other do not.
+    """
     requests = cycle([_request(path, body) for body in bodies])
     loop, seen = asyncio.get_running_loop(), Measurement()
     start = time.perf_counter()
@@ -168,6 +174,7 @@ async def drive(port: int, path: str, bodies: Sequence[bytes], *, connections: i
         await loop.create_connection(
             lambda done=done: _Client(requests, start + seconds, seen, done), "127.0.0.1", port
         )
+        await asyncio.sleep(spread_s / connections)
     await asyncio.gather(*finished)
     seen.seconds = time.perf_counter() - start
     return seen
