@@ -15,7 +15,7 @@ from .bound import seal, seal_of_call
 __all__ = ["ChunkReader", "Piece", "PieceSequence", "Step", "pieces_of"]
 
 Kind = Literal["reasoning", "text", "refusal", "tool"]
-_TOKEN_FIELDS = (
+_REASONING_FIELDS = (
     "reasoning_content",
     "reasoning",
 )  # DeepSeek's and vLLM's older name, and OpenRouter's and vLLM's newer
@@ -67,7 +67,7 @@ class PieceSequence:
         if not isinstance(delta, Mapping):
             return []
         steps: list[Step] = []
-        thought = next((delta[name] for name in _TOKEN_FIELDS if isinstance(delta.get(name), str) and delta[name]), "")
+        thought = next((delta[name] for name in _REASONING_FIELDS if isinstance(delta.get(name), str) and delta[name]), "")
         blocks = _objects(delta.get("thinking_blocks"))
         if thought and not any(block.get("thinking") for block in blocks):
             steps += self._grow("reasoning", thought)
