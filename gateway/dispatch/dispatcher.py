@@ -10,9 +10,9 @@ import numpy as np
 import structlog
 
 from catalog import Backend, PoolEntry, Usage
+from gateway.client_timeouts import read_client_timeouts
 from gateway.errors import InvalidRequestError, UpstreamError, UpstreamProtocolError
 from gateway.journal.protocol import Journal
-from gateway.patience import read_patience
 from gateway.serving import Serving
 from gateway.standing import ANONYMOUS, Standing
 from gateway.telemetry import Telemetry
@@ -105,7 +105,7 @@ class Dispatcher:
         """
         serving = serving or self.serving
         reading = reading or self.read_wishes(request, headers, serving)
-        patience = read_patience(headers)
+        timeouts = read_client_timeouts(headers)
         query = read_query({**request.body, **reading.replaced} if reading.replaced else request.body)
         needed = request.protocol
         if needed is not None and (request.refusal is not None or serving.speaks(needed)):
@@ -113,9 +113,9 @@ class Dispatcher:
             if request.is_kept_there and reading.options.require.privacy == "no_retention":
                 raise InvalidRequestError("store: must be false where nobody may retain the answer", param="store")
         before_s = self.clocks.monotonic()
-        hurried = patience.hurried(reading, stream=request.stream, most_s=self.request_timeout_s)
+        restricted = timeouts.restricted(reading, stream=request.stream, most_s=self.request_timeout_s)
         reading, decision = await self._chooser.choose(
-            hurried, query, serving, standing=standing, dry_run=dry_run, otherwise=reading
+            restricted, query, serving, standing=standing, dry_run=dry_run, otherwise=reading
         )
         call = Call(
             decision_id=f"{self._id_prefix}{next(self._id_count):06x}",
@@ -125,8 +125,8 @@ class Dispatcher:
             decision=decision,
             serving=serving,
             started_s=started_s,
-            deadline_s=started_s + min(self.request_timeout_s, patience.deadline_s(stream=request.stream)),
-            silence_s=patience.silence_s,
+            deadline_s=started_s + min(self.request_timeout_s, timeouts.deadline_s(stream=request.stream)),
+            silence_s=timeouts.silence_s,
             standing=standing,
             carried=carried_headers(headers),
         )

@@ -15,10 +15,8 @@ from .bound import seal, seal_of_call
 __all__ = ["ChunkReader", "Piece", "PieceSequence", "Step", "pieces_of"]
 
 Kind = Literal["reasoning", "text", "refusal", "tool"]
-_REASONING_FIELDS = (
-    "reasoning_content",
-    "reasoning",
-)  # DeepSeek's and vLLM's older name, and OpenRouter's and vLLM's newer
+# DeepSeek's and vLLM's older name, and OpenRouter's and vLLM's newer.
+_REASONING_FIELDS = ("reasoning_content", "reasoning")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +65,8 @@ class PieceSequence:
         if not isinstance(delta, Mapping):
             return []
         steps: list[Step] = []
-        thought = next((delta[name] for name in _REASONING_FIELDS if isinstance(delta.get(name), str) and delta[name]), "")
+        texts = (delta.get(name) for name in _REASONING_FIELDS)
+        thought = next((text for text in texts if isinstance(text, str) and text), "")
         blocks = _objects(delta.get("thinking_blocks"))
         if thought and not any(block.get("thinking") for block in blocks):
             steps += self._grow("reasoning", thought)

@@ -1,7 +1,7 @@
-"""How long a client waits, where it says so, and what follows: deadlines for backends, and who is too slow to be asked.
+"""How long a client says that it waits, and what follows: deadlines for backends, and models too slow to be chosen.
 
-Two kinds of saying. A deadline of the whole request: `x-request-timeout` (seconds, or with `ms`, `s` or `m`) and gRPC's
-`grpc-timeout`. And the silence after which a client gives up, which the SDKs of OpenAI and Anthropic tell of themselves
+There are two kinds. A deadline of the whole request: `x-request-timeout` (seconds, or with `ms`, `s` or `m`) and gRPC's
+`grpc-timeout`. And a read timeout, which the SDKs of OpenAI and Anthropic send by themselves
 (`x-stainless-read-timeout`, `x-stainless-timeout`): of a whole answer that is its deadline, of a stream it is how long
 the first byte and every further one may take.
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from gateway.errors import InvalidRequestError
 from router import Reading
 
-__all__ = ["ENDLESS", "Patience", "read_patience"]
+__all__ = ["NO_TIMEOUTS", "ClientTimeouts", "read_client_timeouts"]
 
 _DEADLINE = "x-request-timeout"
 _GRPC = "grpc-timeout"
@@ -26,28 +26,28 @@ _UNITS_S = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0}
 _GRPC_UNITS_S = {"H": 3_600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 _FORM = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|)")
 _GRPC_FORM = re.compile(r"(\d{1,8})([HMSmun])")
-_TO_SAY_SO_S = 0.1  # kept back of a wait, so that who made us late can be told before the client has gone
-_MOST_KEPT_BACK = 0.05  # of short waits, this share at most
+_RESERVED_S = 0.1  # of a wait, so that the client has the 504 before it gives up
+_MAX_RESERVED_SHARE = 0.05  # of short waits, this share at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """Seconds from the request's arrival; None is as long as we let requests take."""
+class ClientTimeouts:
+    """Seconds from the request's arrival; None is as long as the gateway lets requests take."""
 
-    whole_s: float | None = None  # until the last byte
+    total_s: float | None = None  # until the last byte
     silence_s: float | None = None  # until the first byte, and between any two
 
     def deadline_s(self, *, stream: bool) -> float:
-        """Until when a request may take."""
-        limits = (self.whole_s,) if stream else (self.whole_s, self.silence_s)
+        """How long the request may take; infinite where the client says nothing."""
+        limits = (self.total_s,) if stream else (self.total_s, self.silence_s)
         return min((limit for limit in limits if limit is not None), default=float("inf"))
 
-    def hurried(self, reading: Reading, *, stream: bool, most_s: float) -> Reading:
-        """The wishes, with nobody who is expected to be too slow; the same ones where that excludes nobody.
+    def restricted(self, reading: Reading, *, stream: bool, most_s: float) -> Reading:
+        """The wishes, limited to models that are expected in time; the same object where that adds nothing.
 
         Waits of `most_s` and more say nothing: everybody is fast enough for those, or is cut off anyway.
         """
-        if self is ENDLESS or reading.target is not None:
+        if self is NO_TIMEOUTS or reading.target is not None:
             return reading  # whoever is named is asked, and cut off in time
         require = reading.options.require
         more: dict[str, float] = {}
@@ -63,22 +63,24 @@ class Patience:
         return self.silence_s if stream and self.silence_s is not None else float("inf")
 
 
-ENDLESS = Patience()
+NO_TIMEOUTS = ClientTimeouts()
 
 
-def read_patience(headers: Mapping[str, str]) -> Patience:
-    """What a client says of its patience, its headers' names being in lower case.
+def read_client_timeouts(headers: Mapping[str, str]) -> ClientTimeouts:
+    """The timeouts that a client states; names of headers are in lower case.
 
     What an SDK says of itself is not the caller's own word: where it is no number, nothing was said.
 
     Raises:
         InvalidRequestError: a deadline of the caller's own is malformed.
     """
-    whole_s = _shortest(
+    total_s = _shortest(
         _deadline(headers, _DEADLINE, _FORM, _UNITS_S), _deadline(headers, _GRPC, _GRPC_FORM, _GRPC_UNITS_S)
     )
     silence_s = _shortest(_told(headers, _READ, 0.0), _told(headers, _WHOLE_SECONDS, 1.0))
-    return ENDLESS if whole_s is None and silence_s is None else Patience(whole_s=whole_s, silence_s=silence_s)
+    if total_s is None and silence_s is None:
+        return NO_TIMEOUTS
+    return ClientTimeouts(total_s=total_s, silence_s=silence_s)
 
 
 def _deadline(
@@ -92,7 +94,7 @@ def _deadline(
     if wait_s <= 0.0:
         example = "30, 1.5s or 500ms" if name == _DEADLINE else "30S or 500m"
         raise InvalidRequestError(f"{name}: must be a time above zero, such as {example}", param=name)
-    return _less_our_own(wait_s)
+    return _less_reserve(wait_s)
 
 
 def _told(headers: Mapping[str, str], name: str, rounded_s: float) -> float | None:
@@ -100,11 +102,11 @@ def _told(headers: Mapping[str, str], name: str, rounded_s: float) -> float | No
     if told is None or not (found := _FORM.fullmatch(told)) or found[2]:
         return None
     wait_s = float(found[1]) + rounded_s
-    return _less_our_own(wait_s) if wait_s > 0.0 else None
+    return _less_reserve(wait_s) if wait_s > 0.0 else None
 
 
-def _less_our_own(wait_s: float) -> float:
-    return wait_s - min(_TO_SAY_SO_S, wait_s * _MOST_KEPT_BACK)
+def _less_reserve(wait_s: float) -> float:
+    return wait_s - min(_RESERVED_S, wait_s * _MAX_RESERVED_SHARE)
 
 
 def _shortest(*waits_s: float | None) -> float | None:

@@ -10,8 +10,8 @@ import openai
 import pytest
 
 from catalog import Backend, Limits
+from gateway.client_timeouts import NO_TIMEOUTS, ClientTimeouts, read_client_timeouts
 from gateway.errors import InvalidRequestError
-from gateway.patience import ENDLESS, Patience, read_patience
 from gateway.serving import Serving
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from router import FixedForecasts, Router
@@ -25,19 +25,19 @@ LATENCY_S = {"maker/strong": 5.0, "maker/cheap": 1.0}
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
-        ({}, ENDLESS),
-        ({"x-request-timeout": "30"}, Patience(whole_s=29.9)),  # a tenth of a second is ours, to say so
-        ({"x-request-timeout": "1.5 s"}, Patience(whole_s=1.425)),  # or a twentieth of what is short
-        ({"x-request-timeout": "200ms", "grpc-timeout": "1M"}, Patience(whole_s=0.19)),
-        ({"grpc-timeout": "100m"}, Patience(whole_s=0.095)),
-        ({"x-stainless-read-timeout": "600.0"}, Patience(silence_s=599.9)),
-        ({"x-stainless-timeout": "10"}, Patience(silence_s=10.9)),  # of 10,999 ms that client says 10
-        ({"x-stainless-read-timeout": "5", "x-stainless-timeout": "600"}, Patience(silence_s=4.9)),
-        ({"x-stainless-read-timeout": "None", "x-stainless-timeout": "NOT_GIVEN"}, ENDLESS),
+        ({}, NO_TIMEOUTS),
+        ({"x-request-timeout": "30"}, ClientTimeouts(total_s=29.9)),  # a tenth of a second is ours, to say so
+        ({"x-request-timeout": "1.5 s"}, ClientTimeouts(total_s=1.425)),  # or a twentieth of what is short
+        ({"x-request-timeout": "200ms", "grpc-timeout": "1M"}, ClientTimeouts(total_s=0.19)),
+        ({"grpc-timeout": "100m"}, ClientTimeouts(total_s=0.095)),
+        ({"x-stainless-read-timeout": "600.0"}, ClientTimeouts(silence_s=599.9)),
+        ({"x-stainless-timeout": "10"}, ClientTimeouts(silence_s=10.9)),  # of 10,999 ms that client says 10
+        ({"x-stainless-read-timeout": "5", "x-stainless-timeout": "600"}, ClientTimeouts(silence_s=4.9)),
+        ({"x-stainless-read-timeout": "None", "x-stainless-timeout": "NOT_GIVEN"}, NO_TIMEOUTS),
     ],
 )
-def test_what_clients_say_of_their_patience(headers: dict[str, str], expected: Patience) -> None:
-    assert read_patience(headers) == expected
+def test_what_clients_say_of_their_timeouts(headers: dict[str, str], expected: ClientTimeouts) -> None:
+    assert read_client_timeouts(headers) == expected
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_what_clients_say_of_their_patience(headers: dict[str, str], expected: P
 )
 def test_a_deadline_that_is_none_is_refused_by_name(name: str, told: str) -> None:
     with pytest.raises(InvalidRequestError, match=f"^{name}: must be a time above zero, such as") as refusal:
-        read_patience({name: told})
+        read_client_timeouts({name: told})
     assert refusal.value.param == name
 
 
