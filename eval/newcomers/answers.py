@@ -15,7 +15,7 @@ from .splits import Split, left_out
 
 __all__ = ["AnswerError", "answer_errors", "area_under_curve", "log_loss"]
 
-_LEAST = 1e-3  # no expected score is closer to 0 or 1
+_MIN_SCORE = 1e-3  # no expected score is closer to 0 or 1
 _Z90 = 1.6448536269514722
 
 
@@ -44,7 +44,7 @@ def answer_errors(
     forecasts: list[Floats] = []
     for known, new in left_out(benchmark.profiles, split, folds=folds):
         placement = place(benchmark, known=known, new=new, learn=learn)
-        expected = np.clip(placement.expected(~learn), _LEAST, 1.0 - _LEAST)
+        expected = np.clip(placement.expected(~learn), _MIN_SCORE, 1.0 - _MIN_SCORE)
         low, high = _interval(placement, ~learn)
         constant = float(np.nanmean(benchmark.training.score[learn][:, known]))
         for at, model in enumerate(np.flatnonzero(new)):

@@ -27,7 +27,7 @@ __all__ = ["STALE_AFTER_S", "BackendHealth", "Health"]
 STALE_AFTER_S = 10.0  # a server's word about its load is forgotten when it is older
 
 
-_NOBODY: Mapping[str, int] = MappingProxyType({})
+_NONE_AHEAD: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -121,7 +121,7 @@ class Health:
         else:
             health.breaker.abandon()
 
-    def admits(self, backend: Backend, *, ahead: Mapping[str, int] = _NOBODY) -> bool:
+    def admits(self, backend: Backend, *, ahead: Mapping[str, int] = _NONE_AHEAD) -> bool:
         """Whether a place could be had, once those `ahead` have theirs."""
         health = self.of(backend.id)
         limit = backend.limits.max_concurrency
@@ -136,7 +136,7 @@ class Health:
         self._spent.discard(backend.id)
         return health.breaker.admits(self._clock())
 
-    def available(self, pool: Pool, *, ahead: Mapping[str, int] = _NOBODY) -> Bools | None:
+    def available(self, pool: Pool, *, ahead: Mapping[str, int] = _NONE_AHEAD) -> Bools | None:
         """(n_candidates,) False where a backend must be left alone; None where all may be asked.
 
         `ahead` are requests that have been decided about and are about to begin, by backend id.
@@ -177,7 +177,7 @@ class Health:
         """Backend id -> what its server last said, as far as that is not too old."""
         return {name: heard.load for name in tuple(self._heard) if (heard := self._fresh(name)) is not None}
 
-    def load(self, *, ahead: Mapping[str, int] = _NOBODY) -> Load:
+    def load(self, *, ahead: Mapping[str, int] = _NONE_AHEAD) -> Load:
         """How busy each backend is: with requests of ours, and where its server tells, with everybody's.
 
         Between two readings our own requests are counted on: those that came since join the end of the queue. So do

@@ -19,7 +19,7 @@ _SHORTEST: Final = 4  # letters: of a shorter word too many others are one slip 
 _LONGEST: Final = 20
 _BLOT: Final = 27  # stands for any letter; 1 to 26 are the letters, 0 is none
 _NO_LETTER: Final = b"`"  # the sign before "a"
-_NOBODY: Final = 1 << 40  # beyond every token
+_NOT_FOUND: Final = 1 << 40  # beyond every token
 _RANK: Final = 1 << 32  # beyond every token: a likelier slip goes before a commoner word
 _RANKS: Final = np.arange(4) * _RANK
 _FEW: Final = 4  # words, up to which plain numbers are faster than arrays: for a lone one by far
@@ -77,7 +77,7 @@ class Spelling:
         for start in range(0, len(plain), _AT_ONCE):
             asked = plain[start : start + _AT_ONCE]
             for i, token in zip(asked, self._nearest([words[i] for i in asked]).tolist(), strict=True):
-                found[i] = token if token < _NOBODY else None
+                found[i] = token if token < _NOT_FOUND else None
         return found
 
     def _nearest_to_one(self, word: bytes) -> int | None:
@@ -93,15 +93,15 @@ class Spelling:
         return token
 
     def _nearest(self, words: Sequence[bytes]) -> npt.NDArray[np.int64]:
-        """The token found for each, `_NOBODY` where there is none, (n_words,)."""
+        """The token found for each, `_NOT_FOUND` where there is none, (n_words,)."""
         width = max(map(len, words))
         codes = _codes(b"".join(word.ljust(width, _NO_LETTER) for word in words)).reshape(-1, width)
         kinds = _one_slip_away(codes)
         slipped = np.concatenate(kinds, axis=1)  # (n_words, n_slips)
         at = np.minimum(self._hashes.searchsorted(slipped), len(self._hashes) - 1)
         rank = np.repeat(_RANKS, [kind.shape[1] for kind in kinds])  # (n_slips,)
-        found = np.where(self._hashes.take(at) == slipped, self._tokens.take(at) + rank, _NOBODY).min(axis=1)
-        return np.where(found < _NOBODY, found & (_RANK - 1), _NOBODY)
+        found = np.where(self._hashes.take(at) == slipped, self._tokens.take(at) + rank, _NOT_FOUND).min(axis=1)
+        return np.where(found < _NOT_FOUND, found & (_RANK - 1), _NOT_FOUND)
 
 
 def _is_plain(word: bytes) -> bool:

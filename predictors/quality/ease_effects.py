@@ -11,7 +11,7 @@ from .protocol import Matrix
 
 __all__ = ["EaseEffects"]
 
-_LEAST = 1e-9
+_MIN_SD = 1e-9
 
 
 class EaseEffects:
@@ -39,8 +39,8 @@ class EaseEffects:
         kept = min(self.n_directions, observed.shape[1] - 1)
         self.directions_: Matrix = np.linalg.eigh(varied.T @ varied)[1][:, ::-1][:, :kept]  # (n_models, k)
         self.level_mean_ = float(level.mean())
-        self.level_sd_ = max(float(level.std()), _LEAST)
-        self.scale_: Floats = np.maximum((contrasts @ self.directions_).std(axis=0), _LEAST)  # (k,)
+        self.level_sd_ = max(float(level.std()), _MIN_SD)
+        self.scale_: Floats = np.maximum((contrasts @ self.directions_).std(axis=0), _MIN_SD)  # (k,)
         rows = self._columns(level, contrasts)  # (n_prompts, n_columns)
         left_over = (observed - slope * contrasts) @ self.directions_  # (n_prompts, k)
         centre, usual = rows.mean(axis=0), left_over.mean(axis=0)

@@ -14,9 +14,9 @@ from .topics import merged_domains
 __all__ = ["Forms"]
 
 _MIN_PROMPTS = 20  # a domain with fewer is merged into its parent
-_SPHERE = 20.0  # prompts' worth of trust in the spread of all prompts against that of a domain
-_SHARE = 0.02  # of the spread of all prompts is left in every direction
-_LEAST = 1e-4  # of the mean variance: what never varied in training shall be noticed, but be finite
+_SHRINKAGE_PROMPTS = 20.0  # how many prompts the spread of all weighs against a domain's own covariance
+_RIDGE_SHARE = 0.02  # of the spread of all prompts, added in every direction
+_VARIANCE_FLOOR = 1e-4  # of the mean variance: distance along what never varied in training is large, yet finite
 
 
 class Forms:
@@ -35,14 +35,14 @@ class Forms:
         self.n_surface_ = n_surface
         surface = self._surface(features)  # (n_prompts, n_surface)
         spread = surface.var(axis=0)  # (n_surface,)
-        least = np.diag(_SHARE * spread + _LEAST * (float(spread.mean()) if n_surface else 0.0) + 1e-12)
+        least = np.diag(_RIDGE_SHARE * spread + _VARIANCE_FLOOR * (float(spread.mean()) if n_surface else 0.0) + 1e-12)
         maps, places = [], []
         merged = merged_domains(domain, min_prompts=_MIN_PROMPTS)
         for name in np.unique(merged):
             rows = surface[merged == name]
             centre = rows.mean(axis=0)
-            scatter = (rows - centre).T @ (rows - centre) + _SPHERE * np.diag(spread)
-            whitening = np.linalg.cholesky(np.linalg.inv(scatter / (len(rows) + _SPHERE) + least))
+            scatter = (rows - centre).T @ (rows - centre) + _SHRINKAGE_PROMPTS * np.diag(spread)
+            whitening = np.linalg.cholesky(np.linalg.inv(scatter / (len(rows) + _SHRINKAGE_PROMPTS) + least))
             maps.append(whitening)
             places.append(centre @ whitening)
         self.whitening_: Matrix = np.concatenate(maps, axis=1)  # (n_surface, n_domains * n_surface)

@@ -66,8 +66,8 @@ _SCALARS = (
     "unseen_shift",
     "width",
 )
-_LEAST = 1e-3  # no expected score is closer to 0 or 1
-_NOBODY_IS_NEWER = 1_000.0  # years
+_MIN_SCORE = 1e-3  # no expected score is closer to 0 or 1
+_NEWEST_UNKNOWN = 1_000.0  # years since 2023, of a fit without dates: no model is newer than that
 _MOST_YEARS_AHEAD = 1.0  # about as far as learning looked ahead; what lies beyond is as unsure as that
 
 
@@ -159,7 +159,7 @@ class QualityModel:
             "width": fitted.familiarity.width_,
             "ability_level": prior.level_,
             "ability_sd": prior.sd_,
-            "newest_year": newest_year if np.isfinite(newest_year) else _NOBODY_IS_NEWER,
+            "newest_year": newest_year if np.isfinite(newest_year) else _NEWEST_UNKNOWN,
             "of_prompt": placing.of_prompt,
             "of_strength": placing.of_strength,
             "unseen_sd": placing.sd,
@@ -248,8 +248,12 @@ class QualityModel:
         """(Strength, traits) of each model, (n_models, 1 + n_traits), and the error of its strength, (n_models,)."""
         return self._with_outcomes(profiles, *self._placed(profiles))
 
+    def ability(self, profile: ModelProfile) -> Ability:
+        """General ability as this model takes it: measured, guessed from facts, or both weighed."""
+        return self._prior.estimate(profile)
+
     def _placed(self, profiles: Sequence[ModelProfile]) -> tuple[Matrix, Floats]:
-        """The same as if nobody had tried any of these models."""
+        """What `vectors` gives, as if nobody had tried any of these models."""
         a, s = self.arrays, self.scalars
         known = profile_features(profiles, self._prior)
         standard = (known.values - a["profile_centre"]) / a["profile_scale"]  # (n_models, n_profile)
@@ -260,7 +264,7 @@ class QualityModel:
     def _with_outcomes(
         self, profiles: Sequence[ModelProfile], placed: Matrix, placed_sd: Floats
     ) -> tuple[Matrix, Floats]:
-        """With what outcomes say of those models that have some."""
+        """What `_placed` gave, moved by the outcomes of those models that have some."""
         s = self.scalars
         vectors, logit_sd = placed.copy(), placed_sd.copy()
         for i, profile in enumerate(profiles):
@@ -288,10 +292,6 @@ class QualityModel:
         years = np.array([facts_of(profile)[DATE] for profile in profiles]).reshape(len(profiles))
         ahead = np.where(np.isfinite(years), years - self.scalars["newest_year"], 0.0)
         return self._placing().error(np.maximum(leverage, 0.0), np.clip(ahead, 0.0, _MOST_YEARS_AHEAD))
-
-    def ability(self, profile: ModelProfile) -> Ability:
-        """General ability as this model takes it: measured, guessed from facts, or both weighed."""
-        return self._prior.estimate(profile)
 
     def _find(self, profile: ModelProfile) -> int | None:
         release = self._releases.get(profile.snapshot_of or profile.id)
@@ -430,7 +430,7 @@ class _Bound:
         logit += support * own
         np.minimum(np.maximum(logit, -40.0, out=logit), 40.0, out=logit)
         near: Matrix = 1.0 / (1.0 + np.exp(-logit)) + support * heads
-        return np.minimum(np.maximum(near, _LEAST, out=near), 1.0 - _LEAST, out=near)
+        return np.minimum(np.maximum(near, _MIN_SCORE, out=near), 1.0 - _MIN_SCORE, out=near)
 
 
 def _of_candidates(arrays: Mapping[str, Matrix], rows: Sequence[int | None]) -> Mapping[str, Matrix]:
