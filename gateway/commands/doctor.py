@@ -25,11 +25,11 @@ from gateway.canaries import read_fingerprints
 from gateway.exposure import check_exposure, keys_required
 from gateway.journal import JournalReader
 from gateway.keys import KeyFile, KeyRing
-from gateway.places import why_no_journal, why_unwritable
 from gateway.refinement import read_measured
 from gateway.settings import Settings, load_settings, settings_file
 from gateway.startup import find_backends, open_catalog
 from gateway.state import Claim, Quota, RedisState, StateUnavailableError
+from gateway.storage_checks import why_no_journal, why_unwritable
 from gateway.upstreams.credentials import ANTHROPIC_VERSION, credentials
 from gateway.upstreams.embedded import EmbeddedUnavailableError, find_weights
 from gateway.upstreams.litellm import missing_credentials

@@ -21,10 +21,10 @@ from catalog import Backend, Catalog
 from gateway.exposure import check_exposure, keys_required
 from gateway.keys import KeyFile, KeyRing
 from gateway.listening import open_socket, run_until_told, server_config, watched_often
-from gateway.places import check_places
 from gateway.refinement import watch
 from gateway.settings import Settings, load_settings
 from gateway.startup import Finding, Found, find_backends, open_catalog, start_embedded
+from gateway.storage_checks import check_storage
 from gateway.telemetry import configure_logging
 from gateway.upstreams.embedded import EmbeddedModel, EmbeddedUnavailableError
 
@@ -50,7 +50,7 @@ def serve(
     flags = {"server": {"host": host, "port": port, "workers": workers}}
     settings = load_settings(config=config, environ=os.environ, flags=flags, folder=Path.cwd())
     configure_logging(level=settings.telemetry.log_level, style=settings.telemetry.log_format)
-    check_places(settings)  # told before anything is started
+    check_storage(settings)  # told before anything is started
     keys = KeyRing(KeyFile(settings.keys_path), clock=time.monotonic, wall=time.time)
     check_exposure(settings, has_keys=not keys.is_empty)
     door = open_socket(settings.server.host, settings.server.port)

@@ -1,16 +1,16 @@
-"""Whether what is kept has a place: told before anything is started, and by `paretogate doctor`."""
+"""Can the state directory and the journal be written: checked before anything starts, and by `paretogate doctor`."""
 
 import tempfile
 from pathlib import Path
 
 from .settings import InvalidSettingsError, Settings
 
-__all__ = ["check_places", "why_no_journal", "why_unwritable"]
+__all__ = ["check_storage", "why_no_journal", "why_unwritable"]
 
 _SQLITE_MARK = b"SQLite format 3\0"
 
 
-def check_places(settings: Settings) -> None:
+def check_storage(settings: Settings) -> None:
     """Do not start to serve what could not be kept.
 
     Raises:
