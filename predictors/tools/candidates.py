@@ -30,7 +30,7 @@ _SHORTLIST_WEIGHTS: Final = {  # who is looked at twice; a name with ":share" we
     "nearest": -0.22,
     "word_neighbours": 0.23,
     "word_nearest": 0.60,
-    "multi_label": 0.06,
+    "multi_label": 1.0,
     "bm25:share": 1.83,
     "bm25_name:share": -0.44,
     "bm25_description:share": -0.68,
@@ -38,7 +38,8 @@ _SHORTLIST_WEIGHTS: Final = {  # who is looked at twice; a name with ":share" we
     "bm25_clause:share": -0.18,
 }
 """Means of what nine public registries learn from 25, 80 and up to 400 requests each (docs/tools-studies.md). The map
-begins at the description, whose own score is taken off: what counts is what it adds."""
+begins at the description, whose own score is taken off: what counts is what it adds. `multi_label` is set by hand: few
+of the nine have use enough for the classifier."""
 _SHORTLIST_WEIGHTS_UNUSED: Final = {  # where nobody has used any tool, set by hand
     "bm25:share": 1.0,
     "bm25_clause:share": 0.5,

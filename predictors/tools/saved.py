@@ -37,7 +37,9 @@ from .usage import ToolUsage
 __all__ = ["KIND", "load_retriever", "save_retriever"]
 
 KIND: Final = "tool-retriever"
-VERSION: Final = 6  # 5 shortlisted by clauses, 4 otherwise; 3 no mapped requests, 2 no twins, 1 no shares of clauses
+VERSION: Final = 7
+"""Shortlisted with the classifier's say; 6: with little of it; 5: by clauses; 4: otherwise; 3: no mapped requests;
+2: no twins; 1: no shares of clauses."""
 _REMEDY: Final = "fit it anew with `paretogate tools search --save` or `paretogate tools eval --save`"
 Arrays = dict[str, npt.NDArray[Any]]
 

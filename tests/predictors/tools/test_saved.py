@@ -29,7 +29,7 @@ def test_equal_retrievers_are_saved_under_equal_digests(tmp_path: Path) -> None:
 def test_the_manifest_says_what_it_was_fitted_on(tmp_path: Path) -> None:
     saved(tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    assert (manifest["kind"], manifest["version"], manifest["encoder"]) == ("tool-retriever", 6, "counted-words")
+    assert (manifest["kind"], manifest["version"], manifest["encoder"]) == ("tool-retriever", 7, "counted-words")
     assert (manifest["n_tools"], manifest["n_past_requests"]) == (4, 5)
     assert manifest["registry_digest"] == WEATHER_AND_MONEY.digest
 
@@ -92,7 +92,7 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
     saved(tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "version": 1}))
-    with pytest.raises(BadArtefactError, match="version 1 is not 6; fit it anew"):
+    with pytest.raises(BadArtefactError, match="version 1 is not 7; fit it anew"):
         load_retriever(tmp_path, CountedWords())
 
 
