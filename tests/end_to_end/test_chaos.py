@@ -5,7 +5,7 @@ import json
 import resource
 import signal
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,7 +123,16 @@ async def test_a_worker_that_dies_amid_streams_loses_no_decision_and_charges_not
     redis.shutdown()
 
 
+@pytest.fixture
+def hangups_heard() -> Iterator[None]:
+    """Whoever runs the tests under nohup has them ignored, and a gateway that begins so ignores them, too."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP], ids=["told", "its terminal closed"])
+@pytest.mark.usefixtures("hangups_heard")
 async def test_told_to_stop_it_lets_streams_end_and_takes_no_more(how: signal.Signals, tmp_path: Path) -> None:
     async with FakeProvider() as provider:
         provider.misbehave(Misbehaviour(fault="stall", delay_s=1.5), times=8)
