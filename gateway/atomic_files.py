@@ -9,7 +9,7 @@ from pathlib import Path
 
 __all__ = ["temporary_copy", "write_atomically"]
 
-_SUFFIX = ".part"
+_SUFFIX = ".paretogate-part"  # nobody else's: keys may lie in a folder of others, whose files are not ours
 _ABANDONED_AFTER_S = 3_600.0  # nothing takes so long to write: whoever began it was killed
 
 

@@ -176,7 +176,7 @@ class _Nobody:
         return _BEFORE_MODEL + orjson.dumps(call.backend.model_name)[1:-1] + _AFTER_MODEL
 
     def stream(self, call: UpstreamCall) -> AsyncGenerator[bytes, None]:
-        raise NotImplementedError("no stream is rehearsed")
+        raise AssertionError("what is rehearsed asks for a whole answer")
 
     async def close(self) -> None:
         pass

@@ -33,10 +33,12 @@ def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(tmp_path: P
 
 
 def test_what_a_killed_writer_left_is_cleared_and_what_is_being_written_is_not(tmp_path: Path) -> None:
-    left, begun = tmp_path / "1.jsonxyz.part", tmp_path / "2.jsonabc.part"
-    left.touch()
-    begun.touch()
-    os.utime(left, (time.time() - 7_200, time.time() - 7_200))
+    left, begun = tmp_path / "1.jsonxyz.paretogate-part", tmp_path / "2.jsonabc.paretogate-part"
+    foreign = tmp_path / "film.part"  # of whoever else keeps files there
+    for file in (left, begun, foreign):
+        file.touch()
+    for file in (left, foreign):
+        os.utime(file, (time.time() - 7_200, time.time() - 7_200))
     with temporary_copy(tmp_path / "3.json", b"{}"):
         assert not left.exists()
-    assert names(tmp_path) == {"2.jsonabc.part"}
+    assert names(tmp_path) == {"2.jsonabc.paretogate-part", "film.part"}
