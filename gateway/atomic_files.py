@@ -9,7 +9,7 @@ from pathlib import Path
 
 __all__ = ["temporary_copy", "write_atomically"]
 
-_SUFFIX = ".paretogate-part"  # nobody else's: keys may lie in a folder of others, whose files are not ours
+_SUFFIX = ".paretogate-part"  # not .part: keys may lie in a folder that others use, too
 _ABANDONED_AFTER_S = 3_600.0  # nothing takes so long to write: whoever began it was killed
 
 

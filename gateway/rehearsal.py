@@ -175,7 +175,7 @@ class _Nobody:
     async def complete(self, call: UpstreamCall) -> bytes:
         return _BEFORE_MODEL + orjson.dumps(call.backend.model_name)[1:-1] + _AFTER_MODEL
 
-    def stream(self, call: UpstreamCall) -> AsyncGenerator[bytes, None]:
+    def stream(self, call: UpstreamCall) -> AsyncGenerator[bytes, None]:  # noqa: ARG002 - the protocol's
         raise AssertionError("what is rehearsed asks for a whole answer")
 
     async def close(self) -> None:
