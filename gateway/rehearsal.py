@@ -7,6 +7,8 @@ of real ones. Its journal, limits, counters and load are its own, and nobody rea
 """
 
 import asyncio
+import statistics
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from http import HTTPStatus
 from typing import Protocol, get_args
@@ -33,6 +35,9 @@ from .wire.asgi import Headers, Message, Scope
 __all__ = ["Rehearsal", "Rehearsals", "Timers"]
 
 _WHILE_S = 0.15  # after a request came or went: longer, and another is as likely to be the last
+_N_PAIRS = 9  # of a trial
+_HOLDS_S = 60.0  # what a trial found
+_WORTHWHILE = 1.5  # times as long as by warm caches: of less, keeping them warm takes more than it saves
 _MODEL = b"MODEL"
 _ASKED = orjson.dumps(
     {
@@ -71,13 +76,27 @@ class Timers(Protocol):
 
 
 class Rehearsals:
-    """When to rehearse: every so often, while requests come and go, but none just did."""
+    """When to rehearse: every so often, while requests come and go, but none just did, and it is of any use.
 
-    def __init__(self, rehearse: Callable[[], None], *, every_s: float, loop: Timers | None = None) -> None:
-        """`every_s`: 0 is never. `loop`: the running one if left out."""
-        self._rehearse, self._every_s, self._loop = rehearse, every_s, loop
+    That differs among machines, so once a minute it is tried: by pairs of rehearsals, of which the second follows at
+    once, by caches as warm as they get. Where the first takes hardly longer, caches stay warm by themselves, and a
+    rehearsal would only be in the way of whoever comes meanwhile.
+    """
+
+    def __init__(
+        self,
+        rehearse: Callable[[Callable[[], None]], None],
+        *,
+        every_s: float,
+        loop: Timers | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """`rehearse` calls what it is given when it has ended. `every_s`: 0 is never. `loop`: the running one."""
+        self._rehearse, self._every_s, self._loop, self._clock = rehearse, every_s, loop, clock
         self._stirred_s = 0.0
         self._is_going = False
+        self._ratios: list[float] = []  # of the trial at hand: what the first of a pair took, in terms of the second
+        self._is_of_use, self._until_s = False, 0.0  # until the next trial
 
     def stir(self) -> None:
         """A request came or went: more may follow soon."""
@@ -90,13 +109,33 @@ class Rehearsals:
             loop.call_later(self._every_s, self._look, loop)
 
     def _look(self, loop: Timers) -> None:
-        quiet_s = loop.time() - self._stirred_s
+        now_s = loop.time()
+        quiet_s = now_s - self._stirred_s
         if quiet_s > _WHILE_S:
             self._is_going = False
             return
+        if len(self._ratios) >= _N_PAIRS:
+            self._is_of_use, self._until_s = statistics.median(self._ratios) >= _WORTHWHILE, now_s + _HOLDS_S
+            self._ratios.clear()
         if quiet_s > self._every_s / 2:  # else a real one was as good
-            self._rehearse()
+            if now_s >= self._until_s:
+                self._try_a_pair()
+            elif self._is_of_use:
+                self._rehearse(_go_on)
         loop.call_later(self._every_s, self._look, loop)
+
+    def _try_a_pair(self) -> None:
+        began_s = self._clock()
+
+        def follow() -> None:
+            again_s = self._clock()
+            self._rehearse(lambda: self._ratios.append((again_s - began_s) / max(self._clock() - again_s, 1e-9)))
+
+        self._rehearse(follow)
+
+
+def _go_on() -> None:
+    pass
 
 
 class Rehearsal:
@@ -131,7 +170,7 @@ class Rehearsal:
             max_body_bytes=len(_ASKED),
         )
 
-    def __call__(self) -> None:
+    def __call__(self, ended: Callable[[], None]) -> None:
         """Begin, unless the last one has not ended. What fails once is not rehearsed until something else is served."""
         serving = self._serving()
         if serving is self._failed_with or (self._task is not None and not self._task.done()):
@@ -140,6 +179,7 @@ class Rehearsal:
         client = _Client(told=self._told)
         scope: Scope = {"type": "http", "method": "POST", "headers": list(_HEADERS), "paretogate.nearby": client}
         self._task = asyncio.get_running_loop().create_task(self._door(scope, client.receive, client.send))
+        self._task.add_done_callback(lambda _: ended())
 
     def _told(self, status: int) -> None:
         if status != HTTPStatus.OK:
