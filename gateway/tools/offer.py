@@ -1,6 +1,7 @@
 """The tools that a request brought, and what its conversation says about them."""
 
 import json
+import re
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,18 +20,22 @@ __all__ = [
     "digest_of",
     "events_of",
     "name_in",
+    "named_in",
     "read_offer",
     "reading_offer",
     "text_of",
 ]
 
+_WORDS = re.compile(r"[\w.-]+")
+_FIRST_CHARS = 100_000  # of instructions, these are looked through for names of tools
 _LAST_CHARS = 2_000  # of a long message, these are what retrieval reads: the question mostly stands at the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What the conversation says about tools at one point: somebody asked for something, or a tool was called."""
+    """What the conversation says about tools at one point: the instructions, what the user asked, or a call."""
 
+    told: str | None = None
     asked: str | None = None
     called: str | None = None
 
@@ -133,16 +138,25 @@ def digest_of(parts: Iterable[bytes]) -> str:
 
 
 def events_of(messages: object) -> tuple[Event, ...]:
-    """What was asked and called, in order."""
+    """What was told, asked and called, in order."""
     found: list[Event] = []
     for message in messages if isinstance(messages, list) else ():
         if not isinstance(message, Mapping):
             continue
-        if message.get("role") == "user" and (text := text_of(message.get("content"))):
+        role = message.get("role")
+        if role == "user" and (text := text_of(message.get("content"))):
             found.append(Event(asked=text[-_LAST_CHARS:]))
-        elif message.get("role") == "assistant":
+        elif role in {"system", "developer"} and (text := text_of(message.get("content"))):
+            found.append(Event(told=text[:_FIRST_CHARS]))
+        elif role == "assistant":
             found += [Event(called=name) for name in _called(message.get("tool_calls"))]
     return tuple(found)
+
+
+def named_in(text: str) -> frozenset[str]:
+    """All that could be a tool's name in a text; a name with dots also without what stands before or behind them."""
+    found = set(_WORDS.findall(text))
+    return frozenset(found.union(*(word.split(".") for word in found), (word.strip(".") for word in found)))
 
 
 def choices_in(choice: object) -> tuple[Mapping[str, Any], ...]:

@@ -48,6 +48,16 @@ async def test_chat_loads_what_is_found_behind_what_was_loaded(tmp_path: Path, s
 
 
 @pytest.mark.loopback
+async def test_a_deferred_tool_is_not_loaded_because_the_instructions_name_it(tmp_path: Path) -> None:
+    """Agents list there what their search could find."""
+    tools = [{"type": "tool_search"}, *({**t, "defer_loading": True} for t in functions())]
+    told = {"role": "system", "content": "To be found by search: gym_tool, exam_tool, visa_tool"}
+    async with pair(tmp_path, settings=SETTINGS) as (gateway, _, cheap):
+        await gateway.client.post(CHAT, json={"model": "cheap", "messages": [told, *history(ASK)], "tools": tools})
+    assert not {"gym_tool", "exam_tool", "visa_tool"} & set(names(cheap.requests[0]))
+
+
+@pytest.mark.loopback
 async def test_messages_and_responses_defer_in_their_own_words(tmp_path: Path) -> None:
     plain = [tool["function"] for tool in functions()]
     claude = [

@@ -92,6 +92,34 @@ async def test_forced_called_unreadable_and_chosen_tools_are_never_dropped(tmp_p
     assert {"tax_tool", "exam_tool", "router_tool"} <= {t["function"]["name"] for t in kept if "function" in t}
 
 
+async def test_tools_that_the_instructions_name_are_never_dropped(tmp_path: Path) -> None:
+    """Of the 24 that Claude Code brings, those that read and write files were dropped, which its instructions name."""
+    told = "Use `tax_tool`, not exam_tool, for taxes; then router_tool. A gym_tool_2 or my-museum_tool is not yours."
+    messages = [{"role": "system", "content": told}, *history("What is the weather in Paris?")]
+    sent = names(await prepare(desk(tmp_path), messages=messages))
+    assert {"tax_tool", "exam_tool", "router_tool"} == set(sent[:3])
+    assert "weather_tool" in sent[3:]
+    assert len(sent) == 6
+    assert not {"gym_tool", "museum_tool"} & set(sent)
+
+
+async def test_a_turn_is_sent_the_same_tools_for_all_of_its_calls(tmp_path: Path) -> None:
+    """Each round of an agent brought the next best ones: the list grew, and prompt caches lost their beginning."""
+    at, messages = desk(tmp_path), history("What is the weather in Paris?")
+    sent = names(await prepare(at, messages=messages))
+    for name in (sent[0], "exam_tool"):
+        call = {"id": "c", "type": "function", "function": {"name": name, "arguments": "{}"}}
+        messages += [
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c", "content": "9:05"},
+        ]
+        session = SessionState(backend_id="b", tools=tuple(sent))
+        later = names(await prepare(at, messages=messages, session=session))
+        assert later == list(dict.fromkeys([*sent, name]))
+        assert later == names(await prepare(at, messages=messages))  # another replica
+        sent = later
+
+
 async def test_tools_are_left_alone_where_none_may_be_called(tmp_path: Path) -> None:
     assert len(names(await prepare(desk(tmp_path), tool_choice="none"))) == 40
 
