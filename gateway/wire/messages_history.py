@@ -12,6 +12,10 @@ __all__ = ["HINTS", "cached_to_the_end", "chat_messages", "marked", "system_mess
 HINTS = frozenset({"type", "cache_control"})
 """Fields that any block may have."""
 
+_FOR_ANTHROPIC = "x-anthropic-billing-header:"
+"""So begins what Claude Code tells its maker of itself atop its instructions. It differs from conversation to
+conversation, so that no other server's prompt cache would know the instructions behind it again."""
+
 
 def system_messages(system: object) -> list[dict[str, Any]]:
     """Instructions as chat's first message; none where there are none."""
@@ -22,7 +26,8 @@ def system_messages(system: object) -> list[dict[str, Any]]:
     parts = [
         _text(object_at(block, f"system[{i}]"), f"system[{i}]") for i, block in enumerate(list_at(system, "system"))
     ]
-    return [{"role": "system", "content": _content(parts)}]
+    parts = [part for part in parts if not part["text"].startswith(_FOR_ANTHROPIC)]
+    return [{"role": "system", "content": _content(parts)}] if parts else []
 
 
 def chat_messages(messages: object) -> list[dict[str, Any]]:

@@ -39,6 +39,13 @@ def test_the_simplest_request_is_the_simplest_chat() -> None:
     }
 
 
+def test_what_claude_code_tells_anthropic_of_itself_is_told_to_nobody_else() -> None:
+    """It stands before the instructions and differs each time: no prompt cache knew them again."""
+    told = text("x-anthropic-billing-header: cc_version=2.1.197.683; cc_entrypoint=sdk-cli;")
+    assert read(system=[told, text("Be brief.")]).body["messages"] == [{"role": "system", "content": "Be brief."}, HI]
+    assert read(system=[told]).body["messages"] == [HI]
+
+
 def test_what_only_says_how_to_route_comes_along() -> None:
     body = read(routing={"policy": "cheap"}, max_cost=0.01).body
     assert (body["routing"], body["max_cost"]) == ({"policy": "cheap"}, 0.01)
