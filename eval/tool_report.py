@@ -88,7 +88,7 @@ def write_rankings(path: Path, labelled: LabelledRegistry, row: MethodResult) ->
             "tool_ids": [list(ranking.tool_ids) for ranking in row.rankings],
             "scores": [ranking.scores.tolist() for ranking in row.rankings],
         },
-        schema={"query_id": pl.String, "tool_ids": pl.List(pl.String), "scores": pl.List(pl.Float64)},
+        schema_overrides={"tool_ids": pl.List(pl.String), "scores": pl.List(pl.Float64)},
     ).write_parquet(path)
 
 

@@ -12,6 +12,7 @@ from catalog import Floats
 from predictors.encoders import Encoder
 from predictors.tools import StackedRetriever, ToolRanking, ToolRetriever, ToolUsage, build_retriever
 
+from .errors import UndefinedMetricError
 from .intervals import GroupBootstrap, Interval
 from .tool_metrics import Hits
 from .tool_tables import LabelledRegistry
@@ -119,15 +120,14 @@ def evaluate(
     seen = used == [len(ids) for ids in relevant]
     everything = np.ones(len(judged), dtype=bool)
     bootstrap, of_seen, of_cold = (_bootstrap(chosen, seed) for chosen in (everything, seen, used == 0))
+    names = dict.fromkeys((REFERENCE, *fitted, *methods))
+    unfitted = {name: build_retriever(name, encoder) for name in names if name not in fitted}  # unknown names end here
     results: list[MethodResult] = []
     values: dict[str, dict[str, Floats]] = {}
-    for method in dict.fromkeys((REFERENCE, *fitted, *methods)):
+    for method in names:
         progress(method)
         begun = clock()
-        if method in fitted:
-            retriever = fitted[method]
-        else:
-            retriever = build_retriever(method, encoder).fit(labelled.registry, labelled.train)
+        retriever = fitted[method] if method in fitted else unfitted.pop(method).fit(labelled.registry, labelled.train)
         ready = clock()
         if method not in fitted:
             keep(method, retriever)
@@ -197,14 +197,22 @@ def recall_by_usage(
     k: int = 5,
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, list[tuple[int, float]]]:
-    """Mean recall@k of each method when every tool has at most so many usage examples."""
+    """Mean recall@k of each method when every tool has at most so many usage examples; over labelled requests.
+
+    Raises:
+        UndefinedMetricError: no test request is labelled.
+    """
+    asked = [(query, ids) for query, ids in zip(labelled.test.queries, labelled.test.tool_ids, strict=True) if ids]
+    if not asked:
+        raise UndefinedMetricError("no test request is labelled, so there is no recall to draw")
+    queries, relevant = zip(*asked, strict=True)
     curves: dict[str, list[tuple[int, float]]] = {method: [] for method in methods}
     for limit in most:
         thinned = thin_usage(labelled.train, limit)
         for method in methods:
             progress(f"{method}, at most {limit} uses per tool")
-            rankings = build_retriever(method, encoder).fit(labelled.registry, thinned).rank(labelled.test.queries, k)
-            hits = Hits.of([r.tool_ids for r in rankings], labelled.test.tool_ids, depth=k)
+            rankings = build_retriever(method, encoder).fit(labelled.registry, thinned).rank(queries, k)
+            hits = Hits.of([r.tool_ids for r in rankings], relevant, depth=k)
             curves[method].append((limit, float(hits.recall(k).mean())))
     return curves
 

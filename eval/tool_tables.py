@@ -23,7 +23,7 @@ class LabelledRegistry:
     registry: ToolRegistry
     train: ToolUsage
     test: ToolUsage
-    test_ids: tuple[str, ...]
+    test_ids: tuple[str | int, ...]  # as their table has them, so that rankings can be joined to it
 
     @property
     def name(self) -> str:

@@ -14,6 +14,8 @@ import typer
 from catalog import ParetoGateError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from predictors.encoders import Encoder
     from predictors.tools import ToolRegistry, ToolRetriever
 
@@ -71,6 +73,7 @@ def evaluate_registries(
     from .tool_retrieval import evaluate  # noqa: PLC0415
 
     methods = tuple(method or _DEFAULT_METHODS)
+    _check_outputs(files=(rankings, chart), folders=(save,))
     try:
         reader = _encoder(encoder)
         results = []
@@ -122,6 +125,7 @@ def search(
 
     from predictors.tools import save_retriever  # noqa: PLC0415
 
+    _check_outputs(folders=(save,))
     try:
         retriever, offered = _retriever(registry, usage, load=load, method=method, encoder=encoder)
         if save is not None:
@@ -200,6 +204,16 @@ def synthesize(
         typer.echo(f"error: {exc}", err=True)
         raise typer.Exit(1) from exc
     sys.stdout.write(json.dumps(asdict(tally)) + "\n")
+
+
+def _check_outputs(*, files: "Sequence[Path | None]" = (), folders: "Sequence[Path | None]") -> None:
+    """Refuse what cannot be written to, before minutes are spent on what would be written."""
+    for path in filter(None, files):
+        if not path.parent.is_dir():
+            raise typer.BadParameter(f"{path.parent} is no folder, so {path.name} cannot be written there")
+    for path in filter(None, folders):
+        if path.exists() and not path.is_dir():
+            raise typer.BadParameter(f"--save {path}: that is a file; name a folder")
 
 
 def _retriever(

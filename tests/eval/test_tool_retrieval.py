@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from eval.errors import UndefinedMetricError
 from eval.tool_retrieval import evaluate, recall_by_usage, thin_usage
 from eval.tool_tables import LabelledRegistry, read_labelled
 from predictors.encoders import StaticEncoder
@@ -89,6 +90,15 @@ def test_usage_moves_usage_methods_and_leaves_descriptions_where_they_are(labell
     assert curves["dense"][0][1] == curves["dense"][1][1]
     assert curves["smoothed"][0][1] == curves["dense"][0][1]
     assert curves["smoothed"][1][1] >= curves["smoothed"][0][1]
+
+
+def test_recall_against_usage_is_that_of_the_labelled_requests(labelled: LabelledRegistry) -> None:
+    half = replace(labelled, test=ToolUsage.of(labelled.test.queries, [(), labelled.test.tool_ids[1]]))
+    curves = recall_by_usage(half, ["dense"], StaticEncoder.load(), most=(0,), k=3)
+    assert curves == {"dense": [(0, 1.0)]}  # three tools in all
+    none = replace(labelled, test=ToolUsage.of(labelled.test.queries, [(), ()]))
+    with pytest.raises(UndefinedMetricError, match="no test request is labelled"):
+        recall_by_usage(none, ["dense"], StaticEncoder.load())
 
 
 @pytest.mark.data

@@ -31,6 +31,44 @@ def test_eval_prints_json_and_writes_rankings_of_the_last_method(tmp_path: Path)
     assert ranked["tool_ids"][1][0] == "c"
 
 
+def test_rankings_bear_the_numbers_that_their_requests_have(tmp_path: Path) -> None:
+    registry, queries = write_tool_files(tmp_path)
+    numbered, out = tmp_path / "numbered.parquet", tmp_path / "rankings.parquet"
+    pl.read_parquet(queries).with_columns(query_id=pl.int_range(pl.len())).write_parquet(numbered)
+    files = ["--registry", str(registry), "--train", str(numbered), "--test", str(numbered)]
+    done = RUN.invoke(tools, ["eval", *files, "--method", "bm25", "--rankings", str(out)])
+    assert done.exit_code == 0, done.stderr
+    assert pl.read_parquet(out).join(pl.read_parquet(numbered), on="query_id")["query"][0] == "will it rain"
+
+
+@pytest.mark.parametrize(
+    ("option", "place", "told"),
+    [
+        ("--rankings", "nowhere/out.parquet", "nowhere is no folder, so out.parquet cannot be written there"),
+        ("--chart", "nowhere/out.svg", "nowhere is no folder, so out.svg cannot be written there"),
+        ("--save", "queries.parquet", "that is a file; name a folder"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_anything_is_measured(
+    tmp_path: Path, option: str, place: str, told: str
+) -> None:
+    registry, queries = write_tool_files(tmp_path)
+    files = ["--registry", str(registry), "--train", str(queries), "--test", str(queries)]
+    done = RUN.invoke(tools, ["eval", *files, "--method", "bm25", option, str(tmp_path / place)])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert told in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_method_that_there_is_not_is_told_before_any_other_is_fitted(tmp_path: Path) -> None:
+    registry, queries = write_tool_files(tmp_path)
+    files = ["--registry", str(registry), "--train", str(queries), "--test", str(queries)]
+    done = RUN.invoke(tools, ["eval", *files, "--method", "bm25", "--method", "psychic"])
+    assert done.exit_code == 1
+    assert "no retrieval method 'psychic'" in done.stderr
+    assert "toy: bm25" not in done.stderr
+    assert "dense\n" not in done.stderr
+
+
 def test_eval_shows_a_table_and_draws_recall_against_usage(tmp_path: Path) -> None:
     folder = tmp_path / "tools" / "toy"
     folder.mkdir(parents=True)
