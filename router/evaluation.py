@@ -19,6 +19,8 @@ from .screening import Demands, Screener, Screenings
 
 __all__ = ["Evaluation", "Evaluations", "Evaluator", "ResolvedOptions"]
 
+_LOWEST = np.finfo(np.float64).min
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedOptions:
@@ -35,6 +37,7 @@ class Evaluation:
     forecast: Forecast
     screening: Screening
     front: tuple[int, ...]
+    admitted: Bools  # (n_candidates,), the eligible that come near enough to the best quality
     value: Floats  # (n_candidates,), the utility of everybody
     utility: Floats  # (n_candidates,), NaN for the ineligible
     best: int  # of the front; where nobody is eligible, nobody in particular
@@ -52,6 +55,7 @@ class Evaluations:
     forecasts: Forecasts
     screenings: Screenings
     front: Bools
+    admitted: Bools
     utility: Floats
     utility_of_eligible: Floats
     best: Positions
@@ -66,6 +70,7 @@ class Evaluations:
             forecast=self.forecasts[row],
             screening=screening,
             front=tuple(self.front[row].nonzero()[0].tolist()),
+            admitted=self.admitted[row],
             value=self.utility[row],
             utility=self.utility_of_eligible[row],
             best=self.best.item(row),
@@ -100,11 +105,13 @@ class Evaluator:
         admitted = valuation.admitted(eligible, within=options.preferences.quality_within)
         front = fronts(valuation.objectives, eligible)
         utility = valuation.utility
-        best = np.where(front & admitted, utility, -np.inf).argmax(axis=1)  # (n_queries,)
+        # Weights without measure make a utility infinite, or none at all: it must still beat those not admitted.
+        best = np.where(front & admitted, np.fmax(utility, _LOWEST), -np.inf).argmax(axis=1)  # (n_queries,)
         return Evaluations(
             forecasts=forecasts,
             screenings=screenings,
             front=front,
+            admitted=admitted,
             utility=utility,
             utility_of_eligible=np.where(eligible, utility, np.nan),
             best=best,

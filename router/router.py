@@ -182,7 +182,7 @@ class Router:
             return self._relaxed(evaluation, request.options)
         options, best = request.options, evaluation.best
         ranking = self._order.ranking(evaluation.by_utility, options, first=best)
-        kept = self._affinity.kept(evaluation.value, evaluation.screening.eligible, best=best, session=request.session)
+        kept = self._affinity.kept(evaluation.value, evaluation.admitted, best=best, session=request.session)
         chosen, propensity = best, 1.0
         if options.order:
             chosen, reason = ranking[0], "order"

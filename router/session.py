@@ -61,9 +61,12 @@ class SessionAffinity:
             held[self._position[session.backend_id]] = min(session.cached_tokens, query.input_tokens)
         return min(query.cached_tokens, query.input_tokens) - held
 
-    def kept(self, utility: Floats, eligible: Bools, *, best: int, session: SessionState | None) -> int | None:
-        """The current model's position if the conversation stays with it, else None."""
+    def kept(self, utility: Floats, admitted: Bools, *, best: int, session: SessionState | None) -> int | None:
+        """The current model's position if the conversation stays with it, else None.
+
+        Only an admitted one is kept: a policy that lets nobody fall too far below the best quality means every turn.
+        """
         current = None if session is None else self._position.get(session.backend_id)
-        if current is None or not eligible[current] or np.isnan(utility[current]):
+        if current is None or not admitted[current] or np.isnan(utility[current]):
             return None
         return current if utility[best] - utility[current] <= self.margin else None

@@ -235,6 +235,24 @@ def test_a_conversation_leaves_a_model_that_may_no_longer_answer() -> None:
     assert LARGE not in decision.ranking
 
 
+def test_a_conversation_leaves_a_model_that_became_clearly_worse_than_the_best_where_the_policy_admits_none() -> None:
+    session = SessionState(backend_id="meadow/small@here")  # free: `cheap` would follow its price to any depth
+    easy, hard = three_model_router(quality=[0.8, 0.85, 0.9]), three_model_router(quality=[0.1, 0.85, 0.9])
+    assert decide(RoutingOptions(policy="cheap"), router=easy, session=session).ranking[0] == SMALL
+    assert decide(RoutingOptions(policy="cheap"), router=hard, session=session).ranking[0] == MIDDLE
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{"willingness_to_pay_usd": 1e-320}, {"weights": dict.fromkeys(("cost", "latency", "verbosity"), 1.7e308)}],
+)
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+def test_weights_beyond_measure_choose_nobody_who_breaks_a_constraint(wish: dict[str, object]) -> None:
+    router = three_model_router(cost_usd=[0.0001, 0.001, 0.01])
+    decision = decide(RoutingOptions(**wish, deny=("meadow/*",)), router=router)
+    assert set(decision.ranking) == {MIDDLE, LARGE}
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[Router, RoutingOptions]:
     n = draw(st.integers(1, 7))
