@@ -13,7 +13,7 @@ class Query:
     """One request, before any model saw it.
 
     `text` is what the encoder reads. `input_tokens` estimates the whole request (all turns, tools and schemas),
-    in reference tokens; a model's own tokenizer ratio is applied by the length predictor.
+    in reference tokens; whoever needs a model's own count applies its ratio (`predictors.cost.input_token_ratio`).
     """
 
     text: str

@@ -16,6 +16,7 @@ import numpy as np
 
 from catalog import Floats, Pool, PoolEntry, PrivacyTier, record
 from predictors import Forecasts
+from predictors.cost import input_token_ratio
 
 from .constraints import Constraints
 from .decision import Bools, Check, Screening
@@ -119,6 +120,7 @@ class Screener:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
+        self._input_ratio = input_token_ratio(pool)
         self._remembered = lru_cache(maxsize=512)(self._of_pool)
 
     def demands(self, options: RoutingOptions, policy: Constraints | None = None) -> Demands:
@@ -160,7 +162,8 @@ class Screener:
     ) -> dict[int, list[Check]]:
         """What the requests themselves need, by the number of the request."""
         checks: dict[int, list[Check]] = {}
-        too_small = self.pool.context_tokens < _wanted_tokens(requests, forecasts)  # an unknown window passes
+        wanted = _wanted_tokens(requests, forecasts, self._input_ratio)
+        too_small = self.pool.context_tokens < wanted  # an unknown window passes
         is_too_small_for_some = bool(too_small.any())
         for row, request in enumerate(requests):
             found: list[Check] = []
@@ -275,15 +278,18 @@ def _amount(name: str, limit: float, values: Floats, at_most: bool) -> _Amount: 
     return _Amount(name=name, limit=limit, broken=~within, values=values)
 
 
-def _wanted_tokens(requests: Sequence[RoutingRequest], forecasts: Forecasts) -> Floats:
-    """Input and output, (n_queries, n_candidates): as much output as the caller allows, else as is expected."""
+def _wanted_tokens(requests: Sequence[RoutingRequest], forecasts: Forecasts, input_ratio: Floats) -> Floats:
+    """Input and output in each model's own tokens, (n_queries, n_candidates).
+
+    As much output as the caller allows, else as is expected.
+    """
     read = np.array([[request.query.input_tokens] for request in requests], dtype=np.float64)  # (n_queries, 1)
     wanted = np.where(np.isnan(forecasts.output_tokens), 0.0, forecasts.output_tokens)
     limits = [request.query.max_output_tokens for request in requests]
     if any(limit is not None for limit in limits):
         allowed = np.array(limits, dtype=np.float64)[:, None]  # (n_queries, 1), NaN where nothing is said
         wanted = np.where(np.isnan(allowed), wanted, allowed)
-    return read + wanted
+    return read * input_ratio + wanted
 
 
 def _number(limit: Hashable) -> float:

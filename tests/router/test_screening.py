@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog import Pool
+from catalog import Measured, Pool
 from predictors import Forecast, Forecasts, Query
 from router import Bools, Constraints, RoutingOptions, RoutingRequest, Screening, SessionState
 from router.screening import Screener
@@ -111,6 +111,18 @@ def test_a_prompt_that_does_not_fit_the_window_with_its_answer_is_not_sent_there
 
 def test_without_a_limit_the_expected_length_of_the_answer_has_to_fit() -> None:
     assert eligible(query=Query(text="long", input_tokens=7_850)) == ["small", "large"]  # 100 more fit, 200 do not
+
+
+def test_a_window_is_counted_in_the_models_own_tokens() -> None:
+    pool = Pool(
+        entry(f"a/{name}", backend={"measured": Measured(n_calls=9, input_token_ratio=ratio)})
+        for name, ratio in (("coarse", 0.5), ("usual", None), ("fine", 1.5))
+    )
+    needed = Query(text="long", input_tokens=7_000, max_output_tokens=500)
+    more = Query(text="longer", input_tokens=9_000, max_output_tokens=500)
+    same = dict.fromkeys(("quality", "cost_usd", "latency_s", "ttft_s", "output_tokens"), 1.0)
+    fits = [screen(pool, three_forecasts(pool, **same), RoutingOptions(), query=query) for query in (needed, more)]
+    assert [found.eligible.tolist() for found in fits] == [[True, True, False], [True, False, False]]  # of 8,000
 
 
 def test_an_unpublished_window_is_not_held_against_a_model() -> None:
