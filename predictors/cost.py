@@ -43,6 +43,17 @@ class BoundCost:
         read = self._ratio * (cached * cheap + (input_tokens - cached) * plain)
         return read + output_tokens * answer, output_tokens_sd * answer
 
+    def cache_saves_usd(self, input_tokens: float) -> Floats:
+        """What a reference token of so long an input costs less where it is cached, (n_candidates,).
+
+        Dollars; 0 where nobody has a price: a price learned from outcomes knows no cache.
+        """
+        saved = self._plain - self._cached
+        if self._long is not None and input_tokens > self._long.shortest:
+            above = self._ratio * input_tokens > self._long.limit
+            saved = np.where(above, self._long.plain - self._long.cached, saved)
+        return np.nan_to_num(self._ratio * saved, nan=0.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _LongInputs:

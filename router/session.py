@@ -7,7 +7,7 @@ import numpy as np
 
 from catalog import Floats, Pool, record
 from predictors import Forecasts, Query
-from predictors.cost import input_token_ratio
+from predictors.cost import BoundCost
 
 from .decision import Bools
 
@@ -35,8 +35,8 @@ class SessionAffinity:
     def __init__(self, pool: Pool, *, margin: float = 0.05) -> None:
         self.margin = margin
         self._position = {backend_id: i for i, backend_id in enumerate(pool.backend_ids) if backend_id is not None}
-        saved_usd = pool.input_usd_per_token - pool.cached_input_usd_per_token
-        self._saved_usd_per_token = saved_usd * input_token_ratio(pool)  # (n_candidates,), per reference token
+        self._cost = BoundCost(pool)
+        self._n_candidates = len(pool)
 
     def priced(
         self, forecasts: Forecasts, queries: Sequence[Query], sessions: Sequence[SessionState | None]
@@ -50,13 +50,13 @@ class SessionAffinity:
         for row, (query, session) in enumerate(zip(queries, sessions, strict=True)):
             if session is not None and (query.cached_tokens > 0 or session.cached_tokens > 0):
                 cost_usd = cost_usd.copy() if cost_usd is forecasts.cost_usd else cost_usd
-                cost_usd[row] += self._cached_in_vain(query, session) * self._saved_usd_per_token
+                cost_usd[row] += self._cached_in_vain(query, session) * self._cost.cache_saves_usd(query.input_tokens)
                 np.maximum(cost_usd[row], 0.0, out=cost_usd[row])
         return forecasts if cost_usd is forecasts.cost_usd else replace(forecasts, cost_usd=cost_usd)
 
     def _cached_in_vain(self, query: Query, session: SessionState) -> Floats:
         """Tokens that a forecast takes for cached and are not, (n_candidates,); below 0 where it is the other way."""
-        held = np.zeros(len(self._saved_usd_per_token))
+        held = np.zeros(self._n_candidates)
         if session.backend_id in self._position:
             held[self._position[session.backend_id]] = min(session.cached_tokens, query.input_tokens)
         return min(query.cached_tokens, query.input_tokens) - held

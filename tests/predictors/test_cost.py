@@ -62,3 +62,13 @@ def test_a_long_input_is_forecast_at_its_own_rates_in_the_models_own_tokens() ->
     assert cost[2] == pytest.approx(0.006)
     assert sd[1] == pytest.approx(100 * 30e-6)
     assert cost_of(entry(price=price, ratio=1.5), cached=400)[0][0] == pytest.approx(cost[1])  # no rate for cached ones
+
+
+def test_the_cache_saves_the_difference_of_the_rates_that_hold_at_that_length() -> None:
+    dear = Price(
+        input_usd_per_mtok=Decimal(6), output_usd_per_mtok=Decimal(30), cached_input_usd_per_mtok=Decimal("0.6")
+    )
+    price = replace(PRICE, long_context=dear, long_context_above_tokens=1_200)
+    saves = BoundCost(Pool([entry(price=price), entry(price=price, ratio=1.5), entry(price=None)])).cache_saves_usd
+    np.testing.assert_allclose(saves(500), [2.7e-6, 1.5 * 2.7e-6, 0.0])
+    np.testing.assert_allclose(saves(1_000), [2.7e-6, 1.5 * 5.4e-6, 0.0])

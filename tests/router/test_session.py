@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from catalog import Pool
 from predictors import Forecast, Forecasts, Query
 from router import SessionState
 from router.session import SessionAffinity
 
-from .examples import LARGE, MIDDLE, three_forecasts, three_models
+from .examples import LARGE, MIDDLE, entry, price, three_forecasts, three_models
 
 ALL = np.array([True, True, True])
 
@@ -33,6 +36,28 @@ def test_a_forecast_that_took_the_prompt_for_cached_everywhere_is_put_right_else
 def test_a_cache_never_holds_more_than_the_prompt() -> None:
     session = SessionState(backend_id="peak/large@here", cached_tokens=10_000_000)
     assert priced(asked(0, input_tokens=1_000), session).cost_usd[LARGE] == pytest.approx(0.001)
+
+
+def test_beyond_the_limit_of_a_long_input_what_the_cache_saves_is_saved_at_its_rates() -> None:
+    long = replace(price("2", "4", "0.2"), long_context=price("8", "16", "0.8"), long_context_above_tokens=200_000)
+    pool = Pool([entry("a/here", price=long, backend={}), entry("a/there", price=long, backend={})])
+    at_the_caches_rates = three_forecasts(pool, **same_for_both(cost_usd=0.24))  # 300,000 tokens x $0.8/M
+    session = SessionState(backend_id="a/here@here", cached_tokens=300_000)
+    query = asked(300_000, input_tokens=300_000)
+    found = SessionAffinity(pool).priced(Forecasts.of([at_the_caches_rates]), [query], [session])[0]
+    assert found.cost_usd.tolist() == pytest.approx([0.24, 2.4])  # 300,000 x $8/M elsewhere, nothing is cached there
+
+
+def test_a_cost_that_was_learned_without_a_price_stays() -> None:
+    pool = Pool([entry("a/priced", price=price("1", "2", "0.1"), backend={}), entry("a/unpriced", backend={})])
+    learned = three_forecasts(pool, **same_for_both(cost_usd=0.01))
+    session = SessionState(backend_id="a/priced@here", cached_tokens=1_000)
+    found = SessionAffinity(pool).priced(Forecasts.of([learned]), [asked(0)], [session])[0]
+    assert found.cost_usd.tolist() == pytest.approx([0.0091, 0.01])
+
+
+def same_for_both(**columns: float) -> dict[str, float | list[float]]:
+    return {**dict.fromkeys(("quality", "latency_s", "ttft_s", "output_tokens"), 1.0), **columns}
 
 
 def test_where_nothing_is_cached_the_forecasts_stay_as_they_are() -> None:
