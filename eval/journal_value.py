@@ -16,12 +16,10 @@ from .intervals import GroupBootstrap, Interval
 from .logged_decisions import LoggedDecision
 from .off_policy import LoggedChoices, OffPolicyEstimate, doubly_robust_terms, evaluate_off_policy
 
-__all__ = ["CLIP", "PolicyValue", "bare_profile", "check_told", "choice_again", "router_again", "value_policy"]
+__all__ = ["PolicyValue", "bare_profile", "check_told", "choice_again", "router_again", "value_policy"]
 
 _GOALS = frozenset({"quality", "cost", "latency"})  # that a journal tells of every candidate
 _DEMANDS = frozenset({"max_cost_usd", "max_latency_s", "min_quality", "confidence", "providers", "exclude_providers"})
-
-CLIP = 50.0  # the largest importance weight: that of what is explored once in fifty times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +39,19 @@ def value_policy(
     options: RoutingOptions,
     *,
     policies: Mapping[str, Policy] | None = None,
-    clip: float | None = CLIP,
     seed: int = 0,
 ) -> PolicyValue:
     """Mean reward that a policy would have earned on the journalled requests, had it never explored.
 
     Every rewarded decision is made again by the router from the forecasts that were journalled; those forecasts,
-    made before the reward was known, are the reward model of the direct and doubly robust estimates.
+    made before the reward was known, are the reward model of the direct and doubly robust estimates. No weight is
+    clipped: whatever was explored weighs the number near the best over the rate of exploration, a hundred and more at
+    two in a hundred, so that to clip what is rare would be to believe the forecasts instead.
 
     Args:
         log: the journal.
         options: the policy to be valued.
         policies: what `options` may name beside the presets.
-        clip: the largest importance weight allowed.
         seed: of the bootstrap.
 
     Raises:
@@ -76,7 +74,7 @@ def value_policy(
         modelled=np.array([d.quality[d.chosen] for d, _ in made]),
         modelled_value=np.array([d.quality[choice] for d, choice in made]),
     )
-    estimate, terms = evaluate_off_policy(choices, clip=clip), doubly_robust_terms(choices, clip=clip)
+    estimate, terms = evaluate_off_policy(choices), doubly_robust_terms(choices)
     bootstrap = GroupBootstrap(np.array([d.prompt for d, _ in made], dtype=np.str_), seed=seed)
     return PolicyValue(
         estimate=estimate,

@@ -27,7 +27,7 @@ from router import Policy, RoutingOptions
 from .errors import InvalidReplayError
 from .folds import Folds
 from .intervals import GroupBootstrap, Interval
-from .journal_value import CLIP, bare_profile, check_told, choice_again, router_again
+from .journal_value import bare_profile, check_told, choice_again, router_again
 from .lineup import SHIPPED
 from .logged_decisions import LoggedDecision
 from .off_policy import LoggedChoices, doubly_robust_terms
@@ -197,7 +197,7 @@ def _worth(decision: LoggedDecision, choice: int | None, modelled: Floats) -> tu
         modelled=modelled[[decision.chosen]],
         modelled_value=modelled[[choice]],
     )
-    return float(doubly_robust_terms(logged, clip=CLIP)[0]), float(decision.cost_usd[choice])
+    return float(doubly_robust_terms(logged)[0]), float(decision.cost_usd[choice])
 
 
 def _change(columns: Floats, bootstrap: GroupBootstrap) -> Change:

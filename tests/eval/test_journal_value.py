@@ -28,6 +28,23 @@ def test_another_policy_is_valued_by_the_router_from_the_journalled_forecasts(tm
     assert cheapest.estimate.snips == pytest.approx(0.25)
 
 
+def test_what_is_explored_as_rarely_as_a_gateway_does_overrules_wrong_forecasts(tmp_path: Path) -> None:
+    """Explored twice in a hundred among two, as a gateway does: six of 600 requests reached the small model."""
+    records = []
+    for i in range(600):  # the forecasts prefer the large model, which earns 0; the small one earns 1
+        explored = i % 100 == 0
+        chosen, propensity = ("a/small", 0.01) if explored else ("a/large", 0.99)
+        records += [decision(str(i), chosen, propensity, weak=0.85), feedback(str(i), float(explored))]
+    log = read_journal(written(tmp_path, *records))
+    best, cheapest = (
+        value_policy(log, RoutingOptions(cost_quality_tradeoff=knob, explore=False)) for knob in (0.0, 10.0)
+    )
+    assert best.estimate.doubly_robust == pytest.approx(0.0, abs=1e-9)
+    assert cheapest.estimate.ips == pytest.approx(1.0)
+    assert cheapest.estimate.doubly_robust == pytest.approx(1.0)
+    assert cheapest.doubly_robust.lower < 1.0 < cheapest.doubly_robust.upper
+
+
 def test_a_journal_without_feedback_cannot_value_anything(tmp_path: Path) -> None:
     log = read_journal(written(tmp_path, decision("1", "a/large", 1.0)))
     with pytest.raises(InvalidReplayError, match="feedback"):
