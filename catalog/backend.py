@@ -43,9 +43,10 @@ class Measured:
     """What our own journal saw of a backend; None where it saw too little."""
 
     n_calls: int = 0
-    output_tokens_mean: float | None = None
+    output_tokens_mean: float | None = None  # in answer to the average prompt, as the next
     output_tokens_sd: float | None = None
-    input_token_ratio: float | None = None  # the provider's count / our estimate
+    input_token_ratio: float | None = None  # of a long prompt: the provider's count / our estimate
+    input_tokens_added: float | None = None  # to every prompt, however short: a chat template, a preamble for tools
     ttft_s: float | None = None
     ttft_sd_s: float | None = None
     seconds_per_output_token: float | None = None

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from catalog import Floats, Pool, PoolEntry
+from catalog import Floats, ModelProfile, Pool, PoolEntry
 
-__all__ = ["BoundCost", "input_token_ratio"]
+__all__ = ["BoundCost", "input_token_ratio", "input_tokens_added", "stated_token_ratio"]
 
 
 class BoundCost:
@@ -17,6 +17,8 @@ class BoundCost:
         self._plain = pool.input_usd_per_token
         self._cached = pool.cached_input_usd_per_token
         self._output = pool.output_usd_per_token
+        added = input_tokens_added(pool)  # (n_candidates,)
+        self._added_usd = added * self._plain if added.any() else None
         self._long = _LongInputs.of(pool)
 
     def estimate(
@@ -41,6 +43,8 @@ class BoundCost:
             cheap = np.where(above, self._long.cached, cheap)
             answer = np.where(above, self._long.output, answer)
         read = self._ratio * (cached * cheap + (input_tokens - cached) * plain)
+        if self._added_usd is not None:
+            read = read + self._added_usd
         return read + output_tokens * answer, output_tokens_sd * answer
 
     def cache_saves_usd(self, input_tokens: float) -> Floats:
@@ -89,6 +93,16 @@ def input_token_ratio(pool: Pool) -> Floats:
     ratios = []
     for entry in pool.entries:
         measured = entry.backend.measured.input_token_ratio if entry.backend is not None else None
-        from_profile = entry.profile.tokens_per_char * 4.0 if entry.profile.tokens_per_char else None
-        ratios.append(measured or from_profile or 1.0)
+        ratios.append(measured or stated_token_ratio(entry.profile))
     return np.array(ratios, dtype=np.float64)
+
+
+def input_tokens_added(pool: Pool) -> Floats:
+    """What a candidate's template adds to every prompt, in its own tokens, (n_candidates,): measured, else 0."""
+    added = [entry.backend.measured.input_tokens_added if entry.backend is not None else None for entry in pool.entries]
+    return np.array([tokens or 0.0 for tokens in added], dtype=np.float64)
+
+
+def stated_token_ratio(profile: ModelProfile) -> float:
+    """A model's token count over our estimate, as its profile tells; else 1."""
+    return profile.tokens_per_char * 4.0 if profile.tokens_per_char else 1.0

@@ -28,6 +28,7 @@ class Forecast:
     latency_s: Floats  # the whole call
     latency_s_sd: Floats
     familiarity: float  # 1: like the training prompts; 0: unlike anything seen, quality is the models' global mean
+    length_ratio: float = 1.0  # of an answer to this prompt to one to the average prompt, whoever writes it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,10 +127,11 @@ class BoundForecaster:
         first = slice(self._length_features.dim)
         for_length = features[:, first] if self._read_once else self._length_features.extract(texts)
         quality, quality_se, familiarity = self._quality.estimate(features)
+        offers_tools = [bool(query.tool_names) for query in queries]
         tokens, tokens_sd = self._length.estimate(
             for_length,
             max_output_tokens=[query.max_output_tokens for query in queries],
-            offers_tools=[bool(query.tool_names) for query in queries],
+            offers_tools=offers_tools,
             thinking=[query.thinking for query in queries],
         )
         read = _read(queries)
@@ -153,6 +154,7 @@ class BoundForecaster:
             latency_s=latency,
             latency_s_sd=latency_sd,
             familiarity=familiarity,
+            length_ratio=self._length.ratio(for_length, offers_tools=offers_tools),
         )
 
     def under(self, load: Load, forecasts: Forecasts, queries: Sequence[Query]) -> Forecasts:

@@ -29,6 +29,7 @@ class Forecasts:
     latency_s: Floats
     latency_s_sd: Floats
     familiarity: Floats  # (n_queries,)
+    length_ratio: Floats  # (n_queries,)
 
     @classmethod
     def of(cls, forecasts: Sequence[Forecast]) -> "Forecasts":
@@ -52,6 +53,7 @@ class Forecasts:
             latency_s=self.latency_s[query],
             latency_s_sd=self.latency_s_sd[query],
             familiarity=float(self.familiarity[query]),
+            length_ratio=float(self.length_ratio[query]),
         )
 
     def take(self, queries: Sequence[int] | slice) -> "Forecasts":

@@ -143,6 +143,7 @@ class BoundLength:
 
     def __init__(self, predictor: LengthPredictor, pool: Pool) -> None:
         self._weight = predictor.weight_
+        self._average = predictor.level_
         self._level = predictor.level_ - float(predictor.mean_ @ predictor.weight_)
         shares = [_share(entry, predictor) for entry in pool.entries]
         self._shift = np.array([shift for shift, _ in shares])  # (n_candidates,)
@@ -170,9 +171,7 @@ class BoundLength:
         A model stops at its own limit and at the caller's, so both are of the length cut off there. What callers allow,
         whether they offer tools and what they say of thinking is per query; left out, none does.
         """
-        prompt = self._level + features @ self._weight  # (n_queries,)
-        if any(offers_tools):
-            prompt = np.where(offers_tools, 0.5 * (prompt + math.log(_CALL_TOKENS)), prompt)
+        prompt = self._prompt(features, offers_tools)  # (n_queries,)
         caps, cap = self._caps, self._cap
         if any(limit is not None for limit in max_output_tokens):
             limits = np.array([math.inf if limit is None else float(limit) for limit in max_output_tokens])
@@ -186,6 +185,17 @@ class BoundLength:
                     asked, prompt=prompt[at], cap=own, usual=tokens[at], usual_sd=sd[at]
                 )
         return tokens, sd
+
+    def ratio(self, features: Floats, *, offers_tools: Sequence[bool] = ()) -> Floats:
+        """How much longer answers to these prompts get than to the average one, (n_queries,)."""
+        return np.exp(self._prompt(features, offers_tools) - self._average)
+
+    def _prompt(self, features: Floats, offers_tools: Sequence[bool]) -> Floats:
+        """The prompt's share: the logarithm of what the average model writes, (n_queries,)."""
+        prompt = self._level + features @ self._weight
+        if any(offers_tools):
+            prompt = np.where(offers_tools, 0.5 * (prompt + math.log(_CALL_TOKENS)), prompt)
+        return np.asarray(prompt)
 
 
 def _share(entry: PoolEntry, predictor: LengthPredictor) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from predictors import Forecast, Load, OneByOne, Query
 
 __all__ = ["FixedForecasts", "forecast_of"]
 
-_COLUMNS = tuple(f.name for f in fields(Forecast) if f.name != "familiarity")
+_COLUMNS = tuple(f.name for f in fields(Forecast) if f.name not in {"familiarity", "length_ratio"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,4 +32,4 @@ def forecast_of(pool: Pool, *, familiarity: float = 1.0, **columns: float | list
     given["quality"], given["quality_se"] = np.full(len(pool), 0.5), np.zeros(len(pool))
     for name, values in columns.items():
         given[name] = np.broadcast_to(np.asarray(values, dtype=np.float64), (len(pool),)).copy()
-    return Forecast(**given, familiarity=familiarity)
+    return Forecast(**given, familiarity=familiarity, length_ratio=1.0)

@@ -67,6 +67,8 @@ def decision_record(
         "features": features,
         "encoding": encoding,
     }
+    if decision.forecast.length_ratio != 1.0:
+        asked["length_ratio"] = decision.forecast.length_ratio
     if query.thinking is not None:
         asked["thinking"] = query.thinking.facts()
     if text is not None:

@@ -97,7 +97,7 @@ def _show(done: Refinement, settings: Settings, *, as_json: bool) -> None:
 
 def _table(measured: dict[str, Measured]) -> Table:
     table = Table(title="Measured")
-    for column in ("backend", "calls", "first token s", "tokens/s", "output tokens", "input ratio", "errors"):
+    for column in ("backend", "calls", "first token s", "tokens/s", "output tokens", "input ratio", "and", "errors"):
         table.add_column(column, justify="left" if column == "backend" else "right")
     for backend, facts in sorted(measured.items()):
         speed = 1 / facts.seconds_per_output_token if facts.seconds_per_output_token else None
@@ -108,6 +108,7 @@ def _table(measured: dict[str, Measured]) -> Table:
             _figure(speed, ".1f"),
             _plus_minus(facts.output_tokens_mean, facts.output_tokens_sd, ".0f"),
             _figure(facts.input_token_ratio, ".2f"),
+            _figure(facts.input_tokens_added, ".0f"),
             _figure(facts.error_rate, ".1%"),
         )
     return table

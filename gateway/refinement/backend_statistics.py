@@ -6,6 +6,7 @@ from typing import Literal
 
 from catalog import Measured, ModelProfile
 from predictors import Thinking, untold_tokens
+from predictors.cost import stated_token_ratio
 
 from .sketch import DecayedLine, DecayedSketch, Spread, with_cut_off
 
@@ -15,7 +16,14 @@ _PRIOR_CALLS = 8.0  # how many calls of ours weigh as much as what the profile s
 _TOO_FEW = 3.0  # calls, where the profile states nothing
 _PRIOR_ERRORS, _PRIOR_TRIES = 0.2, 10.0  # one in fifty, held lightly
 
-_SKETCHES = ("output_tokens", "cut_off_tokens", "input_ratio", "ttft_s", "seconds_per_token", "ok", "failed")
+
+# What is believed of a tokenizer before any call: its ratio to our estimate, and how many tokens it adds to a prompt.
+_RATIO_SD = 0.3  # around what the profile states, else around 1
+_ADDED_SD = 50.0  # around none: chat templates add up to some dozens, preambles for tools hundreds
+_ESTIMATE_SD = 0.1  # of our estimate of one prompt's tokens, relative
+_MOST_RATIO, _MOST_ADDED, _LEAST_RATIO = 3.0, 500.0, 0.2  # beyond, an image or a file was taken for something else
+
+_SKETCHES = ("output_tokens", "cut_off_tokens", "ttft_s", "seconds_per_token", "ok", "failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +41,10 @@ class CallFacts:
     at_s: float  # seconds since the epoch
     status: Literal["ok", "failed"]
     output_tokens: float | None = None
+    length_ratio: float = 1.0  # of answers to its prompt to those to the average one, as was forecast
     cut_off: bool = False  # at the caller's limit: the answer would have been longer
-    input_ratio: float | None = None  # the provider's count of input tokens / our estimate
+    input_tokens: float | None = None  # by the provider's count
+    estimated_tokens: float | None = None  # of the same prompt, by ours
     ttft_s: float | None = None
     latency_s: float | None = None
     thinking: Thinking | None = None  # what the request said of it
@@ -48,17 +58,23 @@ class BackendStatistics:
     n_calls: int = 0
     sketches: dict[str, DecayedSketch] = field(init=False)
     whole_call: DecayedLine = field(init=False)  # latency over output tokens, of calls whose first token was not seen
+    input_ratio: DecayedLine = field(init=False)  # the provider's count / our estimate, over 1 / our estimate
 
     def __post_init__(self) -> None:
-        lengths = {"output_tokens", "cut_off_tokens", "input_ratio"}
+        lengths = {"output_tokens", "cut_off_tokens"}
         self.sketches = {
             name: DecayedSketch(self.half_lives.length_s if name in lengths else self.half_lives.latency_s)
             for name in _SKETCHES
         }
         self.whole_call = DecayedLine(self.half_lives.latency_s)
+        self.input_ratio = DecayedLine(self.half_lives.length_s)
 
     def add(self, call: CallFacts, *, profile: ModelProfile | None = None) -> None:
-        """Count one call; of one that was told whether to think, what it had written untold, by the model's habit."""
+        """Count one call.
+
+        Of its length, what would have been written to the average prompt: forecasts add the prompt's own share again.
+        Of one that was told whether to think, what it had written untold, by the model's habit.
+        """
         self.n_calls += 1
         self.sketches[call.status].add(1.0, at_s=call.at_s)
         if call.status == "failed":
@@ -66,9 +82,12 @@ class BackendStatistics:
         length, written = "cut_off_tokens" if call.cut_off else "output_tokens", call.output_tokens
         if written is not None and profile is not None:
             written = untold_tokens(profile, call.thinking, written)
-        for name, value in ((length, written), ("input_ratio", call.input_ratio)):
-            if value is not None:
-                self.sketches[name].add(value, at_s=call.at_s)
+        if written is not None:
+            self.sketches[length].add(written / call.length_ratio, at_s=call.at_s)
+        if call.input_tokens and call.estimated_tokens:
+            inverse, ratio = 1 / call.estimated_tokens, call.input_tokens / call.estimated_tokens
+            plausible = min(max(ratio, _LEAST_RATIO), _MOST_RATIO + _MOST_ADDED * inverse)
+            self.input_ratio.add(inverse, plausible, at_s=call.at_s)
         self._add_times(call)
 
     def merge(self, other: "BackendStatistics") -> None:
@@ -77,17 +96,19 @@ class BackendStatistics:
         for name, sketch in self.sketches.items():
             sketch.merge(other.sketches[name])
         self.whole_call.merge(other.whole_call)
+        self.input_ratio.merge(other.input_ratio)
 
     def measured(self, *, at_s: float, profile: ModelProfile | None = None) -> Measured:
         """The facts that a forecast uses, as known at a time; shrunk toward the profile while calls are few."""
         stated_spt = 1 / profile.tokens_per_s if profile is not None and profile.tokens_per_s else None
-        output, ratio = self._length(at_s), self._spread("input_ratio", at_s)
+        output, (ratio, added) = self._length(at_s), self._tokenizer(at_s, profile)
         first, per_token = self._times(at_s)
         return Measured(
             n_calls=self.n_calls,
             output_tokens_mean=_shrunk(output, profile.output_tokens_mean if profile else None),
             output_tokens_sd=_width(output),
-            input_token_ratio=_shrunk(ratio, None),
+            input_token_ratio=ratio,
+            input_tokens_added=added,
             ttft_s=_shrunk(first, profile.ttft_s if profile else None),
             ttft_sd_s=_width(first),
             seconds_per_output_token=_shrunk(per_token, stated_spt),
@@ -101,17 +122,23 @@ class BackendStatistics:
             "half_lives": {"latency_s": self.half_lives.latency_s, "length_s": self.half_lives.length_s},
             "sketches": {name: sketch.to_json() for name, sketch in self.sketches.items()},
             "whole_call": self.whole_call.to_json(),
+            "input_ratio": self.input_ratio.to_json(),
         }
 
     @classmethod
     def from_json(cls, values: Mapping[str, object]) -> "BackendStatistics":
         """What `to_json` wrote."""
         half_lives, sketches, line = values["half_lives"], values["sketches"], values["whole_call"]
+        ratio = values.get("input_ratio")  # files from before it was a line have none
         if not (isinstance(half_lives, Mapping) and isinstance(sketches, Mapping) and isinstance(line, Mapping)):
             raise TypeError("statistics must be tables")
         statistics = cls(half_lives=HalfLives(**half_lives), n_calls=int(str(values["n_calls"])))
-        statistics.sketches.update({name: DecayedSketch.from_json(kept) for name, kept in sketches.items()})
+        statistics.sketches.update(
+            {name: DecayedSketch.from_json(kept) for name, kept in sketches.items() if name in _SKETCHES}
+        )
         statistics.whole_call = DecayedLine.from_json(line)
+        if isinstance(ratio, Mapping):
+            statistics.input_ratio = DecayedLine.from_json(ratio)
         return statistics
 
     def _add_times(self, call: CallFacts) -> None:
@@ -136,6 +163,23 @@ class BackendStatistics:
             Spread(weight=weight, mean=intercept, sd=intercept / 2),  # the line tells no width: assume a wide one
             Spread(weight=weight, mean=slope, sd=slope / 2),
         )
+
+    def _tokenizer(self, at_s: float, profile: ModelProfile | None) -> tuple[float | None, float | None]:
+        """The ratio of long prompts and the tokens added to all; None while calls are too few.
+
+        What a template adds makes the ratios of short prompts large, and says nothing of long ones: the two are told
+        apart by Bayesian regression of the ratio, whose error is alike at all lengths, on 1 / length.
+        """
+        weight, x, y, xx, xy = self.input_ratio.sums_at(at_s)
+        if weight < _TOO_FEW:
+            return None, None
+        stated = stated_token_ratio(profile) if profile is not None else 1.0
+        noise, of_ratio, of_added = _ESTIMATE_SD**-2, _RATIO_SD**-2, _ADDED_SD**-2  # precisions
+        known, both, added_known = noise * weight + of_ratio, noise * x, noise * xx + of_added
+        told, told_added = noise * y + of_ratio * stated, noise * xy
+        determinant = known * added_known - both * both
+        added = max(0.0, (known * told_added - both * told) / determinant)
+        return max(_LEAST_RATIO, (told - both * added) / known), added
 
     def _length(self, at_s: float) -> Spread | None:
         """Of answers as they would be without a limit."""

@@ -149,6 +149,10 @@ class DecayedLine:
         if other.landmark_s is not None:
             self.sums = _plus(self.sums, _times(other.sums, self._weight(other.landmark_s)))
 
+    def sums_at(self, at_s: float) -> tuple[float, float, float, float, float]:
+        """The sums of w, wx, wy, wxx and wxy, as they weigh at a time."""
+        return self.sums if self.landmark_s is None else _times(self.sums, self._scale(at_s))
+
     def fit(self, *, at_s: float) -> tuple[float, float, float] | None:
         """(weight, intercept, slope), both not negative; None where all x are alike."""
         n, x, y, xx, xy = self.sums
@@ -157,7 +161,7 @@ class DecayedLine:
             return None
         slope = max(0.0, (xy * n - x * y) / variance)
         intercept = max(0.0, (y - slope * x) / n)
-        return n * _factor(self.landmark_s - at_s, self.half_life_s), intercept, slope
+        return n * self._scale(at_s), intercept, slope
 
     def to_json(self) -> dict[str, object]:
         """Plain values, for `from_json`."""
@@ -175,6 +179,10 @@ class DecayedLine:
             landmark_s=None if values["landmark_s"] is None else float(str(values["landmark_s"])),
             sums=(w, x, y, xx, xy),
         )
+
+    def _scale(self, at_s: float) -> float:
+        """What the sums weigh at a time, of what they weighed at the landmark."""
+        return _factor((self.landmark_s or 0.0) - at_s, self.half_life_s)
 
     def _weight(self, at_s: float) -> float:
         if self.landmark_s is None:

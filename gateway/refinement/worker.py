@@ -136,12 +136,19 @@ def _answer(entry: JournalledOutcome) -> CallFacts:
         at_s=entry.time,
         status="ok",
         output_tokens=_number(counted.get("output_tokens")),
+        length_ratio=_length_ratio(entry.decision),
         cut_off=entry.outcome.get("finish_reason") == "length",
-        input_ratio=_ratio(counted.get("input_tokens"), entry.decision),
+        input_tokens=_number(counted.get("input_tokens")),
+        estimated_tokens=_estimated(entry.decision),
         ttft_s=_number(entry.outcome.get("ttft_s")),
         latency_s=_number(entry.outcome.get("latency_s")),
         thinking=_thinking(entry.decision),
     )
+
+
+def _length_ratio(decision: Mapping[str, object] | None) -> float:
+    query = (decision or {}).get("query")
+    return (_number(query.get("length_ratio")) if isinstance(query, Mapping) else None) or 1.0
 
 
 def _thinking(decision: Mapping[str, object] | None) -> Thinking | None:
@@ -159,11 +166,9 @@ def _models(entry: JournalledOutcome) -> dict[str, str]:
     }
 
 
-def _ratio(input_tokens: object, decision: Mapping[str, object] | None) -> float | None:
+def _estimated(decision: Mapping[str, object] | None) -> float | None:
     query = (decision or {}).get("query")
-    estimated = _number(query.get("tokens")) if isinstance(query, Mapping) else None
-    counted = _number(input_tokens)
-    return counted / estimated if counted and estimated else None
+    return _number(query.get("tokens")) if isinstance(query, Mapping) else None
 
 
 def _number(value: object) -> float | None:

@@ -18,7 +18,7 @@ from gateway.wire.asgi import Receive, Scope, Send, read_body, read_headers
 from gateway.wire.body import ChatRequest
 from gateway.wire.dialect import Dialect
 from predictors import read_query
-from predictors.cost import input_token_ratio
+from predictors.cost import input_token_ratio, input_tokens_added
 from router import Reading, RoutingOptions
 
 from .door import Admission, RequestIds
@@ -83,8 +83,9 @@ class CountTokensDoor:
         tokens = read_query(request.body).input_tokens
         if reading.target is None:
             return tokens
-        ratio = input_token_ratio(serving.pool)[serving.positions(reading.target)[0]]
-        return max(1, round(tokens * float(ratio)))
+        position = serving.positions(reading.target)[0]
+        ratio, added = (told(serving.pool)[position] for told in (input_token_ratio, input_tokens_added))
+        return max(1, round(tokens * float(ratio) + float(added)))
 
     async def _told(
         self, request: ChatRequest, reading: Reading, key: ApiKey | None, headers: Mapping[str, str]

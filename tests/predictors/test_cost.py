@@ -42,6 +42,13 @@ def test_a_model_whose_tokenizer_counts_more_pays_more_for_the_same_prompt() -> 
     assert cost[0] == pytest.approx(1_500 * 3e-6 + 200 * 15e-6)
 
 
+def test_what_a_template_adds_is_read_at_the_plain_rate() -> None:
+    measured = Measured(n_calls=100, input_tokens_added=30.0)
+    templated = replace(entry(), backend=replace(entry().backend, measured=measured))
+    cost, _ = cost_of(templated, entry(), cached=1_000)
+    np.testing.assert_allclose(cost[0] - cost[1], 30 * 3e-6)
+
+
 def test_the_ratio_is_measured_else_stated_else_one() -> None:
     pool = Pool([entry(ratio=1.2, per_char=0.5), entry(per_char=0.3), entry()])
     np.testing.assert_allclose(input_token_ratio(pool), [1.2, 1.2, 1.0])

@@ -53,7 +53,7 @@ def test_every_array_has_one_entry_per_candidate_in_the_pools_order(forecaster: 
     forecast = source.forecast(Query.from_prompt("What is 2 + 2?"))
     assert source.pool is POOL
     for field in fields(Forecast):
-        if field.name != "familiarity":
+        if field.name not in {"familiarity", "length_ratio"}:
             assert getattr(forecast, field.name).shape == (3,), field.name
     assert forecast.familiarity == 0.5
     assert forecast.cost_usd[1] == pytest.approx(10 * forecast.cost_usd[0])
@@ -95,6 +95,20 @@ def test_a_query_has_the_same_forecast_alone_and_among_others() -> None:
     later = bound.under(load, bound.forecasts(queries), queries)
     for field in fields(Forecasts):
         np.testing.assert_array_equal(getattr(later, field.name), getattr(together, field.name), err_msg=field.name)
+
+
+def test_a_forecast_tells_how_long_answers_to_the_prompt_get_whoever_writes_them() -> None:
+    profile = ModelProfile(id="a/m", name="m")
+    bound = Forecaster.load().bind(Pool([PoolEntry(profile=profile)]))
+    letter, essay = bound.forecasts(
+        [
+            Query.from_prompt("Which planet is largest?\nA) Mars\nB) Jupiter\nAnswer with the letter only."),
+            Query.from_prompt("Write an essay of many pages on the causes of the war."),
+        ]
+    )
+    assert letter.length_ratio < essay.length_ratio / 2
+    longer = essay.output_tokens[0] / letter.output_tokens[0]
+    assert longer == pytest.approx(essay.length_ratio / letter.length_ratio, rel=1e-3)
 
 
 def test_the_callers_limit_makes_answers_shorter_cheaper_and_faster(forecaster: Forecaster) -> None:

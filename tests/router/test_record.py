@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -5,9 +6,17 @@ import orjson
 
 from predictors import Query
 from predictors.journal_records import with_candidate_rows
-from router import CandidateRows, Constraints, RoutingOptions, decision_record, routing_record
+from router import (
+    CandidateRows,
+    Constraints,
+    FixedForecasts,
+    Router,
+    RoutingOptions,
+    decision_record,
+    routing_record,
+)
 
-from .examples import three_model_router
+from .examples import three_forecasts, three_model_router, three_models
 
 ASKED = Query(text="a secret", input_tokens=100, max_output_tokens=200, needs=frozenset({"tools"}))
 
@@ -44,6 +53,16 @@ def test_a_record_holds_what_replay_and_learning_need_and_no_prompt() -> None:
         "eligible": True,
     }
     assert [c["eligible"] for c in record["candidates"]] == [False, True, False]
+
+
+def test_how_long_answers_to_the_prompt_get_is_kept_where_a_forecast_tells() -> None:
+    pool, options = three_models(), RoutingOptions()
+    fixed = replace(three_forecasts(pool), length_ratio=0.25)
+    decision = Router(FixedForecasts(pool=pool, fixed=fixed)).decide(ASKED, options, rng=np.random.default_rng(0))
+    record = decision_record(
+        decision, decision_id="d", time=0.0, tenant=None, key_id=None, session=None, query=ASKED, options=options
+    )
+    assert record["query"]["length_ratio"] == 0.25
 
 
 def test_the_prompt_is_kept_only_where_it_is_given() -> None:

@@ -1,10 +1,14 @@
 import math
+import random
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from catalog import ModelProfile
+from catalog import Backend, ModelProfile, Pool, PoolEntry
 from gateway.refinement import BackendStatistics, CallFacts, HalfLives
 from predictors import Thinking
+from predictors.length import LengthPredictor
 
 HOUR = 3600.0
 
@@ -17,7 +21,8 @@ def calls(count: int, *, at_s: float = 0.0, ttft_s: float | None = 0.5, tokens: 
                 at_s=at_s,
                 status="ok",
                 output_tokens=tokens,
-                input_ratio=1.2,
+                input_tokens=6_000,
+                estimated_tokens=5_000,
                 ttft_s=ttft_s,
                 latency_s=(ttft_s or 0.0) + 0.02 * (tokens - 1),
             )
@@ -31,6 +36,49 @@ def test_streamed_calls_tell_the_first_token_apart_from_the_others() -> None:
     assert measured.ttft_s == pytest.approx(0.5, rel=0.02)
     assert measured.seconds_per_output_token == pytest.approx(0.02, rel=0.02)
     assert measured.output_tokens_mean == pytest.approx(101, rel=0.02)
+    assert measured.input_token_ratio == pytest.approx(1.2, rel=0.02)
+
+
+def asked(*estimates: int, ratio: float, added: float, times: int = 10, seed: int = 0) -> BackendStatistics:
+    """Calls whose prompts the provider counts as so many times our estimate, which errs by a tenth, and some more."""
+    rng, statistics = random.Random(seed), BackendStatistics()
+    for estimate in estimates * times:
+        told = max(1.0, ratio * estimate * rng.gauss(1.0, 0.1) + added)
+        statistics.add(CallFacts(at_s=0.0, status="ok", input_tokens=told, estimated_tokens=estimate))
+    return statistics
+
+
+def test_what_a_template_adds_to_short_prompts_is_not_held_against_long_ones() -> None:
+    measured = asked(5, 8, 12, 20, ratio=1.1, added=30, times=50).measured(at_s=0.0)
+    assert measured.input_token_ratio == pytest.approx(1.1, abs=0.25)  # the mean of their ratios is above 4
+    mixed = asked(5, 8, 12, 20, 3_000, ratio=1.3, added=30, times=50).measured(at_s=0.0)
+    assert mixed.input_token_ratio == pytest.approx(1.3, rel=0.05)
+    assert mixed.input_tokens_added == pytest.approx(30, rel=0.1)
+
+
+def test_prompts_of_one_length_tell_what_they_come_to_however_it_is_split() -> None:
+    long = asked(5_000, ratio=1.5, added=300).measured(at_s=0.0)
+    assert long.input_token_ratio == pytest.approx(1.5, rel=0.1)
+    short = asked(10, ratio=1.0, added=30, times=40).measured(at_s=0.0)
+    assert short.input_token_ratio is not None
+    assert short.input_tokens_added is not None
+    assert 10 * short.input_token_ratio + short.input_tokens_added == pytest.approx(40, rel=0.05)
+
+
+def test_a_document_that_was_taken_for_a_few_tokens_hardly_moves_the_ratio() -> None:
+    statistics = asked(400, 800, 1_600, ratio=1.0, added=10)
+    statistics.add(CallFacts(at_s=0.0, status="ok", input_tokens=150_000, estimated_tokens=1_500))
+    assert statistics.measured(at_s=0.0).input_token_ratio == pytest.approx(1.0, abs=0.1)
+
+
+def test_statistics_from_before_the_ratio_was_a_line_are_read_without_it() -> None:
+    kept = calls(20).to_json()
+    del kept["input_ratio"]
+    kept["sketches"]["input_ratio"] = kept["sketches"]["ttft_s"]  # type: ignore[index] # a dict
+    read = BackendStatistics.from_json(kept)
+    read.merge(calls(20))
+    measured = read.measured(at_s=0.0)
+    assert measured.n_calls == 40
     assert measured.input_token_ratio == pytest.approx(1.2, rel=0.02)
 
 
@@ -79,6 +127,7 @@ def test_replicas_add_up() -> None:
     measured = first.measured(at_s=0.0)
     assert measured.n_calls == 40
     assert measured.ttft_s == pytest.approx((10 * 0.2 + 30 * 0.6) / 40, rel=0.02)
+    assert measured.input_token_ratio == pytest.approx(1.2, rel=0.02)
 
 
 def test_what_was_written_is_read_back() -> None:
@@ -102,6 +151,26 @@ def test_statistics_from_before_cut_off_answers_were_told_apart_are_read() -> No
     kept = calls(20).to_json()
     del kept["sketches"]["cut_off_tokens"]  # type: ignore[attr-defined] # a dict
     assert BackendStatistics.from_json(kept).measured(at_s=0.0).output_tokens_mean == pytest.approx(101, rel=0.02)
+
+
+def test_traffic_of_short_answers_teaches_how_much_a_model_writes_and_not_twice_that_answers_are_short() -> None:
+    rng, noise_sd, features = np.random.default_rng(0), 0.3, np.linspace(-2, 2, 400)[:, None]
+    predictor = LengthPredictor(ridge=1e-6).fit(
+        features, np.exp(5 + features[:, 0]), feature_name="one", noise_sd=noise_sd, model_sd=0.4
+    )
+    profile = ModelProfile(id="a/m", name="m")
+    backend = Backend(id="b", profile_id="a/m", kind="fake", provider="a", model_name="m")
+    bound, short, long = predictor.bind(Pool([PoolEntry(profile=profile, backend=backend)])), [[-2.0]], [[2.0]]
+    statistics = BackendStatistics()
+    for _ in range(500):  # a model that writes twice what others do, of which only short answers are asked
+        written = 2 * math.exp(5 - 2 + noise_sd * rng.normal())
+        ratio = float(bound.ratio(np.array(short))[0])
+        statistics.add(CallFacts(at_s=0.0, status="ok", output_tokens=written, length_ratio=ratio))
+    measured = replace(backend, measured=statistics.measured(at_s=0.0))
+    learned = predictor.bind(Pool([PoolEntry(profile=profile, backend=measured)]))
+    for asked, truth in ((short, 2 * math.exp(5 - 2)), (long, 2 * math.exp(5 + 2))):
+        tokens, _ = learned.estimate(np.array(asked))
+        assert tokens[0, 0] == pytest.approx(truth * math.exp(noise_sd**2 / 2), rel=0.1)
 
 
 def test_calls_that_were_told_to_think_tell_of_the_same_length_as_those_that_were_told_nothing() -> None:

@@ -17,15 +17,23 @@ def no_profile(model: str) -> ModelProfile | None:
     return None
 
 
-def journalled(folder: Path, backend: str, *, calls: int, ttft_s: float, start: int = 0, **more: object) -> Path:
+def journalled(
+    folder: Path,
+    backend: str,
+    *,
+    calls: int,
+    ttft_s: float,
+    start: int = 0,
+    query: dict[str, object] | None = None,
+    **more: object,
+) -> Path:
     path = folder / "journal.sqlite3"
     journal = SqliteJournal(path, clock=lambda: NOW)
     for number in range(start, start + calls):
         decision_id = f"{backend}-{number}"
         candidates = [{"id": "o/m", "backend": backend}]
-        journal.write(
-            "decision", {"decision_id": decision_id, "time": NOW, "query": {"tokens": 50}, "candidates": candidates}
-        )
+        asked = {"tokens": 50, **(query or {})}
+        journal.write("decision", {"decision_id": decision_id, "time": NOW, "query": asked, "candidates": candidates})
         outcome = {
             "decision_id": decision_id,
             "backend": backend,
@@ -53,7 +61,16 @@ def test_a_real_journal_becomes_facts(tmp_path: Path) -> None:
     assert measured["fast"].ttft_s == pytest.approx(0.1, rel=0.02)
     assert measured["slow"].ttft_s == pytest.approx(3.0, rel=0.02)
     assert measured["slow"].seconds_per_output_token == pytest.approx(0.01, rel=0.02)
-    assert measured["slow"].input_token_ratio == pytest.approx(1.2, rel=0.02)
+    ratio, added = measured["slow"].input_token_ratio, measured["slow"].input_tokens_added
+    assert ratio is not None
+    assert added is not None
+    assert 50 * ratio + added == pytest.approx(60, rel=0.02)
+
+
+def test_lengths_are_counted_as_they_would_be_of_the_average_prompt(tmp_path: Path) -> None:
+    journalled(tmp_path, "a", calls=20, ttft_s=0.1, query={"length_ratio": 0.25})  # each wrote 21 tokens
+    run(tmp_path)
+    assert read_measured(tmp_path / "measured.json")["a"].output_tokens_mean == pytest.approx(84, rel=0.02)
 
 
 def test_an_outcome_is_counted_once_however_often_one_refines(tmp_path: Path) -> None:
