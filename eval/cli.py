@@ -117,7 +117,7 @@ def _replay_tables(
     from .screen import progress_bar, screen, stages  # noqa: PLC0415
     from .sources import read_table  # noqa: PLC0415
     from .study import run_study  # noqa: PLC0415
-    from .untold import untold_goals  # noqa: PLC0415
+    from .unknown_goals import unknown_goals  # noqa: PLC0415
 
     catalog = Catalog.load() if isinstance(contenders[0], FittedContender) else None
     # all of them first: a misspelt name must not cost minutes
@@ -125,7 +125,7 @@ def _replay_tables(
     for table in tables:
         if table.note:
             typer.echo(f"note: {table.name}: {table.note}", err=True)
-        for policy, goals in untold_goals(table, contenders[0], named, study.configured).items():
+        for policy, goals in unknown_goals(table, contenders[0], named, study.configured).items():
             told = f"policy {policy!r} is replayed without {', '.join(goals)}, which nothing tells of these models"
             typer.echo(f"note: {table.name}: {told}", err=True)
     with progress_bar() as bar:
@@ -152,7 +152,7 @@ def _replay_journals(
     """Value each policy on each journal, and say so."""
     from router import RoutingOptions  # noqa: PLC0415
 
-    from .errors import NoOverlapError, UntoldPolicyError  # noqa: PLC0415
+    from .errors import MissingFactsError, NoOverlapError  # noqa: PLC0415
     from .journal_report import journal_report, value_row  # noqa: PLC0415
     from .journal_value import value_policy  # noqa: PLC0415
     from .logged_decisions import read_journal  # noqa: PLC0415
@@ -170,7 +170,7 @@ def _replay_journals(
                 options = RoutingOptions(policy=policy, explore=False)
                 try:
                     found.append(row | value_row(value_policy(log, options, policies=configured, seed=seed)))
-                except (NoOverlapError, UntoldPolicyError) as exc:
+                except (NoOverlapError, MissingFactsError) as exc:
                     found.append(row | {"refused": str(exc)})
     text = json.dumps(found, indent=1) + "\n"
     if report is not None:

@@ -5,7 +5,7 @@ ParetoGateError
     ├── NoOverlapError            the evaluated policy would make none of the logged choices       (ValueError)
     ├── UndefinedMetricError      the numbers given do not define the metric                       (ValueError)
     ├── UnknownDatasetError       no adapter answers to that name, and no file is there            (LookupError)
-    ├── UntoldPolicyError         a policy rests on facts that the evidence does not tell          (ValueError)
+    ├── MissingFactsError         a policy rests on facts that the evidence does not tell          (ValueError)
     ├── MissingDataError          a public dataset is not where it was looked for
     ├── MissingFileError          a file that was named is not there
     └── InvalidReplayError        what was asked of a replay cannot be done                        (ValueError)
@@ -19,11 +19,11 @@ __all__ = [
     "EvalError",
     "InvalidReplayError",
     "MissingDataError",
+    "MissingFactsError",
     "MissingFileError",
     "NoOverlapError",
     "UndefinedMetricError",
     "UnknownDatasetError",
-    "UntoldPolicyError",
 ]
 
 
@@ -35,7 +35,7 @@ class NoOverlapError(EvalError, ValueError):
     """The log says nothing about the evaluated policy."""
 
 
-class UntoldPolicyError(EvalError, ValueError):
+class MissingFactsError(EvalError, ValueError):
     """A policy weighs or demands what a journal does not keep of its candidates, or a table of its models."""
 
     def __init__(

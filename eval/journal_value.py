@@ -10,7 +10,7 @@ from predictors import Query
 from predictors.quality.protocol import QualityEstimate
 from router import PRESETS, Constraints, NoEligibleModelError, Policy, Router, RoutingOptions
 
-from .errors import InvalidReplayError, UntoldPolicyError
+from .errors import InvalidReplayError, MissingFactsError
 from .forecasts import BatchForecasts
 from .intervals import GroupBootstrap, Interval
 from .logged_decisions import LoggedDecision
@@ -56,7 +56,7 @@ def value_policy(
 
     Raises:
         InvalidReplayError: no decision has a reward, or nobody was eligible in any.
-        UntoldPolicyError: the policy goes by facts that the journal does not keep.
+        MissingFactsError: the policy goes by facts that the journal does not keep.
         NoOverlapError: the policy would make none of the logged choices.
     """
     check_told(options.policy, policies)
@@ -90,7 +90,7 @@ def check_told(name: str, policies: Mapping[str, Policy] | None = None) -> None:
     """Refuse a policy that a journal cannot decide by: what is unknown of all would count for nothing, in silence.
 
     Raises:
-        UntoldPolicyError: the policy goes by facts that a journal does not keep.
+        MissingFactsError: the policy goes by facts that a journal does not keep.
     """
     policy = (policies or {}).get(name) or PRESETS.get(name)
     if policy is None:
@@ -103,7 +103,7 @@ def check_told(name: str, policies: Mapping[str, Policy] | None = None) -> None:
         if field.name not in _DEMANDS and getattr(policy.require, field.name) != getattr(nothing, field.name)
     ]
     if goals or demands:
-        raise UntoldPolicyError(name, facts=(*goals, *demands))
+        raise MissingFactsError(name, facts=(*goals, *demands))
 
 
 def router_again(

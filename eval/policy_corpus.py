@@ -171,7 +171,7 @@ def journal_corpus(
 
     Raises:
         InvalidReplayError: a side brings a predictor, or the journal has no decision.
-        UntoldPolicyError: a policy goes by facts that the journal does not keep.
+        MissingFactsError: a policy goes by facts that the journal does not keep.
     """
     if any(side.predictor is not None for side in sides):
         raise InvalidReplayError("a journal is decided again by its own forecasts: name policies without @PREDICTOR")

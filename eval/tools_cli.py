@@ -32,7 +32,7 @@ _PAGE_WIDTH = 200  # of tables that go to a file or a pipe
 _CACHED_TEXTS = 400_000  # every method reads the same texts
 
 
-class EncoderName(StrEnum):
+class ToolEncoder(StrEnum):
     """Encoders that the command line can make; `auto` is MiniLM where it is installed, else the static one."""
 
     AUTO = "auto"
@@ -55,7 +55,7 @@ def evaluate_registries(
     method: Annotated[
         list[str] | None, typer.Option(help=f"Repeatable; {' '.join(_DEFAULT_METHODS)} where left out.")
     ] = None,
-    encoder: Annotated[EncoderName, typer.Option(help="What reads texts.")] = EncoderName.AUTO,
+    encoder: Annotated[ToolEncoder, typer.Option(help="What reads texts.")] = ToolEncoder.AUTO,
     rankings: Annotated[
         Path | None, typer.Option(help="Write the last method's top 20 per request to this Parquet file.")
     ] = None,
@@ -117,7 +117,7 @@ def search(
     ] = None,
     top_k: Annotated[int, typer.Option("--top-k", min=1, help="How many tools.")] = 5,
     method: Annotated[str, typer.Option(help="How to look for them.")] = "best",
-    encoder: Annotated[EncoderName, typer.Option(help="What reads texts.")] = EncoderName.AUTO,
+    encoder: Annotated[ToolEncoder, typer.Option(help="What reads texts.")] = ToolEncoder.AUTO,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """The best tools of a registry for one request."""
@@ -183,7 +183,7 @@ def synthesize(
         past = read_usage(usage).within(offered)
         names = {tool.tool_id: tool.name for tool in offered}
         examples = [(q, [names[t] for t in ids]) for q, ids in zip(past.queries, past.tool_ids, strict=True)]
-        finder = build_retriever("hybrid", _encoder(EncoderName.STATIC)).fit(offered, ToolUsage()) if check else None
+        finder = build_retriever("hybrid", _encoder(ToolEncoder.STATIC)).fit(offered, ToolUsage()) if check else None
         headers = {"authorization": f"Bearer {key}"} if key else {}
         with httpx.Client(base_url=base_url, headers=headers, timeout=timeout_s) as client:
             for made in make_up(
@@ -217,7 +217,7 @@ def _check_outputs(*, files: "Sequence[Path | None]" = (), folders: "Sequence[Pa
 
 
 def _retriever(
-    registry: Path | None, usage: Path | None, *, load: Path | None, method: str, encoder: EncoderName
+    registry: Path | None, usage: Path | None, *, load: Path | None, method: str, encoder: ToolEncoder
 ) -> "tuple[ToolRetriever, ToolRegistry]":
     """Fitted from files, or loaded, with the registry it serves."""
     from predictors.tools import build_retriever, load_retriever  # noqa: PLC0415
@@ -238,22 +238,22 @@ def _retriever(
     return loaded.update(offered), offered
 
 
-def _encoder(name: EncoderName) -> "Encoder":
+def _encoder(name: ToolEncoder) -> "Encoder":
     from predictors.encoders import CachedEncoder, JointEncoder, StaticEncoder  # noqa: PLC0415
     from predictors.encoders.onnx_minilm import OnnxMiniLmEncoder  # noqa: PLC0415
     from predictors.errors import EncoderUnavailableError  # noqa: PLC0415
 
     static = StaticEncoder.load()
-    if name is EncoderName.STATIC:
+    if name is ToolEncoder.STATIC:
         return CachedEncoder(static, max_entries=_CACHED_TEXTS)
     try:
         minilm = OnnxMiniLmEncoder.load()
     except EncoderUnavailableError as exc:
-        if name is not EncoderName.AUTO:
+        if name is not ToolEncoder.AUTO:
             raise
         typer.echo(f"reading texts by the static encoder: {exc}", err=True)
         return CachedEncoder(static, max_entries=_CACHED_TEXTS)
-    made: Encoder = JointEncoder(minilm, static) if name is EncoderName.BOTH else minilm
+    made: Encoder = JointEncoder(minilm, static) if name is ToolEncoder.BOTH else minilm
     return CachedEncoder(made, max_entries=_CACHED_TEXTS)
 
 

@@ -112,7 +112,7 @@ def on_journal(log: Sequence[LoggedDecision], contest: Contest) -> Trial:
     Raises:
         InvalidReplayError: no decision is left with a reward, a kept prompt, and a question that is new to the
             challenger.
-        UntoldPolicyError: the policy goes by facts that the journal does not keep.
+        MissingFactsError: the policy goes by facts that the journal does not keep.
     """
     check_told(contest.policy, contest.policies)
     usable = [d for d in log if d.reward is not None and d.has_prompt]

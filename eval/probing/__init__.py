@@ -7,7 +7,7 @@ the procedures. What they find is written as a catalog overlay (`overlay_file`).
 from .asking import Asking, Budget, BudgetSpentError
 from .endpoint import Endpoint, EndpointError, HttpEndpoint, Reply
 from .ledger import Ledger
-from .procedures import PROCEDURES, Found, Subject, run_procedure
+from .procedures import PROCEDURES, ProbeResult, Subject, run_procedure
 
 __all__ = [
     "PROCEDURES",
@@ -16,9 +16,9 @@ __all__ = [
     "BudgetSpentError",
     "Endpoint",
     "EndpointError",
-    "Found",
     "HttpEndpoint",
     "Ledger",
+    "ProbeResult",
     "Reply",
     "Subject",
     "run_procedure",

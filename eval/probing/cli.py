@@ -16,7 +16,7 @@ from catalog import InvalidMeasurementError, ModelProfile, ParetoGateError, Unkn
 
 if TYPE_CHECKING:
     from .asking import Asking, Budget
-    from .found import Found, Subject
+    from .results import ProbeResult, Subject
 
 __all__ = ["probe"]
 
@@ -79,7 +79,7 @@ def _probe(  # noqa: PLR0917  # private, and named at its one call
     from .procedures import run_procedure, shares  # noqa: PLC0415
 
     parts = shares(names, budget.calls)
-    found: list[Found] = []
+    found: list[ProbeResult] = []
     today = datetime.now(tz=UTC).date()
     with _asking(url, model, subject.profile, budget, folder / "answers.jsonl", key) as asking:
         for name in names:
@@ -196,8 +196,8 @@ def _subject(profile: ModelProfile, questions: Path | None, siblings: list[Path]
     from predictors.quality import QualityModel  # noqa: PLC0415
 
     from .bank import make_questions, read_questions  # noqa: PLC0415
-    from .found import Subject  # noqa: PLC0415
     from .habits import CANARY_PROMPTS  # noqa: PLC0415
+    from .results import Subject  # noqa: PLC0415
     from .texts import TEXTS  # noqa: PLC0415
 
     told: dict[str, list[str]] = {}

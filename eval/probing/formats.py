@@ -7,8 +7,8 @@ import numpy as np
 from catalog.capability.format_spread import PromptFormat, draw_formats, measure_spread
 
 from .asking import Asking, BudgetSpentError
-from .found import Fact, Found, Subject
 from .quality import ANSWER_TOKENS
+from .results import Fact, ProbeResult, Subject
 
 __all__ = ["probe_context_format", "probe_format_spread", "tables"]
 
@@ -17,7 +17,7 @@ _BATCH = 5
 _STOCK = (("bolt", 12, 3), ("nut", 47, 8), ("gear", 9, 21), ("belt", 30, 17), ("hose", 5, 26), ("valve", 63, 34))
 
 
-def probe_format_spread(subject: Subject, asking: Asking, *, calls: int) -> Found:
+def probe_format_spread(subject: Subject, asking: Asking, *, calls: int) -> ProbeResult:
     """Spread between the best and the worst layout by Thompson sampling over the published grammar."""
     n_items = max(2 * _BATCH, min(calls // 4, len(subject.questions)))
     items = subject.questions[:n_items]
@@ -39,7 +39,7 @@ def probe_format_spread(subject: Subject, asking: Asking, *, calls: int) -> Foun
             score, formats, n_items=n_items, budget=max(2 * _BATCH, calls - 3 * n_items), rng=rng, batch=_BATCH
         )
     except BudgetSpentError:
-        return Found(
+        return ProbeResult(
             procedure="format", complete=False, note="the budget ended within the search; run again with more to go on"
         )
     method = (
@@ -52,7 +52,7 @@ def probe_format_spread(subject: Subject, asking: Asking, *, calls: int) -> Foun
         "format_best": found.best_score,
         "format_original": found.original_score,
     }
-    return Found(
+    return ProbeResult(
         procedure="format",
         facts=tuple(
             Fact(name=name, value=value, unit="share right", n=n_items, method=method) for name, value in facts.items()
@@ -60,7 +60,7 @@ def probe_format_spread(subject: Subject, asking: Asking, *, calls: int) -> Foun
     )
 
 
-def probe_context_format(subject: Subject, asking: Asking, *, calls: int) -> Found:
+def probe_context_format(subject: Subject, asking: Asking, *, calls: int) -> ProbeResult:
     """The same look-ups in the same table, given as YAML, Markdown, JSON and TOON."""
     del subject
     written = tables()
@@ -83,8 +83,10 @@ def probe_context_format(subject: Subject, asking: Asking, *, calls: int) -> Fou
             facts.append(Fact(name=f"context_{form}", value=right / n, unit="share right", n=n, method=method))
             facts.append(Fact(name=f"context_{form}_tokens", value=tokens / n, unit="input tokens", n=n, method=method))
     except BudgetSpentError:
-        return Found(procedure="context", facts=tuple(facts), complete=False, note="the budget ended within the forms")
-    return Found(procedure="context", facts=tuple(facts))
+        return ProbeResult(
+            procedure="context", facts=tuple(facts), complete=False, note="the budget ended within the forms"
+        )
+    return ProbeResult(procedure="context", facts=tuple(facts))
 
 
 def tables() -> dict[str, str]:

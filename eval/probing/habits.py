@@ -9,8 +9,8 @@ from catalog.errors import InvalidMeasurementError
 
 from .asking import Asking, BudgetSpentError
 from .bank import STATEMENTS, Question
-from .found import Fact, Found, Subject
 from .quality import ANSWER_TOKENS
+from .results import Fact, ProbeResult, Subject
 
 __all__ = ["CANARY_PROMPTS", "probe_bias", "probe_canaries", "verify_canaries"]
 
@@ -53,7 +53,7 @@ CANARY_PROMPTS = tuple(
 )
 
 
-def probe_bias(subject: Subject, asking: Asking, *, calls: int) -> Found:
+def probe_bias(subject: Subject, asking: Asking, *, calls: int) -> ProbeResult:
     """Every question in every rotation of its options; every statement beside its negation."""
     n_pairs = max(1, min(len(STATEMENTS), calls // 4))
     rotated = [q for q in subject.questions if len(q.options) == 4][: max(1, (calls - 2 * n_pairs) // 4)]
@@ -84,13 +84,15 @@ def probe_bias(subject: Subject, asking: Asking, *, calls: int) -> Found:
             Fact(name="yes_contradictions", value=yes.contradictions, unit="share", n=yes.n_pairs, method=method),
         ]
     except BudgetSpentError:
-        return Found(procedure="bias", facts=tuple(facts), complete=False, note="the budget ended within the questions")
+        return ProbeResult(
+            procedure="bias", facts=tuple(facts), complete=False, note="the budget ended within the questions"
+        )
     except InvalidMeasurementError as exc:
         notes.append(str(exc))
-    return Found(procedure="bias", facts=tuple(facts), note="; ".join(notes))
+    return ProbeResult(procedure="bias", facts=tuple(facts), note="; ".join(notes))
 
 
-def probe_canaries(subject: Subject, asking: Asking, *, calls: int) -> Found:
+def probe_canaries(subject: Subject, asking: Asking, *, calls: int) -> ProbeResult:
     """Answers by which the model is known again, and how often it differs from itself when asked twice."""
     prompts = CANARY_PROMPTS[: max(1, calls // 2)]
     try:
@@ -98,7 +100,9 @@ def probe_canaries(subject: Subject, asking: Asking, *, calls: int) -> Found:
         # backwards: after other neighbours, so that a server's prompt cache does not answer for the model
         second = [asking.chat(prompt, max_tokens=CANARY_TOKENS, again=1).text for prompt in reversed(prompts)][::-1]
     except BudgetSpentError:
-        return Found(procedure="canary", complete=False, note="the budget ended before every canary was asked twice")
+        return ProbeResult(
+            procedure="canary", complete=False, note="the budget ended before every canary was asked twice"
+        )
     pairs = list(zip(prompts, first, second, strict=True))
     canaries = tuple(Canary(prompt=p, answer=a) for p, a, b in pairs if a.strip() and a == b)
     note = "told from no other model: probe a sibling and give its canaries with --sibling"
@@ -109,11 +113,11 @@ def probe_canaries(subject: Subject, asking: Asking, *, calls: int) -> Found:
         canaries = tuple(canary for canary in told if canary.prompt in stable)
         note = f"told from {len(others)} other model(s)"
     if not canaries:
-        return Found(procedure="canary", note="no answer tells this model from others")
+        return ProbeResult(procedure="canary", note="no answer tells this model from others")
     differ = sum(a != b for _, a, b in pairs) / len(prompts)
     n = len(prompts)
     method = f"{n} open beginnings, greedy, each asked twice"
-    return Found(
+    return ProbeResult(
         procedure="canary",
         canaries=canaries,
         self_mismatch=max(differ, _LEAST_MISMATCH),

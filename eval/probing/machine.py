@@ -11,7 +11,7 @@ from catalog.efficiency.information_capacity import OTHER_TEXT_BIAS_BITS, inform
 
 from .asking import Asking, BudgetSpentError
 from .endpoint import EndpointError, Reply
-from .found import Fact, Found, Subject
+from .results import Fact, ProbeResult, Subject
 
 __all__ = ["probe_capacity", "probe_latency"]
 
@@ -20,7 +20,7 @@ _INPUT_WORDS = (10, 100, 300)
 _TEXT_TOKENS = 1024
 
 
-def probe_latency(subject: Subject, asking: Asking, *, calls: int) -> Found:
+def probe_latency(subject: Subject, asking: Asking, *, calls: int) -> ProbeResult:
     """Time to the first token and per further token, from whole answers of several lengths asked one at a time.
 
     T(p, o) = R(p) + beta (o - 1), as idealized runtime has it (arXiv 2305.02440), fitted to this backend as it is.
@@ -39,7 +39,9 @@ def probe_latency(subject: Subject, asking: Asking, *, calls: int) -> Found:
             break
     timed = [reply for reply in seen if reply.output_tokens > 0 and reply.input_tokens > 0]
     if len({reply.output_tokens for reply in timed}) < 2:
-        return Found(procedure="latency", complete=False, note="too few answers of different lengths with a usage")
+        return ProbeResult(
+            procedure="latency", complete=False, note="too few answers of different lengths with a usage"
+        )
     rows = np.array([[1.0, r.input_tokens, r.output_tokens - 1.0] for r in timed])
     seconds = np.array([r.seconds for r in timed])
     (start, per_input, per_output), *_ = np.linalg.lstsq(rows, seconds, rcond=None)
@@ -52,10 +54,10 @@ def probe_latency(subject: Subject, asking: Asking, *, calls: int) -> Found:
     if per_output > 0:
         rate = 1.0 / float(per_output)
         facts.append(Fact(name="tokens_per_s", value=rate, unit="tokens/s", n=len(timed), method=method, field=True))
-    return Found(procedure="latency", facts=tuple(facts), complete=complete)
+    return ProbeResult(procedure="latency", facts=tuple(facts), complete=complete)
 
 
-def probe_capacity(subject: Subject, asking: Asking, *, calls: int) -> Found:
+def probe_capacity(subject: Subject, asking: Asking, *, calls: int) -> ProbeResult:
     """Information capacity from log-probabilities of texts, where the backend gives them and the shape is known."""
     bits: list[float] = []
     sizes: list[float] = []
@@ -67,12 +69,12 @@ def probe_capacity(subject: Subject, asking: Asking, *, calls: int) -> Found:
             complete = False
             break
         except EndpointError as exc:
-            return Found(procedure="capacity", note=f"not measured: {exc}")
+            return ProbeResult(procedure="capacity", note=f"not measured: {exc}")
         if score.log_probability:
             bits += [-p / math.log(2.0) for p in score.log_probability]
             sizes.append(8.0 * sum(score.text_bytes) / len(score.text_bytes))
     if not bits:
-        return Found(procedure="capacity", complete=complete, note="no text was scored")
+        return ProbeResult(procedure="capacity", complete=complete, note="no text was scored")
     nll, size, n = float(np.mean(bits)), float(np.mean(sizes)), len(bits)
     method = f"log-probabilities of {n} tokens of {len(sizes)} texts of this project"
     se = float(np.std(bits) / math.sqrt(n))
@@ -85,7 +87,7 @@ def probe_capacity(subject: Subject, asking: Asking, *, calls: int) -> Found:
     known = shape_for(key)
     if known is None:
         note = f"information capacity needs the dimensions of {key}, which the catalog does not have"
-        return Found(procedure="capacity", facts=tuple(facts), complete=complete, note=note)
+        return ProbeResult(procedure="capacity", facts=tuple(facts), complete=complete, note=note)
     flops = flops_per_token(known[0])
     capacity = information_capacity(
         text_size_bits=size, nll_bits=nll, flops_per_token=flops, bias_bits=OTHER_TEXT_BIAS_BITS
@@ -94,4 +96,4 @@ def probe_capacity(subject: Subject, asking: Asking, *, calls: int) -> Found:
         Fact(name="information_capacity", value=capacity, unit="1", n=n, se=se / math.log2(flops),
              method=f"{method}, {flops:.3g} operations a token, bias {OTHER_TEXT_BIAS_BITS:g} (unlisted texts)")
     )  # fmt: skip
-    return Found(procedure="capacity", facts=tuple(facts), complete=complete)
+    return ProbeResult(procedure="capacity", facts=tuple(facts), complete=complete)

@@ -5,19 +5,19 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from .found import Fact, Found
+from .results import Fact, ProbeResult
 
 __all__ = ["overlay_text", "write_overlay"]
 
 
-def write_overlay(path: Path, model_id: str, found: Sequence[Found], *, today: date) -> None:
+def write_overlay(path: Path, model_id: str, found: Sequence[ProbeResult], *, today: date) -> None:
     """Replace the file in one step: a reader sees the old overlay or the new one."""
     fresh = path.with_name(path.name + ".new")
     fresh.write_text(overlay_text(model_id, found, today=today), encoding="utf-8")
     fresh.replace(path)
 
 
-def overlay_text(model_id: str, found: Sequence[Found], *, today: date) -> str:
+def overlay_text(model_id: str, found: Sequence[ProbeResult], *, today: date) -> str:
     """TOML that `catalog.importers.overlay` reads."""
     table = f"models.{json.dumps(model_id)}"
     facts = [fact for one in found for fact in one.facts]

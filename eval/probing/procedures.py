@@ -5,14 +5,14 @@ from types import MappingProxyType
 
 from .asking import Asking
 from .formats import probe_context_format, probe_format_spread
-from .found import Found, Subject
 from .habits import probe_bias, probe_canaries
 from .machine import probe_capacity, probe_latency
 from .quality import probe_quality
+from .results import ProbeResult, Subject
 
-__all__ = ["PROCEDURES", "Found", "Subject", "run_procedure", "shares"]
+__all__ = ["PROCEDURES", "ProbeResult", "Subject", "run_procedure", "shares"]
 
-PROCEDURES: Mapping[str, Callable[..., Found]] = MappingProxyType(
+PROCEDURES: Mapping[str, Callable[..., ProbeResult]] = MappingProxyType(
     {
         "quality": probe_quality,
         "capacity": probe_capacity,
@@ -34,6 +34,6 @@ def shares(what: Sequence[str], budget: int) -> dict[str, int]:
     return {name: few if name == "capacity" else (budget - few) * _WEIGHT[name] // whole for name in what}
 
 
-def run_procedure(name: str, subject: Subject, asking: Asking, *, calls: int) -> Found:
+def run_procedure(name: str, subject: Subject, asking: Asking, *, calls: int) -> ProbeResult:
     """Run one procedure; the budget as a whole is kept by `asking`."""
     return PROCEDURES[name](subject, asking, calls=calls)

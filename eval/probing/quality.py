@@ -11,7 +11,7 @@ from eval.probe import Asked, VectorBelief, most_informative
 from predictors.quality.protocol import Matrix
 
 from .asking import Asking, BudgetSpentError
-from .found import Fact, Found, Subject
+from .results import Fact, ProbeResult, Subject
 
 __all__ = ["ANSWER_TOKENS", "probe_quality", "prompt_side"]
 
@@ -24,7 +24,7 @@ _SEED = 0  # of the questions that are drawn: the same probe asks the same
 _STEP = 5  # questions between two looks at the belief
 
 
-def probe_quality(subject: Subject, asking: Asking, *, calls: int) -> Found:
+def probe_quality(subject: Subject, asking: Asking, *, calls: int) -> ProbeResult:
     """Ask until the budget or the questions end; the belief is renewed every few answers."""
     side = prompt_side(subject)
     (vector,), (strength_sd,) = subject.quality.vectors([subject.profile])
@@ -47,11 +47,11 @@ def probe_quality(subject: Subject, asking: Asking, *, calls: int) -> Found:
         if taken:
             belief = prior.after(Asked(prompt_side=side[taken], score=np.array(scores)))
     if not taken:
-        return Found(procedure="quality", complete=False, note="the budget paid for no question")
+        return ProbeResult(procedure="quality", complete=False, note="the budget paid for no question")
     right = float(np.mean(scores))
     n = len(scores)
     method = f"{n} questions made by rule, picked for what they tell, graded by their known answers"
-    return Found(
+    return ProbeResult(
         procedure="quality",
         ability=_ability(subject, prior, belief),
         facts=(

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.errors import InvalidReplayError, UntoldPolicyError
+from eval.errors import InvalidReplayError, MissingFactsError
 from eval.journal_report import journal_report, value_row
 from eval.journal_value import value_policy
 from eval.logged_decisions import read_journal
@@ -102,5 +102,5 @@ def test_a_policy_of_speed_goes_by_the_latencies_that_were_forecast_then(tmp_pat
 )
 def test_a_policy_that_goes_by_what_no_journal_keeps_is_refused(tmp_path: Path, policy: str, fact: str) -> None:
     log = read_journal(written(tmp_path, decision("1", "a/large", 1.0), feedback("1", 1.0)))
-    with pytest.raises(UntoldPolicyError, match=f"'{policy}' goes by {fact}, which a journal does not keep"):
+    with pytest.raises(MissingFactsError, match=f"'{policy}' goes by {fact}, which a journal does not keep"):
         value_policy(log, RoutingOptions(policy=policy))

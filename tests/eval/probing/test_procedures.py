@@ -9,7 +9,7 @@ import pytest
 
 from catalog import ModelProfile, Trust
 from catalog.importers.overlay import read_overlay
-from eval.probing import PROCEDURES, Asking, Budget, Found, Ledger, Subject
+from eval.probing import PROCEDURES, Asking, Budget, Ledger, ProbeResult, Subject
 from eval.probing.bank import make_questions
 from eval.probing.endpoint import TokenScore
 from eval.probing.habits import verify_canaries
@@ -39,7 +39,7 @@ def subject() -> Subject:
 
 def run(
     name: str, subject: Subject, endpoint: Answering, tmp_path: Path, *, calls: int = 60, budget: int = 500
-) -> Found:
+) -> ProbeResult:
     with Ledger(tmp_path / f"{name}-{id(endpoint)}.jsonl") as ledger:
         asking = Asking(endpoint, ledger, Budget(calls=budget), model="m")
         return PROCEDURES[name](subject, asking, calls=calls)

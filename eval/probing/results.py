@@ -1,4 +1,4 @@
-"""What a procedure is told, and what it gives back."""
+"""What a probing procedure is given, and what it measures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from predictors.quality import QualityModel
 
 from .bank import Question
 
-__all__ = ["Fact", "Found", "Subject"]
+__all__ = ["Fact", "ProbeResult", "Subject"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ProbeResult:
     """What one procedure found. `note` says what was left out, and why; `complete` is false where the budget ended."""
 
     procedure: str

@@ -10,15 +10,15 @@ from predictors import Forecast, Query
 from router import PRESETS, Goals, Policy, forecast_of
 
 from .contenders import Contender, FittedContender
-from .errors import UntoldPolicyError
+from .errors import MissingFactsError
 from .table import ReplayTable
 
-__all__ = ["untold_goals"]
+__all__ = ["unknown_goals"]
 
 _OR_ELSE = ", or add --predictor, which knows more of models that the catalog has"
 
 
-def untold_goals(
+def unknown_goals(
     table: ReplayTable, contender: Contender, policies: Sequence[str], configured: Mapping[str, Policy]
 ) -> dict[str, tuple[str, ...]]:
     """Of each policy that somebody asked for, the goals it weighs that are unknown of every model, where there are any.
@@ -30,23 +30,23 @@ def untold_goals(
         configured: the operator's own.
 
     Raises:
-        UntoldPolicyError: one weighs more of these than of all others beside quality.
+        MissingFactsError: one weighs more of these than of all others beside quality.
     """
     goals, forecast = Goals(table.pool), _forecast(table, contender)
     found: dict[str, tuple[str, ...]] = {}
     for name in policies:
         weights = (configured.get(name) or PRESETS[name]).weights
-        untold = tuple(goal for goal, weight in weights.items() if weight > 0 and not goals.tells(goal, forecast))
-        told = sum(weight for goal, weight in weights.items() if goal != "quality" and goal not in untold)
-        if sum(weights[goal] for goal in untold) > told:
-            raise UntoldPolicyError(
+        unknown = tuple(goal for goal, weight in weights.items() if weight > 0 and not goals.tells(goal, forecast))
+        known = sum(weight for goal, weight in weights.items() if goal != "quality" and goal not in unknown)
+        if sum(weights[goal] for goal in unknown) > known:
+            raise MissingFactsError(
                 name,
-                facts=untold,
+                facts=unknown,
                 source=f"nothing tells of the models of {table.name}",
                 remedy="replay one that goes by quality and cost" + ("" if _is_fitted(contender) else _OR_ELSE),
             )
-        if untold:
-            found[name] = untold
+        if unknown:
+            found[name] = unknown
     return found
 
 
