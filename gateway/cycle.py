@@ -20,11 +20,11 @@ _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = bytes([*range(0x09), *range(0x0A, 0x20), 0x7F])
 _TELLING = frozenset({b"content-length", b"transfer-encoding", b"connection"})  # how the answer or the connection ends
 _BODILESS = frozenset({204, 304})
-_NEARBY = "paretogate.nearby"
+_CONNECTION = "paretogate.connection"
 
 
 class Cycle(RequestResponseCycle):
-    """See `wire.asgi.Nearby` for what it offers beside ASGI."""
+    """See `wire.asgi.DirectConnection` for what it offers beside ASGI."""
 
     _when_gone: Callable[[], None] | None = None
     _head = b""  # of an answer of known length, until its body comes
@@ -35,7 +35,7 @@ class Cycle(RequestResponseCycle):
         """The very same cycle, which is of this class from now on: uvicorn lets nobody choose the class it makes."""
         cycle.__class__ = cls
         ours = cast("Cycle", cycle)
-        ours.scope[_NEARBY] = ours  # type: ignore[literal-required] # ours to add
+        ours.scope[_CONNECTION] = ours  # type: ignore[literal-required] # ours to add
         return ours
 
     def body_at_hand(self) -> bytes | None:
@@ -70,7 +70,7 @@ class Cycle(RequestResponseCycle):
 
     def part(self) -> None:
         """The answer is sent: the scope leads here no more, or only the garbage collector would let go of the two."""
-        self.scope.pop(_NEARBY, None)  # type: ignore[misc] # ours to take back
+        self.scope.pop(_CONNECTION, None)  # type: ignore[misc] # ours to take back
 
     async def send(self, message: Any) -> None:  # noqa: ANN401 - ASGI's
         """What uvicorn's does, for the messages of which an answer consists."""

@@ -176,21 +176,21 @@ class Rehearsal:
         if serving is self._failed_with or (self._task is not None and not self._task.done()):
             return
         self._dispatcher.serving = serving
-        client = _Client(told=self._told)
-        scope: Scope = {"type": "http", "method": "POST", "headers": list(_HEADERS), "paretogate.nearby": client}
+        client = _Client(on_answer=self._answered)
+        scope: Scope = {"type": "http", "method": "POST", "headers": list(_HEADERS), "paretogate.connection": client}
         self._task = asyncio.get_running_loop().create_task(self._door(scope, client.receive, client.send))
         self._task.add_done_callback(lambda _: ended())
 
-    def _told(self, status: int) -> None:
+    def _answered(self, status: int) -> None:
         if status != HTTPStatus.OK:
             self._failed_with = self._dispatcher.serving
 
 
 class _Client:
-    """The connection of whoever rehearses; see `gateway.wire.asgi.Nearby`."""
+    """The connection of whoever rehearses; see `gateway.wire.asgi.DirectConnection`."""
 
-    def __init__(self, *, told: Callable[[int], None]) -> None:
-        self._told = told
+    def __init__(self, *, on_answer: Callable[[int], None]) -> None:
+        self._on_answer = on_answer
 
     def body_at_hand(self) -> bytes:
         return _ASKED
@@ -199,7 +199,7 @@ class _Client:
         """Never."""
 
     def answer_at_once(self, status: int, headers: Headers, body: bytes) -> bool:  # noqa: ARG002 - the protocol's
-        self._told(status)
+        self._on_answer(status)
         return True
 
     async def receive(self) -> Message:

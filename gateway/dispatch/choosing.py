@@ -162,7 +162,7 @@ class Chooser:
     def _session(self, standing: Standing, serving: Serving) -> SessionState | None:
         """The conversation so far; free to move on when the backend it is bound to is gone or unwell.
 
-        What only that backend could read is then taken out of the history (`gateway.wire.bound`).
+        What only that backend could read is then taken out of the history (`gateway.wire.reasoning_signatures`).
         """
         session = standing.session
         if session is None or not session.pinned:

@@ -95,13 +95,13 @@ class ResponseHistory:
         self, request: ChatRequest, reading: Reading, key: ApiKey | None, *, protected: bool
     ) -> Keeping | None:
         """Where this request's answer is to be stored; None where it is not."""
-        told: Mapping[str, Any] = getattr(request, "told", {})
-        if self._store is None or protected or told.get("store") is False:
+        client_body: Mapping[str, Any] = getattr(request, "client_body", {})
+        if self._store is None or protected or client_body.get("store") is False:
             return None
         if reading.options.require.privacy == "no_retention":
             return None
         response_id = f"resp_{os.urandom(16).hex()}"  # not to be guessed, and the same from no two backends
-        items = named_items(as_items(told["input"]), response_id)
+        items = named_items(as_items(client_body["input"]), response_id)
         return Keeping(
             store=self._store, bounds=self._bounds, tenant=_tenant(key), response_id=response_id, items=items
         )

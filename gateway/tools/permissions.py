@@ -31,11 +31,11 @@ def refuse_unseen(request: ChatRequest, key: ApiKey | None) -> None:
     Raises:
         ForbiddenError: such come, and the key's tools are restricted.
     """
-    told = getattr(request, "told", None) or {}
-    declared = told.get("tools")
+    body = getattr(request, "client_body", None) or {}
+    declared = body.get("tools")
     listed = declared if isinstance(declared, list) else []
     is_server = any(isinstance(tool, dict) and tool.get("type") == "mcp" for tool in listed)
-    param = "mcp_servers" if told.get("mcp_servers") else "tools" if is_server else None
+    param = "mcp_servers" if body.get("mcp_servers") else "tools" if is_server else None
     if param is not None and _is_restricted(key):
         problem = (
             f"this key's tools are restricted, and those of servers in {param} cannot be told apart; leave them out"
@@ -51,8 +51,8 @@ def refuse_brought(request: ChatRequest, offered: Offer, left: Offer) -> None:
     """
     if request.refusal is None or len(left) == len(offered):
         return
-    told = getattr(request, "told", {}).get("input")
-    items = [item for item in (told if isinstance(told, list) else ()) if isinstance(item, Mapping)]
+    given = getattr(request, "client_body", {}).get("input")
+    items = [item for item in (given if isinstance(given, list) else ()) if isinstance(item, Mapping)]
     brought = {name for item in items if item.get("type") in _BRINGING for name in _names(item.get("tools"))}
     if denied := sorted(brought & (offered.readable.keys() - left.readable.keys())):
         raise _forbidden(denied[0], "input")
@@ -68,8 +68,8 @@ def refuse_chosen(request: ChatRequest, offered: Offer, left: Offer) -> None:
         return
     gone = offered.declared.keys() - left.declared.keys()
     there = {str(entry.get("type")) for entry in left.declared.values()}
-    told = getattr(request, "told", None) or request.body
-    for entry in choices_in(told.get("tool_choice")):
+    body = getattr(request, "client_body", None) or request.body
+    for entry in choices_in(body.get("tool_choice")):
         name, space, kind = name_in(entry), entry.get("namespace"), str(entry.get("type"))
         whole = f"{space}__{name}" if space else name
         if whole is not None and whole in gone and whole in offered.readable:

@@ -14,7 +14,7 @@ from catalog import Backend
 from gateway.errors import UpstreamStatusError, UpstreamUnsupportedError
 from gateway.wire.anthropic.answer import completion_of, read_object_of
 from gateway.wire.anthropic.chunks import ChunkWriter
-from gateway.wire.anthropic.request import UntoldError, messages_request
+from gateway.wire.anthropic.request import UntranslatableError, messages_request
 
 from .credentials import ANTHROPIC_VERSION
 from .http1 import Response
@@ -92,6 +92,6 @@ def _translated(call: UpstreamCall) -> UpstreamCall:
     """
     try:
         body = messages_request(orjson.loads(call.body))
-    except UntoldError as exc:
+    except UntranslatableError as exc:
         raise UpstreamUnsupportedError(backend_id=call.backend.id, parameters=[exc.parameter]) from exc
     return replace(call, body=orjson.dumps(body), path=_PATH)

@@ -11,9 +11,9 @@ from gateway.errors import BodyTooLargeError, InvalidRequestError, SlowRequestEr
 
 __all__ = [
     "ClientGoneError",
+    "DirectConnection",
     "Headers",
     "Message",
-    "Nearby",
     "Receive",
     "Scope",
     "Send",
@@ -35,7 +35,7 @@ _BODY_TIMEOUT_S = 30.0
 _JSON = (b"content-type", b"application/json")
 
 
-class Nearby(Protocol):
+class DirectConnection(Protocol):
     """A connection of our own server, found in the scope: what ASGI says in messages, it says in calls."""
 
     def body_at_hand(self) -> bytes | None:
@@ -76,7 +76,7 @@ async def read_body(scope: Scope, receive: Receive, *, limit_bytes: int) -> byte
             raise InvalidRequestError(
                 "content-encoding: bodies are read as they are; send it uncompressed", param="content-encoding"
             )
-    if (nearby := _nearby(scope)) is not None and (at_hand := nearby.body_at_hand()) is not None:
+    if (connection := _connection(scope)) is not None and (at_hand := connection.body_at_hand()) is not None:
         if len(at_hand) > limit_bytes:
             raise BodyTooLargeError(limit_bytes=limit_bytes)
         return at_hand
@@ -110,13 +110,13 @@ async def _read_rest(message: Message, receive: Receive, limit_bytes: int) -> by
 
 def replaying(body: bytes, receive: Receive) -> Receive:
     """A channel that tells a body that was read already, and then what else happens."""
-    told = False
+    is_replayed = False
 
     async def again() -> Message:
-        nonlocal told
-        if told:
+        nonlocal is_replayed
+        if is_replayed:
             return await receive()
-        told = True
+        is_replayed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again
@@ -129,24 +129,24 @@ class cancelled_by_disconnect:  # noqa: N801 - reads as a statement: `async with
         ClientGoneError: it did.
     """
 
-    __slots__ = ("_gone", "_nearby", "_receive", "_task", "_watcher")
+    __slots__ = ("_connection", "_gone", "_receive", "_task", "_watcher")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
-        self._nearby, self._receive, self._gone = _nearby(scope), receive, False
+        self._connection, self._receive, self._gone = _connection(scope), receive, False
         self._watcher: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> None:
         self._task = asyncio.current_task()
-        if self._nearby is not None:
-            self._nearby.call_when_gone(self._cancel)
+        if self._connection is not None:
+            self._connection.call_when_gone(self._cancel)
         else:
             self._watcher = asyncio.create_task(self._watch())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._nearby is not None:
-            self._nearby.call_when_gone(None)
+        if self._connection is not None:
+            self._connection.call_when_gone(None)
         if self._watcher is not None:
             self._watcher.cancel()
         cancelled = self._gone and isinstance(error, asyncio.CancelledError)
@@ -164,8 +164,8 @@ class cancelled_by_disconnect:  # noqa: N801 - reads as a statement: `async with
             self._task.cancel()
 
 
-def _nearby(scope: Scope) -> Nearby | None:
-    found: Nearby | None = scope.get("paretogate.nearby")
+def _connection(scope: Scope) -> DirectConnection | None:
+    found: DirectConnection | None = scope.get("paretogate.connection")
     return found
 
 
@@ -179,10 +179,10 @@ async def send_json(
 
 async def send_bytes(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
     """A whole JSON response that is bytes already."""
-    told = [_JSON, (b"content-length", b"%d" % len(body)), *headers]
+    all_headers = [_JSON, (b"content-length", b"%d" % len(body)), *headers]
     # The scope's connection is not asked: whoever stands between it and us, and has wrapped `send`, wants the messages.
     at_once: Callable[..., bool] | None = getattr(getattr(send, "__self__", None), "answer_at_once", None)
-    if at_once is not None and at_once(status, told, body):
+    if at_once is not None and at_once(status, all_headers, body):
         return
-    await send({"type": "http.response.start", "status": status, "headers": told})
+    await send({"type": "http.response.start", "status": status, "headers": all_headers})
     await send({"type": "http.response.body", "body": body})

@@ -16,8 +16,8 @@ from catalog import PoolEntry
 from gateway.errors import InvalidRequestError
 
 from .answer import ChatAnswer, read_answer
-from .bound import carries_reasoning, portable
 from .compatibility import adapted_fields, restorer
+from .reasoning_signatures import carries_reasoning, portable
 from .stream import ChatStream
 
 __all__ = ["ChatRequest", "read_chat", "read_json", "read_object", "splice_model"]
@@ -105,12 +105,12 @@ class ChatRequest:
         if recipient is not None and carries_reasoning(messages):
             replacing = {**(replacing or {}), "messages": portable(messages, recipient.profile.owner)}
         if recipient is not None and (
-            told := adapted_fields(
+            adapted := adapted_fields(
                 {**self.body, **(replacing or {})} if replacing else self.body, recipient, asked_for=self.model
             )
         ):
-            without = {*without, *(key for key, value in told.items() if value is None)}
-            replacing = {**(replacing or {}), **{key: value for key, value in told.items() if value is not None}}
+            without = {*without, *(key for key, value in adapted.items() if value is None)}
+            replacing = {**(replacing or {}), **{key: value for key, value in adapted.items() if value is not None}}
         include_usage = self.stream and not self.wants_usage
         untouched = not without and not replacing and not (include_usage and "stream_options" in self.body)
         if (

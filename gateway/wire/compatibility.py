@@ -155,10 +155,10 @@ def _without_hints(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _hashed_identifiers(body: Mapping[str, Any]) -> dict[str, Any]:
     """Digests of identifiers that are too long: equal ones stay equal, and nobody reads them as text."""
-    told = {name: value for name in _IDENTIFIERS if isinstance(value := body.get(name), str)}
+    identifiers = {name: value for name in _IDENTIFIERS if isinstance(value := body.get(name), str)}
     return {
         name: hashlib.sha256(value.encode()).hexdigest()
-        for name, value in told.items()
+        for name, value in identifiers.items()
         if len(value) > _MAX_IDENTIFIER_CHARS
     }
 

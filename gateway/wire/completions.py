@@ -100,7 +100,7 @@ def completion_of(
     if all("text" in choice for choice in answer.choices):
         return None
     body = orjson.loads(answer.raw)
-    told = {
+    completion = {
         "id": answer.response_id or answering.fallback_id,
         "object": "text_completion",
         "created": body.get("created", answering.created_s),
@@ -108,7 +108,7 @@ def completion_of(
         "choices": [_choice(choice, choice.get("message")) for choice in answer.choices],
         "usage": body.get("usage"),
     }
-    return told if routing is None else {**told, "routing": routing}
+    return completion if routing is None else {**completion, "routing": routing}
 
 
 class CompletionsStream:
@@ -165,8 +165,8 @@ def _single(prompt: object) -> object:
     return prompt[0] if isinstance(prompt, list) and len(prompt) == 1 else prompt
 
 
-def _choice(choice: Mapping[str, Any], said: object) -> dict[str, Any]:
-    text = said.get("content") if isinstance(said, Mapping) else None
+def _choice(choice: Mapping[str, Any], message: object) -> dict[str, Any]:
+    text = message.get("content") if isinstance(message, Mapping) else None
     return {
         "index": choice.get("index", 0),
         "text": text if isinstance(text, str) else "",

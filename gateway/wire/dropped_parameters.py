@@ -11,7 +11,7 @@ from typing import Final
 from catalog import Backend, PoolEntry
 
 from .anthropic.native import names_claude
-from .anthropic.request import UntoldError, messages_request
+from .anthropic.request import UntranslatableError, messages_request
 from .anthropic.thinking import SAMPLING, fitted_to
 from .body import ChatRequest
 from .compatibility import refused_sampling
@@ -38,21 +38,21 @@ def _refused_parameters(request: ChatRequest, recipient: PoolEntry) -> tuple[str
     if not (asked or efforts) or (backend := recipient.backend) is None:
         return ()
     if backend.kind == "anthropic":
-        told = _told(request, recipient, backend)
-        names = tuple(name for name in asked if told.get(name) is None)
+        sent = _sent(request, recipient, backend)
+        names = tuple(name for name in asked if sent.get(name) is None)
     else:
-        told = _chat(request, recipient)
+        sent = _chat(request, recipient)
         names = refused_sampling(request.body, backend, asked_for=request.model)
-    return names if not efforts or _asks_to_reason(told) else (*names, *efforts)
+    return names if not efforts or _asks_to_reason(sent) else (*names, *efforts)
 
 
 def _effort_parameters(request: ChatRequest) -> tuple[str, ...]:
     """The fields by which the client says how hard to think, as its protocol calls them."""
-    told = request.told if isinstance(request, OwnProtocolRequest) else request.body
+    body = request.client_body if isinstance(request, OwnProtocolRequest) else request.body
     by_field = {
-        "reasoning_effort": told.get("reasoning_effort"),
-        "output_config.effort": _inner(told, "output_config"),
-        "reasoning.effort": _inner(told, "reasoning"),
+        "reasoning_effort": body.get("reasoning_effort"),
+        "output_config.effort": _inner(body, "output_config"),
+        "reasoning.effort": _inner(body, "reasoning"),
     }
     named = [name for name, effort in by_field.items() if effort not in _NO_EFFORT]
     if isinstance(request, MessagesRequest) and request.body.get("thinking") is not None:
@@ -60,30 +60,33 @@ def _effort_parameters(request: ChatRequest) -> tuple[str, ...]:
     return tuple(named)
 
 
-def _inner(told: Mapping[str, object], field: str) -> object:
-    value = told.get(field)
+def _inner(body: Mapping[str, object], field: str) -> object:
+    value = body.get(field)
     return value.get("effort") if isinstance(value, Mapping) else None
 
 
-def _asks_to_reason(told: Mapping[str, object]) -> bool:
-    return any(told.get(name) is not None for name in ("reasoning_effort", "thinking", "reasoning")) or (
-        _inner(told, "output_config") is not None
+def _asks_to_reason(sent: Mapping[str, object]) -> bool:
+    return any(sent.get(name) is not None for name in ("reasoning_effort", "thinking", "reasoning")) or (
+        _inner(sent, "output_config") is not None
     )
 
 
 def _chat(request: ChatRequest, recipient: PoolEntry) -> Mapping[str, object]:
-    """What it was told, in whichever protocol; messages aside."""
+    """What it was sent, in whichever protocol; messages aside."""
     if not isinstance(request, OwnProtocolRequest):
         return request.body
     if request.path(recipient) == request.own_path:
-        return request.told
+        return request.client_body
     return fitted({**request.body, "messages": _ANY_MESSAGES}, recipient)
 
 
-def _told(request: ChatRequest, recipient: PoolEntry, backend: Backend) -> Mapping[str, object]:
+def _sent(request: ChatRequest, recipient: PoolEntry, backend: Backend) -> Mapping[str, object]:
     if isinstance(request, MessagesRequest) and request.path(recipient) == request.own_path:
-        return {**request.told, **({} if names_claude(request.model) else fitted_to(backend.model_name, request.told))}
+        return {
+            **request.client_body,
+            **({} if names_claude(request.model) else fitted_to(backend.model_name, request.client_body)),
+        }
     try:
         return messages_request({**_chat(request, recipient), "model": backend.model_name, "messages": _ANY_MESSAGES})
-    except UntoldError:  # by a key that was taken out before: it was asked all the same
+    except UntranslatableError:  # by a key that was taken out before: it was asked all the same
         return request.body

@@ -39,9 +39,9 @@ def list_at(value: object, where: str) -> list[Any]:
     return value if isinstance(value, list) else refuse(where, "must be a list")
 
 
-def one_answer(told: Mapping[str, object]) -> None:
+def one_answer(body: Mapping[str, object]) -> None:
     """Only chat and completions have room for several answers; others would be paid for and lost."""
-    if told.get("n") not in (None, 1):
+    if body.get("n") not in (None, 1):
         refuse("n", "there is room for one answer here; ask again for another, or ask at /v1/chat/completions")
 
 

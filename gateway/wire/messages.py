@@ -78,7 +78,7 @@ class MessagesRequest(OwnProtocolRequest):
         before, now = self.read_as.get("tools"), self.body.get("tools")
         return messages_body(
             self.raw,
-            self.told,
+            self.client_body,
             model=self.model,
             model_name=model_name,
             without=without,
@@ -105,25 +105,25 @@ def read_messages(raw: bytes, *, counting: bool = False) -> MessagesRequest:
     Raises:
         InvalidRequestError: naming the field.
     """
-    told = read_object(raw)
-    if told.get("thread") is not None:
+    client_body = read_object(raw)
+    if client_body.get("thread") is not None:
         raise InvalidRequestError(
             "thread: whoever answers is chosen by the whole conversation, turn by turn; send all of it in messages",
             param="thread",
             details={"error_code": "thread_unsupported_request", "unsupported": ["thread"]},
         )
     try:
-        return _read(raw, told, told, counting=counting)
+        return _read(raw, client_body, client_body, counting=counting)
     except InvalidRequestError as exc:
         try:
-            return _read(raw, told, plainly(told), counting=counting, only_there=exc)
+            return _read(raw, client_body, plainly(client_body), counting=counting, only_there=exc)
         except InvalidRequestError:
             raise exc from None  # it is malformed, whoever is asked
 
 
 def _read(
     raw: bytes,
-    told: dict[str, Any],
+    client_body: dict[str, Any],
     meant: dict[str, Any],
     *,
     counting: bool,
@@ -141,7 +141,7 @@ def _read(
     messages = system_messages(meant.get("system")) + chat_messages(meant.get("messages"))
     body["messages"] = cached_to_the_end(messages, meant.get("cache_control"))
     body |= _limits(meant, counting=counting) | _tools(meant) | _wishes(meant)
-    for place, tool in server_tools(told) if only_there is not None else ():
+    for place, tool in server_tools(client_body) if only_there is not None else ():
         body.setdefault("tools", []).insert(place, tool)
     if body.get("stream"):
         body["stream_options"] = {"include_usage": True}
@@ -152,58 +152,58 @@ def _read(
         model=checked.model,
         stream=checked.stream,
         wants_usage=True,
-        told=told,
+        client_body=client_body,
         read_as=checked.body,
         only_there=only_there,
     )
 
 
-def _limits(told: Mapping[str, Any], *, counting: bool) -> dict[str, Any]:
+def _limits(body: Mapping[str, Any], *, counting: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    most = told.get("max_tokens")
+    most = body.get("max_tokens")
     if most is None and not counting:
         refuse("max_tokens", "is required: the most tokens the answer may have")
     if most is not None:
         if isinstance(most, bool) or not isinstance(most, int) or most < 1:
             refuse("max_tokens", "must be a whole number of at least 1")
         found["max_completion_tokens"] = most
-    if stops := list_at(told.get("stop_sequences"), "stop_sequences"):
+    if stops := list_at(body.get("stop_sequences"), "stop_sequences"):
         found["stop"] = [text_at(stop, f"stop_sequences[{i}]") for i, stop in enumerate(stops)]
-    if told.get("stream") is not None:
-        found["stream"] = boolean_at(told["stream"], "stream")
+    if body.get("stream") is not None:
+        found["stream"] = boolean_at(body["stream"], "stream")
     return found
 
 
-def _wishes(told: Mapping[str, Any]) -> dict[str, Any]:
+def _wishes(body: Mapping[str, Any]) -> dict[str, Any]:
     """Thinking, effort, the answer's form, the caller's name, the tier."""
     found: dict[str, Any] = {}
-    if told.get("thinking") is not None:
-        thinking = object_at(told["thinking"], "thinking")
+    if body.get("thinking") is not None:
+        thinking = object_at(body["thinking"], "thinking")
         if thinking.get("type") not in ("enabled", "disabled", "adaptive", "between_tools"):
             refuse("thinking.type", "must be enabled, adaptive, between_tools or disabled")
         if thinking["type"] != "disabled":
             found["thinking"] = thinking
-    config = object_at(told.get("output_config") or {}, "output_config")
+    config = object_at(body.get("output_config") or {}, "output_config")
     nothing_else(config, "output_config", {"effort", "format"}, remedy="leave it out")
     if config.get("effort") is not None:
         effort = text_at(config["effort"], "output_config.effort")
         found["reasoning_effort"] = _EFFORTS.get(effort) or refuse(
             "output_config.effort", f"must be one of {', '.join(_EFFORTS)}"
         )
-    for where, form in (("output_config.format", config.get("format")), ("output_format", told.get("output_format"))):
+    for where, form in (("output_config.format", config.get("format")), ("output_format", body.get("output_format"))):
         if form is not None:
             found["response_format"] = _response_format(object_at(form, where), where)
-    metadata = object_at(told.get("metadata") or {}, "metadata")
+    metadata = object_at(body.get("metadata") or {}, "metadata")
     nothing_else(metadata, "metadata", {"user_id"}, remedy="only user_id is understood")
     if metadata.get("user_id") is not None:
         found["user"] = text_at(metadata["user_id"], "metadata.user_id")
-    return found | _urgency(told)
+    return found | _urgency(body)
 
 
-def _urgency(told: Mapping[str, Any]) -> dict[str, Any]:
-    if told.get("speed") not in (None, "standard"):
+def _urgency(body: Mapping[str, Any]) -> dict[str, Any]:
+    if body.get("speed") not in (None, "standard"):
         refuse("speed", "must be standard; for a fast model say routing.policy fast")
-    tier = told.get("service_tier")
+    tier = body.get("service_tier")
     if tier not in (None, "auto", "standard_only"):
         refuse("service_tier", "must be auto or standard_only")
     return {"service_tier": "default"} if tier == "standard_only" else {}  # auto is what all do; not all know the word
@@ -226,13 +226,13 @@ def _check_context_management(value: object) -> None:
             refuse(where, "cannot be done for other models; edit the conversation yourself and leave this out")
 
 
-def _tools(told: Mapping[str, Any]) -> dict[str, Any]:
+def _tools(body: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if tools := list_at(told.get("tools"), "tools"):
+    if tools := list_at(body.get("tools"), "tools"):
         found["tools"] = [_tool(object_at(tool, f"tools[{i}]"), f"tools[{i}]") for i, tool in enumerate(tools)]
-    if told.get("tool_choice") is None:
+    if body.get("tool_choice") is None:
         return found
-    choice = object_at(told["tool_choice"], "tool_choice")
+    choice = object_at(body["tool_choice"], "tool_choice")
     kind = choice.get("type")
     if kind == "tool":
         name = text_at(choice.get("name"), "tool_choice.name")

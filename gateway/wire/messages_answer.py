@@ -81,9 +81,9 @@ def stop_of(choice: Mapping[str, Any], stops: object, pieces: Iterable[Piece]) -
     Whoever called a tool waits for what it gives, whatever word came with it: OpenAI says "stop" where the caller named
     the tool that had to be called, and some servers always do.
     """
-    said = choice.get("stop_reason")
-    if isinstance(said, str) and isinstance(stops, list) and said in stops:
-        return "stop_sequence", said
+    stopped_at = choice.get("stop_reason")
+    if isinstance(stopped_at, str) and isinstance(stops, list) and stopped_at in stops:
+        return "stop_sequence", stopped_at
     kinds = {piece.kind for piece in pieces}
     reason = "refusal" if "refusal" in kinds else _STOPS.get(str(choice.get("finish_reason")), "end_turn")
     return ("tool_use" if reason == "end_turn" and "tool" in kinds else reason), None
@@ -98,17 +98,17 @@ def usage_of(usage: Usage | None) -> dict[str, Any]:
     """Anthropic counts what was read from or written to the prompt cache apart from the rest of the input."""
     if usage is None:
         return {"input_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 0}
-    told: dict[str, Any] = {
+    counts: dict[str, Any] = {
         "input_tokens": usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens,
         "cache_creation_input_tokens": usage.cache_write_tokens,
         "cache_read_input_tokens": usage.cached_input_tokens,
         "output_tokens": usage.output_tokens,
     }
     if usage.reasoning_tokens:
-        told["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
+        counts["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
     if usage.web_searches:
-        told["server_tool_use"] = {"web_search_requests": usage.web_searches}
-    return told
+        counts["server_tool_use"] = {"web_search_requests": usage.web_searches}
+    return counts
 
 
 def _input(piece: Piece) -> dict[str, Any] | None:

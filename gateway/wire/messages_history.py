@@ -218,8 +218,8 @@ def _document(block: Mapping[str, Any], where: str) -> dict[str, Any]:
     context = text_at(block["context"], f"{where}.context") if block.get("context") is not None else None
     match source.get("type"):
         case "text" | "content":
-            said = [part for part in (title, context) if part]
-            return marked({"type": "text", "text": "\n\n".join([*said, _words(source, f"{where}.source")])}, block)
+            lines = [part for part in (title, context) if part]
+            return marked({"type": "text", "text": "\n\n".join([*lines, _words(source, f"{where}.source")])}, block)
         case "base64":
             if context:
                 refuse(f"{where}.context", "cannot be translated for other models; put it into a text block")

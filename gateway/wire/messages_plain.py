@@ -27,28 +27,28 @@ _SILENT_KEYS = frozenset({"type", "id", "tool_use_id", "data", "encrypted_conten
 _MAX_DEPTH = 20
 
 
-def plainly(told: Mapping[str, Any]) -> dict[str, Any]:
+def plainly(body: Mapping[str, Any]) -> dict[str, Any]:
     """The request without what has no translation. Whatever is malformed beside that stays, and is complained about."""
-    plain = {key: value for key, value in told.items() if key in _FIELDS}
-    if isinstance(messages := told.get("messages"), list):
+    plain = {key: value for key, value in body.items() if key in _FIELDS}
+    if isinstance(messages := body.get("messages"), list):
         plain["messages"] = [_turn(message) for message in messages]
-    if isinstance(system := told.get("system"), list):
+    if isinstance(system := body.get("system"), list):
         plain["system"] = [_block(block, allowed=("text",)) for block in system]
-    if isinstance(tools := told.get("tools"), list):
+    if isinstance(tools := body.get("tools"), list):
         plain["tools"] = [
             {key: tool[key] for key in _TOOL if key in tool} if isinstance(tool, Mapping) else tool
             for tool in tools
             if not _is_server_tool(tool)
         ]
-    thinking = told.get("thinking")
+    thinking = body.get("thinking")
     if isinstance(thinking, Mapping) and thinking.get("type") not in ("enabled", "disabled", "adaptive"):
         del plain["thinking"]
     return plain
 
 
-def server_tools(told: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+def server_tools(body: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Declarations of what runs at Anthropic, each with its place among the tools."""
-    tools = told.get("tools")
+    tools = body.get("tools")
     for place, tool in enumerate(tools if isinstance(tools, list) else ()):
         if _is_server_tool(tool):
             yield place, tool

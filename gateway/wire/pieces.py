@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import orjson
 
-from .bound import seal, seal_of_call
+from .reasoning_signatures import seal, seal_of_call
 
 __all__ = ["ChunkReader", "Piece", "PieceSequence", "Step", "pieces_of"]
 

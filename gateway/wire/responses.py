@@ -21,10 +21,10 @@ from gateway.errors import InvalidRequestError
 
 from .answer import ChatAnswer
 from .body import read_chat, read_object
-from .bound import sealed_blocks
 from .compatibility import BY_RESPONSES, adapted_fields
 from .fields import list_at, nothing_else, object_at, one_answer, refuse, text_at
 from .own_protocol import OwnProtocolRequest
+from .reasoning_signatures import sealed_blocks
 from .responses_custom import custom_arguments
 from .responses_native import responses_body
 from .responses_passing import PassingResponse, read_response
@@ -79,19 +79,19 @@ class ResponsesRequest(OwnProtocolRequest):
     @property
     def is_kept_there(self) -> bool:
         """See `ChatRequest.is_kept_there`: OpenAI keeps what it is not told not to."""
-        return self.only_there is not None and self.told.get("store") is not False
+        return self.only_there is not None and self.client_body.get("store") is not False
 
     def _own_body(self, model_name: str, *, without: Collection[str], recipient: PoolEntry) -> bytes:
         before, now = self.read_as.get("tools"), self.body.get("tools")
         otherwise = adapted_fields(self.body, recipient, asked_for=self.model)
         changes = {
-            name: value for name, value in otherwise.items() if name in self.told and name not in _IN_CHATS_SHAPE
+            name: value for name, value in otherwise.items() if name in self.client_body and name not in _IN_CHATS_SHAPE
         }
         if "max_completion_tokens" in otherwise:
             changes["max_output_tokens"] = otherwise["max_completion_tokens"]
         return responses_body(
             self.raw,
-            self.told,
+            self.client_body,
             model=self.model,
             model_name=model_name.removeprefix(BY_RESPONSES),
             without=without,
@@ -113,21 +113,21 @@ def read_responses(raw: bytes, *, optional_tools: Collection[str] = ()) -> Respo
     Raises:
         InvalidRequestError: naming the field.
     """
-    told = read_object(raw)
+    client_body = read_object(raw)
     try:
-        return _read(raw, told, told)
+        return _read(raw, client_body, client_body)
     except InvalidRequestError as exc:
-        if optional_tools and (slim := _without(raw, told, optional_tools)) is not None:
+        if optional_tools and (slim := _without(raw, client_body, optional_tools)) is not None:
             return slim
         try:
-            return _read(raw, told, plainly(told), only_there=exc)
+            return _read(raw, client_body, plainly(client_body), only_there=exc)
         except InvalidRequestError:
             raise exc from None  # it is malformed, or can be done nowhere
 
 
-def _without(raw: bytes, told: dict[str, Any], optional_tools: Collection[str]) -> ResponsesRequest | None:
+def _without(raw: bytes, client_body: dict[str, Any], optional_tools: Collection[str]) -> ResponsesRequest | None:
     """The request without such tools; None where it has none, or asks for more that others cannot do."""
-    slim, kinds = without_optional(told, optional_tools)
+    slim, kinds = without_optional(client_body, optional_tools)
     if not kinds:
         return None
     try:
@@ -137,7 +137,7 @@ def _without(raw: bytes, told: dict[str, Any], optional_tools: Collection[str]) 
 
 
 def _read(
-    raw: bytes, told: dict[str, Any], meant: dict[str, Any], *, only_there: InvalidRequestError | None = None
+    raw: bytes, client_body: dict[str, Any], meant: dict[str, Any], *, only_there: InvalidRequestError | None = None
 ) -> ResponsesRequest:
     """`meant` is what of it is to be translated."""
     for key, remedy in _REMOTE.items():
@@ -150,7 +150,7 @@ def _read(
     body: dict[str, Any] = {key: value for key, value in known.items() if key not in _REMOTE}
     body["messages"] = _instructions(meant.get("instructions")) + _messages(meant.get("input"))
     body |= _limits(meant) | _form(meant) | chat_tools(meant) | _included(meant)
-    for place, tool in hosted_tools(told) if only_there is not None else ():
+    for place, tool in hosted_tools(client_body) if only_there is not None else ():
         body.setdefault("tools", []).insert(place, tool)
     if body.get("stream"):
         body["stream_options"] = {"include_usage": True}
@@ -161,28 +161,28 @@ def _read(
         model=checked.model,
         stream=checked.stream,
         wants_usage=True,
-        told=told,
+        client_body=client_body,
         read_as=checked.body,
         only_there=only_there,
     )
 
 
-def _limits(told: Mapping[str, Any]) -> dict[str, Any]:
+def _limits(body: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    most = told.get("max_output_tokens")
+    most = body.get("max_output_tokens")
     if most is not None:
         if isinstance(most, bool) or not isinstance(most, int) or most < 1:
             refuse("max_output_tokens", "must be a whole number of at least 1")
         found["max_completion_tokens"] = most
-    if told.get("truncation") not in (None, "disabled"):
+    if body.get("truncation") not in (None, "disabled"):
         refuse("truncation", "must be disabled: nothing is cut out of a conversation here; shorten the input yourself")
     return found
 
 
-def _form(told: Mapping[str, Any]) -> dict[str, Any]:
+def _form(body: Mapping[str, Any]) -> dict[str, Any]:
     """How the answer shall look, and how hard to think about it."""
     found: dict[str, Any] = {}
-    text = object_at(told.get("text") or {}, "text")
+    text = object_at(body.get("text") or {}, "text")
     nothing_else(text, "text", {"format", "verbosity"}, remedy="leave it out")
     if text.get("verbosity") is not None:
         found["verbosity"] = text_at(text["verbosity"], "text.verbosity")
@@ -198,7 +198,7 @@ def _form(told: Mapping[str, Any]) -> dict[str, Any]:
             found["response_format"] = {"type": "json_schema", "json_schema": schema}
         case kind:
             refuse("text.format.type", f"{kind} cannot be translated; choose text, json_object or json_schema")
-    reasoning = object_at(told.get("reasoning") or {}, "reasoning")
+    reasoning = object_at(body.get("reasoning") or {}, "reasoning")
     usual = {key for key, value in _USUAL_REASONING.items() if reasoning.get(key) == value}
     known = {"effort", "summary", "generate_summary", *usual}
     nothing_else(reasoning, "reasoning", known, remedy="leave it out")
@@ -207,15 +207,15 @@ def _form(told: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _included(told: Mapping[str, Any]) -> dict[str, Any]:
+def _included(body: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for i, name in enumerate(list_at(told.get("include"), "include")):
+    for i, name in enumerate(list_at(body.get("include"), "include")):
         if name not in _INCLUDED:
             refuse(f"include[{i}]", f"there is no {name} here; choose from {', '.join(_INCLUDED)}")
         if name == "message.output_text.logprobs":
             found["logprobs"] = True
-    if told.get("top_logprobs") is not None:
-        found |= {"logprobs": True, "top_logprobs": told["top_logprobs"]}
+    if body.get("top_logprobs") is not None:
+        found |= {"logprobs": True, "top_logprobs": body["top_logprobs"]}
     return found
 
 
@@ -323,9 +323,9 @@ def _call(item: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 def _search_call(item: Mapping[str, Any], where: str) -> dict[str, Any]:
     arguments = item.get("arguments")
-    told = arguments if isinstance(arguments, str) else orjson.dumps(arguments or {}).decode()
+    text = arguments if isinstance(arguments, str) else orjson.dumps(arguments or {}).decode()
     call_id = text_at(item.get("call_id"), f"{where}.call_id")
-    return {"id": call_id, "type": "function", "function": {"name": SEARCH, "arguments": told}}
+    return {"id": call_id, "type": "function", "function": {"name": SEARCH, "arguments": text}}
 
 
 def _output(output: object, where: str) -> tuple[str, list[dict[str, Any]]]:

@@ -6,9 +6,9 @@ from typing import Any
 from catalog import Usage
 
 from .answer import ChatAnswer
-from .bound import seal
 from .dialect import Answering
 from .pieces import Piece, pieces_of
+from .reasoning_signatures import seal
 from .responses_custom import custom_input, is_custom_call
 from .responses_tools import called_item, is_search_call, search_arguments
 
@@ -59,9 +59,9 @@ def response_of(
 
 def frame_of(answering: Answering, *, response_id: str | None) -> dict[str, Any]:
     """A Response without an answer yet; `response_id` is what the backend calls it."""
-    told = getattr(answering.request, "told", {})
-    reasoning = told.get("reasoning") or {}
-    echoed = {key: default if told.get(key) is None else told[key] for key, default in _ECHOED.items()}
+    client_body = getattr(answering.request, "client_body", {})
+    reasoning = client_body.get("reasoning") or {}
+    echoed = {key: default if client_body.get(key) is None else client_body[key] for key, default in _ECHOED.items()}
     return {
         "id": answering.stored_as or response_id or answering.fallback_id,
         "object": "response",
@@ -85,7 +85,7 @@ def item_of(piece: Piece, response_id: str, answering: Answering, *, status: str
     begun = status == "in_progress"
     match piece.kind:
         case "tool":
-            return _call(piece, place, getattr(answering.request, "told", {}), status=status)
+            return _call(piece, place, getattr(answering.request, "client_body", {}), status=status)
         case "reasoning":
             return {
                 "id": f"rs_{place}",
@@ -104,10 +104,10 @@ def item_of(piece: Piece, response_id: str, answering: Answering, *, status: str
             }
 
 
-def _call(piece: Piece, place: str, told: Mapping[str, Any], *, status: str) -> dict[str, Any]:
+def _call(piece: Piece, place: str, client_body: Mapping[str, Any], *, status: str) -> dict[str, Any]:
     begun = status == "in_progress"
     call = {"status": status, "call_id": piece.call_id}
-    if is_search_call(piece.name, told):
+    if is_search_call(piece.name, client_body):
         arguments = {} if begun else search_arguments(piece.text)
         return {
             "id": f"tsc_{place}",
@@ -116,15 +116,15 @@ def _call(piece: Piece, place: str, told: Mapping[str, Any], *, status: str) -> 
             **call,
             "arguments": arguments,
         }
-    if is_custom_call(piece.name, told):
-        said = "" if begun else custom_input(piece.text)
-        return {"id": f"ctc_{place}", "type": "custom_tool_call", **call, "name": piece.name, "input": said}
+    if is_custom_call(piece.name, client_body):
+        input_text = "" if begun else custom_input(piece.text)
+        return {"id": f"ctc_{place}", "type": "custom_tool_call", **call, "name": piece.name, "input": input_text}
     arguments = "" if begun else piece.text or "{}"
     return {
         "id": f"fc_{place}",
         "type": "function_call",
         **call,
-        **called_item(piece.name, told),
+        **called_item(piece.name, client_body),
         "arguments": arguments,
     }
 
@@ -163,8 +163,8 @@ def usage_of(usage: Usage | None) -> dict[str, Any] | None:
 
 def _sealed(piece: Piece, answering: Answering) -> str | None:
     """The reasoning for its author's later use, where the caller wants to carry it or the Response is stored."""
-    told = getattr(answering.request, "told", {})
-    if answering.stored_as is None and "reasoning.encrypted_content" not in (told.get("include") or ()):
+    client_body = getattr(answering.request, "client_body", {})
+    if answering.stored_as is None and "reasoning.encrypted_content" not in (client_body.get("include") or ()):
         return None
     if piece.redacted is not None:
         return seal(answering.maker, [{"type": "redacted_thinking", "data": piece.redacted}])

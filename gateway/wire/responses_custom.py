@@ -26,7 +26,7 @@ def custom_function(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
         InvalidRequestError: naming the field.
     """
     nothing_else(tool, where, {"type", "name", "description", "format", "defer_loading"}, remedy="leave it out")
-    said = [text_at(tool["description"], f"{where}.description")] if tool.get("description") is not None else []
+    lines = [text_at(tool["description"], f"{where}.description")] if tool.get("description") is not None else []
     form = object_at(tool.get("format") or {"type": "text"}, f"{where}.format")
     match form.get("type"):
         case "text":
@@ -34,7 +34,7 @@ def custom_function(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
         case "grammar":
             syntax = text_at(form.get("syntax"), f"{where}.format.syntax")
             grammar = text_at(form.get("definition"), f"{where}.format.definition")
-            said.append(f"The {_INPUT} must match this {syntax} grammar:\n{grammar}")
+            lines.append(f"The {_INPUT} must match this {syntax} grammar:\n{grammar}")
         case kind:
             refuse(f"{where}.format.type", f"{kind} is unknown here; choose text or grammar")
     parameters = {
@@ -44,8 +44,8 @@ def custom_function(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
         "additionalProperties": False,
     }
     function: dict[str, Any] = {"name": text_at(tool.get("name"), f"{where}.name"), "parameters": parameters}
-    if said:
-        function["description"] = "\n\n".join(said)
+    if lines:
+        function["description"] = "\n\n".join(lines)
     declared: dict[str, Any] = {"type": "function", "function": function}
     return {**declared, "defer_loading": True} if tool.get("defer_loading") is True else declared
 
@@ -58,16 +58,16 @@ def custom_arguments(text: str) -> str:
 def custom_input(arguments: str) -> str:
     """And back; where a model kept to another shape, whatever it said."""
     try:
-        told = orjson.loads(arguments or "{}")
+        given = orjson.loads(arguments or "{}")
     except orjson.JSONDecodeError:
         return arguments
-    text = told.get(_INPUT) if isinstance(told, Mapping) else None
+    text = given.get(_INPUT) if isinstance(given, Mapping) else None
     return text if isinstance(text, str) else arguments
 
 
-def is_custom_call(name: str, told: Mapping[str, Any]) -> bool:
+def is_custom_call(name: str, body: Mapping[str, Any]) -> bool:
     """Whether a call of this name is of a custom tool."""
     return any(
         isinstance(tool, Mapping) and tool.get("type") == "custom" and tool.get("name") == name
-        for tool in told.get("tools") or ()
+        for tool in body.get("tools") or ()
     )

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from .body import splice_model
-from .bound import is_sealed
+from .reasoning_signatures import is_sealed
 from .responses_plain import is_hosted
 
 __all__ = ["responses_body"]
@@ -22,7 +22,7 @@ _NAMED_HERE = re.compile(r"_resp_[0-9a-f]{32}_")  # in the id of an item of a Re
 
 def responses_body(
     raw: bytes,
-    told: Mapping[str, Any],
+    client_body: Mapping[str, Any],
     *,
     model: str,
     model_name: str,
@@ -34,26 +34,30 @@ def responses_body(
 
     Args:
         raw: the client's body.
-        told: the same, read.
+        client_body: the same, read.
         model: the client's own word for the model.
         model_name: the name OpenAI knows the model by.
         without: top-level keys that are ours.
         changes: values that differ where this model is asked, and None for what it refuses; see `compatibility`.
         tools: the tools in chat's shape as they were read, and as they are to be sent; None where nothing changed.
     """
-    items = _mended(told.get("input"))
+    items = _mended(client_body.get("input"))
     left_out = {*without, "previous_response_id"}  # what came before is in the input by now
     is_untouched = (
-        tools is None and items is None and not changes and told.keys().isdisjoint(left_out) and "model" in told
+        tools is None
+        and items is None
+        and not changes
+        and client_body.keys().isdisjoint(left_out)
+        and "model" in client_body
     )
     if is_untouched and (spliced := splice_model(raw, model, model_name)) is not None:
         return spliced
-    body = {key: value for key, value in told.items() if key not in left_out}
+    body = {key: value for key, value in client_body.items() if key not in left_out}
     body |= {"model": model_name, **changes}
     if items is not None:
         body["input"] = items
     if tools is not None:
-        body["tools"] = _chosen(told.get("tools") or (), *tools)
+        body["tools"] = _chosen(client_body.get("tools") or (), *tools)
         if not body["tools"]:  # a choice among nothing is refused
             body |= {"tools": None, "tool_choice": None, "parallel_tool_calls": None}
     return orjson.dumps({key: value for key, value in body.items() if value is not None})

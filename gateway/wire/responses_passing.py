@@ -86,16 +86,16 @@ class PassingResponse(ChatStream):
     frame: Mapping[str, Any] = {}  # the Response as the last event that told all of it did
 
     def _take_event(self, event: bytes) -> bytes | None:
-        told = read_event(event)
-        if told is None:
+        data = read_event(event)
+        if data is None:
             self.fault = "sent a malformed event"
             return None
-        kind = told.get("type")
+        kind = data.get("type")
         if kind is None:
             return event if event.strip() else None
-        response = told.get("response")
+        response = data.get("response")
         if isinstance(response, dict):
-            return self._frame(kind, told, response)
+            return self._frame(kind, data, response)
         if kind == "error":
             self.fault = "reported an error in the stream"
             return None
@@ -104,7 +104,7 @@ class PassingResponse(ChatStream):
             return None
         self.started = True
         if kind == "response.output_item.done":
-            self._note(told.get("item"))
+            self._note(data.get("item"))
         return event
 
     def finish(self) -> bytes:
@@ -116,7 +116,7 @@ class PassingResponse(ChatStream):
             self.fault = "ended the stream before the answer was finished"
         return out
 
-    def _frame(self, kind: str, told: dict[str, Any], response: dict[str, Any]) -> bytes | None:
+    def _frame(self, kind: str, data: dict[str, Any], response: dict[str, Any]) -> bytes | None:
         if kind == "response.failed":
             self.fault = "reported that the response failed"
             return None
@@ -129,7 +129,7 @@ class PassingResponse(ChatStream):
             if self._late_facts is not None:
                 response["routing"] = self._late_facts(self.usage, self.model_returned)
         self.frame = response
-        return event_lines(told)
+        return event_lines(data)
 
     def _note(self, item: object) -> None:
         if isinstance(item, dict) and item.get("type") in _CALLS and isinstance(item.get("name"), str):
@@ -161,8 +161,8 @@ class PassingResponseEvents:
         """See `StreamTranslation.error`."""
         error = {"code": "server_error", "message": reply.message}
         failed = {**self._reader.frame, **self._name(), "status": "failed", "error": error}
-        told = openai_error(reply)["error"]
-        more = {"code": reply.code, "message": reply.message, "param": reply.param, "error": told}
+        refusal = openai_error(reply)["error"]
+        more = {"code": reply.code, "message": reply.message, "param": reply.param, "error": refusal}
         return event_bytes({"type": "response.failed", "response": failed}) + event_bytes(
             {"type": "error", **more, "request_id": request_id}
         )
@@ -173,16 +173,16 @@ class PassingResponseEvents:
 
 def _usage(response: Mapping[str, Any]) -> Usage | None:
     """Counts in Responses' words; the searches of the web are items, and are paid for."""
-    told = response.get("usage")
-    if not isinstance(told, dict):
+    counts = response.get("usage")
+    if not isinstance(counts, dict):
         return None
     usage = read_usage(
         {
-            "prompt_tokens": told.get("input_tokens"),
-            "completion_tokens": told.get("output_tokens"),
-            "total_tokens": told.get("total_tokens"),
-            "prompt_tokens_details": told.get("input_tokens_details"),
-            "completion_tokens_details": told.get("output_tokens_details"),
+            "prompt_tokens": counts.get("input_tokens"),
+            "completion_tokens": counts.get("output_tokens"),
+            "total_tokens": counts.get("total_tokens"),
+            "prompt_tokens_details": counts.get("input_tokens_details"),
+            "completion_tokens_details": counts.get("output_tokens_details"),
         }
     )
     searches = sum(map(_is_search, _items(response)))

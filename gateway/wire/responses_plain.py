@@ -26,44 +26,44 @@ _OUTPUTS = ("function_call_output", "custom_tool_call_output")
 _PARTS = ("input_text", "output_text", "text", "refusal", "input_audio")
 
 
-def plainly(told: Mapping[str, Any]) -> dict[str, Any]:
+def plainly(body: Mapping[str, Any]) -> dict[str, Any]:
     """The request without what has no translation. Whatever is malformed beside that stays, and is complained about."""
-    plain = {key: value for key, value in told.items() if key not in _THERE}
-    if isinstance(items := told.get("input"), list):
+    plain = {key: value for key, value in body.items() if key not in _THERE}
+    if isinstance(items := body.get("input"), list):
         plain["input"] = [_item(item) for item in items]
-    if isinstance(tools := told.get("tools"), list):
+    if isinstance(tools := body.get("tools"), list):
         plain["tools"] = [_tool(tool) for tool in tools if not is_hosted(tool)]
-    if isinstance(choice := told.get("tool_choice"), Mapping) and not _is_translated_choice(choice):
+    if isinstance(choice := body.get("tool_choice"), Mapping) and not _is_translated_choice(choice):
         del plain["tool_choice"]
-    if isinstance(include := told.get("include"), list):
+    if isinstance(include := body.get("include"), list):
         plain["include"] = [name for name in include if name in _INCLUDED]
     for field, known in (("text", _TEXT), ("reasoning", _REASONING)):
-        if isinstance(value := told.get(field), Mapping):
+        if isinstance(value := body.get(field), Mapping):
             plain[field] = {key: value[key] for key in known if key in value}
     return plain
 
 
-def hosted_tools(told: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+def hosted_tools(body: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Declarations of what runs at OpenAI, each with its place among the tools."""
-    tools = told.get("tools")
+    tools = body.get("tools")
     for place, tool in enumerate(tools if isinstance(tools, list) else ()):
         if isinstance(tool, dict) and is_hosted(tool):
             yield place, tool
 
 
-def without_optional(told: Mapping[str, Any], kinds: Collection[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def without_optional(body: Mapping[str, Any], kinds: Collection[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The request without tools of these kinds that run at OpenAI, and the kinds of those that were in it.
 
     None are taken out where the request insists on tools: on one of these, perhaps.
     """
-    tools, choice = told.get("tools"), told.get("tool_choice")
+    tools, choice = body.get("tools"), body.get("tool_choice")
     if not isinstance(tools, list) or choice not in (None, "auto", "none"):
-        return dict(told), ()
+        return dict(body), ()
     gone = [tool for tool in tools if is_hosted(tool) and any(fnmatchcase(tool["type"], kind) for kind in kinds)]
-    slim = {key: value for key, value in told.items() if key != "tools"}
+    slim = {key: value for key, value in body.items() if key != "tools"}
     if kept := [tool for tool in tools if tool not in gone]:
         slim["tools"] = kept
-    if gone and isinstance(include := told.get("include"), list):
+    if gone and isinstance(include := body.get("include"), list):
         slim["include"] = [name for name in include if name in _INCLUDED]  # others are of what these tools found
     return slim, tuple(sorted({tool["type"] for tool in gone}))
 

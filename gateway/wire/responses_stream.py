@@ -64,11 +64,11 @@ class ResponsesStream:
 
     def error(self, reply: ErrorReply, *, request_id: str) -> bytes:
         """See `StreamTranslation.error`."""
-        told = openai_error(reply)["error"]
+        refusal = openai_error(reply)["error"]
         frame = self._frame or frame_of(self._answering, response_id=None)
         error = {"code": "server_error", "message": reply.message}
         failed = {**frame, "status": "failed", "error": error, "output": self._items, "usage": usage_of(self._usage)}
-        more = {"code": reply.code, "message": reply.message, "param": reply.param, "error": told}
+        more = {"code": reply.code, "message": reply.message, "param": reply.param, "error": refusal}
         return self._event("response.failed", response=failed) + self._event("error", **more, request_id=request_id)
 
     def _begin(self, chunk: Mapping[str, Any]) -> bytes:

@@ -37,22 +37,22 @@ _PATHS: Final = {  # what a model is to say to a client's search that declares n
 _MOST_NAMED: Final = 4_000  # characters of names that a search's description lists
 
 
-def chat_tools(told: Mapping[str, Any]) -> dict[str, Any]:
+def chat_tools(body: Mapping[str, Any]) -> dict[str, Any]:
     """`tools` and `tool_choice` of the chat request.
 
     Raises:
         InvalidRequestError: naming the field.
     """
     found: dict[str, Any] = {}
-    given = list_at(told.get("tools"), "tools")
+    given = list_at(body.get("tools"), "tools")
     declared = [entry for i, tool in enumerate(given) for entry in _declared(tool, f"tools[{i}]")]
-    loaded = {_name(entry): entry for entry in _loaded(told.get("input"))}
+    loaded = {_name(entry): entry for entry in _loaded(body.get("input"))}
     standing = {_name(entry) for entry in declared if "defer_loading" not in entry}
     kept = [entry for entry in declared if _name(entry) in standing or _name(entry) not in loaded]
     tools = [*kept, *(entry for name, entry in loaded.items() if name not in standing)]
     if tools:
         found["tools"] = [_naming(entry, tools) for entry in tools]
-    choice = told.get("tool_choice")
+    choice = body.get("tool_choice")
     if isinstance(choice, str):
         found["tool_choice"] = choice
     elif choice is not None:
@@ -83,15 +83,15 @@ def made_by_client(item: Mapping[str, Any]) -> bool:
     return item.get("execution") == "client" or (item.get("execution") is None and item.get("call_id") is not None)
 
 
-def is_search_call(name: str, told: Mapping[str, Any]) -> bool:
+def is_search_call(name: str, body: Mapping[str, Any]) -> bool:
     """Whether a call of this name is the search that the client makes itself."""
-    return name == SEARCH and any(_is_clients_search(tool) for tool in told.get("tools") or ())
+    return name == SEARCH and any(_is_clients_search(tool) for tool in body.get("tools") or ())
 
 
-def called_item(name: str, told: Mapping[str, Any]) -> dict[str, str]:
+def called_item(name: str, body: Mapping[str, Any]) -> dict[str, str]:
     """The client's own words for a function of chat: its name, and its namespace where it has one."""
     if "__" in name:
-        given = [*(told.get("tools") or ()), *_brought(told.get("input"))]
+        given = [*(body.get("tools") or ()), *_brought(body.get("input"))]
         for space in (tool for tool in given if isinstance(tool, Mapping) and tool.get("type") == "namespace"):
             prefix = f"{space.get('name')}__"
             if any(prefix + str(member.get("name")) == name for member in space.get("tools") or ()):
@@ -160,8 +160,8 @@ def _member(space: Mapping[str, Any], tool: Mapping[str, Any], where: str, place
     declared = _function(tool, inside)
     function = declared["function"]
     function["name"] = f"{text_at(space.get('name'), f'{where}.name')}__{function['name']}"
-    said = (function.get("description"), space.get("description"))
-    function["description"] = "\n".join(text for text in said if isinstance(text, str) and text)
+    descriptions = (function.get("description"), space.get("description"))
+    function["description"] = "\n".join(text for text in descriptions if isinstance(text, str) and text)
     return declared
 
 

@@ -68,7 +68,7 @@ def own_names(body: Mapping[str, Any], taken: re.Pattern[str]) -> Callable[[byte
     }
     if not own:
         return None
-    return lambda told: _SHORT.sub(lambda found: own.get(found[0], found[0]), told)
+    return lambda raw: _SHORT.sub(lambda found: own.get(found[0], found[0]), raw)
 
 
 def _declared(body: Mapping[str, Any]) -> Iterator[str]:

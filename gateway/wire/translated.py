@@ -14,8 +14,8 @@ from catalog import PoolEntry
 from gateway.errors import InvalidRequestError
 
 from .body import ChatRequest
-from .bound import signed_calls, thinking_for
 from .compatibility import adapted_fields, is_openai, plain_text, token_limit
+from .reasoning_signatures import signed_calls, thinking_for
 
 __all__ = ["TranslatedRequest", "fitted"]
 
@@ -24,9 +24,9 @@ _EFFORT_TOKENS = (("low", 2_048), ("medium", 8_192))  # a thinking budget up to 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranslatedRequest(ChatRequest):
-    """`told` is the client's own body; `body` what it means in chat."""
+    """`client_body` is the client's own body; `body` what it means in chat."""
 
-    told: dict[str, Any]
+    client_body: dict[str, Any]
 
     def for_backend(
         self,
@@ -113,7 +113,7 @@ def _both(first: object, then: object) -> object:
         return first or then
     if isinstance(first, str) and isinstance(then, str):
         return f"{first}\n{then}"
-    parts = ([{"type": "text", "text": said}] if isinstance(said, str) else said for said in (first, then))
+    parts = ([{"type": "text", "text": content}] if isinstance(content, str) else content for content in (first, then))
     return [part for listed in parts if isinstance(listed, list) for part in listed]
 
 

@@ -55,8 +55,12 @@ def read_blocks(content: object, *, backend_id: str) -> list[dict[str, Any]]:
 
 def completion_of(message: Mapping[str, Any]) -> dict[str, Any]:
     """The chat completion that a message makes."""
-    told = chat_message(message["content"])
-    choice: dict[str, Any] = {"index": 0, "message": told, "finish_reason": finish_of(message.get("stop_reason"), told)}
+    answer = chat_message(message["content"])
+    choice: dict[str, Any] = {
+        "index": 0,
+        "message": answer,
+        "finish_reason": finish_of(message.get("stop_reason"), answer),
+    }
     if message.get("stop_sequence") is not None:
         choice["stop_reason"] = message["stop_sequence"]  # where vLLM tells it
     return {
@@ -92,10 +96,10 @@ def chat_message(blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 arguments = orjson.dumps(block.get("input")).decode()
                 function = {"name": str(block.get("name") or ""), "arguments": arguments}
                 calls.append({"id": str(block.get("id") or ""), "type": "function", "function": function})
-    told: dict[str, Any] = {"role": "assistant", "content": "".join(texts) if texts or not calls else None}
+    answer: dict[str, Any] = {"role": "assistant", "content": "".join(texts) if texts or not calls else None}
     if thoughts:
-        told["reasoning_content"] = "".join(str(thought.get("thinking") or "") for thought in thoughts)
-        told["thinking_blocks"] = thoughts
+        answer["reasoning_content"] = "".join(str(thought.get("thinking") or "") for thought in thoughts)
+        answer["thinking_blocks"] = thoughts
     if calls:
-        told["tool_calls"] = calls
-    return told
+        answer["tool_calls"] = calls
+    return answer

@@ -64,25 +64,25 @@ class ChunkWriter:
         return out + b"".join(self._end())
 
     def _event(self, event: bytes) -> Iterator[bytes]:
-        told = read_event(event)
-        if told is None:
+        data = read_event(event)
+        if data is None:
             raise self._broken(_BROKEN)
-        match told.get("type"):
+        match data.get("type"):
             case "message_start":
-                yield self._begin(self._object(told, "message"))
+                yield self._begin(self._object(data, "message"))
             case "content_block_start":
-                yield from self._open(told.get("index"), self._object(told, "content_block"))
+                yield from self._open(data.get("index"), self._object(data, "content_block"))
             case "content_block_delta":
-                yield from self._add(told.get("index"), self._object(told, "delta"))
+                yield from self._add(data.get("index"), self._object(data, "delta"))
             case "content_block_stop":
-                yield from self._close(told.get("index"))
+                yield from self._close(data.get("index"))
             case "message_delta":
-                self._counts = merged(self._counts, told.get("usage"))
-                self._stops |= {key: value for key, value in self._object(told, "delta").items() if value is not None}
+                self._counts = merged(self._counts, data.get("usage"))
+                self._stops |= {key: value for key, value in self._object(data, "delta").items() if value is not None}
             case "message_stop":
                 yield from self._end()
             case "error":
-                raise self._broken(fault_of(told))
+                raise self._broken(fault_of(data))
             case "ping":
                 yield b": waiting\n\n"
 
@@ -148,8 +148,8 @@ class ChunkWriter:
     def _chunk(self, delta: Mapping[str, Any]) -> bytes:
         return _data({**self._head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
 
-    def _object(self, told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-        found = told.get(name)
+    def _object(self, data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+        found = data.get(name)
         if not isinstance(found, dict):
             raise self._broken(_BROKEN)
         return found

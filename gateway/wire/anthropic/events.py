@@ -19,10 +19,10 @@ def read_event(event: bytes) -> dict[str, Any] | None:
     if not payload:
         return {}
     try:
-        told = orjson.loads(payload)
+        data = orjson.loads(payload)
     except orjson.JSONDecodeError:
         return None
-    return told if isinstance(told, dict) and isinstance(told.get("type"), str) else None
+    return data if isinstance(data, dict) and isinstance(data.get("type"), str) else None
 
 
 def fault_of(event: Mapping[str, Any]) -> str:

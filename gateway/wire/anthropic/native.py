@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from gateway.wire.body import splice_model
-from gateway.wire.bound import author_of
+from gateway.wire.reasoning_signatures import author_of
 
 from .thinking import fitted_to
 
@@ -25,7 +25,7 @@ _BOUND_FIELDS = {"tool_use": "id", "tool_result": "tool_use_id"}
 
 def messages_body(
     raw: bytes,
-    told: Mapping[str, Any],
+    client_body: Mapping[str, Any],
     *,
     model: str,
     model_name: str,
@@ -37,23 +37,23 @@ def messages_body(
 
     Args:
         raw: the client's own bytes.
-        told: what they say.
+        client_body: the same, read.
         model: the name in them.
         model_name: the name Anthropic knows the model by.
         without: top-level keys that are ours.
         tools: the tools in chat's shape as they were read, and as they are to be sent; None where nothing changed.
         most: as many tokens as the model can give, where that is known.
     """
-    messages = _mended(told.get("messages"))
-    may_think = _may_think(told, told.get("messages") if messages is None else messages)
+    messages = _mended(client_body.get("messages"))
+    may_think = _may_think(client_body, client_body.get("messages") if messages is None else messages)
     # Who left the choice of the model to us could not know what it refuses; who names a Claude hears it from Claude.
-    differing = {} if names_claude(model) else {**fitted_to(model_name, told), **_within(told, most)}
-    is_untouched = tools is None and messages is None and may_think and not differing and "model" in told
-    if is_untouched and told.keys().isdisjoint(without):
+    differing = {} if names_claude(model) else {**fitted_to(model_name, client_body), **_within(client_body, most)}
+    is_untouched = tools is None and messages is None and may_think and not differing and "model" in client_body
+    if is_untouched and client_body.keys().isdisjoint(without):
         spliced = splice_model(raw, model, model_name)
         if spliced is not None:
             return spliced
-    fit = {**told, **differing}
+    fit = {**client_body, **differing}
     left_out = {*without, *(key for key, value in differing.items() if value is None)}
     body = {key: value for key, value in fit.items() if key not in left_out}
     body["model"] = model_name
@@ -70,14 +70,14 @@ def native_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     """A function as chat declares it, in Anthropic's shape."""
     function = tool["function"]
     schema = function.get("parameters")
-    told = {
+    declared = {
         "name": function.get("name"),
         "input_schema": {"type": "object", **(schema if isinstance(schema, dict) else {})},
     }
-    told |= {name: function[name] for name in ("description", "strict") if function.get(name) is not None}
+    declared |= {name: function[name] for name in ("description", "strict") if function.get(name) is not None}
     if tool.get("cache_control") is not None:
-        told["cache_control"] = tool["cache_control"]
-    return told
+        declared["cache_control"] = tool["cache_control"]
+    return declared
 
 
 def call_id(text: str) -> str:
@@ -90,11 +90,11 @@ def names_claude(model: str) -> bool:
     return "claude" in model.lower()
 
 
-def _within(told: Mapping[str, Any], most: int | None) -> dict[str, Any]:
+def _within(body: Mapping[str, Any], most: int | None) -> dict[str, Any]:
     """Limits that the model can keep: it refuses larger ones."""
-    if most is None or not isinstance(wanted := told.get("max_tokens"), int) or wanted <= most:
+    if most is None or not isinstance(wanted := body.get("max_tokens"), int) or wanted <= most:
         return {}
-    thinking = told.get("thinking")
+    thinking = body.get("thinking")
     budget = thinking.get("budget_tokens") if isinstance(thinking, Mapping) else None
     if not isinstance(thinking, Mapping) or not isinstance(budget, int) or budget < most:
         return {"max_tokens": most}
@@ -168,9 +168,9 @@ def _mended_block(block: object, *, answered: bool) -> object:
     return {**block, field: call_id(named)}
 
 
-def _may_think(told: Mapping[str, Any], messages: object) -> bool:
+def _may_think(body: Mapping[str, Any], messages: object) -> bool:
     """A turn of calls that was begun without signed thinking cannot be continued with a budget for it."""
-    thinking = told.get("thinking")
+    thinking = body.get("thinking")
     if not isinstance(thinking, dict) or thinking.get("type") != "enabled" or not isinstance(messages, list):
         return True
     for message in reversed(messages):

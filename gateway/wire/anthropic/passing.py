@@ -61,28 +61,28 @@ class PassingStream(ChatStream):
     _counts: object = None  # of the start, which the end completes
 
     def _take_event(self, event: bytes) -> bytes | None:
-        told = read_event(event)
-        if told is None:
+        data = read_event(event)
+        if data is None:
             self.fault = "sent a malformed event"
             return None
-        match told.get("type"):
+        match data.get("type"):
             case None:
                 return event if event.strip() else None
             case "content_block_delta":
                 self.started = True
             case "content_block_start":
-                self._note_block(told.get("content_block"))
+                self._note_block(data.get("content_block"))
             case "message_start":
-                return self._begin(told)
+                return self._begin(data)
             case "message_delta":
-                return self._last(told)
+                return self._last(data)
             case "message_stop":
                 self.done, self.fault = self._saw_choice, None if self._saw_choice else _NO_ANSWER
             case "error":
-                self.fault = fault_of(told)
+                self.fault = fault_of(data)
         if self.fault is not None:
             return None
-        return event if event.startswith(_NAMED % told["type"].encode()) else event_lines(told)  # clients go by names
+        return event if event.startswith(_NAMED % data["type"].encode()) else event_lines(data)  # clients go by names
 
     def finish(self) -> bytes:
         """See `ChatStream.finish`: an end mark that is missing after the stop reason is supplied."""
@@ -105,26 +105,26 @@ class PassingStream(ChatStream):
         if kind == "tool_use" and isinstance(block.get("name"), str):
             self.tools_called.append(block["name"])
 
-    def _begin(self, told: dict[str, Any]) -> bytes | None:
-        message = told.get("message")
+    def _begin(self, data: dict[str, Any]) -> bytes | None:
+        message = data.get("message")
         if not isinstance(message, dict):
             self.fault = "sent a malformed event"
             return None
         self._saw_choice = True
         self._counts = message.get("usage")
         self.response_id, self.model_returned = _text(message.get("id")), _text(message.get("model"))
-        return event_lines({**told, "message": {**message, "model": self._model_id}})
+        return event_lines({**data, "message": {**message, "model": self._model_id}})
 
-    def _last(self, told: dict[str, Any]) -> bytes:
-        delta, counts = told.get("delta"), told.get("usage")
+    def _last(self, data: dict[str, Any]) -> bytes:
+        delta, counts = data.get("delta"), data.get("usage")
         reason = delta.get("stop_reason") if isinstance(delta, dict) else None
         if isinstance(reason, str):
             self.finish_reason = FINISH_REASONS.get(reason, "stop")
             self.started = True
         self.usage = read_message_usage(merged(self._counts, counts)) or self.usage
         if self._late_facts is None:
-            return event_lines(told)
-        return event_lines({**told, "routing": self._late_facts(self.usage, self.model_returned)})
+            return event_lines(data)
+        return event_lines({**data, "routing": self._late_facts(self.usage, self.model_returned)})
 
 
 class PassingEvents:

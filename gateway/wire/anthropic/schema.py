@@ -23,12 +23,12 @@ def closed_schema(schema: Mapping[str, Any], *, depth: int = 0) -> dict[str, Any
     if depth > _MOST_DEPTH or "oneOf" in schema:
         return None
     closed = {key: value for key, value in schema.items() if key not in _REFUSED}
-    told = [f"{key}: {schema[key]}" for key in _REFUSED if key in schema]
+    notes = [f"{key}: {schema[key]}" for key in _REFUSED if key in schema]
     if isinstance(least := closed.get("minItems"), int) and least > 1:
         del closed["minItems"]
-        told.append(f"minItems: {least}")
-    if told:
-        closed["description"] = ". ".join([*([closed["description"]] if closed.get("description") else []), *told])
+        notes.append(f"minItems: {least}")
+    if notes:
+        closed["description"] = ". ".join([*([closed["description"]] if closed.get("description") else []), *notes])
     if closed.get("type") == "object" or "properties" in closed:
         if closed.get("additionalProperties", False) is not False or not closed.get("properties"):
             return None

@@ -6,18 +6,18 @@ from typing import Any
 
 import orjson
 
-from gateway.wire.bound import author_of
+from gateway.wire.reasoning_signatures import author_of
 
 from .native import SIGNER, call_id, is_blank
 
-__all__ = ["UntoldError", "conversation"]
+__all__ = ["UntranslatableError", "conversation"]
 
 Block = dict[str, Any]
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=-]+)*;base64,")
 _INSTRUCTIONS = frozenset({"system", "developer"})
 
 
-class UntoldError(ValueError):
+class UntranslatableError(ValueError):
     """Chat says something for which Anthropic has no words; `parameter` names it."""
 
     def __init__(self, parameter: str) -> None:
@@ -29,7 +29,7 @@ def conversation(messages: Sequence[Mapping[str, Any]]) -> tuple[list[Block], li
     """The instructions, wherever they stood, and the turns. A conversation of instructions alone is asked by a user.
 
     Raises:
-        UntoldError: a part is of a kind that Anthropic does not read.
+        UntranslatableError: a part is of a kind that Anthropic does not read.
     """
     system: list[Block] = []
     turns: list[dict[str, Any]] = []
@@ -74,7 +74,7 @@ def _assistant(message: Mapping[str, Any]) -> list[Block]:
 def _call(call: Mapping[str, Any]) -> Block:
     function = call.get("function")
     if not isinstance(function, Mapping):
-        raise UntoldError("messages.tool_calls of another type than function")
+        raise UntranslatableError("messages.tool_calls of another type than function")
     return {
         "type": "tool_use",
         "id": call_id(str(call.get("id"))),
@@ -117,42 +117,42 @@ def _parts(message: Mapping[str, Any]) -> list[Block]:
 def _block(part: Mapping[str, Any]) -> Block:
     match part.get("type"):
         case "text" | "input_text" | "output_text":
-            told: Block = {"type": "text", "text": str(part.get("text") or "")}
+            block: Block = {"type": "text", "text": str(part.get("text") or "")}
         case "refusal":
-            told = {"type": "text", "text": str(part.get("refusal") or "")}
+            block = {"type": "text", "text": str(part.get("refusal") or "")}
         case "image_url":
             image = part.get("image_url")
             url = image.get("url") if isinstance(image, Mapping) else image
-            told = {"type": "image", "source": _source(url, "messages.content.image_url")}
+            block = {"type": "image", "source": _source(url, "messages.content.image_url")}
         case "file":
-            told = _document(part.get("file"))
+            block = _document(part.get("file"))
         case kind:
-            raise UntoldError(f"messages.content of type {kind}"[:80])
+            raise UntranslatableError(f"messages.content of type {kind}"[:80])
     if part.get("cache_control") is not None:
-        told["cache_control"] = part["cache_control"]
-    return told
+        block["cache_control"] = part["cache_control"]
+    return block
 
 
 def _document(file: object) -> Block:
     data = file.get("file_data") if isinstance(file, Mapping) else None
     if not isinstance(file, Mapping) or data is None:
-        raise UntoldError("messages.content of a file without file_data")
-    told: Block = {"type": "document", "source": _source(data, "messages.content.file")}
+        raise UntranslatableError("messages.content of a file without file_data")
+    block: Block = {"type": "document", "source": _source(data, "messages.content.file")}
     if isinstance(name := file.get("filename"), str) and name:
-        told["title"] = name
-    return told
+        block["title"] = name
+    return block
 
 
 def _source(url: object, where: str) -> dict[str, Any]:
     if not isinstance(url, str):
-        raise UntoldError(where)
+        raise UntranslatableError(where)
     found = _DATA_URL.match(url)
     if found is not None:
         media_type = found[1] or "application/octet-stream"
         return {"type": "base64", "media_type": media_type, "data": url[found.end() :]}
     if url.startswith(("https://", "http://")):
         return {"type": "url", "url": url}
-    raise UntoldError(where)
+    raise UntranslatableError(where)
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:

@@ -34,16 +34,16 @@ def chat_usage(reported: object) -> dict[str, Any] | None:
     details: dict[str, Any] = {"cached_tokens": read, "cache_creation_tokens": written}
     if lives["1h"]:
         details["cache_creation_token_details"] = {f"ephemeral_{name}_input_tokens": n for name, n in lives.items()}
-    told: dict[str, Any] = {
+    counts: dict[str, Any] = {
         "prompt_tokens": rest + read + written,
         "completion_tokens": output,
         "total_tokens": rest + read + written + output,
         "prompt_tokens_details": details,
     }
     if searches := _count(reported.get("server_tool_use"), "web_search_requests"):
-        told["server_tool_use"] = {"web_search_requests": searches}
+        counts["server_tool_use"] = {"web_search_requests": searches}
     thought = _count(made, "thinking_tokens")
-    return told if thought is None else {**told, "completion_tokens_details": {"reasoning_tokens": thought}}
+    return counts if thought is None else {**counts, "completion_tokens_details": {"reasoning_tokens": thought}}
 
 
 def _count(table: object, name: str) -> int | None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gateway.errors import UpstreamProtocolError
-from gateway.wire.bound import seal
 from gateway.wire.messages_answer import check_arguments, message_of
+from gateway.wire.reasoning_signatures import seal
 from tests.gateway.wire.chats import asked_by_messages, tool_call, whole
 
 

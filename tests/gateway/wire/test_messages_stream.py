@@ -6,8 +6,8 @@ import orjson
 import pytest
 
 from gateway.errors import ErrorReply
-from gateway.wire.bound import seal
 from gateway.wire.messages_stream import MessagesStream
+from gateway.wire.reasoning_signatures import seal
 from tests.gateway.wire.chats import a_reader, asked_by_messages, events_in, more_arguments, streamed, tool_call
 
 

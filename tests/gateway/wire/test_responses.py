@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from gateway.errors import InvalidRequestError
-from gateway.wire.bound import seal
+from gateway.wire.reasoning_signatures import seal
 from gateway.wire.responses import read_responses
 from gateway.wire.translated import TranslatedRequest, fitted
 

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from catalog import Backend, ModelProfile, PoolEntry
-from gateway.wire.bound import seal
+from gateway.wire.reasoning_signatures import seal
 from gateway.wire.responses import ResponsesRequest, read_responses
 
 SEARCH = {"type": "web_search", "search_context_size": "low"}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.errors import ErrorReply
-from gateway.wire.bound import seal
+from gateway.wire.reasoning_signatures import seal
 from gateway.wire.responses_stream import ResponsesStream
 from tests.gateway.wire.chats import asked_by_responses, events_in, more_arguments, streamed, tool_call
 

@@ -7,10 +7,10 @@ import orjson
 import pytest
 
 from catalog import PoolEntry
-from gateway.wire.bound import seal
 from gateway.wire.messages import read_messages
 from gateway.wire.messages_answer import message_of
 from gateway.wire.messages_stream import MessagesStream
+from gateway.wire.reasoning_signatures import seal
 from gateway.wire.responses import read_responses
 from gateway.wire.responses_answer import response_of
 from gateway.wire.responses_stream import ResponsesStream

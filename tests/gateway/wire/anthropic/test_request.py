@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.wire.anthropic.answer import JSON_TOOL
-from gateway.wire.anthropic.request import UntoldError, messages_request
+from gateway.wire.anthropic.request import UntranslatableError, messages_request
 
 HI = [{"role": "user", "content": "hi"}]
 ASKED = {"role": "user", "content": [{"type": "text", "text": "hi"}]}
@@ -33,7 +33,7 @@ def test_the_simplest_chat_is_the_simplest_request() -> None:
 def test_what_anthropic_would_refuse_is_asked_of_another() -> None:
     led = [*HI, {"role": "assistant", "content": "Sure: "}]
     for asked in ({"stop": "\n\n"}, {"stop": ["END", " "]}, {"messages": led, "model": "claude-opus-4-6"}):
-        with pytest.raises(UntoldError):
+        with pytest.raises(UntranslatableError):
             told(**asked)
     assert told(messages=led)["messages"][-1]["content"] == [{"type": "text", "text": "Sure:"}]  # blanks at the end are
 
@@ -176,7 +176,7 @@ def test_there_is_no_thinking_where_there_is_no_room_for_it_or_a_call_is_forced(
     ],
 )
 def test_what_has_no_word_is_named(asked: dict[str, Any], parameter: str) -> None:
-    with pytest.raises(UntoldError) as untold:
+    with pytest.raises(UntranslatableError) as untold:
         told(**asked)
     assert untold.value.parameter == parameter
 

@@ -35,10 +35,10 @@ Block = dict[str, Any]  # {"type": "thinking", "thinking", "signature"} or {"typ
 
 def seal(author: str, blocks: Sequence[Mapping[str, object]] = ()) -> str:
     """A mark that names the maker of a model, and carries blocks where the protocol has no other place for them."""
-    told: dict[str, object] = {"author": author}
+    payload: dict[str, object] = {"author": author}
     if blocks:
-        told["blocks"] = list(blocks)
-    return _SEAL + base64.urlsafe_b64encode(orjson.dumps(told)).decode()
+        payload["blocks"] = list(blocks)
+    return _SEAL + base64.urlsafe_b64encode(orjson.dumps(payload)).decode()
 
 
 def seal_of_call(author: str, call: Mapping[str, Any], call_id: str) -> str | None:
@@ -88,8 +88,8 @@ def thinking_for(maker: str, blocks: Sequence[Block]) -> dict[str, object]:
 
 def signed_calls(maker: str, calls: Sequence[Any], blocks: Sequence[Block]) -> list[Any]:
     """A turn's calls with the signatures that a model of this maker gave them."""
-    own = [told for block in blocks if _is_own_block(block, maker) for told in _signatures(block)]
-    extra = {name: told.get(_EXTRA) for told in own if isinstance(name := told.get("call_id"), str)}
+    own = [signature for block in blocks if _is_own_block(block, maker) for signature in _signatures(block)]
+    extra = {name: signature.get(_EXTRA) for signature in own if isinstance(name := signature.get("call_id"), str)}
     return [
         {**call, _EXTRA: extra[call["id"]]} if isinstance(call, Mapping) and call.get("id") in extra else call
         for call in calls
@@ -131,7 +131,7 @@ def _is_own_block(block: Mapping[str, Any], maker: str) -> bool:
 
 
 def _signatures(block: Mapping[str, Any]) -> list[Block]:
-    return [told for told in sealed_blocks(block.get("data")) if told.get("type") == _OF_CALL]
+    return [signature for signature in sealed_blocks(block.get("data")) if signature.get("type") == _OF_CALL]
 
 
 def _is_own_detail(detail: Mapping[str, Any], maker: str) -> bool:
@@ -144,7 +144,7 @@ def _unsealed(mark: str) -> dict[str, Any]:
     if len(mark) > _MAX_SEAL_CHARS:
         return {}
     try:
-        told = orjson.loads(base64.urlsafe_b64decode(mark.removeprefix(_SEAL)))
+        payload = orjson.loads(base64.urlsafe_b64decode(mark.removeprefix(_SEAL)))
     except (ValueError, binascii.Error):  # orjson's complaint is a ValueError too
         return {}
-    return told if isinstance(told, dict) else {}
+    return payload if isinstance(payload, dict) else {}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.wire.bound import author_of, portable, seal, sealed_blocks, thinking_for
+from gateway.wire.reasoning_signatures import author_of, portable, seal, sealed_blocks, thinking_for
 
 
 def test_a_seal_names_its_author_and_gives_back_what_it_carries() -> None:
