@@ -272,6 +272,8 @@ def _keep_warm(parts: Parts, dispatcher: Dispatcher, keys: KeyRing) -> Callable[
     """What is to be called whenever a request comes or goes, so that the next finds core and caches awake."""
     server = parts.settings.server
     polling = IdlePolling(for_s=server.idle_poll_ms / 1e3)
+    if not server.rehearse_ms:
+        return polling.stir
     rehearsal = Rehearsal(lambda: dispatcher.serving, make_serving=parts.make_serving, keys=keys, clocks=parts.clocks)
     rehearsals = Rehearsals(rehearsal, every_s=server.rehearse_ms / 1e3)
 

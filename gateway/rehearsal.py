@@ -91,7 +91,7 @@ class Rehearsals:
         loop: Timers | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`rehearse` calls what it is given when it has ended. `every_s`: 0 is never. `loop`: the running one."""
+        """`rehearse` calls what it is given when it has ended. `every_s`: above 0. `loop`: the running one."""
         self._rehearse, self._every_s, self._loop, self._clock = rehearse, every_s, loop, clock
         self._stirred_s = 0.0
         self._is_going = False
@@ -100,8 +100,6 @@ class Rehearsals:
 
     def stir(self) -> None:
         """A request came or went: more may follow soon."""
-        if not self._every_s:
-            return
         loop: Timers = self._loop or asyncio.get_running_loop()
         self._stirred_s = loop.time()
         if not self._is_going:

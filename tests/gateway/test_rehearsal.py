@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import heapq
 import re
 from collections.abc import Callable
@@ -100,10 +101,23 @@ def test_requests_that_follow_upon_each_other_need_no_rehearsals() -> None:
     assert len(at_s) > 50
 
 
-def test_it_is_never_rehearsed_where_the_operator_wants_none() -> None:
-    agenda, rehearsals, _ = rehearsed_every(0.0)
-    rehearsals.stir()
-    assert agenda.due == []
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(("rehearse_ms", "n_made"), [(0, 0), (20, 1)])
+async def test_a_rehearsal_is_made_only_where_the_operator_wants_some(
+    tmp_path: Path, rehearse_ms: int, n_made: int
+) -> None:
+    before = n_rehearsals()
+    settings = {"server": {"rehearse_ms": rehearse_ms}}
+    async with running(backend("cheap", NOWHERE), tmp_path=tmp_path, settings=settings) as gateway:
+        await gateway.client.get("/health/liveliness")
+        assert n_rehearsals() - before == n_made
+
+
+def n_rehearsals() -> int:
+    """How many exist."""
+    gc.unfreeze()  # what was made before a gateway was ready is listed only then
+    gc.collect()
+    return sum(isinstance(each, Rehearsal) for each in gc.get_objects())
 
 
 def test_a_time_that_makes_no_sense_is_told_by_its_name() -> None:
