@@ -145,6 +145,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _refusal(exc: OSError) -> str:
+    from .commands.options import working_folder  # noqa: PLC0415 - only on the way to an error
+
+    if exc.errno == errno.ENOENT and exc.filename is None and working_folder() is None:
+        return "the folder that this was started in is no longer there; change to another (cd) and start again"
     where = f"{exc.filename}: " if exc.filename is not None else ""
     return f"{where}{exc.strerror}; {_REMEDIES.get(exc.errno or 0, 'see that the path is right and can be used')}"
 

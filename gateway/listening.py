@@ -5,9 +5,10 @@ clients come at once while others are being answered, the last of them would wai
 with 64 at 0.7 ms a request, two thirds of a second. So the same socket is watched several times over.
 """
 
+import errno
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +25,20 @@ _KEEP_ALIVE_S = (
     75  # longer than load balancers keep what is idle (60 s is usual): whoever closes second loses a request
 )
 _GRACE_S = 10  # for requests in flight when the gateway is told to stop
+_REMEDIES: Mapping[int | None, str] = {
+    errno.EADDRINUSE: "stop what runs there, or choose another by --port",
+    errno.EACCES: "choose a port of 1024 or more by --port, or give the capability CAP_NET_BIND_SERVICE",
+}
 
 
 class AddressTakenError(ParetoGateError):
     """The address cannot be listened on."""
 
-    def __init__(self, *, host: str, port: int, problem: str) -> None:
-        super().__init__(
-            f"cannot listen on {host}:{port}: {problem}; stop what runs there, or choose another by --port"
-        )
+    def __init__(self, *, host: str, port: int, problem: OSError | UnicodeError) -> None:
+        what = problem.strerror if isinstance(problem, OSError) else "it is no name of a machine"
+        remedy = _REMEDIES.get(getattr(problem, "errno", None), "name an address of this machine by --host")
+        where = f"[{host}]" if ":" in host else host
+        super().__init__(f"cannot listen on {where}:{port}: {what or problem}; {remedy}")
         self.host, self.port = host, port
 
 
@@ -42,15 +48,18 @@ def open_socket(host: str, port: int) -> socket.socket:
     Raises:
         AddressTakenError: somebody else listens there, or the address is not this machine's.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    door = socket.socket(family, socket.SOCK_STREAM)
     try:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind((host, port))
-        door.listen(_BACKLOG)
-    except OSError as exc:
-        door.close()
-        raise AddressTakenError(host=host, port=port, problem=exc.strerror or str(exc)) from exc
+        family, address = _resolved(host, port)
+        door = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            door.bind(address)
+            door.listen(_BACKLOG)
+        except OSError:
+            door.close()
+            raise
+    except (OSError, UnicodeError) as exc:
+        raise AddressTakenError(host=host, port=port, problem=exc) from exc
     door.set_inheritable(True)
     return door
 
@@ -95,6 +104,13 @@ def run_until_told(config: "uvicorn.Config", doors: list[socket.socket]) -> None
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     uvicorn.Server(config).run(sockets=doors)
+
+
+def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    """Of the addresses of a name one of IPv4 where there is any: `localhost` is 127.0.0.1 to most clients."""
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+    return family, address
 
 
 def _http_protocol() -> Any:  # noqa: ANN401 - uvicorn takes a name or a class

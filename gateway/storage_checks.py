@@ -3,9 +3,10 @@
 import tempfile
 from pathlib import Path
 
+from .journal_store import spool_beside
 from .settings import InvalidSettingsError, Settings
 
-__all__ = ["check_storage", "why_no_journal", "why_unwritable"]
+__all__ = ["check_storage", "why_no_journal", "why_no_spool", "why_unwritable"]
 
 _SQLITE_MARK = b"SQLite format 3\0"
 
@@ -22,6 +23,10 @@ def check_storage(settings: Settings) -> None:
             raise InvalidSettingsError(
                 f"{setting}: cannot write in {folder}: {problem}; make it writable, or name another ({variable})"
             )
+    if (problem := why_no_spool(settings.journal_path)) is not None:
+        raise InvalidSettingsError(
+            f"journal.url: {problem}; see who may use it, or name another file (PARETOGATE_JOURNAL__URL)"
+        )
     if (problem := why_no_journal(settings.journal_path)) is not None:
         raise InvalidSettingsError(
             f"journal.url: {settings.journal_path} {problem}; name another file (PARETOGATE_JOURNAL__URL),"
@@ -31,14 +36,23 @@ def check_storage(settings: Settings) -> None:
 
 def why_no_journal(path: Path) -> str | None:
     """Why no journal can be kept in this file, where that is certain; None where it is one, or missing."""
-    if path.is_dir():
-        return "is a folder"
     try:
-        with path.open("rb") as file:
+        with path.open("r+b") as file:
             begins = file.read(len(_SQLITE_MARK))
-    except OSError:
-        return None  # missing, or for others to tell of
+    except FileNotFoundError:
+        return None
+    except IsADirectoryError:
+        return "is a folder"
+    except OSError as exc:
+        return f"cannot be written: {exc.strerror or exc}"
     return None if begins in (b"", _SQLITE_MARK) else "is no SQLite file"
+
+
+def why_no_spool(path: Path) -> str | None:
+    """Why records cannot wait beside this journal; None where they can, or where nothing has been kept yet."""
+    folder = spool_beside(path)
+    problem = why_unwritable(folder) if folder.exists() else None
+    return None if problem is None else f"cannot write in {folder}: {problem}"
 
 
 def why_unwritable(folder: Path) -> str | None:

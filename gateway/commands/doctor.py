@@ -29,7 +29,7 @@ from gateway.refinement import read_measured
 from gateway.settings import Settings, load_settings, settings_file
 from gateway.startup import find_backends, open_catalog
 from gateway.state import Claim, Quota, RedisState, StateUnavailableError
-from gateway.storage_checks import why_no_journal, why_unwritable
+from gateway.storage_checks import why_no_journal, why_no_spool, why_unwritable
 from gateway.upstreams.credentials import ANTHROPIC_VERSION, credentials
 from gateway.upstreams.embedded import EmbeddedUnavailableError, find_weights
 from gateway.upstreams.litellm import missing_credentials
@@ -38,7 +38,7 @@ from gateway.upstreams.server_load import read_server_load
 from predictors import Query
 from router import RoutingOptions
 
-from .options import AsJson, ConfigFile, console
+from .options import AsJson, ConfigFile, console, working_folder
 
 __all__ = ["Check", "doctor", "examine"]
 
@@ -91,11 +91,11 @@ def examine(*, config: Path | None, environ: Mapping[str, str], offline: bool) -
     yield from _packages()
     yield _embedded()
     yield from _extras()
-    settings = _attempt("configuration", lambda: load_settings(config=config, environ=environ, folder=Path.cwd()))
+    settings = _attempt("configuration", lambda: load_settings(config=config, environ=environ, folder=working_folder()))
     if isinstance(settings, Check):
         yield settings
         return
-    file = settings_file(config=config, environ=environ, folder=Path.cwd())
+    file = settings_file(config=config, environ=environ, folder=working_folder())
     yield Check(subject="configuration", verdict="ok", detail=str(file or "defaults and environment"))
     yield _state_dir(settings)
     yield _keys(settings)
@@ -212,6 +212,9 @@ def _journal(settings: Settings) -> Check:
     if folder != settings.state_dir and (problem := why_unwritable(folder)) is not None:
         remedy = "make it writable, or set journal.url (PARETOGATE_JOURNAL__URL)"
         return Check(subject="journal", verdict="broken", detail=f"{folder}: {problem}", remedy=remedy)
+    if (problem := why_no_spool(settings.journal_path)) is not None:
+        remedy = "see who may use it, or name another file by journal.url (PARETOGATE_JOURNAL__URL)"
+        return Check(subject="journal", verdict="broken", detail=problem, remedy=remedy)
     if (problem := why_no_journal(settings.journal_path)) is not None:
         remedy = "name another file by journal.url (PARETOGATE_JOURNAL__URL), or move it away"
         return Check(subject="journal", verdict="broken", detail=f"{settings.journal_path} {problem}", remedy=remedy)

@@ -11,7 +11,7 @@ import typer
 from gateway.journal import JournalReader
 from gateway.settings import load_settings
 
-from .options import AsJson, ConfigFile
+from .options import AsJson, ConfigFile, working_folder
 
 __all__ = ["commands"]
 
@@ -21,7 +21,7 @@ commands = typer.Typer(no_args_is_help=True, add_completion=False, help="Look at
 @commands.command()
 def status(*, config: ConfigFile = None, as_json: AsJson = False) -> None:
     """How many decisions, outcomes and pieces of feedback there are."""
-    settings = load_settings(config=config, environ=os.environ, folder=Path.cwd())
+    settings = load_settings(config=config, environ=os.environ, folder=working_folder())
     with JournalReader(settings.journal_path) as reader:
         counts = reader.counts()
     if as_json:
@@ -41,7 +41,7 @@ def export(
     config: ConfigFile = None,
 ) -> None:
     """Write one record a line: each decision, then its outcomes and feedback. `paretogate replay` reads it."""
-    settings = load_settings(config=config, environ=os.environ, folder=Path.cwd())
+    settings = load_settings(config=config, environ=os.environ, folder=working_folder())
     with JournalReader(settings.journal_path) as reader:
         if out is None:
             count = _write(reader, sys.stdout.buffer)

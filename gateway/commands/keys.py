@@ -14,7 +14,7 @@ from catalog import ParetoGateError
 from gateway.keys import ApiKey, KeyFile, issue
 from gateway.settings import load_settings
 
-from .options import AsJson, ConfigFile
+from .options import AsJson, ConfigFile, working_folder
 
 __all__ = ["commands"]
 
@@ -117,7 +117,7 @@ def revoke(
 
 
 def _file(config: Path | None) -> KeyFile:
-    return KeyFile(load_settings(config=config, environ=os.environ, folder=Path.cwd()).keys_path)
+    return KeyFile(load_settings(config=config, environ=os.environ, folder=working_folder()).keys_path)
 
 
 def _limits(key: ApiKey) -> str:

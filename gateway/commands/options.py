@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-__all__ = ["AsJson", "ConfigFile", "PolicyName", "PoolGlobs", "Requirements", "console"]
+__all__ = ["AsJson", "ConfigFile", "PolicyName", "PoolGlobs", "Requirements", "console", "working_folder"]
 
 _WIDTH_OF_A_FILE = 120
 
@@ -33,3 +33,11 @@ def console() -> Console:
     """Standard output; as wide as the terminal, or wide enough for tables where there is none."""
     screen = Console()
     return screen if screen.is_terminal else Console(width=_WIDTH_OF_A_FILE)
+
+
+def working_folder() -> Path | None:
+    """Where a configuration file is looked for; None where somebody deleted the folder that we were started in."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None

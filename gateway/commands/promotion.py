@@ -19,7 +19,7 @@ from predictors.cli_options import DataFolder, data_folder
 from predictors.versions import PredictorVersions
 from router.promotion import Judge, PromotionRules, Verdict
 
-from .options import AsJson, ConfigFile, console
+from .options import AsJson, ConfigFile, console, working_folder
 
 __all__ = ["promote", "rollback"]
 
@@ -67,7 +67,7 @@ def promote(
     lower, its cost not surely higher without a surely higher score, few right answers may turn wrong, and always asking
     one model may not be surely better. Running gateways take it up within seconds. Exits with 1 where it is refused.
     """
-    settings = load_settings(config=config, environ=os.environ, folder=Path.cwd())
+    settings = load_settings(config=config, environ=os.environ, folder=working_folder())
     versions = _versions(settings)
     Forecaster.load(challenger)  # a damaged one is told at once
     if on is None and not settings.journal_path.exists():
@@ -111,7 +111,7 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Let the predictor before this one decide again. Running gateways follow within seconds; nothing is deleted."""
-    settings = load_settings(config=config, environ=os.environ, folder=Path.cwd())
+    settings = load_settings(config=config, environ=os.environ, folder=working_folder())
     versions = _versions(settings)
     if show:
         _list(versions, as_json=as_json)

@@ -3,7 +3,6 @@
 import os
 import threading
 import time
-from pathlib import Path
 from typing import Annotated
 
 import orjson
@@ -18,7 +17,7 @@ from gateway.settings import Settings, load_settings
 from gateway.startup import open_catalog
 from gateway.tools.learning import learn_tools
 
-from .options import AsJson, ConfigFile, console
+from .options import AsJson, ConfigFile, console, working_folder
 
 __all__ = ["refine", "refinement_pass"]
 
@@ -32,7 +31,7 @@ def refine(
     as_json: AsJson = False,
 ) -> None:
     """Learn from the journal how fast, long and reliable backends are; a running gateway takes it up by itself."""
-    settings = load_settings(config=config, environ=os.environ, folder=Path.cwd())
+    settings = load_settings(config=config, environ=os.environ, folder=working_folder())
     catalog = open_catalog(settings)
 
     def show(done: Refinement) -> None:

@@ -20,7 +20,7 @@ from predictors import read_query
 from router import Decision, RoutingOptions, read_options
 from router import explain as explanation_of
 
-from .options import AsJson, ConfigFile, PolicyName, PoolGlobs, Requirements, console
+from .options import AsJson, ConfigFile, PolicyName, PoolGlobs, Requirements, console, working_folder
 
 __all__ = ["decide", "explain", "route"]
 
@@ -93,7 +93,7 @@ def decide(
     """
     from gateway.parts import Binder  # noqa: PLC0415 - help and usage errors need not load it
 
-    settings = load_settings(config=config, environ=os.environ, folder=Path.cwd())
+    settings = load_settings(config=config, environ=os.environ, folder=working_folder())
     catalog, backends = _candidates(settings, pool)
     serving = Binder(settings, catalog)(backends, also=tuple(pool or ()))
     if not len(serving.pool):

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -28,7 +27,7 @@ from gateway.storage_checks import check_storage
 from gateway.telemetry import configure_logging
 from gateway.upstreams.embedded import EmbeddedModel, EmbeddedUnavailableError
 
-from .options import AsJson, ConfigFile
+from .options import AsJson, ConfigFile, working_folder
 from .refine import refinement_pass
 
 __all__ = ["gathered", "serve"]
@@ -48,7 +47,7 @@ def serve(
 ) -> None:
     """Start the gateway: an OpenAI-compatible server that chooses a model for each prompt."""
     flags = {"server": {"host": host, "port": port, "workers": workers}}
-    settings = load_settings(config=config, environ=os.environ, flags=flags, folder=Path.cwd())
+    settings = load_settings(config=config, environ=os.environ, flags=flags, folder=working_folder())
     configure_logging(level=settings.telemetry.log_level, style=settings.telemetry.log_format)
     check_storage(settings)  # told before anything is started
     keys = KeyRing(KeyFile(settings.keys_path), clock=time.monotonic, wall=time.time)

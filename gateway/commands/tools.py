@@ -14,7 +14,7 @@ from catalog import ParetoGateError
 from gateway.settings import load_settings
 from gateway.tools import RegistryStore
 
-from .options import AsJson, ConfigFile
+from .options import AsJson, ConfigFile, working_folder
 
 __all__ = ["commands"]
 
@@ -126,5 +126,5 @@ def _as_before(server: Mapping[str, Any], name: str, store: RegistryStore) -> di
 
 
 def _store(config: Path | None) -> RegistryStore:
-    settings = load_settings(config=config, environ=os.environ, folder=Path.cwd())
+    settings = load_settings(config=config, environ=os.environ, folder=working_folder())
     return RegistryStore(settings.tools_dir / "registries")

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 import structlog
 
-from gateway.journal_store import COLUMNS
+from gateway.journal_store import COLUMNS, spool_beside
 from router import CandidateRows
 
 from .errors import JournalFullError
@@ -61,7 +61,7 @@ class SqliteJournal:
     ) -> None:
         self.path, self.prompts, self.refuse_when_full = path, prompts, refuse_when_full
         self._clock, self._health, self._is_closed = clock, SqliteHealth(limit_bytes=spool_max_bytes), False
-        root = path.parent / "spool"
+        root = spool_beside(path)
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._spool = Spool(root, segment_bytes=segment_bytes, max_bytes=spool_max_bytes)
         told = {

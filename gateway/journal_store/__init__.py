@@ -4,7 +4,7 @@ Every worker has such a process beside it, so nothing is imported here but the s
 """
 
 from .keeper import Keeper, Progress
-from .segments import lock_folder, segment_path
+from .segments import lock_folder, segment_path, spool_beside
 from .store import COLUMNS, RecordKind, Store
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "Store",
     "lock_folder",
     "segment_path",
+    "spool_beside",
 ]

@@ -14,7 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-__all__ = ["LeftOver", "adopt_left_overs", "lock_folder", "remove_folder", "segment_path", "segments_in"]
+__all__ = [
+    "LeftOver",
+    "adopt_left_overs",
+    "lock_folder",
+    "remove_folder",
+    "segment_path",
+    "segments_in",
+    "spool_beside",
+]
 
 _LOCK = "lock"
 
@@ -30,6 +38,11 @@ class LeftOver:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._held)
+
+
+def spool_beside(journal: Path) -> Path:
+    """Where every writer of this journal has its folder."""
+    return journal.parent / "spool"
 
 
 def segment_path(folder: Path, number: int) -> Path:

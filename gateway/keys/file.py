@@ -1,6 +1,7 @@
 """Where keys are kept: one small JSON file in the state directory, that only its owner may read."""
 
 import fcntl
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,7 @@ class KeyFile:
         except FileNotFoundError:
             return ()
         except OSError as exc:
-            raise KeyFileError(f"cannot read {self.path.name}: {exc.strerror}") from exc
+            raise KeyFileError(f"cannot read {self.path}: {exc.strerror}; see who may use it") from exc
         try:
             kept = orjson.loads(raw)
             if not isinstance(kept, dict) or kept.get("format") != _FORMAT:
@@ -61,7 +62,7 @@ class KeyFile:
                 keys = edit(self.read())
                 self._write(keys)
         except OSError as exc:
-            raise KeyFileError(f"cannot write {self.path.name}: {exc.strerror}") from exc
+            raise KeyFileError(f"cannot write {self.path}: {exc.strerror}; see who may use it") from exc
         return keys
 
     def stamp(self) -> tuple[int, int] | None:
@@ -74,7 +75,8 @@ class KeyFile:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with self.path.with_suffix(".lock").open("a") as lock:
+        held = os.open(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with os.fdopen(held, "w") as lock:  # whoever may open it could keep others waiting
             fcntl.flock(lock, fcntl.LOCK_EX)  # given back when the file is closed
             yield
 

@@ -20,10 +20,15 @@ def _origin(told: str) -> str:
     return told
 
 
+def _without_brackets(host: str) -> str:
+    """`[::1]`, as addresses of IPv6 stand in a URL, is `::1`."""
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
 class ServerSettings(Section):
     """The door: where it is, and how much may come through."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_without_brackets)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8321  # 0: any free port
     workers: Count = 1
     max_body_bytes: Count = 10 << 20

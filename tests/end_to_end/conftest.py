@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -34,11 +34,21 @@ def environment(state: Path, more: Mapping[str, str] | None = None) -> dict[str,
     return {**inherited, **QUIET, "PARETOGATE_STATE__DIR": str(state), **(more or {})}
 
 
-def paretogate(*arguments: str, state: Path, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
-    """One command, run to its end."""
+# Root is refused no file; without its capabilities it is refused what its files' permissions do not allow.
+AS_ANYBODY = ("setpriv", "--inh-caps=-all", "--bounding-set=-all") if os.geteuid() == 0 else ()
+
+
+def paretogate(
+    *arguments: str,
+    state: Path,
+    timeout_s: float = 60.0,
+    more: Mapping[str, str] | None = None,
+    through: Sequence[str] = (),
+) -> subprocess.CompletedProcess[str]:
+    """One command, run to its end; `through` is a command that runs it."""
     return subprocess.run(
-        [sys.executable, "-m", "gateway.cli", *arguments],
-        env=environment(state),
+        [*through, sys.executable, "-m", "gateway.cli", *arguments],
+        env=environment(state, more),
         capture_output=True,
         text=True,
         timeout=timeout_s,

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .conftest import Gateway, StartGateway, environment, paretogate
+from .conftest import AS_ANYBODY, Gateway, StartGateway, environment, paretogate
 
 
 def test_a_decision_needs_no_server_and_no_backend(tmp_path: Path) -> None:
@@ -84,6 +84,34 @@ def test_a_taken_port_is_refused_before_anything_is_started(tmp_path: Path) -> N
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
     assert "--port" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "told"),
+    [("journal.sqlite3", "journal.sqlite3 cannot be written: "), ("spool", "cannot write in ")],
+)
+def test_a_journal_of_somebody_elses_is_told_before_anything_is_served(
+    forbidden: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "journal.sqlite3").touch()
+    (tmp_path / forbidden).chmod(0o500)
+    for command, place in (("serve", "stderr"), ("doctor --json", "stdout")):
+        done = paretogate(*command.split(), state=tmp_path, through=AS_ANYBODY)
+        said = " ".join(getattr(done, place).split())
+        assert told in said
+        assert "PARETOGATE_JOURNAL__URL" in said
+        assert done.returncode == 1
+        assert "serving" not in done.stderr
+
+
+def test_a_folder_that_was_deleted_meanwhile_hinders_nobody_who_needs_nothing_there(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    begin = ("sh", "-c", f'cd {gone} && rmdir {gone} && exec "$@"', "sh")
+    listed = paretogate("keys", "list", state=tmp_path / "state", through=begin)
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert listed.stderr.startswith("no keys")
 
 
 @pytest.mark.loopback

@@ -52,6 +52,24 @@ def test_a_taken_port_is_told_with_the_remedy() -> None:
             open_socket("127.0.0.1", port)
 
 
+def test_a_name_that_has_no_address_of_ipv4_is_listened_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_ipv6 = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: of_ipv6)
+    with open_socket("gateway.example", 0) as door:
+        assert door.getsockname()[0] == "::1"
+
+
+def test_localhost_is_an_address_of_ipv4_where_there_is_one() -> None:
+    with open_socket("localhost", 0) as door:
+        assert door.getsockname()[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "bad..name.invalid", "192.0.2.1"])
+def test_an_address_of_another_machine_is_told_with_another_remedy_than_a_taken_port(host: str) -> None:
+    with pytest.raises(AddressTakenError, match=rf"{host}:0: .*; name an address of this machine by --host"):
+        open_socket(host, 0)
+
+
 def test_an_idle_connection_outlives_a_load_balancers() -> None:
     async def app(*_: object) -> None:
         raise AssertionError("nobody asks")

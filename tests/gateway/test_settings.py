@@ -24,6 +24,10 @@ def test_without_file_environment_and_flags_the_gateway_listens_on_loopback_only
     assert settings.backends == ()
 
 
+def test_an_address_in_brackets_is_the_one_in_them() -> None:
+    assert load_settings(environ={"PARETOGATE_SERVER__HOST": "[::1]"}).server.host == "::1"
+
+
 def test_flags_beat_the_environment_which_beats_the_file(tmp_path: Path) -> None:
     file = written(tmp_path, "[server]\nhost = '127.0.0.9'\nport = 1\nworkers = 3\n")
     settings = load_settings(

@@ -115,3 +115,15 @@ def test_the_command_makes_lists_and_revokes(
         KeyRing(KeyFile(tmp_path / "keys.json"), clock=Time(), wall=Time()).find(made["key"])
     assert main(["keys", "revoke", "nobody"]) == 1
     assert "no key is called 'nobody'" in capsys.readouterr().err
+
+
+def test_only_the_owner_can_hold_the_lock_of_the_keys(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        KeyFile(tmp_path / "keys.json").change(lambda keys: keys)
+    finally:
+        os.umask(before)
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
+        "keys.json": 0o600,
+        "keys.lock": 0o600,
+    }
