@@ -17,6 +17,7 @@ ParetoGateError
     │   └── BudgetExceededError       its dollars are spent
     ├── UpstreamError             a backend failed
     │   ├── UpstreamUnreachableError   refused, reset, name not found
+    │   ├── UpstreamNotAskedError      not asked, for want of something of this machine's
     │   ├── UpstreamTimeoutError       too slow to connect, to start or to go on
     │   ├── UpstreamStatusError        answered with an error status
     │   ├── UpstreamProtocolError      answered with something that is not an answer
@@ -49,6 +50,7 @@ __all__ = [
     "UnauthenticatedError",
     "UnavailableError",
     "UpstreamError",
+    "UpstreamNotAskedError",
     "UpstreamProtocolError",
     "UpstreamStatusError",
     "UpstreamTimeoutError",
@@ -60,6 +62,7 @@ __all__ = [
     "reply_to",
 ]
 
+_SOON_S = 1.0  # after which a client may come back, where nobody knows better
 _CLIENTS_FAULT = frozenset({400, 413, 422})  # what a backend says about the request itself is passed on
 _OWN_LIMITS = frozenset(  # what it then says of what others may take: of a parameter, of names and prompts, of a minute
     {
@@ -198,6 +201,12 @@ class UpstreamUnreachableError(UpstreamError):
     """Refused, reset, or its name is not found."""
 
     reason = "unreachable"
+
+
+class UpstreamNotAskedError(UpstreamError):
+    """Not asked, for want of something of this machine's, such as open files: nothing is learned of the backend."""
+
+    reason = "not_asked"
 
 
 class UpstreamTimeoutError(UpstreamError):
@@ -426,6 +435,10 @@ def _upstream(failures: Sequence[UpstreamError], message: str) -> ErrorReply:
             waits = [f.retry_after_s for f in busy if f.retry_after_s is not None]
             soonest = min(waits, default=None)
             return ErrorReply(status=status, kind=kind, code=code, message=message, retry_after_s=soonest)
+    if failures and all(isinstance(f, UpstreamNotAskedError) for f in failures):
+        return ErrorReply(
+            status=503, kind="overloaded_error", code="overloaded", message=message, retry_after_s=_SOON_S
+        )
     if failures and all(isinstance(f, UpstreamTimeoutError) for f in failures):
         return ErrorReply(status=504, kind="api_error", code="upstream_timeout", message=message)
     return ErrorReply(status=502, kind="api_error", code="upstream_failed", message=message)

@@ -20,6 +20,7 @@ from catalog import Backend, Catalog
 from gateway.exposure import check_exposure, keys_required
 from gateway.keys import KeyFile, KeyRing
 from gateway.listening import open_socket, run_until_told, server_config, watched_often
+from gateway.open_files import raise_limit, too_few
 from gateway.refinement import watch
 from gateway.settings import Settings, load_settings
 from gateway.startup import Finding, Found, find_backends, open_catalog, start_embedded
@@ -50,13 +51,17 @@ def serve(
     settings = load_settings(config=config, environ=os.environ, flags=flags, folder=working_folder())
     configure_logging(level=settings.telemetry.log_level, style=settings.telemetry.log_format)
     check_storage(settings)  # told before anything is started
+    limit = raise_limit()
     keys = KeyRing(KeyFile(settings.keys_path), clock=time.monotonic, wall=time.time)
     check_exposure(settings, has_keys=not keys.is_empty)
     door = open_socket(settings.server.host, settings.server.port)
     catalog = open_catalog(settings)
     with gathered(settings, catalog, os.environ) as found, _refining(settings, found.catalog):
         asks_for_key = keys_required(settings, has_keys=not keys.is_empty)
-        _announce(found, door, settings, asks_for_key=asks_for_key, as_json=as_json)
+        told = replace(
+            found, findings=(*found.findings, *too_few(limit, max_concurrency=settings.server.max_concurrency))
+        )
+        _announce(told, door, settings, asks_for_key=asks_for_key, as_json=as_json)
         _run(settings, found, door)
 
 

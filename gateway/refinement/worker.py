@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import ModelProfile, ParetoGateError
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UpstreamNotAskedError
 from gateway.journal import JournalledOutcome, JournalReader, JournalUnreadableError
 from predictors import Thinking
 
@@ -108,15 +108,15 @@ def watch(
 def read_calls(entry: JournalledOutcome) -> Iterator[tuple[str, CallFacts]]:
     """The calls that one outcome tells of: the failed attempts, and the answer if there was one.
 
-    A call that the client broke off tells nothing about the backend, nor does a backend's word that the request
-    itself is at fault.
+    A call that the client broke off tells nothing about the backend, nor does one that this machine could not make,
+    nor a backend's word that the request itself is at fault.
     """
     outcome = entry.outcome
     backend, status = outcome.get("backend"), outcome.get("status")
     failed = _failed_attempts(outcome.get("attempts"))
     if status == "rejected":
         failed = failed[:-1]
-    elif status == "failed" and not failed and isinstance(backend, str):
+    elif status == "failed" and not outcome.get("attempts") and isinstance(backend, str):
         failed = [backend]
     for name in failed:
         yield name, CallFacts(at_s=entry.time, status="failed")
@@ -126,7 +126,8 @@ def read_calls(entry: JournalledOutcome) -> Iterator[tuple[str, CallFacts]]:
 
 def _failed_attempts(attempts: object) -> list[str]:
     listed = attempts if isinstance(attempts, list) else []
-    return [str(a["backend"]) for a in listed if isinstance(a, Mapping) and a.get("error") and a.get("backend")]
+    told = [a for a in listed if isinstance(a, Mapping) and a.get("error") and a.get("backend")]
+    return [str(a["backend"]) for a in told if a["error"] != UpstreamNotAskedError.reason]
 
 
 def _answer(entry: JournalledOutcome) -> CallFacts:

@@ -11,6 +11,7 @@ from catalog import Backend, Pool
 from gateway.errors import (
     OverloadedError,
     UpstreamError,
+    UpstreamNotAskedError,
     UpstreamStatusError,
     UpstreamTimeoutError,
     UpstreamUnsupportedError,
@@ -102,7 +103,7 @@ class Health:
             outcome = "answered"
         if isinstance(outcome, UpstreamTimeoutError) and outcome.was_hurried:
             outcome = "abandoned"
-        if isinstance(outcome, UpstreamUnsupportedError):
+        if isinstance(outcome, UpstreamUnsupportedError | UpstreamNotAskedError):
             outcome = "abandoned"
         if outcome == "answered":
             health.breaker.succeed()

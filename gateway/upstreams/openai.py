@@ -1,6 +1,7 @@
 """Every backend that speaks OpenAI's dialect, over one pool of connections."""
 
 import asyncio
+import errno
 import math
 import ssl
 from collections.abc import AsyncGenerator, Mapping
@@ -12,6 +13,7 @@ import orjson
 from catalog import Backend
 from gateway.errors import (
     UpstreamError,
+    UpstreamNotAskedError,
     UpstreamProtocolError,
     UpstreamStatusError,
     UpstreamTimeoutError,
@@ -40,6 +42,7 @@ _MAX_ERROR_BYTES = 64 << 10
 _ERROR_BODY_S = 5.0  # what it says beside an error's status is worth no longer wait
 _LONGEST_WAIT_S = 3_600.0
 _ELSEWHERE = "elsewhere; base_url has to be the address itself, most often https:// in place of http://"
+_OF_THIS_MACHINE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"})  # what OpenSSL says of an answer in plain HTTP
 
@@ -142,8 +145,14 @@ def _translated(exc: Exception, call: UpstreamCall, *, phase: str, after_s: floa
     if isinstance(exc, ssl.SSLError | ProxyRefusedError) and (cause := _why_not(exc)) is not None:
         return UpstreamUnusableError(backend_id=backend.id, cause=cause)
     if isinstance(exc, OSError):
-        return UpstreamUnreachableError(f"cannot be reached ({type(exc).__name__})", backend_id=backend.id)
+        return _no_connection(exc, backend)
     return UpstreamProtocolError(f"does not speak HTTP ({exc})", backend_id=backend.id)
+
+
+def _no_connection(exc: OSError, backend: Backend) -> UpstreamError:
+    if exc.errno in _OF_THIS_MACHINE:
+        return UpstreamNotAskedError(f"was not asked: {exc.strerror} on this machine", backend_id=backend.id)
+    return UpstreamUnreachableError(f"cannot be reached ({type(exc).__name__})", backend_id=backend.id)
 
 
 def _why_not(exc: ssl.SSLError | ProxyRefusedError) -> str | None:

@@ -8,6 +8,7 @@ from gateway.errors import (
     InvalidRequestError,
     NotFoundError,
     OverloadedError,
+    UpstreamNotAskedError,
     UpstreamStatusError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
@@ -22,6 +23,7 @@ from router import InvalidRoutingError, NoEligibleModelError
 LIMITED = UpstreamStatusError(backend_id="a", status=429, retry_after_s=7.0)
 SLOW = UpstreamTimeoutError(backend_id="a", phase="answer", after_s=3)
 GONE = UpstreamUnreachableError("cannot be reached", backend_id="b")
+NOT_ASKED = UpstreamNotAskedError("was not asked", backend_id="a")
 UNSUPPORTED = UpstreamUnsupportedError(backend_id="a", parameters=["logit_bias"])
 REFUSED = UpstreamStatusError(backend_id="a", status=400, detail={"message": "too long", "code": "context_length"})
 
@@ -39,6 +41,8 @@ REFUSED = UpstreamStatusError(backend_id="a", status=400, detail={"message": "to
         (AllBackendsFailedError([LIMITED]), 429, "rate_limit_exceeded"),
         (AllBackendsFailedError([SLOW, SLOW]), 504, "upstream_timeout"),
         (AllBackendsFailedError([SLOW, GONE]), 502, "upstream_failed"),
+        (AllBackendsFailedError([NOT_ASKED, NOT_ASKED]), 503, "overloaded"),
+        (AllBackendsFailedError([NOT_ASKED, GONE]), 502, "upstream_failed"),
         (AllBackendsFailedError([LIMITED, GONE]), 502, "upstream_failed"),
         (AllBackendsFailedError([GONE, REFUSED]), 400, "context_length"),
         (AllBackendsFailedError([GONE, UNSUPPORTED]), 400, "unsupported_parameter"),

@@ -124,6 +124,13 @@ def test_a_request_that_was_itself_at_fault_does_not_count_against_the_backend(t
     assert read_measured(tmp_path / "measured.json") == {}
 
 
+def test_a_backend_that_this_machine_could_not_call_has_not_failed(tmp_path: Path) -> None:
+    attempts = [{"backend": "a", "error": "not_asked"}]
+    journalled(tmp_path, "a", calls=1, ttft_s=0.1, status="failed", attempts=attempts)
+    run(tmp_path)
+    assert read_measured(tmp_path / "measured.json") == {}
+
+
 def test_a_client_that_left_is_nobodys_fault(tmp_path: Path) -> None:
     journalled(tmp_path, "a", calls=3, ttft_s=0.1, status="cancelled")
     run(tmp_path)

@@ -1,5 +1,5 @@
 from catalog import Limits
-from gateway.errors import UpstreamStatusError, UpstreamUnreachableError
+from gateway.errors import UpstreamNotAskedError, UpstreamStatusError, UpstreamUnreachableError
 from gateway.upstreams.health import Health
 from gateway.upstreams.server_load import ServerLoad
 from tests.gateway.running import backend, serve_fixed
@@ -53,6 +53,14 @@ def test_a_backend_that_asks_for_rest_is_masked_as_long_as_it_asked() -> None:
     assert health.soonest_s([CHEAP]) == 30.0
     now[0] = 30.0
     assert health.available(POOL).tolist() == [True, True]
+
+
+def test_what_was_not_asked_for_want_of_something_of_this_machines_is_no_failure_of_the_backend() -> None:
+    health = Health(clock=lambda: 0.0)
+    for _ in range(10):
+        assert health.begin(CHEAP)
+        health.end(CHEAP, UpstreamNotAskedError("was not asked", backend_id="cheap"))
+    assert health.available(POOL) is None
 
 
 def test_a_refusal_of_the_request_is_no_failure_of_the_backend() -> None:

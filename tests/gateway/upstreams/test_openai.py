@@ -1,4 +1,5 @@
 import asyncio
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -8,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 
 from catalog import Backend, Limits
-from gateway.errors import UpstreamTimeoutError, UpstreamUnreachableError, UpstreamUnusableError
+from gateway.errors import UpstreamNotAskedError, UpstreamTimeoutError, UpstreamUnreachableError, UpstreamUnusableError
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from gateway.upstreams.openai import OpenAIUpstream, retry_after_s
 from gateway.upstreams.protocol import UpstreamCall
@@ -40,6 +41,21 @@ async def test_a_name_that_does_not_exist_is_unreachable() -> None:
     upstream = OpenAIUpstream(api_keys={})
     with pytest.raises(UpstreamUnreachableError):
         await upstream.complete(call("http://no-such-host.invalid/v1"))
+    await upstream.close()
+
+
+@pytest.mark.loopback
+async def test_a_backend_that_no_file_was_left_to_call_was_not_asked() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    upstream = OpenAIUpstream(api_keys={})
+    async with FakeProvider() as provider:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))  # fewer than are open already
+        try:
+            with pytest.raises(UpstreamNotAskedError, match="Too many open files on this machine"):
+                await upstream.complete(call(provider.url))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        await upstream.complete(call(provider.url))
     await upstream.close()
 
 
