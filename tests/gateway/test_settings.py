@@ -1,3 +1,4 @@
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -258,3 +259,19 @@ def test_every_example_loads(example: Path) -> None:
     settings = load_settings(config=example, environ={})
     assert settings != Settings()
     assert configured_policies(settings.policies).keys() == settings.policies.keys()
+
+
+def test_every_setting_is_named_on_a_page_or_in_an_example() -> None:
+    root = _FOLDER.parents[1]
+    pages = "\n".join(
+        page.read_text(encoding="utf-8") for page in [*root.glob("docs/*.md"), root / "README.md", *EXAMPLES]
+    )
+    schema = Settings.model_json_schema()
+    sections = {"": schema, **schema["$defs"]}
+    missing = [
+        f"{section}.{name}"
+        for section, form in sections.items()
+        for name in form.get("properties", ())
+        if not re.search(rf"\b{name}\b", pages)
+    ]
+    assert missing == []
