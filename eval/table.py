@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,9 @@ from catalog import Floats, ModelProfile, Pool, PoolEntry
 from predictors.outcomes import Outcomes
 
 from .errors import InvalidReplayError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["Bools", "Ints", "ReplayTable"]
 
@@ -71,17 +75,7 @@ class ReplayTable:
         cells = outcomes.table.group_by(*_PROMPT, "model").agg(
             pl.col("prompt", "group_key", "benchmark", "domain").first(), pl.col("score", "cost_usd").mean()
         )
-        priced = cells.group_by("model").agg(pl.col("cost_usd").is_not_null().any().alias("is_priced"))
-        models = tuple(sorted(priced.filter("is_priced")["model"].to_list()))
-        if priced.height < 2:
-            raise InvalidReplayError(
-                f"{name}: all outcomes are of one model, {priced['model'][0]!r}; a router needs two to choose from"
-            )
-        if len(models) < 2:
-            raise InvalidReplayError(
-                f"{name}: {len(models)} of {priced.height} models have a cost; add a cost_usd column, a router cannot "
-                "be judged without"
-            )
+        models, unpriced = _split_by_cost(cells, name)
         cells = cells.filter(pl.col("model").is_in(models))
         prompts = cells.unique(_PROMPT, keep="any").sort(_PROMPT)
         row = {key: i for i, key in enumerate(prompts.select(_PROMPT).iter_rows())}
@@ -105,7 +99,7 @@ class ReplayTable:
             domain=np.char.add(np.char.add(benchmark, "/"), domain),
             score=score,
             cost_usd=_cost_of_tried(score, cost),
-            note="; ".join(filter(None, (note, _left_out(priced.filter(~pl.col("is_priced"))["model"].to_list())))),
+            note="; ".join(filter(None, (note, _left_out(unpriced)))),
         )
 
     def __len__(self) -> int:
@@ -156,6 +150,28 @@ class ReplayTable:
             cost_usd=self.cost_usd[index],
             note=self.note,
         )
+
+
+def _split_by_cost(cells: "pl.DataFrame", name: str) -> tuple[tuple[str, ...], list[str]]:
+    """The models of which a cost is known, sorted, and the others.
+
+    Raises:
+        InvalidReplayError: there are fewer than two models, or fewer than two have a cost.
+    """
+    import polars as pl  # noqa: PLC0415  # see `ReplayTable.from_outcomes`
+
+    priced = cells.group_by("model").agg(pl.col("cost_usd").is_not_null().any().alias("is_priced"))
+    models = tuple(sorted(priced.filter("is_priced")["model"].to_list()))
+    if priced.height < 2:
+        raise InvalidReplayError(
+            f"{name}: all outcomes are of one model, {priced['model'][0]!r}; a router needs two to choose from"
+        )
+    if len(models) < 2:
+        raise InvalidReplayError(
+            f"{name}: {len(models)} of {priced.height} models have a cost; add a cost_usd column, a router cannot "
+            "be judged without"
+        )
+    return models, priced.filter(~pl.col("is_priced"))["model"].to_list()
 
 
 def _profile(model: str, source: str, profiles: Mapping[str, ModelProfile]) -> ModelProfile:
