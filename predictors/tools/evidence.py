@@ -149,6 +149,17 @@ class Evidence:
         past = self.past if unchanged else QueryBatch.read(known.queries, self.encoder)
         return self._of(registry=registry, usage=known, encoder=self.encoder, tool_vectors=vectors, past=past)
 
+    def without(self, requests: npt.NDArray[np.int64]) -> "Evidence":
+        """The same tools as if the past requests of these rows had never been made; nothing is encoded."""
+        kept = np.setdiff1d(np.arange(len(self.past)), requests)
+        return self._of(
+            registry=self.registry,
+            usage=self.usage.subset(kept),
+            encoder=self.encoder,
+            tool_vectors=self.tool_vectors,
+            past=self.past.subset(kept),
+        )
+
     def with_observed(self, sums: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> "Evidence":
         """With calls that are known as decayed sums, not one by one, in the place of those known so far.
 

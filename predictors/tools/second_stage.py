@@ -17,6 +17,7 @@ from .twins import Twins
 __all__ = [
     "COLD_WEIGHTS",
     "PAST_WEIGHTS",
+    "NewTools",
     "SecondStage",
     "StageChoice",
     "fit_second_stage",
@@ -127,6 +128,17 @@ class SecondStage:
         return probability
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTools:
+    """Past requests as they would have been met had some of their tools been new: learned from, never judged by."""
+
+    candidates: Candidates  # (n_shown, ...)
+    relevant: Bools  # (n_shown, n_candidates)
+    known: Bools  # (n_shown, n_candidates)
+    row: Ints  # (n_shown,) of the same requests among all that the stage is fitted on
+    co_use: CoUse  # without those requests
+
+
 def fit_second_stage(
     candidates: Candidates,
     relevant: Bools,
@@ -139,6 +151,7 @@ def fit_second_stage(
     known: Bools | None = None,
     boosted: bool | None = None,
     twins: Twins | None = None,
+    new_tools: NewTools | None = None,
 ) -> SecondStage:
     """Fit, and blend by cross-validation over requests: the linear score with trees, or with its start without trees.
 
@@ -154,6 +167,8 @@ def fit_second_stage(
             candidates are neither learned from nor judged. None for all True.
         boosted: True and False force trees in or out; None lets cross-validation decide, where scikit-learn is there.
         twins: of the registry, for trees of 400 requests or more; None where use is too rare to tell twins apart.
+        new_tools: some of the requests once more, met with tools that nobody had used; None where they are met so
+            often enough.
     """
     published = PAST_WEIGHTS if "neighbours" in names else COLD_WEIGHTS
     prior = np.array([published.get(names[column], 0.0) for column in columns])  # (n_columns,)
@@ -164,12 +179,23 @@ def fit_second_stage(
     known = np.ones(relevant.shape, dtype=bool) if known is None else known
     x = candidates.features[:, :, list(columns)]  # (n_queries, n_candidates, n_columns)
     fold = np.arange(n_queries) % _N_FOLDS  # (n_queries,)
+    taught = _Taught(x=x, relevant=relevant, known=known, fold=fold)
+    if new_tools is not None:
+        taught = taught.and_(
+            _Taught(
+                x=new_tools.candidates.features[:, :, list(columns)],
+                relevant=new_tools.relevant,
+                known=new_tools.known,
+                fold=fold[new_tools.row],
+            )
+        )
+    linear = _held_out_linear(taught, prior)  # (n_queries + n_shown, n_candidates)
     past = _Past(
         relevant=relevant,
         n_relevant=n_relevant,
         known=known,
         fold=fold,
-        linear=_held_out_linear(x, relevant, known, fold, prior),
+        linear=linear[:n_queries],
         prior=log_softmax(x @ prior),
     )
     twins = twins if n_queries >= _MIN_QUERIES_FOR_TRUST else None  # fewer teach that twins are never needed both
@@ -179,10 +205,19 @@ def fit_second_stage(
     if grow is not None:
         weighed = _best_columns(past.linear)  # (n_queries, n_weighed)
         described = with_first_opinion(candidates, past.linear, co_use, weighed=weighed, own=own, twins=twins)
-        blend = _beside_trees(past, described, weighed, grow, forced=bool(boosted))
+        lesson = _Taught.of_candidates(described, relevant, known, weighed, fold)
+        if new_tools is not None:
+            best = _best_columns(linear[n_queries:])  # (n_shown, n_weighed)
+            shown = with_first_opinion(
+                new_tools.candidates, linear[n_queries:], new_tools.co_use, weighed=best, twins=twins
+            )
+            lesson = lesson.and_(
+                _Taught.of_candidates(shown, new_tools.relevant, new_tools.known, best, fold[new_tools.row])
+            )
+        blend = _beside_trees(past, lesson, weighed, grow, forced=bool(boosted))
     if blend is None:
         blend = _beside_prior(past)
-    weights = fit_listwise(x, relevant, prior=prior, ridge=_RIDGE, known=known)
+    weights = fit_listwise(taught.x, taught.relevant, prior=prior, ridge=_RIDGE, known=taught.known)
     options = {"prior": past.prior, "linear": past.linear, **blend.alone, blend.name: blend.scores}
     reached = {name: float(past.quality(scores).mean()) for name, scores in options.items()}
     return _stage(
@@ -314,28 +349,63 @@ def _grower(monotonic: Sequence[int] | None) -> Grower | None:
     return grow
 
 
-def _held_out_linear(x: npt.NDArray[np.float32], relevant: Bools, known: Bools, fold: Ints, prior: Floats) -> Floats:
-    """Log shares by weights that never saw the request, (n_queries, n_candidates)."""
-    scores = np.empty(relevant.shape)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taught:
+    """What is learned from: requests, those that are met a second time with new tools last."""
+
+    x: npt.NDArray[np.float32]  # (n_taught, n_candidates, n_features)
+    relevant: Bools  # (n_taught, n_candidates)
+    known: Bools  # (n_taught, n_candidates)
+    fold: Ints  # (n_taught,)
+
+    @classmethod
+    def of_candidates(
+        cls, described: npt.NDArray[np.float32], relevant: Bools, known: Bools, weighed: Ints, fold: Ints
+    ) -> "_Taught":
+        """The candidates of these columns."""
+        return cls(
+            x=described,
+            relevant=np.take_along_axis(relevant, weighed, axis=1),
+            known=np.take_along_axis(known, weighed, axis=1),
+            fold=fold,
+        )
+
+    def and_(self, more: "_Taught") -> "_Taught":
+        """Both, `more` last."""
+        return _Taught(
+            x=np.concatenate([self.x, more.x]),
+            relevant=np.concatenate([self.relevant, more.relevant]),
+            known=np.concatenate([self.known, more.known]),
+            fold=np.concatenate([self.fold, more.fold]),
+        )
+
+
+def _held_out_linear(taught: _Taught, prior: Floats) -> Floats:
+    """Log shares by weights that never saw the request, (n_taught, n_candidates)."""
+    scores = np.empty(taught.relevant.shape)
     for held in range(_N_FOLDS):
-        seen = fold != held
-        fitted = fit_listwise(x[seen], relevant[seen], prior=prior, ridge=_RIDGE, known=known[seen])
-        scores[~seen] = log_softmax(x[~seen] @ fitted)
+        seen = taught.fold != held
+        fitted = fit_listwise(
+            taught.x[seen], taught.relevant[seen], prior=prior, ridge=_RIDGE, known=taught.known[seen]
+        )
+        scores[~seen] = log_softmax(taught.x[~seen] @ fitted)
     return scores
 
 
-def _held_out_trees(
-    described: npt.NDArray[np.float32], relevant: Bools, known: Bools, fold: Ints, grow: Grower
-) -> Floats:
-    scores = np.empty(relevant.shape)
+def _held_out_trees(lesson: _Taught, n_queries: int, grow: Grower) -> Floats:
+    """What trees that never saw the request say of the first requests, (n_queries, n_weighed)."""
+    scores = np.empty(lesson.relevant[:n_queries].shape)
+    judged = np.arange(len(lesson.fold)) < n_queries  # (n_taught,)
     for held in range(_N_FOLDS):
-        seen = (fold != held)[:, None] & known  # (n_queries, n_weighed)
-        if not relevant[seen].any():
-            scores[fold == held] = 0.0
+        seen = (lesson.fold != held)[:, None] & lesson.known  # (n_taught, n_weighed)
+        asked = judged & (lesson.fold == held)  # (n_taught,)
+        if not lesson.relevant[seen].any():
+            scores[asked[:n_queries]] = 0.0
             continue
-        trees = grow(described[seen], relevant[seen], n_forests=_N_FORESTS_TRIED)
-        held_out = described[fold == held]  # (n_held, n_weighed, n_features)
-        scores[fold == held] = trees.predict(held_out.reshape(-1, held_out.shape[2])).reshape(held_out.shape[:2])
+        trees = grow(lesson.x[seen], lesson.relevant[seen], n_forests=_N_FORESTS_TRIED)
+        held_out = lesson.x[asked]  # (n_held, n_weighed, n_features)
+        predicted = trees.predict(held_out.reshape(-1, held_out.shape[2])).reshape(held_out.shape[:2])
+        scores[asked[:n_queries]] = predicted
     return scores
 
 
@@ -367,9 +437,7 @@ class _Blend:
     alone: dict[str, Floats]  # opinions that are first met here, each by itself
 
 
-def _beside_trees(
-    past: _Past, described: npt.NDArray[np.float32], weighed: Ints, grow: Grower, *, forced: bool
-) -> _Blend | None:
+def _beside_trees(past: _Past, lesson: _Taught, weighed: Ints, grow: Grower, *, forced: bool) -> _Blend | None:
     """The linear score and trees; None where trees deserve no share, unless they are forced.
 
     Shares are a mean of the likeliest and of those that serve held-out requests best. The latter is what is wanted, yet
@@ -377,14 +445,13 @@ def _beside_trees(
 
     Args:
         past: the requests.
-        described: (n_queries, n_weighed, n_described)
+        lesson: what trees learn from, these requests first, (n_taught, n_weighed, n_described).
         weighed: (n_queries, n_weighed)
         grow: grows the trees.
         forced: whether trees must have a share, an equal one if need be.
     """
-    wanted = np.take_along_axis(past.relevant, weighed, axis=1)  # (n_queries, n_weighed)
-    told = np.take_along_axis(past.known, weighed, axis=1)  # (n_queries, n_weighed)
-    opinion = _held_out_trees(described, wanted, told, past.fold, grow)
+    wanted, told = lesson.relevant[: len(weighed)], lesson.known[: len(weighed)]  # (n_queries, n_weighed)
+    opinion = _held_out_trees(lesson, len(weighed), grow)
     linear = np.take_along_axis(past.linear, weighed, axis=1)  # (n_queries, n_weighed)
     likeliest = believed((linear, opinion), wanted, told, begun=_EQUALLY)
     tried = [_with_the_rest((1.0 - share) * opinion, past.linear, weighed, share=share) for share in _LINEAR_SHARES]
@@ -401,7 +468,7 @@ def _beside_trees(
         scores=_with_the_rest(of_trees * opinion, past.linear, weighed, share=of_linear),
         linear_share=of_linear,
         prior_share=0.0,
-        trees=grow(described[told], wanted[told], n_forests=_N_FORESTS).scaled(of_trees),
+        trees=grow(lesson.x[lesson.known], lesson.relevant[lesson.known], n_forests=_N_FORESTS).scaled(of_trees),
         alone={"trees": _with_the_rest(opinion, past.linear, weighed, share=0.0)},
     )
 

@@ -24,7 +24,7 @@ from .evidence import Evidence, QueryBatch
 from .prefilter import Prefilter
 from .protocol import Channel, LateChannel, Planes, Rows, ToolRanking
 from .registry import ToolRegistry
-from .second_stage import SecondStage, StageChoice, fit_second_stage
+from .second_stage import NewTools, SecondStage, StageChoice, fit_second_stage
 from .statistics import UsageStatistics
 from .twins import Twins
 from .usage import ToolUsage
@@ -36,6 +36,9 @@ _N_USE_FOLDS: Final = 8
 _PAST_CHUNK: Final = 64  # requests that share what is stripped from the tools they did not use
 _MIN_USES_FOR_HEAD: Final = 3.0  # mean uses of a used tool; below, a classifier adds nothing to the smoothed vectors
 _MIN_USES_FOR_TWINS: Final = 3.0  # below, which of several twins is needed can hardly be learned from use
+_ENOUGH_NEW: Final = 0.05  # of uses are of a tool used once: from there on past requests meet new tools often enough
+_NEW_TOOLS: Final = 0.2  # of the used tools
+_MET_WITH_NEW: Final = 0.05  # of the requests; a tenth and a fifth do no more for new tools and more harm to others
 _MAX_HEAD_SIZE: Final = 20_000_000  # requests x tools; bounds fitting to about a minute
 
 
@@ -226,6 +229,49 @@ class StackedRetriever:
             known=relevant | (rows[:, None] <= evidence.labelled_until[candidates.tool]),
             boosted=self.boosted,
             twins=self.twins_ if evidence.mean_uses >= _MIN_USES_FOR_TWINS else None,
+            new_tools=self._met_with_new_tools(rows, chosen_own),
+        )
+
+    def _met_with_new_tools(self, rows: Rows, own: Sequence[Rows]) -> NewTools | None:
+        """Some of the requests in `rows` as if some tools had not been used by anybody; None where that is common.
+
+        Leave-one-out makes a tool new to a request where nobody else used it. Where nearly all tools are used often no
+        past request is met so, and the stage would learn that what nobody used is not needed: a tool that is added
+        could hardly be found. Channels learn anew for it, without any request that used one of the new tools.
+
+        Args:
+            rows: of the usage, those that the stage is fitted on.
+            own: the tools that each of them used.
+        """
+        evidence = self.evidence_
+        pairs = evidence.pairs
+        met_often = np.count_nonzero(evidence.counts == 1) >= _ENOUGH_NEW * len(pairs.tool)
+        if met_often or evidence.counts.all() or self.prefilter_ is not None:
+            return None
+        drawn = np.random.default_rng(0)  # fixed: fitting twice gives the same stage
+        used = np.flatnonzero(evidence.counts)
+        new = drawn.permutation(used)[: round(_NEW_TOOLS * len(used))]
+        asking = np.unique(pairs.query[np.isin(pairs.tool, new)])  # rows of the usage
+        met = drawn.permutation(np.flatnonzero(np.isin(rows, asking)))[: round(_MET_WITH_NEW * len(rows))]
+        if not len(met) or len(asking) == len(evidence.past):
+            return None
+        before = evidence.without(asking)
+        channels = [type(channel)().learn(before) for channel in self.channels_]
+        batch = evidence.past.subset(rows[met])
+        candidates = self._candidates(
+            np.concatenate([channel.score(batch) for channel in channels]),
+            uses=before.uses[None, :],
+            n_clauses=np.diff(batch.starts),
+            late=[partial(channel.score_candidates, batch) for channel in channels if isinstance(channel, LateChannel)],
+            scored=None,
+        )
+        relevant = np.array([np.isin(tool, own[row]) for tool, row in zip(candidates.tool, met, strict=True)])
+        return NewTools(
+            candidates=candidates,
+            relevant=relevant,
+            known=relevant | (rows[met][:, None] <= evidence.labelled_until[candidates.tool]),
+            row=met,
+            co_use=CoUse(before),
         )
 
     def _past_candidates(self, rows: Rows) -> Candidates:

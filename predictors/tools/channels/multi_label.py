@@ -32,18 +32,19 @@ class MultiLabelHead:
     """
 
     planes = ("multi_label",)
+    fold_weights_: list[Matrix] | None  # None until past requests are scored
 
     def __init__(self, *, n_epochs: int = 12, learning_rate: float = 1e-3, scale: float = 20.0) -> None:
         self.n_epochs, self.learning_rate, self.scale = n_epochs, learning_rate, scale
 
     def learn(self, evidence: Evidence) -> Self:
-        """Fit one head on all usage, and one for each fold of it."""
+        """Fit one head on all usage; those of its folds once past requests are scored."""
         self.evidence_ = evidence
         n_past = len(evidence.past)
         self.fold_ = np.arange(n_past) % _N_FOLDS  # (n_past,) usage is in the caller's order, which means nothing
         everything = np.ones(n_past, dtype=bool)
         self.weights_ = at_cache_line(self._fit(everything))  # (n_tools, dim)
-        self.fold_weights_ = [self._fit(self.fold_ != fold) for fold in range(_N_FOLDS)] if n_past >= _N_FOLDS else []
+        self.fold_weights_ = None if n_past >= _N_FOLDS else []
         return self
 
     def fitted(self) -> dict[str, Matrix]:
@@ -74,6 +75,8 @@ class MultiLabelHead:
     def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:  # noqa: ARG002
         """Logits by heads that never saw the request, shape (1, n_rows, n_tools)."""
         vectors = self.evidence_.past.vectors[rows]  # (n_rows, dim)
+        if self.fold_weights_ is None:
+            self.fold_weights_ = [self._fit(self.fold_ != fold) for fold in range(_N_FOLDS)]
         if not self.fold_weights_:
             return self.score(self.evidence_.past.subset(rows), tools)
         scores = np.empty((len(rows), len(self.weights_)), dtype=np.float32)

@@ -44,6 +44,18 @@ def test_usage_of_a_removed_tool_is_forgotten() -> None:
     assert smaller.usage == ToolUsage.of(past_use().queries[2:], past_use().tool_ids[2:])
 
 
+def test_requests_that_were_never_made_leave_the_tools_as_they_are() -> None:
+    encoder = CountingEncoder()
+    evidence = Evidence.gather(WEATHER_AND_MONEY, past_use(), encoder)
+    encoder.seen.clear()
+    less = evidence.without(np.array([0, 2]))
+    assert encoder.seen == []
+    assert less.counts.tolist() == [1, 0, 1, 1]
+    fresh = Evidence.gather(WEATHER_AND_MONEY, past_use().subset([1, 3, 4]), CountedWords())
+    assert less.past.words == fresh.past.words
+    assert np.array_equal(less.past.clause_vectors, fresh.past.clause_vectors)
+
+
 def test_use_is_even_where_counts_vary_less_than_chance_would_have_it() -> None:
     even = ToolUsage.of(["a", "b", "c", "d"], [["weather"], ["convert"], ["flight"], ["mystery"]])
     skewed = ToolUsage.of(["a", "b", "c", "d"], [["weather"]] * 4)

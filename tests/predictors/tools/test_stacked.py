@@ -31,6 +31,19 @@ def test_a_tool_that_nobody_used_is_found_among_tools_that_many_used() -> None:
     assert "cold" in retriever.rank(["my piano sounds wrong, please tune it"], 3)[0].tool_ids
 
 
+def test_tools_that_nobody_used_are_found_where_all_others_were_used_often() -> None:
+    """A fifth of the tools is new; requests as they were, one by one, never met a tool that nobody else had used."""
+    registry, usage = crowded_registry(60, n_queries=400)
+    new = {f"t{i}" for i in range(0, 60, 5)}
+    asked = [used[0] in new for used in usage.tool_ids]
+    past = usage.subset([row for row, of_new in enumerate(asked) if not of_new])
+    coming = usage.subset([row for row, of_new in enumerate(asked) if of_new])
+    retriever = StackedRetriever(CountedWords()).fit(registry, past)
+    found = retriever.rank(coming.queries, 5)
+    hit = [used[0] in ranking.tool_ids for ranking, used in zip(found, coming.tool_ids, strict=True)]
+    assert np.mean(hit) > 0.8
+
+
 def test_an_added_tool_is_found_and_a_removed_one_is_gone_without_fitting() -> None:
     retriever = StackedRetriever(CountedWords()).fit(WEATHER_AND_MONEY, past_use())
     stage = retriever.stage_
