@@ -28,18 +28,21 @@ class WorkersFailedError(ParetoGateError):
         super().__init__("the workers could not start; the lines above say why")
 
 
-def run_workers(build: Callable[[], Any], doors: list[socket.socket], *, workers: int) -> None:
+def run_workers(
+    build: Callable[[], Any], doors: list[socket.socket], *, workers: int, orphaned: Callable[[], None]
+) -> None:
     """Serve in so many processes until told to stop.
 
     Args:
         build: makes the ASGI application, in each worker; it can be pickled.
         doors: the sockets to listen on.
         workers: how many.
+        orphaned: run in each worker where this process was killed, to clear away what it would have; as `build`.
 
     Raises:
         WorkersFailedError: one of the first could not start.
     """
-    supervisor = _Supervisor(build, doors, workers=workers)
+    supervisor = _Supervisor(partial(_worker, build, orphaned), doors, workers=workers)
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise WorkersFailedError
@@ -52,9 +55,9 @@ class _Supervisor(Multiprocess):
     which go on answering meanwhile.
     """
 
-    def __init__(self, build: Callable[[], Any], doors: list[socket.socket], *, workers: int) -> None:
+    def __init__(self, worker: Callable[..., Any], doors: list[socket.socket], *, workers: int) -> None:
         first, self._later = (
-            server_config(partial(_worker, build, is_first=is_first), factory=True, workers=workers)
+            server_config(partial(worker, is_first=is_first), factory=True, workers=workers)
             for is_first in (True, False)
         )
         super().__init__(first, sockets=doors)
@@ -64,8 +67,8 @@ class _Supervisor(Multiprocess):
         self.config = self._later
 
 
-def _worker(build: Callable[[], Any], *, is_first: bool) -> Any:  # noqa: ANN401 - an ASGI application
-    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+def _worker(build: Callable[[], Any], orphaned: Callable[[], None], *, is_first: bool) -> Any:  # noqa: ANN401 - an ASGI application
+    threading.Thread(target=_end_with_parent, args=(orphaned,), name="parent", daemon=True).start()
     try:
         return build()
     except ParetoGateError as exc:
@@ -73,8 +76,9 @@ def _worker(build: Callable[[], Any], *, is_first: bool) -> Any:  # noqa: ANN401
         sys.exit(STARTUP_FAILURE if is_first else 1)
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(orphaned: Callable[[], None]) -> None:
     """Finish the requests and go, where the parent was killed: the port would be held by processes nobody minds."""
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
+        orphaned()
         os.kill(os.getpid(), signal.SIGTERM)

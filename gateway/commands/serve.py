@@ -3,8 +3,8 @@
 import contextlib
 import os
 import shlex
+import shutil
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -20,6 +20,7 @@ from catalog import Backend, Catalog
 from gateway.exposure import check_exposure, keys_required
 from gateway.keys import KeyFile, KeyRing
 from gateway.listening import open_socket, run_until_told, server_config, watched_often
+from gateway.metrics_folder import metrics_folder
 from gateway.open_files import raise_limit, too_few
 from gateway.refinement import watch
 from gateway.settings import Settings, load_settings
@@ -164,9 +165,14 @@ def _run(settings: Settings, found: Found, door: socket.socket) -> None:
         begin_anew(settings.limits_dir, read_spent(settings.spent_path))
     from gateway.workers import run_workers  # noqa: PLC0415 - a taken port is told before the server is loaded
 
-    with tempfile.TemporaryDirectory(prefix="paretogate-metrics-") as shared:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # read by the metrics library when a worker imports it
-        run_workers(partial(_worker, settings, _embedded(found)), doors, workers=workers)
+    with metrics_folder() as shared:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared)  # read by the metrics library when a worker imports it
+        run_workers(
+            partial(_worker, settings, _embedded(found)),
+            doors,
+            workers=workers,
+            orphaned=partial(shutil.rmtree, shared, ignore_errors=True),
+        )
 
 
 def _app(settings: Settings, found: Found) -> Any:  # noqa: ANN401 - an ASGI application, which uvicorn types so

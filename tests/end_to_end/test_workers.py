@@ -66,9 +66,10 @@ def workers_of(pid: int) -> list[int]:
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
-    more = {"PARETOGATE_EMBEDDED__ENABLED": "off", "TMPDIR": str(tmp_path)}  # what is killed leaves its folder there
+    more = {"PARETOGATE_EMBEDDED__ENABLED": "off", "TMPDIR": str(tmp_path)}
     gateway = start(tmp_path / "state", "--workers", "2", more=more)
     until_healthy(gateway.url)
+    assert [*tmp_path.glob("paretogate-metrics-*")]
     gateway.stop(signal.SIGKILL)
     host, port = urlsplit(gateway.url).netloc.split(":")
     deadline = time.monotonic() + 30
@@ -80,6 +81,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
             time.sleep(0.1)
         else:
             break
+    assert not [*tmp_path.glob("paretogate-metrics-*")]
 
 
 def test_workers_that_cannot_start_are_not_begun_again_for_ever(tmp_path: Path) -> None:
