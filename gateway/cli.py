@@ -62,6 +62,9 @@ _REMEDIES = {
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
 }
 
+_NO_THREAD = "can't start new thread"  # Python's words, for which it has no class of errors
+_MORE_THREADS = "raise the limit of processes (ulimit -u, or the container's of pids), or give it more memory"
+
 _Any = Any  # typer's vendored click has no public types to name
 
 
@@ -138,6 +141,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if exc.strerror is None:
             raise
         typer.echo(f"error: {_refusal(exc)}", err=True)
+        return 1
+    except RuntimeError as exc:
+        if str(exc) != _NO_THREAD:
+            raise
+        typer.echo(f"error: this machine allows no further thread; {_MORE_THREADS}", err=True)
         return 1
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else int(exc.code is not None)

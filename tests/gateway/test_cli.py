@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -28,6 +29,14 @@ def lacking(name: str) -> None:
     raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
+def threading_in_vain() -> None:
+    before = threading.stack_size(1 << 46)  # more than any machine has
+    try:
+        threading.Thread(target=print).start()
+    finally:
+        threading.stack_size(before)
+
+
 nested = typer.Typer()
 
 
@@ -52,6 +61,7 @@ def with_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
         **room("failing", f"{HERE}:failing"),
         **room("lacking", f"{HERE}:lacking"),
         **room("uninstalled", "no_such_package_of_ours:command"),
+        **room("threading", f"{HERE}:threading_in_vain"),
         **room("broken", f"{HERE}:absent"),
     }
     monkeypatch.setattr(cli, "_entry_points", lambda: rooms)
@@ -99,6 +109,15 @@ def test_a_library_that_is_missed_only_at_work_is_named_with_the_extra_that_brin
     assert capsys.readouterr().err == told
     with pytest.raises(ModuleNotFoundError, match="ours"):  # nothing that could be installed: a fault of the program
         cli.main(["lacking", "ours"])
+
+
+def test_a_machine_that_allows_no_further_thread_is_told_with_the_remedy(
+    with_rooms: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["threading"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: this machine allows no further thread; raise the limit of processes (ulimit -u")
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize(
