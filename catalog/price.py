@@ -6,7 +6,9 @@ from decimal import Decimal
 from .errors import InvalidPriceError
 from .records import record
 
-__all__ = ["RATES", "Price", "Usage"]
+__all__ = ["MOST_TOKENS", "RATES", "Price", "Usage"]
+
+MOST_TOKENS = 10**15  # more than any window holds: a count beyond it is a mistake, and may not fit into an array
 
 RATES = (
     "input_usd_per_mtok",
@@ -67,8 +69,9 @@ class Price:
             raise InvalidPriceError("long_context and long_context_above_tokens must be given together")
         if self.long_context is not None and self.long_context.long_context is not None:
             raise InvalidPriceError("long_context must not have a long_context of its own")
-        if self.long_context_above_tokens is not None and self.long_context_above_tokens < 1:
-            raise InvalidPriceError(f"long_context_above_tokens must be positive, not {self.long_context_above_tokens}")
+        if self.long_context_above_tokens is not None and not 1 <= self.long_context_above_tokens <= MOST_TOKENS:
+            told = f"{self.long_context_above_tokens!r:.40}"
+            raise InvalidPriceError(f"long_context_above_tokens must be positive, at most {MOST_TOKENS:g}, not {told}")
 
     def at(self, input_tokens: float) -> "Price":
         """The rates of a call with so much input."""

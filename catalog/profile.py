@@ -8,16 +8,21 @@ from types import MappingProxyType
 from .derived_fact import DerivedFact
 from .errors import InvalidProfileError
 from .measurement import Measurement
-from .price import Price
+from .price import MOST_TOKENS, Price
 from .provenance import Provenance, Trust
 
 __all__ = ["CAPABILITIES", "Ability", "ModelProfile"]
 
 CAPABILITIES = frozenset({"tools", "vision", "audio", "json_schema", "reasoning", "streaming", "logprobs"})
 
+_POSITIVE = (
+    *("params_total_b", "params_active_b", "context_tokens", "max_output_tokens"),
+    *("tokens_per_s", "tokens_per_char", "output_tokens_mean"),
+)
 _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "energy_wh_per_mtok": (0.0, float("inf")),
+        "ttft_s": (0.0, float("inf")),
         "risk_cvar95": (0.0, float("inf")),
         **dict.fromkeys(("agent_risk", "harm", "bias", "hallucination_rate", "documentation"), (0.0, 1.0)),
     }
@@ -93,10 +98,11 @@ class ModelProfile:
             raise InvalidProfileError(
                 f"{self.id}: unknown capabilities {sorted(unknown)}; known: {sorted(CAPABILITIES)}"
             )
-        for name in ("params_total_b", "params_active_b", "context_tokens", "max_output_tokens", "tokens_per_s"):
+        for name in _POSITIVE:
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise InvalidProfileError(f"{self.id}: {name} must be positive or unknown, not {value}")
+            if value is not None and not 0 < value <= MOST_TOKENS:
+                limit = "positive" if value <= 0 else f"at most {MOST_TOKENS:g}"
+                raise InvalidProfileError(f"{self.id}: {name} must be {limit} or unknown, not {value!r:.40}")
         for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
             if value is not None and not least <= value <= most:

@@ -72,7 +72,7 @@ class _LongInputs:
     @classmethod
     def of(cls, pool: Pool) -> "_LongInputs | None":
         prices = [entry.price for entry in pool.entries]
-        limit = np.array([(p.long_context_above_tokens if p else None) or np.inf for p in prices])
+        limit = np.array([(p.long_context_above_tokens if p else None) or np.inf for p in prices], dtype=np.float64)
         if not np.isfinite(limit).any():
             return None
         long = Pool(

@@ -22,7 +22,7 @@ from catalog.backend import Backend, BackendKind
 from catalog.chat import special_task
 from catalog.errors import CatalogError
 from catalog.identity import model_key, owner_of
-from catalog.price import Price
+from catalog.price import MOST_TOKENS, Price
 from catalog.profile import ModelProfile
 from catalog.provenance import Provenance, Trust
 from catalog.registry import Catalog
@@ -230,7 +230,7 @@ def _text(value: object) -> str | None:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_TOKENS else None
 
 
 def _size_b(text: str | None) -> float | None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path, PurePath
 from types import MappingProxyType
@@ -19,7 +19,7 @@ from catalog.errors import ImportFailedError, InvalidPriceError
 from catalog.finding import Finding
 from catalog.identity import model_key, owner_of
 from catalog.offer import Offer
-from catalog.price import Price
+from catalog.price import MOST_TOKENS, Price
 
 __all__ = ["SOURCE", "PriceMap", "bundled_price_map", "parse_price_map", "read_price_map"]
 
@@ -219,7 +219,7 @@ def _rate(entry: dict[str, Any], field: str) -> Decimal | None:
         raise _BadFieldError(field, f"must be a number, not {value!r:.40}")
     try:
         rate = Decimal(value) * 1_000_000
-    except InvalidOperation as exc:
+    except ArithmeticError as exc:  # no number, or one that not even decimals hold
         raise _BadFieldError(field, f"must be a number, not {value!r:.40}") from exc
     if not rate.is_finite() or rate < 0 or rate > 1_000_000:
         raise _BadFieldError(field, f"is not a plausible rate: {value}")
@@ -240,10 +240,13 @@ def _count(entry: dict[str, Any], field: str) -> int | None:
     if value is None:
         return None
     try:
-        count = int(Decimal(value))
-    except (InvalidOperation, TypeError, ValueError, OverflowError) as exc:
+        count = Decimal(value)
+        is_plausible = count <= MOST_TOKENS
+    except (ArithmeticError, TypeError, ValueError) as exc:
         raise _BadFieldError(field, f"must be a whole number, not {value!r:.40}") from exc
-    return count if count > 0 else None
+    if not is_plausible:
+        raise _BadFieldError(field, f"is not a plausible count: {value!r:.40}")
+    return int(count) if count >= 1 else None
 
 
 def _day(entry: dict[str, Any], field: str) -> date | None:

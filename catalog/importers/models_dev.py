@@ -21,7 +21,7 @@ from catalog.finding import Finding
 from catalog.identity import model_key, owner_of
 from catalog.list_price import MAKERS
 from catalog.offer import Offer
-from catalog.price import Price
+from catalog.price import MOST_TOKENS, Price
 from catalog.profile import ModelProfile
 from catalog.provenance import Provenance, Trust
 
@@ -195,7 +195,7 @@ def _rate(value: object) -> Decimal:
 
 
 def _count(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_TOKENS:
         raise ValueError(f"must be a whole number, not {value!r:.40}")
     return value or None
 

@@ -15,6 +15,7 @@ says how a field came about, which is then trusted as measured instead of as sta
 a measurement that has no field of its own.
 """
 
+import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -119,8 +120,8 @@ def _text(value: object) -> str:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(float(value)) < float("inf"):
-        raise TypeError(f"must be a number, not {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+        raise TypeError(f"must be a number, not {value!r:.40}")
     return float(value)
 
 
