@@ -98,7 +98,7 @@ def parse_price_map(content: bytes, *, source: str) -> PriceMap:
     offers: dict[str, list[Offer]] = {}
     findings: list[Finding] = []
     for name, entry in document.items():
-        read = _read_entry(name, entry, file)
+        read = _read_entry(_written(name), entry, file)
         if isinstance(read, Finding):
             findings.append(read)
         elif read is not None:
@@ -142,7 +142,12 @@ def _chat_entry(entry: object) -> tuple[dict[str, Any], str]:
     provider = entry.get("litellm_provider")
     if not isinstance(provider, str) or not provider:
         raise _BadFieldError("litellm_provider", "must name a provider")
-    return entry, provider
+    return entry, _written(provider)
+
+
+def _written(text: str) -> str:
+    """A text that can be written: half a surrogate pair, which JSON can spell, becomes its escape."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _key(name: str) -> str:

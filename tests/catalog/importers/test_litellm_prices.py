@@ -120,6 +120,12 @@ def test_a_bad_entry_is_a_finding_and_the_rest_is_read(tmp_path: Path, change: d
     assert "claude-sonnet-4.5" in told.offers
 
 
+def test_half_a_surrogate_pair_in_a_name_can_be_written(tmp_path: Path) -> None:
+    told = read_price_map(written(tmp_path, {"openai/\ud800m": ENTRY | {"litellm_provider": "open\udfffai"}}))
+    ((key, (offer,)),) = told.offers.items()
+    assert f"{key} {offer.provider} {offer.model_name}".encode()
+
+
 @pytest.mark.parametrize("content", ["", "[1, 2]", "{", "[" * 100_000])
 def test_a_file_that_is_no_price_map_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "prices.json"
