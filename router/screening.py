@@ -16,7 +16,7 @@ import numpy as np
 
 from catalog import Floats, Pool, PoolEntry, PrivacyTier, record
 from predictors import Forecasts
-from predictors.cost import input_token_ratio
+from predictors.cost import input_token_ratio, input_tokens_added
 
 from .constraints import Constraints
 from .decision import Bools, Check, Screening
@@ -121,6 +121,7 @@ class Screener:
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self._input_ratio = input_token_ratio(pool)
+        self._room = pool.context_tokens - input_tokens_added(pool)  # what is left of a window by a model's template
         self._remembered = lru_cache(maxsize=512)(self._of_pool)
 
     def demands(self, options: RoutingOptions, policy: Constraints | None = None) -> Demands:
@@ -162,8 +163,7 @@ class Screener:
     ) -> dict[int, list[Check]]:
         """What the requests themselves need, by the number of the request."""
         checks: dict[int, list[Check]] = {}
-        wanted = _wanted_tokens(requests, forecasts, self._input_ratio)
-        too_small = self.pool.context_tokens < wanted  # an unknown window passes
+        too_small = self._room < _wanted_tokens(requests, forecasts, self._input_ratio)  # an unknown window passes
         is_too_small_for_some = bool(too_small.any())
         for row, request in enumerate(requests):
             found: list[Check] = []
@@ -279,7 +279,7 @@ def _amount(name: str, limit: float, values: Floats, at_most: bool) -> _Amount: 
 
 
 def _wanted_tokens(requests: Sequence[RoutingRequest], forecasts: Forecasts, input_ratio: Floats) -> Floats:
-    """Input and output in each model's own tokens, (n_queries, n_candidates).
+    """Input and output in each model's own tokens, (n_queries, n_candidates), before its template adds some.
 
     As much output as the caller allows, else as is expected.
     """

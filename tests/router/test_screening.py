@@ -115,14 +115,19 @@ def test_without_a_limit_the_expected_length_of_the_answer_has_to_fit() -> None:
 
 def test_a_window_is_counted_in_the_models_own_tokens() -> None:
     pool = Pool(
-        entry(f"a/{name}", backend={"measured": Measured(n_calls=9, input_token_ratio=ratio)})
-        for name, ratio in (("coarse", 0.5), ("usual", None), ("fine", 1.5))
+        entry(f"a/{name}", backend={"measured": Measured(n_calls=9, input_token_ratio=ratio, input_tokens_added=added)})
+        for name, ratio, added in (
+            ("coarse", 0.5, None),
+            ("usual", None, 499),
+            ("fine", 1.5, None),
+            ("long", None, 501),
+        )
     )
     needed = Query(text="long", input_tokens=7_000, max_output_tokens=500)
     more = Query(text="longer", input_tokens=9_000, max_output_tokens=500)
     same = dict.fromkeys(("quality", "cost_usd", "latency_s", "ttft_s", "output_tokens"), 1.0)
     fits = [screen(pool, three_forecasts(pool, **same), RoutingOptions(), query=query) for query in (needed, more)]
-    assert [found.eligible.tolist() for found in fits] == [[True, True, False], [True, False, False]]  # of 8,000
+    assert [found.eligible.tolist() for found in fits] == [[True, True, False, False], [True, False, False, False]]
 
 
 def test_an_unpublished_window_is_not_held_against_a_model() -> None:
