@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from catalog import ParetoGateError
 
 from .errors import ErrorReply, reply_to
-from .front import advice, told
+from .front import error_body, error_headers
 from .routes.openapi import hot_paths, with_failures
 
 __all__ = ["Lifespan", "framework"]
@@ -65,8 +65,8 @@ def framework(lifespan: Lifespan) -> FastAPI:
 async def _on_error(request: Request, exc: Exception) -> JSONResponse:
     reply = _reply(request, exc)
     headers = dict(exc.headers or {}) if isinstance(exc, HTTPException) else {}  # such as which methods are allowed
-    headers |= {name.decode(): value.decode() for name, value in advice(reply)}
-    return JSONResponse(told(request.url.path, reply), status_code=reply.status, headers=headers)
+    headers |= {name.decode(): value.decode() for name, value in error_headers(reply)}
+    return JSONResponse(error_body(request.url.path, reply), status_code=reply.status, headers=headers)
 
 
 def _reply(request: Request, exc: Exception) -> ErrorReply:

@@ -11,7 +11,7 @@ from .pages import check_page
 from .wire.asgi import ClientGoneError, Headers, Receive, Scope, Send, read_body, read_headers, replaying, send_json
 from .wire.body import read_json
 
-__all__ = ["Asgi", "Front", "advice", "told"]
+__all__ = ["Asgi", "Front", "error_body", "error_headers"]
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -116,12 +116,12 @@ class Front:
         return replaying(body, receive)
 
 
-def told(path: str, reply: ErrorReply) -> Mapping[str, object]:
+def error_body(path: str, reply: ErrorReply) -> Mapping[str, object]:
     """The body of a refusal, in the protocol that is spoken at this address."""
     return anthropic_error(reply, request_id="") if path.startswith(_ANTHROPIC) else openai_error(reply)
 
 
-def advice(reply: ErrorReply) -> Headers:
+def error_headers(reply: ErrorReply) -> Headers:
     """What a client shall do about it, in headers."""
     more: Headers = [(b"www-authenticate", b"Bearer")] if reply.status == 401 else []
     if reply.retry_after_s is not None:
@@ -130,4 +130,4 @@ def advice(reply: ErrorReply) -> Headers:
 
 
 async def _send_refusal(send: Send, path: str, reply: ErrorReply, more: Headers | None = None) -> None:
-    await send_json(send, reply.status, told(path, reply), [*advice(reply), *(more or [])])
+    await send_json(send, reply.status, error_body(path, reply), [*error_headers(reply), *(more or [])])

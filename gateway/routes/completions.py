@@ -26,10 +26,10 @@ class CompletionsDialect:
 
     def answer(self, answer: ChatAnswer, answering: Answering, routing: Mapping[str, object] | None) -> bytes:
         """See `Dialect.answer`."""
-        told = completion_of(answer, answering, routing)
-        if told is None:
+        completion = completion_of(answer, answering, routing)
+        if completion is None:
             return answer.for_client(answering.model_id, routing)
-        return orjson.dumps(told, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(completion, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
 
     def stream(self, answering: Answering, reader: ChatStream) -> CompletionsStream:  # noqa: ARG002 - the protocol's
         """See `Dialect.stream`."""

@@ -84,7 +84,7 @@ class CountTokensDoor:
         if reading.target is None:
             return tokens
         position = serving.positions(reading.target)[0]
-        ratio, added = (told(serving.pool)[position] for told in (input_token_ratio, input_tokens_added))
+        ratio, added = (column(serving.pool)[position] for column in (input_token_ratio, input_tokens_added))
         return max(1, round(tokens * float(ratio) + float(added)))
 
     async def _told(
@@ -103,11 +103,11 @@ class CountTokensDoor:
             deadline_s=_PATIENCE_S,
         )
         try:
-            told = orjson.loads(await self._dispatcher.upstreams[backend.kind].complete(asked))
+            counted = orjson.loads(await self._dispatcher.upstreams[backend.kind].complete(asked))
         except (UpstreamError, orjson.JSONDecodeError) as exc:
             log.info("tokens_not_counted", backend=backend.id, kind=type(exc).__name__)
             return None
-        count = told.get("input_tokens") if isinstance(told, dict) else None
+        count = counted.get("input_tokens") if isinstance(counted, dict) else None
         return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else None
 
     def _whom_to_ask(self, reading: Reading, key: ApiKey | None) -> PoolEntry | None:

@@ -146,15 +146,15 @@ class AnswerDoor:
         protected = await governor.protected(key, request, reading)
         reading, exchange.redaction = protected.reading, protected.redaction
         if reading.options.route_only:
-            told = await _dry_decision(
+            decision = await _dry_decision(
                 self._pools, self._tools, key, request, reading, headers=headers, started_s=started_s
             )
-            await exchange.send_json(200, told)
+            await exchange.send_json(200, decision)
             return
         if self._history is not None:
             exchange.keeping = self._history.place_for(request, reading, key, protected=governor.protects(key))
         visit = await governor.enter(key, request, headers, reading, serving)
-        exchange.told = visit.headers
+        exchange.limit_headers = visit.headers
         try:
             prepared = await _prepared(self._tools, key, request, visit.reading, visit.standing.session)
             request, visit.reading = prepared.request, prepared.reading
@@ -266,10 +266,10 @@ class DecisionDoor:
         request = self._dialect.read(raw)
         flags = self._governor.prompt_flags(key)
         reading = self._dispatcher.read_wishes(request, headers, self._dispatcher.serving, prompt_flags=flags)
-        told = await _dry_decision(
+        decision = await _dry_decision(
             self._pools, self._tools, key, request, reading, headers=headers, started_s=started_s
         )
-        await exchange.send_json(200, told)
+        await exchange.send_json(200, decision)
 
 
 async def _prepared(
@@ -297,5 +297,5 @@ async def _dry_decision(
 ) -> Mapping[str, object]:
     """The decision alone, about the request as it would be sent."""
     prepared = await _prepared(tools, key, request, reading)
-    told = await pools.decide(prepared.request, prepared.reading, headers, started_s=started_s)
-    return told if prepared.trail is None else {**told, "tools": prepared.trail.facts()}
+    decision = await pools.decide(prepared.request, prepared.reading, headers, started_s=started_s)
+    return decision if prepared.trail is None else {**decision, "tools": prepared.trail.facts()}

@@ -30,7 +30,7 @@ class Exchange:
         self.request_id = request_id
         self.call: Call | None = None
         self.trace: RequestTrace | None = None
-        self.told: Mapping[str, str] = {}  # headers about the caller's limits
+        self.limit_headers: Mapping[str, str] = {}  # what the caller may still ask for
         self.redaction: Redaction | None = None  # what the answer gets back
         self.keeping: Keeping | None = None  # where the answer is to be stored
         self.relayed_s = 0.0  # spent passing a stream on: not our overhead
@@ -63,10 +63,10 @@ class Exchange:
         began_s = clock()
         async with aclosing(self._dispatcher.relay(call, opened)) as parts:
             async for part in parts:
-                if told := take(part if restore is None else restore(part)):
+                if piece := take(part if restore is None else restore(part)):
                     if self.keeping is not None:
                         await self.keeping.keep_streamed(self._streaming)
-                    await self._send({"type": "http.response.body", "body": told, "more_body": True})
+                    await self._send({"type": "http.response.body", "body": piece, "more_body": True})
         self.relayed_s = clock() - began_s
         await self._send({"type": "http.response.body", "body": b""})
 
@@ -94,7 +94,7 @@ class Exchange:
         more: Headers = []
         if reply.retry_after_s is not None:
             more.append((b"retry-after", str(max(1, round(reply.retry_after_s))).encode()))
-        more += [(name.encode(), value.encode()) for name, value in {**self.told, **reply.headers}.items()]
+        more += [(name.encode(), value.encode()) for name, value in {**self.limit_headers, **reply.headers}.items()]
         if self.call is not None:
             more.append((b"x-paretogate-decision-id", self.call.decision_id.encode()))
         await self.send_json(reply.status, self._dialect.error(reply, request_id=self.request_id), more)
@@ -114,8 +114,8 @@ class Exchange:
     def _headers(self) -> Headers:
         """What is known of the decision and of the call so far."""
         found: Headers = [*self._ids]
-        if self.told:
-            found += [(name.encode(), value.encode()) for name, value in self.told.items()]
+        if self.limit_headers:
+            found += [(name.encode(), value.encode()) for name, value in self.limit_headers.items()]
         call = self.call
         if call is None or call.entry is None or call.entry.backend is None:
             return found

@@ -31,8 +31,8 @@ class MessagesDialect:
         """See `Dialect.answer`."""
         if isinstance(answer, NativeMessage):
             return answer.for_client(answering.model_id, routing)
-        told = message_of(answer, answering, routing)
-        return orjson.dumps(told, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+        message = message_of(answer, answering, routing)
+        return orjson.dumps(message, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
 
     def stream(self, answering: Answering, reader: ChatStream) -> StreamTranslation:
         """See `Dialect.stream`."""

@@ -35,8 +35,8 @@ class ResponsesDialect:
         """See `Dialect.answer`."""
         if isinstance(answer, NativeResponse):
             return answer.named(answering.model_id, answering.stored_as, routing)
-        told = response_of(answer, answering, routing)
-        return orjson.dumps(told, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+        response = response_of(answer, answering, routing)
+        return orjson.dumps(response, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
 
     def stream(self, answering: Answering, reader: ChatStream) -> StreamTranslation:
         """See `Dialect.stream`."""
