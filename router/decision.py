@@ -71,6 +71,11 @@ class Decision:
     relaxed: str | None = None  # the constraints that gave way under on_infeasible
     value: Floats | None = None  # (n_candidates,), the utility of the ineligible too: what a constraint keeps away
 
+    def broken_by(self, backend_id: str) -> tuple[str, ...]:
+        """The constraints that a backend breaks: under `on_infeasible` a fallback may break others than the chosen."""
+        at = self.pool.backend_ids.index(backend_id)
+        return tuple(check.constraint for check in self.screening.checks if check.broken[at])
+
     @property
     def chosen(self) -> PoolEntry:
         """The candidate that should answer."""

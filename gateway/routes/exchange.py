@@ -135,6 +135,8 @@ class Exchange:
             found.append((b"x-paretogate-predicted-quality", b"%.4f" % quality))
         if not math.isnan(cost_usd):
             found.append((b"x-paretogate-predicted-cost-usd", b"%.8g" % cost_usd))
+        if decision.relaxed is not None:
+            found.append((b"x-paretogate-relaxed", _ascii(", ".join(decision.broken_by(call.entry.backend.id)))))
         if call.failures:
             failed = dict.fromkeys(failure.backend_id for failure in call.failures)
             found.append((b"x-paretogate-fallback-from", _ascii(", ".join(failed))))

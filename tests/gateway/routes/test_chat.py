@@ -40,6 +40,23 @@ async def test_a_constraint_excludes_the_dear_model(tmp_path: Path) -> None:
     assert strong.requests == []
 
 
+async def test_the_answer_says_which_constraints_whoever_gave_it_breaks(tmp_path: Path) -> None:
+    require = {"max_cost_usd": 1e-9, "min_quality": 0.9}
+    wish = {"policy": "best", "require": require, "on_infeasible": "cheapest"}
+    async with pair(tmp_path) as (gateway, _, cheap):
+        first = await gateway.chat(routing=wish)
+        cheap.misbehave(Misbehaviour(fault="status", status=500))
+        second = await gateway.chat(routing=wish)
+        kept = await gateway.chat(routing={"policy": "best"})
+    assert (first.headers["x-paretogate-model"], second.headers["x-paretogate-model"]) == (
+        "maker/cheap",
+        "maker/strong",
+    )
+    assert first.headers["x-paretogate-relaxed"] == "max_cost_usd, min_quality"
+    assert second.headers["x-paretogate-relaxed"] == "max_cost_usd"
+    assert "x-paretogate-relaxed" not in kept.headers
+
+
 @pytest.mark.parametrize("name", ["maker/strong", "strong", "Strong", "strong-raw"])
 async def test_a_concrete_name_bypasses_the_choice(tmp_path: Path, name: str) -> None:
     async with pair(tmp_path) as (gateway, _, __):
