@@ -64,7 +64,7 @@ def refine(
             findings.outcome_seq = entry.seq
             new += 1
             findings.models.update(_models(entry))
-            for backend, call in read_calls(entry):
+            for backend, call in read_calls(entry, now_s=now_s):
                 statistics = findings.statistics.setdefault(backend, BackendStatistics(half_lives or HalfLives()))
                 statistics.add(call, profile=profile_of(findings.models.get(backend, backend)))
     for backend, statistics in findings.statistics.items():
@@ -105,23 +105,24 @@ def watch(
             return
 
 
-def read_calls(entry: JournalledOutcome) -> Iterator[tuple[str, CallFacts]]:
+def read_calls(entry: JournalledOutcome, *, now_s: float) -> Iterator[tuple[str, CallFacts]]:
     """The calls that one outcome tells of: the failed attempts, and the answer if there was one.
 
     A call that the client broke off tells nothing about the backend, nor does one that this machine could not make,
-    nor a backend's word that the request itself is at fault.
+    nor a backend's word that the request itself is at fault. A call of a time to come counts as one of now: those of a
+    replica whose clock runs ahead would outweigh all others until then.
     """
     outcome = entry.outcome
-    backend, status = outcome.get("backend"), outcome.get("status")
+    backend, status, at_s = outcome.get("backend"), outcome.get("status"), min(entry.time, now_s)
     failed = _failed_attempts(outcome.get("attempts"))
     if status == "rejected":
         failed = failed[:-1]
     elif status == "failed" and not outcome.get("attempts") and isinstance(backend, str):
         failed = [backend]
     for name in failed:
-        yield name, CallFacts(at_s=entry.time, status="failed")
+        yield name, CallFacts(at_s=at_s, status="failed")
     if status == "ok" and isinstance(backend, str):
-        yield backend, _answer(entry)
+        yield backend, _answer(entry, at_s)
 
 
 def _failed_attempts(attempts: object) -> list[str]:
@@ -130,11 +131,11 @@ def _failed_attempts(attempts: object) -> list[str]:
     return [str(a["backend"]) for a in told if a["error"] != UpstreamNotAskedError.reason]
 
 
-def _answer(entry: JournalledOutcome) -> CallFacts:
+def _answer(entry: JournalledOutcome, at_s: float) -> CallFacts:
     usage = entry.outcome.get("usage")
     counted = usage if isinstance(usage, Mapping) else {}
     return CallFacts(
-        at_s=entry.time,
+        at_s=at_s,
         status="ok",
         output_tokens=_number(counted.get("output_tokens")),
         length_ratio=_length_ratio(entry.decision),

@@ -24,11 +24,12 @@ def journalled(
     calls: int,
     ttft_s: float,
     start: int = 0,
+    at_s: float = NOW,
     query: dict[str, object] | None = None,
     **more: object,
 ) -> Path:
     path = folder / "journal.sqlite3"
-    journal = SqliteJournal(path, clock=lambda: NOW)
+    journal = SqliteJournal(path, clock=lambda: at_s)
     for number in range(start, start + calls):
         decision_id = f"{backend}-{number}"
         candidates = [{"id": "o/m", "backend": backend}]
@@ -80,6 +81,13 @@ def test_an_outcome_is_counted_once_however_often_one_refines(tmp_path: Path) ->
     journalled(tmp_path, "a", calls=2, ttft_s=0.1, start=5)
     assert run(tmp_path).new_outcomes == 2
     assert read_measured(tmp_path / "measured.json")["a"].n_calls == 7
+
+
+def test_a_clock_that_ran_ahead_for_a_call_does_not_outweigh_all_others(tmp_path: Path) -> None:
+    journalled(tmp_path, "a", calls=1, ttft_s=9.0, at_s=NOW + 400 * 86_400)
+    journalled(tmp_path, "a", calls=99, ttft_s=0.1, start=1)
+    run(tmp_path)
+    assert read_measured(tmp_path / "measured.json")["a"].ttft_s == pytest.approx(0.1, rel=0.05)
 
 
 def test_another_journal_adds_to_what_is_known(tmp_path: Path) -> None:
