@@ -267,6 +267,7 @@ class _Turns:
 
     def _result(self, call_id: str, text: str, pictures: list[dict[str, Any]]) -> None:
         """What a tool returned; its pictures come once all tools of the turn have: chat wants results together."""
+        self._bring_back(call_id)
         shown = self.messages.pop() if self.messages and self.messages[-1] is self._shown else None
         self.messages.append({"role": "tool", "tool_call_id": call_id, "content": text})
         if pictures:
@@ -276,12 +277,29 @@ class _Turns:
             self.messages.append(shown)
             self._shown = shown
 
+    def _bring_back(self, call_id: str) -> None:
+        """Put the turn that made a call to the end: chat wants the result right behind it, Responses anywhere later.
+
+        What came in between, such as the question that Semantic Kernel says again, then stands before that turn.
+        """
+        begin = next((at for at in range(len(self.messages) - 1, -1, -1) if _calls(self.messages[at], call_id)), None)
+        if begin is None:
+            return  # a result of nothing is for whoever is asked to judge
+        end = begin + 1
+        while begin > 0 and self.messages[begin - 1]["role"] == "assistant":
+            begin -= 1
+        while end < len(self.messages) and (
+            self.messages[end]["role"] in {"assistant", "tool"} or self.messages[end] is self._shown
+        ):
+            end += 1
+        if end < len(self.messages):
+            self.messages = [*self.messages[:begin], *self.messages[end:], *self.messages[begin:end]]
+
     def _client_search(self, item: Mapping[str, Any], where: str) -> None:
         if item["type"] == "tool_search_call":
             self._assistant().setdefault("tool_calls", []).append(_search_call(item, where))
             return
-        call_id = text_at(item.get("call_id"), f"{where}.call_id")
-        self.messages.append({"role": "tool", "tool_call_id": call_id, "content": found_names(item, where)})
+        self._result(text_at(item.get("call_id"), f"{where}.call_id"), found_names(item, where), [])
 
     def _message(self, item: Mapping[str, Any], where: str) -> None:
         role = item.get("role")
@@ -310,6 +328,10 @@ class _Turns:
             last = {"role": "assistant", "content": None}
             self.messages.append(last)
         return last
+
+
+def _calls(message: Mapping[str, Any], call_id: str) -> bool:
+    return any(call["id"] == call_id for call in message.get("tool_calls", ()))
 
 
 def _call(item: Mapping[str, Any], where: str) -> dict[str, Any]:

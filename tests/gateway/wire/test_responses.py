@@ -82,6 +82,21 @@ def test_what_a_model_said_after_its_calls_does_not_come_between_them_and_their_
     assert [message["role"] for message in results] == ["tool", "tool"]
 
 
+def test_a_result_stands_right_behind_its_call_whatever_came_in_between() -> None:
+    """Semantic Kernel says the question, and what the model said, once more between a stored call and its result."""
+    question = {"role": "user", "content": "Rain?"}
+    said = {"role": "assistant", "content": [{"type": "output_text", "text": "Looking."}]}
+    given = [question, call("a"), call("b"), question, said, result("a", "1"), result("b", "2")]
+    told = read(input=given).body["messages"]
+    assert [message["role"] for message in told] == ["user", "user", "assistant", "assistant", "tool", "tool"]
+    assert (told[2]["content"], [c["id"] for c in told[3]["tool_calls"]]) == ("Looking.", ["a", "b"])
+    picture = [{"type": "input_image", "image_url": "https://example.org/a.png"}]
+    given = [call("a"), call("b"), result("a", picture), question, result("b", "2")]
+    told = read(input=given).body["messages"]
+    assert [message["role"] for message in told] == ["user", "assistant", "tool", "tool", "user"]
+    assert told[-1]["content"][0] == {"type": "text", "text": "Shown by the tool call a:"}
+
+
 def test_sealed_reasoning_joins_its_turn_and_foreign_reasoning_stays_behind() -> None:
     blocks = [{"type": "thinking", "thinking": "hm", "signature": seal("qwen")}]
     ours = {"type": "reasoning", "summary": [], "encrypted_content": seal("qwen", blocks)}
