@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from catalog import Floats
 
-from .metrics import strong_weights
+from .metrics import score_alike, strong_weights
 from .replay import Replay
 from .table import Bools
 
@@ -43,8 +43,7 @@ def pair_replays(replayed: Replay) -> Iterator[PairReplay]:
     both = table.tried.all(axis=1)  # (n_prompts,)
     for benchmark in np.unique(table.benchmark):
         rows = both & (table.benchmark == benchmark)
-        advantage = table.score[rows, strong] - table.score[rows, weak]  # (n_here,)
-        if advantage.sum() == 0:
+        if not rows.any() or score_alike(table.score[rows, weak].mean(), table.score[rows, strong].mean()):
             continue
         for name, gain in gains.items():
             yield PairReplay(

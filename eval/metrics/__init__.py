@@ -12,7 +12,7 @@ from .curves import (
     quality_neutral_cost,
 )
 from .identification import optimal_model_identification
-from .pairs import PairCurve, call_percentage_threshold, pair_curve, strong_weights
+from .pairs import PairCurve, call_percentage_threshold, pair_curve, score_alike, strong_weights
 
 __all__ = [
     "PairCurve",
@@ -32,5 +32,6 @@ __all__ = [
     "pair_curve",
     "peak_quality",
     "quality_neutral_cost",
+    "score_alike",
     "strong_weights",
 ]

@@ -4,13 +4,14 @@ Source: Ong et al., RouteLLM, arXiv 2406.18665, and the integration its publishe
 """
 
 from dataclasses import dataclass
+from math import isclose
 
 import numpy as np
 
 from catalog import Floats
 from eval.errors import UndefinedMetricError
 
-__all__ = ["PairCurve", "call_percentage_threshold", "pair_curve", "strong_weights"]
+__all__ = ["PairCurve", "call_percentage_threshold", "pair_curve", "score_alike", "strong_weights"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +38,15 @@ class PairCurve:
 
     @property
     def _gap(self) -> float:
-        gap = float(self.score[-1] - self.score[0])
-        if gap == 0:
+        weak, strong = float(self.score[0]), float(self.score[-1])
+        if score_alike(weak, strong):
             raise UndefinedMetricError("weak and strong model score the same: there is no gap to recover")
-        return gap
+        return strong - weak
+
+
+def score_alike(weak: float, strong: float) -> bool:
+    """Whether two means in [0, 1] differ by no more than rounding; a bootstrap draws in single precision."""
+    return isclose(weak, strong, rel_tol=0.0, abs_tol=1e-6)
 
 
 def pair_curve(*, gain: Floats, weak: Floats, strong: Floats, n_bins: int = 10) -> PairCurve:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.errors import UndefinedMetricError
+from eval.intervals import GroupBootstrap
 from eval.metrics import PairCurve, call_percentage_threshold, pair_curve
 
 PUBLISHED = PairCurve(strong_share=np.array([0, 0.25, 0.5, 0.75, 1]), score=np.array([60.0, 75, 90, 97, 100]))
@@ -46,6 +47,17 @@ def test_a_curve_always_ends_at_the_two_models(seed: int) -> None:
 def test_equal_models_have_no_gap_to_recover() -> None:
     with pytest.raises(UndefinedMetricError, match="no gap"):
         _ = PairCurve(strong_share=np.array([0.0, 1]), score=np.array([0.5, 0.5])).apgr
+
+
+def test_draws_whose_gap_is_rounding_alone_have_none() -> None:
+    """The second prompt gains one, the third loses a half: drawn once and twice they are level."""
+    score = np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 1.0], [1.0, 0.5, 0.5]])  # none, half and all to the strong model
+    draws = GroupBootstrap(np.array(["a", "b", "c"]), seed=0).means(score)  # (n_resamples, 3)
+    level = draws[np.abs(draws[:, 2] - draws[:, 0]) < 1e-6]
+    assert (level[:, 2] != level[:, 0]).any()  # in the last bits
+    for row in level:
+        with pytest.raises(UndefinedMetricError, match="no gap"):
+            _ = PairCurve(strong_share=np.array([0.0, 0.5, 1]), score=row).apgr
 
 
 def test_a_curve_that_never_reaches_the_threshold_says_so() -> None:
