@@ -73,7 +73,7 @@ class FileState(MemoryState):
             with _locked(_path(self._folder, holder)) as fd:
                 self._accounts[holder] = account = _read(fd, now_s=self._clock())
                 yield
-                _write(fd, account)
+                _write(fd, account, now_s=self._clock())
         except OSError as exc:
             raise StateUnavailableError(f"{self._folder}: {exc.strerror or exc}") from exc
 
@@ -87,7 +87,7 @@ def begin_anew(folder: Path, earlier: Mapping[str, Mapping[str, int]]) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for holder, spent in merged(spent_in(folder), earlier).items():
         with _locked(_path(folder, holder), patience_s=_PATIENCE_AT_START_S) as fd:
-            _write(fd, Account(spent_nano=dict(spent)))
+            _write(fd, Account(spent_nano=dict(spent)), now_s=0.0)
 
 
 def spent_in(folder: Path) -> Spent:
@@ -140,9 +140,14 @@ def _read(fd: int, *, now_s: float) -> Account:
         return Account()
     try:
         told = orjson.loads(raw)
+        gone_back_s = max(0.0, float(told.get("at_s", 0.0)) - now_s)  # the clock was set meanwhile: no time has passed
+
+        def moved(at_s: float) -> float:
+            return min(float(at_s) - gone_back_s, now_s + _FURTHEST_S)
+
         return Account(
-            tat_s={name: min(float(at_s), now_s + _FURTHEST_S) for name, at_s in told["tat_s"].items()},
-            leases={name: min(float(at_s), now_s + _FURTHEST_S) for name, at_s in told["leases"].items()},
+            tat_s={name: moved(at_s) for name, at_s in told["tat_s"].items()},
+            leases={name: moved(at_s) for name, at_s in told["leases"].items()},
             spent_nano={str(period): int(nano) for period, nano in told["spent_nano"].items()},
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as exc:
@@ -150,9 +155,14 @@ def _read(fd: int, *, now_s: float) -> Account:
         return Account()
 
 
-def _write(fd: int, account: Account) -> None:
+def _write(fd: int, account: Account, *, now_s: float) -> None:
     """At once, so that a process that is killed leaves the old account or the new one."""
-    told: dict[str, Any] = {"tat_s": account.tat_s, "leases": account.leases, "spent_nano": account.spent_nano}
+    told: dict[str, Any] = {
+        "at_s": now_s,
+        "tat_s": account.tat_s,
+        "leases": account.leases,
+        "spent_nano": account.spent_nano,
+    }
     raw = orjson.dumps(told)
     before = os.fstat(fd).st_size
     os.pwrite(fd, raw.ljust(before), 0)

@@ -65,6 +65,20 @@ async def test_a_start_keeps_what_was_spent_and_frees_places(tmp_path: Path) -> 
     assert spent_in(tmp_path)["other"] == {"2026-11-29": 3}
 
 
+@pytest.mark.parametrize("hours_back", [1, 24 * 365])
+async def test_a_clock_that_is_set_back_makes_nobody_wait_longer_than_before(tmp_path: Path, hours_back: int) -> None:
+    now = [NOON]
+    store = FileState(tmp_path, clock=lambda: now[0])
+    assert (await store.reserve(claim(lease_id="a", lease_s=600.0, requests=5))).refused_by is None
+    now[0] -= 3_600.0 * hours_back
+    refused = await store.reserve(claim(lease_id="b", requests=1))
+    assert (refused.refused_by, refused.retry_after_s) == ("requests_per_minute", pytest.approx(12.0))
+    now[0] += 12.0  # a fifth of a minute, in which one of five comes back
+    assert (await store.reserve(claim(lease_id="b", requests=1))).refused_by == "max_concurrency"
+    now[0] += 588.0  # the place of whoever took it and never gave it back
+    assert (await store.reserve(claim(lease_id="b", requests=1))).refused_by is None
+
+
 async def test_a_single_worker_knows_what_several_have_spent(tmp_path: Path) -> None:
     several = FileState(tmp_path / "limits", clock=lambda: NOON)
     await several.reserve(claim(0.25))
