@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from gateway.wire.fields import SHOWN_BY
 from predictors.tokens import estimate_tokens
 from predictors.tools import InvalidToolError, Tool
 
@@ -144,7 +145,7 @@ def events_of(messages: object) -> tuple[Event, ...]:
         if not isinstance(message, Mapping):
             continue
         role = message.get("role")
-        if role == "user" and (text := text_of(message.get("content"))):
+        if role == "user" and (text := _asked(message.get("content"))):
             found.append(Event(asked=text[-_LAST_CHARS:]))
         elif role in {"system", "developer"} and (text := text_of(message.get("content"))):
             found.append(Event(told=text[:_FIRST_CHARS]))
@@ -237,6 +238,13 @@ def _is_marked(entry: Mapping[str, Any]) -> bool:
 
 def _digest_of_entry(entry: Mapping[str, Any]) -> bytes:
     return blake2b(orjson.dumps(entry, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
+
+
+def _asked(content: object) -> str:
+    """What a user says, without the words that were put before a tool's pictures."""
+    if not isinstance(content, list):
+        return text_of(content)
+    return "\n".join(text for part in content if not (text := text_of([part])).startswith(SHOWN_BY) and text)
 
 
 def _called(calls: object) -> list[str]:

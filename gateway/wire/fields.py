@@ -5,7 +5,10 @@ from typing import Any, NoReturn
 
 from gateway.errors import InvalidRequestError
 
-__all__ = ["boolean_at", "list_at", "nothing_else", "object_at", "one_answer", "refuse", "text_at"]
+__all__ = ["SHOWN_BY", "boolean_at", "list_at", "nothing_else", "object_at", "one_answer", "refuse", "text_at"]
+
+SHOWN_BY = "Shown by the tool call"
+"""So begins what stands before a tool's pictures, which chat lets only users send; no user asked for anything there."""
 
 
 def refuse(where: str, problem: str) -> NoReturn:

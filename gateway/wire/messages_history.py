@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from .fields import boolean_at, list_at, nothing_else, object_at, refuse, text_at
+from .fields import SHOWN_BY, boolean_at, list_at, nothing_else, object_at, refuse, text_at
 
 __all__ = ["HINTS", "cached_to_the_end", "chat_messages", "marked", "system_messages"]
 
@@ -183,7 +183,7 @@ def _tool_result(block: Mapping[str, Any], where: str) -> tuple[dict[str, Any], 
     if block.get("is_error") is not None and boolean_at(block["is_error"], f"{where}.is_error"):
         texts.insert(0, {"type": "text", "text": "The tool failed:"})
     if pictures:
-        pictures.insert(0, {"type": "text", "text": f"Shown by the tool call {call_id}:"})
+        pictures.insert(0, {"type": "text", "text": f"{SHOWN_BY} {call_id}:"})
     result = {"role": "tool", "tool_call_id": call_id, "content": "\n".join(part["text"] for part in texts)}
     return marked(result, block), pictures
 

@@ -22,7 +22,7 @@ from gateway.errors import InvalidRequestError
 from .answer import ChatAnswer
 from .body import read_chat, read_object
 from .compatibility import BY_RESPONSES, adapted_fields
-from .fields import list_at, nothing_else, object_at, one_answer, refuse, text_at
+from .fields import SHOWN_BY, list_at, nothing_else, object_at, one_answer, refuse, text_at
 from .own_protocol import OwnProtocolRequest
 from .reasoning_signatures import sealed_blocks
 from .responses_custom import custom_arguments
@@ -272,7 +272,7 @@ class _Turns:
         self.messages.append({"role": "tool", "tool_call_id": call_id, "content": text})
         if pictures:
             shown = shown or {"role": "user", "content": []}
-            shown["content"] += [{"type": "text", "text": f"Shown by the tool call {call_id}:"}, *pictures]
+            shown["content"] += [{"type": "text", "text": f"{SHOWN_BY} {call_id}:"}, *pictures]
         if shown is not None:
             self.messages.append(shown)
             self._shown = shown

@@ -120,6 +120,22 @@ async def test_a_turn_is_sent_the_same_tools_for_all_of_its_calls(tmp_path: Path
         sent = later
 
 
+async def test_a_picture_that_a_tool_shows_asks_for_nothing(tmp_path: Path) -> None:
+    """It is the user who shows it, as chat wants it, and each brought tools that fit its caption."""
+    picture = {"type": "input_image", "image_url": "https://example.org/a.png"}
+    asked: list[Any] = [{"role": "user", "content": "What is the weather in Paris?"}]
+    called = {"type": "function_call", "call_id": "c", "name": "weather_tool", "arguments": "{}"}
+    shown = {"type": "function_call_output", "call_id": "c", "output": [picture]}
+    tools = [{"type": "function", **tool["function"]} for tool in functions()]
+
+    async def sent(given: list[Any]) -> list[str]:
+        request = read_responses(orjson.dumps({"model": "auto", "input": given, "tools": tools}))
+        reading = read_options(model=request.model, body=request.body, headers={})
+        return names(await desk(tmp_path).prepare(request, reading, key=None))
+
+    assert await sent([*asked, called, shown]) == await sent(asked)
+
+
 async def test_tools_are_left_alone_where_none_may_be_called(tmp_path: Path) -> None:
     assert len(names(await prepare(desk(tmp_path), tool_choice="none"))) == 40
 
