@@ -39,7 +39,7 @@ class KeyFile:
         except FileNotFoundError:
             return ()
         except OSError as exc:
-            raise KeyFileError(f"cannot read {self.path}: {exc.strerror}; see who may use it") from exc
+            raise KeyFileError(f"cannot read {self.path}: {exc.strerror}{_remedy(exc)}") from exc
         try:
             kept = orjson.loads(raw)
             if not isinstance(kept, dict) or kept.get("format") != _FORMAT:
@@ -62,7 +62,7 @@ class KeyFile:
                 keys = edit(self.read())
                 self._write(keys)
         except OSError as exc:
-            raise KeyFileError(f"cannot write {self.path}: {exc.strerror}; see who may use it") from exc
+            raise KeyFileError(f"cannot write {self.path}: {exc.strerror}{_remedy(exc)}") from exc
         return keys
 
     def stamp(self) -> tuple[int, int] | None:
@@ -83,3 +83,7 @@ class KeyFile:
     def _write(self, keys: tuple[ApiKey, ...]) -> None:
         content = orjson.dumps({"format": _FORMAT, "keys": [key.record() for key in keys]}, option=orjson.OPT_INDENT_2)
         write_atomically(self.path, content)
+
+
+def _remedy(exc: OSError) -> str:
+    return "; see who may use it" if isinstance(exc, PermissionError) else ""

@@ -127,3 +127,10 @@ def test_only_the_owner_can_hold_the_lock_of_the_keys(tmp_path: Path) -> None:
         "keys.json": 0o600,
         "keys.lock": 0o600,
     }
+
+
+def test_a_remedy_is_told_only_where_it_is_one(tmp_path: Path) -> None:
+    (tmp_path / "folder").write_text("a file", encoding="utf-8")
+    with pytest.raises(KeyFileError) as caught:
+        KeyFile(tmp_path / "folder" / "keys.json").read()
+    assert str(caught.value) == f"cannot read {tmp_path}/folder/keys.json: Not a directory"
