@@ -26,8 +26,12 @@ def system_messages(system: object) -> list[dict[str, Any]]:
     parts = [
         _text(object_at(block, f"system[{i}]"), f"system[{i}]") for i, block in enumerate(list_at(system, "system"))
     ]
-    parts = [part for part in parts if not part["text"].startswith(_FOR_ANTHROPIC)]
+    parts = [part for part in parts if not _is_for_anthropic(part["text"])]
     return [{"role": "system", "content": _content(parts)}] if parts else []
+
+
+def _is_for_anthropic(text: str) -> bool:
+    return text.startswith(_FOR_ANTHROPIC) and "\n" not in text.strip()  # with more behind it, it is instructions, too
 
 
 def chat_messages(messages: object) -> list[dict[str, Any]]:

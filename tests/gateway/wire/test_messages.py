@@ -44,6 +44,8 @@ def test_what_claude_code_tells_anthropic_of_itself_is_told_to_nobody_else() -> 
     told = text("x-anthropic-billing-header: cc_version=2.1.197.683; cc_entrypoint=sdk-cli;")
     assert read(system=[told, text("Be brief.")]).body["messages"] == [{"role": "system", "content": "Be brief."}, HI]
     assert read(system=[told]).body["messages"] == [HI]
+    with_more = f"{told['text']}\nBe brief."
+    assert read(system=[text(with_more)]).body["messages"] == [{"role": "system", "content": with_more}, HI]
 
 
 def test_what_only_says_how_to_route_comes_along() -> None:
