@@ -41,6 +41,10 @@ def test_rankings_bear_the_numbers_that_their_requests_have(tmp_path: Path) -> N
     assert pl.read_parquet(out).join(pl.read_parquet(numbered), on="query_id")["query"][0] == "will it rain"
 
 
+def without_blanks(text: str) -> str:
+    return "".join(text.split())
+
+
 @pytest.mark.parametrize(
     ("option", "place", "told"),
     [
@@ -56,7 +60,7 @@ def test_what_cannot_be_written_is_told_before_anything_is_measured(
     files = ["--registry", str(registry), "--train", str(queries), "--test", str(queries)]
     done = RUN.invoke(tools, ["eval", *files, "--method", "bm25", option, str(tmp_path / place)])
     assert (done.exit_code, done.stdout) == (2, "")
-    assert told in " ".join(done.stderr.replace("│", " ").split())
+    assert without_blanks(told) in without_blanks(done.stderr.replace("│", " "))  # a long path is cut anywhere
 
 
 def test_a_method_that_there_is_not_is_told_before_any_other_is_fitted(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 import asyncio
-import gc
 import heapq
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,20 +104,19 @@ def test_requests_that_follow_upon_each_other_need_no_rehearsals() -> None:
 @pytest.mark.enable_socket
 @pytest.mark.parametrize(("rehearse_ms", "n_made"), [(0, 0), (20, 1)])
 async def test_a_rehearsal_is_made_only_where_the_operator_wants_some(
-    tmp_path: Path, rehearse_ms: int, n_made: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rehearse_ms: int, n_made: int
 ) -> None:
-    before = n_rehearsals()
+    made: list[Rehearsal] = []
+
+    def noted(*args: Any, **named: Any) -> Rehearsal:
+        made.append(Rehearsal(*args, **named))
+        return made[-1]
+
+    monkeypatch.setattr("gateway.app.Rehearsal", noted)
     settings = {"server": {"rehearse_ms": rehearse_ms}}
     async with running(backend("cheap", NOWHERE), tmp_path=tmp_path, settings=settings) as gateway:
         await gateway.client.get("/health/liveliness")
-        assert n_rehearsals() - before == n_made
-
-
-def n_rehearsals() -> int:
-    """How many exist."""
-    gc.unfreeze()  # what was made before a gateway was ready is listed only then
-    gc.collect()
-    return sum(isinstance(each, Rehearsal) for each in gc.get_objects())
+        assert len(made) == n_made
 
 
 def test_a_time_that_makes_no_sense_is_told_by_its_name() -> None:
