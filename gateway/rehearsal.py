@@ -177,7 +177,8 @@ class Rehearsal:
         client = _Client(on_answer=self._answered)
         scope: Scope = {"type": "http", "method": "POST", "headers": list(_HEADERS), "paretogate.connection": client}
         self._task = asyncio.get_running_loop().create_task(self._door(scope, client.receive, client.send))
-        self._task.add_done_callback(lambda _: ended())
+        # One that is cancelled, as the process ends, is followed by no other.
+        self._task.add_done_callback(lambda task: None if task.cancelled() else ended())
 
     def _answered(self, status: int) -> None:
         if status != HTTPStatus.OK:

@@ -175,6 +175,18 @@ async def test_one_that_has_not_ended_is_not_begun_again(tmp_path: Path) -> None
     assert ends == [0, 5]
 
 
+async def test_one_that_is_cancelled_as_the_process_ends_is_followed_by_no_other(tmp_path: Path) -> None:
+    serving = serve_fixed((backend("cheap", NOWHERE),))
+    rehearsal, ends = rehearsal_of(lambda: serving, tmp_path), list[int]()
+    rehearsal(partial(ends.append, 0))
+    (task,) = asyncio.all_tasks() - {asyncio.current_task()}
+    task.cancel()
+    await asyncio.wait([task])
+    await asyncio.sleep(0)
+    assert task.cancelled()
+    assert ends == []
+
+
 @pytest.mark.enable_socket
 async def test_nobody_but_the_caches_sees_a_rehearsal(tmp_path: Path) -> None:
     """Neither a backend, the journal, the metrics nor the choices to come."""
