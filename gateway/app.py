@@ -130,6 +130,7 @@ def create_app(parts: Parts) -> Asgi:
     )
     endpoint = _mcp_endpoint(desk, governor, settings.server, parts.environ)
     history = open_history(settings, wall=clocks.wall, clock=clocks.monotonic)
+    stir, rest = _keep_warm(parts, dispatcher, keys)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -144,6 +145,7 @@ def create_app(parts: Parts) -> Asgi:
             dispatcher.upstreams = _open_upstreams(parts, stack)
             background = in_background(parts, dispatcher, governor=governor, desk=desk, fingerprints=fingerprints)
             await stack.enter_async_context(background)
+            stack.callback(rest)
             settle()
             yield
 
@@ -163,7 +165,6 @@ def create_app(parts: Parts) -> Asgi:
         tools_routes(desk, governor, clocks),
     ):
         behind.include_router(routes)
-    stir = _keep_warm(parts, dispatcher, keys)
     admission = Admission(telemetry, max_concurrency=settings.server.max_concurrency, stir=stir)
     embedders = Embedders(embedding)
     doors = _doors(dispatcher, parts, embedders, admission=admission, governor=governor, desk=desk, history=history)
@@ -268,12 +269,12 @@ def _doors(
     return doors
 
 
-def _keep_warm(parts: Parts, dispatcher: Dispatcher, keys: KeyRing) -> Callable[[], None]:
-    """What is to be called whenever a request comes or goes, so that the next finds core and caches awake."""
+def _keep_warm(parts: Parts, dispatcher: Dispatcher, keys: KeyRing) -> tuple[Callable[[], None], Callable[[], None]]:
+    """What to call whenever a request comes or goes, so that the next finds core and caches awake, and at the end."""
     server = parts.settings.server
     polling = IdlePolling(for_s=server.idle_poll_ms / 1e3)
     if not server.rehearse_ms:
-        return polling.stir
+        return polling.stir, lambda: None
     rehearsal = Rehearsal(lambda: dispatcher.serving, make_serving=parts.make_serving, keys=keys, clocks=parts.clocks)
     rehearsals = Rehearsals(rehearsal, every_s=server.rehearse_ms / 1e3)
 
@@ -281,7 +282,7 @@ def _keep_warm(parts: Parts, dispatcher: Dispatcher, keys: KeyRing) -> Callable[
         polling.stir()
         rehearsals.stir()
 
-    return stir
+    return stir, rehearsals.end
 
 
 def _governor(parts: Parts, keys: KeyRing, telemetry: Telemetry) -> Governor:

@@ -106,7 +106,13 @@ class Rehearsals:
             self._is_going = True
             loop.call_later(self._every_s, self._look, loop)
 
+    def end(self) -> None:
+        """Begin no more."""
+        self._every_s = 0.0
+
     def _look(self, loop: Timers) -> None:
+        if not self._every_s:
+            return
         now_s = loop.time()
         quiet_s = now_s - self._stirred_s
         if quiet_s > _WHILE_S:
