@@ -101,6 +101,18 @@ def test_requests_that_follow_upon_each_other_need_no_rehearsals() -> None:
     assert len(at_s) > 50
 
 
+def test_none_is_begun_after_the_end() -> None:
+    agenda, rehearsals, at_s = rehearsed_every(0.01)
+    rehearsals.stir()
+    agenda.go_on(0.05)
+    begun = len(at_s)
+    rehearsals.end()
+    rehearsals.stir()
+    agenda.go_on(1.0)
+    assert len(at_s) == begun > 0
+    assert agenda.due == []
+
+
 @pytest.mark.enable_socket
 @pytest.mark.parametrize(("rehearse_ms", "n_made"), [(0, 0), (20, 1)])
 async def test_a_rehearsal_is_made_only_where_the_operator_wants_some(
