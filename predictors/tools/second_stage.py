@@ -170,25 +170,14 @@ def fit_second_stage(
         new_tools: some of the requests once more, met with tools that nobody had used; None where they are met so
             often enough.
     """
-    published = PAST_WEIGHTS if "neighbours" in names else COLD_WEIGHTS
-    prior = np.array([published.get(names[column], 0.0) for column in columns])  # (n_columns,)
+    prior = _starting_weights(names, columns)  # (n_columns,)
     n_queries = len(relevant)
     if n_queries < _MIN_QUERIES:
         choice = StageChoice(chosen="prior", cross_validated={}, n_queries=n_queries)
         return _stage(columns, prior, trees=None, sees_twins=False, share=1.0, calibration=_UNFITTED, choice=choice)
     known = np.ones(relevant.shape, dtype=bool) if known is None else known
-    x = candidates.features[:, :, list(columns)]  # (n_queries, n_candidates, n_columns)
     fold = np.arange(n_queries) % _N_FOLDS  # (n_queries,)
-    taught = _Taught(x=x, relevant=relevant, known=known, fold=fold)
-    if new_tools is not None:
-        taught = taught.and_(
-            _Taught(
-                x=new_tools.candidates.features[:, :, list(columns)],
-                relevant=new_tools.relevant,
-                known=new_tools.known,
-                fold=fold[new_tools.row],
-            )
-        )
+    taught = _linear_lesson(candidates, relevant, known, fold, columns=list(columns), new_tools=new_tools)
     linear = _held_out_linear(taught, prior)  # (n_queries + n_shown, n_candidates)
     past = _Past(
         relevant=relevant,
@@ -196,7 +185,7 @@ def fit_second_stage(
         known=known,
         fold=fold,
         linear=linear[:n_queries],
-        prior=log_softmax(x @ prior),
+        prior=log_softmax(taught.x[:n_queries] @ prior),
     )
     twins = twins if n_queries >= _MIN_QUERIES_FOR_TRUST else None  # fewer teach that twins are never needed both
     monotonic = directions(names) if n_queries < _MIN_QUERIES_FOR_TRUST else None
@@ -205,15 +194,9 @@ def fit_second_stage(
     if grow is not None:
         weighed = _best_columns(past.linear)  # (n_queries, n_weighed)
         described = with_first_opinion(candidates, past.linear, co_use, weighed=weighed, own=own, twins=twins)
-        lesson = _Taught.of_candidates(described, relevant, known, weighed, fold)
-        if new_tools is not None:
-            best = _best_columns(linear[n_queries:])  # (n_shown, n_weighed)
-            shown = with_first_opinion(
-                new_tools.candidates, linear[n_queries:], new_tools.co_use, weighed=best, twins=twins
-            )
-            lesson = lesson.and_(
-                _Taught.of_candidates(shown, new_tools.relevant, new_tools.known, best, fold[new_tools.row])
-            )
+        lesson = _tree_lesson(
+            described, past, weighed, linear_of_new=linear[n_queries:], new_tools=new_tools, twins=twins
+        )
         blend = _beside_trees(past, lesson, weighed, grow, forced=bool(boosted))
     if blend is None:
         blend = _beside_prior(past)
@@ -229,6 +212,12 @@ def fit_second_stage(
         calibration=_sigmoid(blend.scores[known], relevant[known]),
         choice=StageChoice(chosen=blend.name, cross_validated=reached, n_queries=n_queries),
     )
+
+
+def _starting_weights(names: Sequence[str], columns: Sequence[int]) -> Floats:
+    """The published weights of these features, (n_columns,)."""
+    published = PAST_WEIGHTS if "neighbours" in names else COLD_WEIGHTS
+    return np.array([published.get(names[column], 0.0) for column in columns])
 
 
 def with_first_opinion(
@@ -378,6 +367,52 @@ class _Taught:
             known=np.concatenate([self.known, more.known]),
             fold=np.concatenate([self.fold, more.fold]),
         )
+
+
+def _linear_lesson(
+    candidates: Candidates,
+    relevant: Bools,
+    known: Bools,
+    fold: Ints,
+    *,
+    columns: list[int],
+    new_tools: NewTools | None,
+) -> _Taught:
+    """What the linear score learns from: these columns of the features."""
+    lesson = _Taught(x=candidates.features[:, :, columns], relevant=relevant, known=known, fold=fold)
+    if new_tools is None:
+        return lesson
+    seen = new_tools.candidates.features[:, :, columns]
+    return lesson.and_(_Taught(x=seen, relevant=new_tools.relevant, known=new_tools.known, fold=fold[new_tools.row]))
+
+
+def _tree_lesson(
+    described: npt.NDArray[np.float32],
+    past: "_Past",
+    weighed: Ints,
+    *,
+    linear_of_new: Floats,
+    new_tools: NewTools | None,
+    twins: Twins | None,
+) -> _Taught:
+    """What trees learn from: the best candidates, described with what the linear score says of them held out.
+
+    Args:
+        described: (n_queries, n_weighed, n_described)
+        past: the requests.
+        weighed: (n_queries, n_weighed)
+        linear_of_new: (n_shown, n_candidates) held-out log shares of the requests that are met with new tools.
+        new_tools: those requests.
+        twins: of the registry, where `described` tells of them.
+    """
+    lesson = _Taught.of_candidates(described, past.relevant, past.known, weighed, past.fold)
+    if new_tools is None:
+        return lesson
+    best = _best_columns(linear_of_new)  # (n_shown, n_weighed)
+    shown = with_first_opinion(new_tools.candidates, linear_of_new, new_tools.co_use, weighed=best, twins=twins)
+    return lesson.and_(
+        _Taught.of_candidates(shown, new_tools.relevant, new_tools.known, best, past.fold[new_tools.row])
+    )
 
 
 def _held_out_linear(taught: _Taught, prior: Floats) -> Floats:
