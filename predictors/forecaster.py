@@ -127,11 +127,10 @@ class BoundForecaster:
         first = slice(self._length_features.dim)
         for_length = features[:, first] if self._read_once else self._length_features.extract(texts)
         quality, quality_se, familiarity = self._quality.estimate(features)
-        offers_tools = [bool(query.tool_names) for query in queries]
-        tokens, tokens_sd = self._length.estimate(
-            for_length,
+        share = self._length.prompt_share(for_length, offers_tools=[bool(query.tool_names) for query in queries])
+        tokens, tokens_sd = self._length.estimate_of(
+            share,
             max_output_tokens=[query.max_output_tokens for query in queries],
-            offers_tools=offers_tools,
             thinking=[query.thinking for query in queries],
         )
         read = _read(queries)
@@ -154,7 +153,7 @@ class BoundForecaster:
             latency_s=latency,
             latency_s_sd=latency_sd,
             familiarity=familiarity,
-            length_ratio=self._length.ratio(for_length, offers_tools=offers_tools),
+            length_ratio=self._length.ratio(share),
         )
 
     def under(self, load: Load, forecasts: Forecasts, queries: Sequence[Query]) -> Forecasts:

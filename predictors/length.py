@@ -171,31 +171,41 @@ class BoundLength:
         A model stops at its own limit and at the caller's, so both are of the length cut off there. What callers allow,
         whether they offer tools and what they say of thinking is per query; left out, none does.
         """
-        prompt = self._prompt(features, offers_tools)  # (n_queries,)
+        share = self.prompt_share(features, offers_tools=offers_tools)
+        return self.estimate_of(share, max_output_tokens=max_output_tokens, thinking=thinking)
+
+    def prompt_share(self, features: Floats, *, offers_tools: Sequence[bool] = ()) -> Floats:
+        """The logarithm of what the average model writes in answer to each prompt, (n_queries,)."""
+        prompt = self._level + features @ self._weight
+        if any(offers_tools):
+            prompt = np.where(offers_tools, 0.5 * (prompt + math.log(_CALL_TOKENS)), prompt)
+        return np.asarray(prompt)
+
+    def estimate_of(
+        self,
+        prompt_share: Floats,
+        *,
+        max_output_tokens: Sequence[int | None] = (),
+        thinking: Sequence[Thinking | None] = (),
+    ) -> tuple[Floats, Floats]:
+        """What `estimate` gives, for whoever has the `prompt_share` already."""
         caps, cap = self._caps, self._cap
         if any(limit is not None for limit in max_output_tokens):
             limits = np.array([math.inf if limit is None else float(limit) for limit in max_output_tokens])
             cap = np.minimum(self._cap, limits[:, None])  # (n_queries, n_candidates)
             caps = Caps(cap, self._sd)
-        tokens, sd = caps.moments(prompt[..., None] + self._shift, self._variance)
+        tokens, sd = caps.moments(prompt_share[..., None] + self._shift, self._variance)
         for at, asked in enumerate(thinking):
             if asked is not None:
                 own = cap if cap.ndim == 1 else cap[at]
                 tokens[at], sd[at] = self._thinking.told(
-                    asked, prompt=prompt[at], cap=own, usual=tokens[at], usual_sd=sd[at]
+                    asked, prompt=prompt_share[at], cap=own, usual=tokens[at], usual_sd=sd[at]
                 )
         return tokens, sd
 
-    def ratio(self, features: Floats, *, offers_tools: Sequence[bool] = ()) -> Floats:
+    def ratio(self, prompt_share: Floats) -> Floats:
         """How much longer answers to these prompts get than to the average one, (n_queries,)."""
-        return np.exp(self._prompt(features, offers_tools) - self._average)
-
-    def _prompt(self, features: Floats, offers_tools: Sequence[bool]) -> Floats:
-        """The prompt's share: the logarithm of what the average model writes, (n_queries,)."""
-        prompt = self._level + features @ self._weight
-        if any(offers_tools):
-            prompt = np.where(offers_tools, 0.5 * (prompt + math.log(_CALL_TOKENS)), prompt)
-        return np.asarray(prompt)
+        return np.exp(prompt_share - self._average)
 
 
 def _share(entry: PoolEntry, predictor: LengthPredictor) -> tuple[float, float]:

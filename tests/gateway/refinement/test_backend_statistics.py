@@ -164,7 +164,7 @@ def test_traffic_of_short_answers_teaches_how_much_a_model_writes_and_not_twice_
     statistics = BackendStatistics()
     for _ in range(500):  # a model that writes twice what others do, of which only short answers are asked
         written = 2 * math.exp(5 - 2 + noise_sd * rng.normal())
-        ratio = float(bound.ratio(np.array(short))[0])
+        ratio = float(bound.ratio(bound.prompt_share(np.array(short)))[0])
         statistics.add(CallFacts(at_s=0.0, status="ok", output_tokens=written, length_ratio=ratio))
     measured = replace(backend, measured=statistics.measured(at_s=0.0))
     learned = predictor.bind(Pool([PoolEntry(profile=profile, backend=measured)]))
