@@ -96,7 +96,8 @@ def _show(done: Refinement, settings: Settings, *, as_json: bool) -> None:
 
 def _table(measured: dict[str, Measured]) -> Table:
     table = Table(title="Measured")
-    for column in ("backend", "calls", "first token s", "tokens/s", "output tokens", "input ratio", "and", "errors"):
+    lengths = ("output tokens", "input ratio", "tokens added")
+    for column in ("backend", "calls", "first token s", "tokens/s", *lengths, "errors"):
         table.add_column(column, justify="left" if column == "backend" else "right")
     for backend, facts in sorted(measured.items()):
         speed = 1 / facts.seconds_per_output_token if facts.seconds_per_output_token else None
