@@ -19,8 +19,12 @@ def value_row(value: PolicyValue) -> dict[str, object]:
     return {
         **asdict(value.estimate),
         "logged": value.logged,
-        "doubly_robust_interval": asdict(value.doubly_robust),
-        "gain_interval": asdict(value.gain),
+        "worth": value.worth.mean,
+        "worth_interval": asdict(value.worth.interval),
+        "gain": value.gain.mean,
+        "gain_interval": asdict(value.gain.interval),
+        "explored": value.worth.explored,
+        "without_support": value.without_support,
         **{name: None if math.isnan(cost) else cost for name, cost in costs.items()},
     }
 
@@ -35,21 +39,22 @@ def journal_report(rows: Sequence[Mapping[str, Any]]) -> Table:
         "USD a request",
         "logged",
         "judged by",
+        "left out, without support",
         box=box.SIMPLE_HEAD,
     )
     for row in rows:
         if "refused" in row:
             table.add_row(row["journal"], row["policy"], row["refused"])
             continue
-        worth, gain = row["doubly_robust"], row["doubly_robust"] - row["logged"]
         table.add_row(
             row["journal"],
             row["policy"],
-            f"{worth:.4f} {_band(row['doubly_robust_interval'], '.4f')}",
-            f"{gain:+.4f} {_band(row['gain_interval'], '+.4f')}",
+            f"{row['worth']:.4f} {_band(row['worth_interval'], '.4f')}",
+            f"{row['gain']:+.4f} {_band(row['gain_interval'], '+.4f')}",
             _usd(row["cost_usd"]),
             _usd(row["logged_cost_usd"]),
-            f"{row['n']} rewarded, as good as {row['effective_sample_size']:.0f}",
+            f"{row['n']} rewarded; of what was explored {row['explored']}",
+            f"{row['without_support']:.1%}",
         )
     return table
 

@@ -16,6 +16,9 @@ from .table import Bools
 __all__ = ["LoggedDecision", "read_journal"]
 
 
+_CALLERS = frozenset({"named", "order"})  # reasons of decisions in which the caller said who
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedDecision:
     """A journalled decision and what came of it; arrays have shape (n_candidates,), NaN where unknown."""
@@ -24,6 +27,7 @@ class LoggedDecision:
     candidates: tuple[str, ...]  # catalog ids
     chosen: int
     propensity: float
+    propensities: Floats  # of every candidate: 0 where it could not have been chosen, NaN where no record says
     eligible: Bools
     quality: Floats
     quality_se: Floats
@@ -36,10 +40,14 @@ class LoggedDecision:
     paid_usd: float | None
     latency_s: float | None
     tenant: str = field(default="")
+    last_answered: int | None = None  # the candidate that the conversation was with, where that was remembered
 
 
 def read_journal(path: Path, *, metric: str | None = None) -> tuple[LoggedDecision, ...]:
     """Join decisions with their outcomes and their feedback.
+
+    Requests that named their model, or an order of models, are left out: no policy and no predictor chose there, and
+    none will.
 
     Args:
         path: the journal, exported (JSONL) or as its SQLite file.
@@ -56,6 +64,8 @@ def read_journal(path: Path, *, metric: str | None = None) -> tuple[LoggedDecisi
     known: dict[tuple[str, ...], tuple[str, ...]] = {}
     for record in journal_records(path):  # of each only what is needed is kept: whole, they fill a machine's memory
         if "candidates" in record:
+            if _is_callers_choice(record):
+                continue
             key = str(record["decision_id"])
             decisions[key] = _read(key, record, known)
         elif "metric" in record:
@@ -116,11 +126,14 @@ def _read(key: str, decision: Mapping[str, object], known: dict[tuple[str, ...],
     query = decision.get("query")
     facts = query if isinstance(query, dict) else {}
     text, names = facts.get("text"), tuple(str(c.get("id")) for c in candidates)
+    backends = [c.get("backend") for c in candidates]
+    last = decision.get("last_backend")
     logged = LoggedDecision(
         decision_id=key,
         candidates=known.setdefault(names, names),
         chosen=chosen,
         propensity=propensity,
+        propensities=_propensities(candidates, chosen, propensity),
         eligible=np.array([bool(c.get("eligible", True)) for c in candidates]),
         quality=_column(candidates, "quality"),
         quality_se=_column(candidates, "quality_se"),
@@ -133,8 +146,23 @@ def _read(key: str, decision: Mapping[str, object], known: dict[tuple[str, ...],
         paid_usd=None,
         latency_s=None,
         tenant=str(decision.get("tenant") or ""),
+        last_answered=backends.index(last) if last is not None and last in backends else None,
     )
-    return _Read(logged, candidates[chosen].get("backend"))
+    return _Read(logged, backends[chosen])
+
+
+def _is_callers_choice(decision: Mapping[str, object]) -> bool:
+    routing = decision.get("routing")
+    return decision.get("reason") in _CALLERS or (isinstance(routing, Mapping) and bool(routing.get("order")))
+
+
+def _propensities(candidates: Sequence[Mapping[str, object]], chosen: int, propensity: float) -> Floats:
+    """As they were journalled; of older records the chosen one's, and nobody else's where that was certain."""
+    told = _column(candidates, "propensity")
+    if np.isnan(told).all():
+        told = np.full(len(candidates), 0.0 if propensity >= 1 else np.nan)
+    told[chosen] = propensity
+    return told
 
 
 def _column(candidates: Sequence[Mapping[str, object]], name: str) -> Floats:

@@ -12,11 +12,12 @@ from catalog.registry import Catalog
 from predictors import ForecastSource, InvalidOutcomesError, Query
 from predictors.forecaster import Forecaster
 from router import NoEligibleModelError, Policy, Router, RoutingOptions
+from router.session import SessionState
 
 from .contenders import Contender
 from .errors import InvalidReplayError
 from .folds import Folds
-from .journal_value import check_told, router_again
+from .journal_value import check_told, conversation_of, router_again
 from .lineup import SHIPPED, lineup
 from .logged_decisions import LoggedDecision
 from .policy_difference import REFUSED, Routed
@@ -66,11 +67,12 @@ class _Log:
         options: RoutingOptions,
         *,
         available: Bools | None = None,
+        session: SessionState | None = None,
         outcome: tuple[Floats, Floats] | None = None,
     ) -> None:
         """Decide, and keep it; `outcome` holds every candidate's score and cost, where they are known."""
         try:
-            decision = router.decide(query, options, rng=_NEVER_DRAWN_FROM, available=available)
+            decision = router.decide(query, options, rng=_NEVER_DRAWN_FROM, session=session, available=available)
         except NoEligibleModelError:
             self.chosen.append(REFUSED)
             # a refusal costs nothing and is worth nothing; without outcomes it is no figure at all
@@ -183,7 +185,7 @@ def journal_corpus(
         router = router_again(logged, policies)
         query = Query(text=logged.prompt, input_tokens=logged.input_tokens)
         for kept, side in zip(logs, sides, strict=True):
-            kept.enter(router, query, side.options, available=logged.eligible)
+            kept.enter(router, query, side.options, available=logged.eligible, session=conversation_of(logged))
         _tell(progress, "deciding", done, len(log))
     return _unjudged("journal", [logged.decision_id for logged in log], logs)
 

@@ -48,12 +48,19 @@ def judge_predictor(
 def objections(trial: Trial, rules: PromotionRules) -> Iterator[str]:
     """What speaks against the challenger, in words for whoever wanted it promoted."""
     gain, cost = trial.score.difference, trial.cost_usd
+    unknown = trial.without_support or 0.0
     if trial.n < rules.at_least:
         yield f"{trial.n} prompts are too few to judge by; at least {rules.at_least} are asked for"
     if gain.lower < -rules.margin:
         yield (
             f"its mean score is {trial.score.new:.4f}, the champion's {trial.score.old:.4f}; the interval of the "
-            f"difference begins at {gain.lower:+.4f}, at most {-rules.margin:+.4f} is allowed"
+            f"difference begins at {gain.lower:+.4f}, at most {-rules.margin:+.4f} is allowed{_told_by(trial)}"
+        )
+    elif (1 - unknown) * gain.lower - unknown < -rules.margin:
+        yield (
+            f"{unknown:.1%} of the decisions would go to a model that the journal could not have chosen there, so that "
+            f"nothing tells what is lost; let the gateway explore more (learning.explore) and allow it in requests "
+            "(routing.explore), or judge on outcomes of several models on the same prompts (--on)"
         )
     if cost is not None and cost.difference.lower > 0 and gain.lower <= 0:
         yield (
@@ -66,3 +73,14 @@ def objections(trial: Trial, rules: PromotionRules) -> Iterator[str]:
         )
     if trial.over_best_single is not None and trial.over_best_single.upper < 0:
         yield f"always asking {trial.best_single} is surely better"
+
+
+def _told_by(trial: Trial) -> str:
+    """How much a journal tells of the difference, and what would tell more."""
+    if trial.explored is None:
+        return ""
+    return (
+        f"; {trial.explored} explored choices tell of the {trial.changed:.1%} of the decisions that change: let the "
+        "gateway explore more (learning.explore), wait for more feedback, or judge on outcomes of several models on "
+        "the same prompts (--on)"
+    )

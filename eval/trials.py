@@ -1,17 +1,19 @@
 """Two saved predictors decide about the same evidence, which the second was not trained on.
 
 Where every model's score is known, scores are compared as they are, and right answers that turn wrong are counted. A
-gateway's journal knows the score of the chosen model alone: there the value of either predictor is estimated doubly
-robustly, with the champion's forecasts as the reward model, from decisions whose prompt was kept and which were
-rewarded. Costs in a journal are those that were forecast when it was written.
+gateway's journal knows the score of the chosen model alone: there the difference is estimated doubly robustly
+(`worth`), with the champion's forecasts as the reward model, from decisions whose prompt was kept and which were
+rewarded. Where the two choose differently and the log could not have made one of the choices, nothing is known of the
+difference: such decisions count as no difference, and their share is told. Costs in a journal are those that were
+forecast when it was written.
 
-Source: Dudik et al., ICML 2011 (doubly robust); MUSCLE, arXiv 2407.09435 (negative flips).
+Source: MUSCLE, arXiv 2407.09435 (negative flips).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,15 +29,15 @@ from router import Policy, RoutingOptions
 from .errors import InvalidReplayError
 from .folds import Folds
 from .intervals import GroupBootstrap, Interval
-from .journal_value import bare_profile, check_told, choice_again, router_again
+from .journal_value import bare_profile, check_told, choice_again, log_of, router_again
 from .lineup import SHIPPED
 from .logged_decisions import LoggedDecision
-from .off_policy import LoggedChoices, doubly_robust_terms
 from .policy_corpus import Side, outcome_corpus
 from .policy_difference import Change, difference
 from .table import ReplayTable
+from .worth import Target, worth_more, worth_of
 
-__all__ = ["Contest", "Trial", "on_journal", "on_outcomes"]
+__all__ = ["Contest", "Scores", "Trial", "judge_forecasts", "on_journal", "on_outcomes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,8 @@ class Trial:
     flips: tuple[Flips, ...]  # all prompts together, then each task; empty where only one model's score is known
     best_single: str | None  # the best single model of the evidence itself, which flatters it
     over_best_single: Interval | None  # of the challenger's mean score minus that model's
+    explored: int | None = None  # in a journal, prompts that tell of differing choices made only to explore
+    without_support: float | None = None  # in a journal, share of decisions that change with nothing known of it
 
 
 def on_outcomes(table: ReplayTable, contest: Contest) -> Trial:
@@ -123,29 +127,77 @@ def on_journal(log: Sequence[LoggedDecision], contest: Contest) -> Trial:
         )
     known = TrainedQuestions.load(contest.challenger).among([d.prompt for d in usable])
     fresh = [d for d, is_known in zip(usable, known.tolist(), strict=True) if not is_known]
-    forecasts = (_Forecasts(contest.champion), _Forecasts(contest.challenger))
-    made = [(d, made) for d in fresh if (made := _made_again(d, forecasts, contest)) is not None]
-    if not made:
+    if not fresh:
         raise InvalidReplayError(_nothing_left(len(usable)))
-    group = np.array([d.prompt for d, _ in made], dtype=np.str_)
-    value, cost = (np.array([getattr(m, name) for _, m in made]) for name in ("value", "cost_usd"))  # (n, 2) each
-    bootstrap = GroupBootstrap(group, seed=contest.seed)
+    forecasts = (_Forecasts(contest.champion), _Forecasts(contest.challenger))
+    return judge_forecasts(fresh, forecasts, contest, left_out=int(known.sum()))
+
+
+class Scores(Protocol):
+    """Expected scores of logged candidates."""
+
+    def of(self, decision: LoggedDecision) -> QualityEstimate:
+        """One row of them, (1, n_candidates)."""
+        ...
+
+
+def judge_forecasts(
+    log: Sequence[LoggedDecision], forecasts: tuple[Scores, Scores], contest: Contest, *, left_out: int
+) -> Trial:
+    """Compare the choices that follow from a champion's and a challenger's scores, by what was logged.
+
+    Raises:
+        InvalidReplayError: in no decision may either choose anybody.
+    """
+    made = [(d, made) for d in log if (made := _made_again(d, forecasts, contest)) is not None]
+    if not made:
+        raise InvalidReplayError(
+            f"in none of {len(log)} decisions may policy {contest.policy!r} choose anybody; judge by one that may"
+        )
+    return _tried(made, left_out=left_out, seed=contest.seed)
+
+
+class _MadeAgain(NamedTuple):
+    choices: tuple[int | None, int | None]  # the champion's and the challenger's; None is a refusal
+    modelled: Floats  # what the champion forecasts, (n_candidates,)
+
+
+def _tried(made: Sequence[tuple[LoggedDecision, _MadeAgain]], *, left_out: int, seed: int) -> Trial:
+    log = log_of([d for d, _ in made])
+    old, new = (_target(made, side) for side in (0, 1))
+    changed = np.array([m.choices[0] != m.choices[1] for _, m in made], dtype=np.bool_)
+    unknown = changed & ((old.propensity == 0) | (new.propensity == 0))
+    bootstrap = GroupBootstrap(log.prompt, seed=seed)
+    more = worth_more(new, old, changed & ~unknown, log, bootstrap)
+    known = np.flatnonzero(old.propensity != 0)
+    rows = known if len(known) else np.arange(len(made))
+    before = worth_of(old.take(rows), log.take(rows), GroupBootstrap(log.prompt[rows], seed=seed))
+    cost = np.array([[0.0 if c is None else d.cost_usd[c] for c in m.choices] for d, m in made])  # (n, 2)
     return Trial(
         n=len(made),
-        left_out=int(known.sum()),
-        changed=sum(m.changed for _, m in made) / len(made),
-        score=_change(value, bootstrap),
+        left_out=left_out,
+        changed=float(changed.mean()),
+        score=Change(old=before.mean, new=before.mean + more.mean, difference=more.interval),
         cost_usd=_change(cost, bootstrap) if np.isfinite(cost).all() else None,
         flips=(),
         best_single=None,
         over_best_single=None,
+        explored=more.explored,
+        without_support=float(unknown.mean()),
     )
 
 
-class _MadeAgain(NamedTuple):
-    value: tuple[float, float]  # of the champion's choice and of the challenger's, doubly robust
-    cost_usd: tuple[float, float]
-    changed: bool
+def _target(made: Sequence[tuple[LoggedDecision, _MadeAgain]], side: int) -> Target:
+    """Of one of the two; a refusal is worth nothing, for sure."""
+    choices = [m.choices[side] for _, m in made]
+    modelled = [0.0 if c is None else m.modelled[c] for (_, m), c in zip(made, choices, strict=True)]
+    propensity = [np.nan if c is None else d.propensities[c] for (d, _), c in zip(made, choices, strict=True)]
+    return Target(
+        modelled=np.array(modelled),
+        propensity=np.array(propensity),
+        told=np.array([c == d.chosen for (d, _), c in zip(made, choices, strict=True)], dtype=np.bool_),
+        refused=np.array([c is None for c in choices], dtype=np.bool_),
+    )
 
 
 class _Forecasts:
@@ -172,32 +224,13 @@ class _Forecasts:
             return bare_profile(name)  # of an overlay: what was learned of it by name still holds
 
 
-def _made_again(
-    decision: LoggedDecision, forecasts: tuple[_Forecasts, _Forecasts], contest: Contest
-) -> _MadeAgain | None:
-    """Both choices and what they are worth; None where neither may choose anybody."""
+def _made_again(decision: LoggedDecision, forecasts: tuple[Scores, Scores], contest: Contest) -> _MadeAgain | None:
+    """Both choices; None where neither may choose anybody."""
     options = RoutingOptions(policy=contest.policy, explore=False)
     told = [one.of(decision) for one in forecasts]
     routers = [router_again(decision, contest.policies, quality=quality) for quality in told]
-    choices = [choice_again(decision, router, options) for router in routers]
-    if choices == [None, None]:
-        return None
-    old, new = (_worth(decision, choice, told[0].mean[0]) for choice in choices)
-    return _MadeAgain(value=(old[0], new[0]), cost_usd=(old[1], new[1]), changed=choices[0] != choices[1])
-
-
-def _worth(decision: LoggedDecision, choice: int | None, modelled: Floats) -> tuple[float, float]:
-    """The doubly robust value of a choice, by this reward model, and its cost; a refusal has neither."""
-    if choice is None:
-        return 0.0, 0.0
-    logged = LoggedChoices(
-        reward=np.array([decision.reward]),
-        logged=np.array([decision.propensity]),
-        target=np.array([float(choice == decision.chosen)]),
-        modelled=modelled[[decision.chosen]],
-        modelled_value=modelled[[choice]],
-    )
-    return float(doubly_robust_terms(logged)[0]), float(decision.cost_usd[choice])
+    old, new = (choice_again(decision, router, options) for router in routers)
+    return None if old is new is None else _MadeAgain(choices=(old, new), modelled=told[0].mean[0])
 
 
 def _change(columns: Floats, bootstrap: GroupBootstrap) -> Change:

@@ -70,6 +70,7 @@ class Decision:
     reason: str  # short code: "pareto", "explored", "session", "only_candidate", "cheapest_relaxed", ...
     relaxed: str | None = None  # the constraints that gave way under on_infeasible
     value: Floats | None = None  # (n_candidates,), the utility of the ineligible too: what a constraint keeps away
+    propensities: Floats | None = None  # (n_candidates,), of everybody; None where nobody else could have been chosen
 
     def broken_by(self, backend_id: str) -> tuple[str, ...]:
         """The constraints that a backend breaks: under `on_infeasible` a fallback may break others than the chosen."""

@@ -29,10 +29,17 @@ class Exploration:
         near[rows, best] = True
         return near
 
-    def choose(self, near: Bools, *, best: int, rng: np.random.Generator) -> tuple[int, float]:
-        """The choice for one query among `near`, (n_candidates,), and the exact probability with which it was made."""
+    def choose(self, near: Bools, *, best: int, rng: np.random.Generator) -> tuple[int, Floats | None]:
+        """The choice for one query among `near`, (n_candidates,), and the exact probability of everybody's, likewise.
+
+        None in place of the probabilities: nobody else could have been chosen.
+        """
         if self.rate <= 0.0:
-            return best, 1.0
-        chosen = int(rng.choice(np.flatnonzero(near))) if rng.random() < self.rate else best
-        drawn = self.rate / np.count_nonzero(near)
-        return chosen, drawn + (1.0 - self.rate if chosen == best else 0.0)
+            return best, None
+        drawable = near.nonzero()[0]
+        chosen = int(rng.choice(drawable)) if rng.random() < self.rate else best
+        if len(drawable) == 1:
+            return chosen, None
+        propensities = np.where(near, self.rate / len(drawable), 0.0)  # (n_candidates,)
+        propensities[best] += 1.0 - self.rate
+        return chosen, propensities

@@ -36,6 +36,7 @@ def decision_record(
     tenant: str | None,
     key_id: str | None,
     session: SessionState | str | None,
+    last_backend: str | None = None,
     query: Query,
     options: RoutingOptions,
     features: Mapping[str, object] | Sequence[float] | None = None,
@@ -52,6 +53,7 @@ def decision_record(
         tenant: whose request it was.
         key_id: which key it came with; never the key itself.
         session: the conversation it belongs to.
+        last_backend: who answered last in that conversation, where that was remembered.
         query: what was asked; its text is left out unless it is given as `text`.
         options: what the caller demanded and preferred.
         features: what the predictor saw, if it is to be kept.
@@ -81,6 +83,7 @@ def decision_record(
         "tenant": tenant,
         "key_id": key_id,
         "session": session.backend_id if isinstance(session, SessionState) else session,
+        "last_backend": session.backend_id if isinstance(session, SessionState) else last_backend,
         "query": asked,
         "routing": _routing(options),
         "candidates": CandidateRows(decision),
@@ -128,23 +131,29 @@ def _require(constraints: Constraints) -> dict[str, object]:
 
 
 class CandidateRows(Sequence[Mapping[str, object]]):
-    """The candidates of a record: a row each for who reads them, columns for who keeps a thousand records a second."""
+    """The candidates of a record: a row each for who reads them, columns for who keeps a thousand records a second.
+
+    Each has the probability with which it would have been chosen (`propensity`), where it was not certain who is:
+    what another policy would have chosen can be judged by the journal only where that is above 0.
+    """
 
     def __init__(self, decision: Decision) -> None:
         forecast = decision.forecast
         self._pool = decision.pool
-        self._forecast: dict[str, Floats] = {
+        self._numbers: dict[str, Floats] = {
             "quality": forecast.quality,
             "quality_se": forecast.quality_se,
             "cost_usd": forecast.cost_usd,
             "latency_s": forecast.latency_s,
         }
+        if decision.propensities is not None:
+            self._numbers["propensity"] = decision.propensities
         self._eligible = decision.screening.eligible
 
     def columns(self) -> dict[str, object]:
         """The same by columns, for orjson with `OPT_SERIALIZE_NUMPY` (NaN becomes null)."""
         ids, backends = _names_as_json(self._pool)
-        numbers = {name: np.ascontiguousarray(column) for name, column in self._forecast.items()}
+        numbers = {name: np.ascontiguousarray(column) for name, column in self._numbers.items()}
         return {"id": ids, "backend": backends, **numbers, "eligible": np.ascontiguousarray(self._eligible)}
 
     def __len__(self) -> int:
@@ -157,7 +166,7 @@ class CandidateRows(Sequence[Mapping[str, object]]):
     def __getitem__(self, at: int | slice) -> Mapping[str, object] | Sequence[Mapping[str, object]]:
         if isinstance(at, slice):
             return [self[i] for i in range(*at.indices(len(self)))]
-        numbers = {name: _number(float(column[at])) for name, column in self._forecast.items()}
+        numbers = {name: _number(float(column[at])) for name, column in self._numbers.items()}
         named = {"id": self._pool.ids[at], "backend": self._pool.backend_ids[at]}
         return {**named, **numbers, "eligible": bool(self._eligible[at])}
 

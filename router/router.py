@@ -183,13 +183,13 @@ class Router:
         options, best = request.options, evaluation.best
         ranking = self._order.ranking(evaluation.by_utility, options, first=best)
         kept = self._affinity.kept(evaluation.value, evaluation.admitted, best=best, session=request.session)
-        chosen, propensity = best, 1.0
+        chosen, propensities = best, None
         if options.order:
             chosen, reason = ranking[0], "order"
         elif kept is not None:
             chosen, reason = kept, "session"
         elif options.explore:
-            chosen, propensity = self.exploration.choose(evaluation.near, best=best, rng=rng)
+            chosen, propensities = self.exploration.choose(evaluation.near, best=best, rng=rng)
             reason = "explored"
         if chosen == best:
             reason = "pareto" if len(ranking) > 1 else "only_candidate"
@@ -200,7 +200,8 @@ class Router:
             front=evaluation.front,
             utility=evaluation.utility,
             ranking=self._order.fallbacks(ranking, options, first=chosen),
-            propensity=propensity,
+            propensity=1.0 if propensities is None else propensities.item(chosen),
+            propensities=propensities,
             explored=reason == "explored",
             policy=options.policy,
             reason=reason,

@@ -154,6 +154,12 @@ def _show(verdict: Verdict) -> None:
     if flips:
         table.add_row("right before, wrong now", "", f"{flips[0]['negative']:.1%}", "")
     table.add_row("another model answers", "", f"{facts['changed']:.1%}", "")
+    for title, key, form in (
+        ("  told by explored choices", "explored", "d"),
+        ("  nothing tells what it is worth", "without_support", ".1%"),
+    ):
+        if (told := facts.get(key)) is not None:
+            table.add_row(title, "", format(told, form), "")
     console().print(table)
 
 

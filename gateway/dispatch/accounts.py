@@ -47,6 +47,7 @@ class Accounts:
             tenant=call.standing.tenant,
             key_id=call.standing.key_id,
             session=call.standing.session_id or call.options.session_id,
+            last_backend=call.standing.session.backend_id if call.standing.session is not None else None,
             query=call.query,
             options=call.options,
             text=call.query.text,  # the journal keeps as much of it as the operator allows

@@ -155,7 +155,7 @@ def test_a_journal_values_policies_and_says_where_it_cannot(tmp_path: Path) -> N
     assert err.splitlines() == [f"journal.jsonl: {stage}" for stage in ("reading", "valuing best", "valuing cheap")]
     best, cheap = json.loads(out)
     assert (best["policy"], best["decisions"], best["snips"]) == ("best", 2, 0.75)
-    assert best["gain_interval"]["lower"] <= best["doubly_robust"] - best["logged"] <= best["gain_interval"]["upper"]
+    assert best["gain_interval"]["lower"] <= best["worth"] - best["logged"] <= best["gain_interval"]["upper"]
     assert cheap["policy"] == "cheap"
     code, out, _ = run(str(tmp_path / "journal.jsonl"), "--policy", "best")
     assert code == 0

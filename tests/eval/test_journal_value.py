@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.errors import InvalidReplayError, MissingFactsError
+from eval.errors import InvalidReplayError, MissingFactsError, NoOverlapError
 from eval.journal_report import journal_report, value_row
 from eval.journal_value import value_policy
 from eval.logged_decisions import read_journal
@@ -42,7 +42,10 @@ def test_what_is_explored_as_rarely_as_a_gateway_does_overrules_wrong_forecasts(
     assert best.estimate.doubly_robust == pytest.approx(0.0, abs=1e-9)
     assert cheapest.estimate.ips == pytest.approx(1.0)
     assert cheapest.estimate.doubly_robust == pytest.approx(1.0)
-    assert cheapest.doubly_robust.lower < 1.0 < cheapest.doubly_robust.upper
+    assert cheapest.worth.mean == pytest.approx(1.0)
+    assert cheapest.worth.interval.upper == pytest.approx(1.0)  # no reward is above it
+    assert cheapest.worth.interval.lower < 0.8  # six answers that all succeeded are no certainty
+    assert (best.worth.explored, cheapest.worth.explored) == (0, 6)
 
 
 def test_a_journal_without_feedback_cannot_value_anything(tmp_path: Path) -> None:
@@ -66,8 +69,8 @@ def test_a_value_comes_with_its_interval_and_beside_what_was_logged(tmp_path: Pa
         records += [decision(str(i), "a/small" if small else "a/large", 0.5), feedback(str(i), reward)]
     value = value_policy(read_journal(written(tmp_path, *records)), RoutingOptions(policy="best", explore=False))
     assert value.logged == pytest.approx((0.25 + 0.75) / 2)
-    assert value.doubly_robust.lower < 0.75 < value.doubly_robust.upper
-    assert value.gain.lower > 0
+    assert value.worth.interval.lower < 0.75 < value.worth.interval.upper
+    assert value.gain.interval.lower > 0
     assert (value.cost_usd, value.logged_cost_usd) == (pytest.approx(0.002), pytest.approx(0.0015))
 
 
@@ -104,3 +107,40 @@ def test_a_policy_that_goes_by_what_no_journal_keeps_is_refused(tmp_path: Path, 
     log = read_journal(written(tmp_path, decision("1", "a/large", 1.0), feedback("1", 1.0)))
     with pytest.raises(MissingFactsError, match=f"'{policy}' goes by {fact}, which a journal does not keep"):
         value_policy(log, RoutingOptions(policy=policy))
+
+
+def test_a_choice_that_the_log_could_not_have_made_is_left_out_and_told(tmp_path: Path) -> None:
+    records = []
+    for i in range(40):  # of every other request it was certain who answers; the rest were drawn evenly
+        certain, small = i % 2 == 0, i % 4 == 1
+        made = decision(str(i), "a/small" if small else "a/large", 1.0 if certain else 0.5)
+        if not certain:
+            for candidate in made["candidates"]:  # type: ignore[attr-defined]
+                candidate["propensity"] = 0.5
+        records += [made, feedback(str(i), 0.25 if small else 1.0)]
+    log = read_journal(written(tmp_path, *records))
+    best = value_policy(log, RoutingOptions(policy="best", explore=False))
+    cheapest = value_policy(log, RoutingOptions(cost_quality_tradeoff=10, explore=False))
+    assert (best.without_support, best.estimate.n) == (0.0, 40)
+    assert (cheapest.without_support, cheapest.estimate.n) == (0.5, 20)
+    assert cheapest.worth.mean == pytest.approx(0.25)
+    assert cheapest.logged == pytest.approx((0.25 + 1.0) / 2)  # of the same decisions
+
+
+def test_a_log_that_was_certain_of_everything_judges_no_other_policy(tmp_path: Path) -> None:
+    log = read_journal(written(tmp_path, decision("1", "a/large", 1.0), feedback("1", 1.0)))
+    with pytest.raises(NoOverlapError, match="more exploration"):
+        value_policy(log, RoutingOptions(cost_quality_tradeoff=10, explore=False))
+
+
+def test_a_conversation_stays_with_its_model_as_it_would_have(tmp_path: Path) -> None:
+    """By `best` alone the large one leads by 0.02 of quality, which is not worth to move a conversation."""
+    records = []
+    for i in range(10):
+        made = decision(str(i), "a/small", 1.0, weak=0.88)
+        made["last_backend"] = "s"
+        records += [made, feedback(str(i), 0.5)]
+    log = read_journal(written(tmp_path, *records))
+    assert {one.last_answered for one in log} == {0}
+    value = value_policy(log, RoutingOptions(policy="best", explore=False))
+    assert (value.worth.mean, value.without_support) == (pytest.approx(0.5), 0.0)

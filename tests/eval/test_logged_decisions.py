@@ -124,3 +124,22 @@ def test_two_backends_of_one_model_are_told_apart_and_positions_of_older_journal
 def test_after_a_fallback_the_choice_has_no_reward(tmp_path: Path) -> None:
     path = written(tmp_path, decision("1", "a/small", 1.0), outcome("1"), feedback("1", 1.0))  # "l" answered, not "s"
     assert read_journal(path)[0].reward is None
+
+
+def test_a_request_in_which_the_caller_said_who_judges_no_policy(tmp_path: Path) -> None:
+    named = {**decision("1", "a/large", 1.0), "reason": "named", "policy": "named"}
+    in_order = {**decision("2", "a/small", 1.0), "reason": "order", "routing": {"order": ["a/small"]}}
+    best_anyway = {**decision("3", "a/large", 1.0), "reason": "pareto", "routing": {"order": ["a/large"]}}
+    routed = {**decision("4", "a/large", 1.0), "reason": "pareto", "routing": {"policy": "best"}}
+    path = written(tmp_path, named, in_order, best_anyway, routed, feedback("1", 1.0), feedback("4", 1.0))
+    assert [one.decision_id for one in read_journal(path)] == ["4"]
+
+
+def test_who_else_could_have_been_chosen_is_known_as_far_as_the_record_tells(tmp_path: Path) -> None:
+    told = decision("1", "a/large", 0.9)
+    for candidate, propensity in zip(told["candidates"], (0.0, 0.9), strict=True):  # type: ignore[call-overload]
+        candidate["propensity"] = propensity
+    certain, older = decision("2", "a/large", 1.0), decision("3", "a/large", 0.9)
+    log = read_journal(written(tmp_path, told, certain, older))
+    assert [one.propensities.tolist() for one in log[:2]] == [[0.0, 0.9], [0.0, 1.0]]
+    assert np.isnan(log[2].propensities).tolist() == [True, False]

@@ -2,19 +2,22 @@
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from eval.errors import InvalidReplayError
 from eval.intervals import Interval
-from eval.logged_decisions import read_journal
+from eval.logged_decisions import LoggedDecision, read_journal
 from eval.policy_difference import Change
 from eval.promotion import judge_predictor, objections
 from eval.sources import read_table
-from eval.trials import Contest, on_journal, on_outcomes
+from eval.trials import Contest, Trial, judge_forecasts, on_journal, on_outcomes
+from predictors.quality.protocol import QualityEstimate
 from predictors.trained_questions import TrainedQuestions
 from router.promotion import PromotionRules
 
@@ -152,3 +155,70 @@ def test_prompts_that_one_model_alone_was_tried_on_judge_nobody(tmp_path: Path, 
     alone.write_csv(path)
     with pytest.raises(InvalidReplayError, match="no prompt was put to two models"):
         on_outcomes(read_table(str(path), data=tmp_path), contest(challenger))
+
+
+def explored_now_and_then(folder: Path, *, n: int, new_is_right: float) -> Path:
+    """The dear model answers and is right nine times in ten; the cheap one is drawn once in a hundred."""
+    rng, lines = random.Random(0), []
+    for i in range(n):
+        chosen = 0 if rng.random() < 0.01 else 1
+        candidates = [
+            {"id": name, "backend": f"b{k}", "quality": q, "quality_se": 0.0, "cost_usd": c, "eligible": True,
+             "propensity": p}
+            for k, (name, q, c, p) in enumerate(zip(MODELS, (0.85, 0.9), (0.001, 0.02), (0.01, 0.99), strict=True))
+        ]  # fmt: skip
+        lines += [
+            {"decision_id": f"d{i}", "candidates": candidates, "chosen": MODELS[chosen], "backend": f"b{chosen}",
+             "propensity": (0.01, 0.99)[chosen], "query": {"tokens": 12, "text": prompt(i)}},
+            {"decision_id": f"d{i}", "metric": "right", "value": float(rng.random() < (new_is_right, 0.9)[chosen])},
+        ]  # fmt: skip
+    path = folder / "journal.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+class FixedScores:
+    """Expected scores of the two models, in place of what a saved predictor would say."""
+
+    def __init__(self, cheap: float, dear: float) -> None:
+        self._scores = np.array([[cheap, dear]])
+
+    def of(self, decision: LoggedDecision) -> QualityEstimate:
+        del decision
+        return QualityEstimate(mean=self._scores, se=np.zeros((1, 2)), familiarity=np.ones(1))
+
+
+def judged(log: Sequence[LoggedDecision], challenger: Path, *, old: FixedScores, new: FixedScores) -> Trial:
+    return judge_forecasts(log, (old, new), contest(challenger, "best"), left_out=0)
+
+
+def test_a_challenger_of_which_few_explored_choices_tell_is_refused_and_told_what_helps(
+    tmp_path: Path, challenger: Path
+) -> None:
+    """It would ask a worse model; a resampled interval saw no more than the few answers there were."""
+    log = read_journal(explored_now_and_then(tmp_path, n=200, new_is_right=0.75))
+    trial = judged(log, challenger, old=FixedScores(0.6, 0.9), new=FixedScores(0.95, 0.6))
+    assert (trial.changed, trial.without_support) == (1.0, 0.0)
+    assert trial.explored == sum(one.chosen == 0 for one in log) <= 8
+    assert trial.score.difference.lower < 0.75 - 0.9 < trial.score.difference.upper
+    [objection] = objections(trial, PromotionRules())
+    assert f"; {trial.explored} explored choices tell of the 100.0% of the decisions that change" in objection
+    assert "learning.explore" in objection
+
+
+def test_a_change_that_the_journal_has_no_support_for_is_told_and_objected_to(tmp_path: Path, challenger: Path) -> None:
+    log = read_journal(explored_now_and_then(tmp_path, n=300, new_is_right=0.9))
+    certain = [replace(one, propensities=np.array([0.0, 1.0])) for one in log if one.chosen == 1]
+    trial = judged(certain, challenger, old=FixedScores(0.6, 0.9), new=FixedScores(0.95, 0.6))
+    assert (trial.changed, trial.without_support, trial.explored) == (1.0, 1.0, 0)
+    assert trial.score.difference == Interval(lower=0.0, upper=0.0)  # no forecast is counted on
+    [objection] = objections(trial, PromotionRules())
+    assert "100.0% of the decisions would go to a model that the journal could not have chosen there" in objection
+
+
+def test_a_conversation_that_stays_with_its_model_is_no_change(tmp_path: Path, challenger: Path) -> None:
+    log = read_journal(explored_now_and_then(tmp_path, n=300, new_is_right=0.9))
+    held = [replace(one, last_answered=1) for one in log if one.chosen == 1]
+    trial = judged(held, challenger, old=FixedScores(0.6, 0.9), new=FixedScores(0.92, 0.9))  # a lead below the margin
+    assert (trial.changed, trial.without_support) == (0.0, 0.0)
+    assert list(objections(trial, PromotionRules())) == []

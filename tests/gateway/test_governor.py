@@ -163,6 +163,7 @@ async def test_a_conversation_stays_with_its_model(tmp_path: Path) -> None:
     first, second = gateway.journal.of("decision")
     assert first["session"] == second["session"]
     assert first["session"].startswith("ses_")
+    assert (first["last_backend"], second["last_backend"]) == (None, first["backend"])  # replays need it to stay, too
 
 
 async def test_reasoning_that_was_signed_binds_its_conversation(tmp_path: Path) -> None:

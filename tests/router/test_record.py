@@ -103,3 +103,28 @@ def test_candidates_are_the_same_by_rows_and_by_columns() -> None:
 def test_records_that_have_rows_or_no_candidates_are_left_alone() -> None:
     for record in ({"candidates": [{"id": "a/b"}]}, {"metric": "thumbs"}):
         assert with_candidate_rows(record) is record
+
+
+def test_a_record_tells_with_which_probability_everybody_would_have_been_chosen() -> None:
+    decision = three_model_router(explore=0.5, quality=0.8, quality_se=0.0, cost_usd=0.001).decide(
+        ASKED, RoutingOptions(policy="best"), rng=np.random.default_rng(0)
+    )
+    told = [row["propensity"] for row in CandidateRows(decision)]
+    assert sorted(told) == [0.0, 0.25, 0.75]  # half of the choices are drawn, evenly among the two that may answer
+    assert told[decision.ranking[0]] == decision.propensity
+    kept = orjson.loads(
+        orjson.dumps({"candidates": CandidateRows(decision).columns()}, option=orjson.OPT_SERIALIZE_NUMPY)
+    )
+    assert kept["candidates"]["propensity"] == told
+    certain = three_model_router(explore=0.5).decide(ASKED, RoutingOptions(explore=False), rng=np.random.default_rng(0))
+    assert "propensity" not in CandidateRows(certain)[0]
+
+
+def test_a_record_tells_whom_the_conversation_was_with() -> None:
+    options = RoutingOptions()
+    decision = three_model_router().decide(ASKED, options, rng=np.random.default_rng(0))
+    record = decision_record(
+        decision, decision_id="d", time=0.0, tenant=None, key_id=None, session="chat-7", last_backend="b", query=ASKED,
+        options=options,
+    )  # fmt: skip
+    assert (record["session"], record["last_backend"]) == ("chat-7", "b")
