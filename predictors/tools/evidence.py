@@ -1,6 +1,6 @@
 """What every retrieval method looks at, computed once: vectors and words of tools, of past requests and of new ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
@@ -13,7 +13,8 @@ from predictors.encoders.protocol import Encoder, Vectors
 
 from .aligned import at_cache_line
 from .clauses import clauses_of
-from .registry import ToolRegistry
+from .registry import Tool, ToolRegistry
+from .schema_words import schema_words
 from .tool_vectors import vectors_of
 from .usage import GoldPairs, ToolUsage
 from .words import words_of
@@ -101,6 +102,7 @@ class Evidence:
     past: QueryBatch  # the requests of `usage`
     pairs: GoldPairs
     counts: npt.NDArray[np.int64]  # (n_tools,) requests that used the tool
+    parameter_words: Mapping[str, tuple[str, ...]]  # `schema_words` by tool, of those that were read for this evidence
     observed_sums: npt.NDArray[np.float32] | None = None  # (n_tools, dim) of requests known by their sums alone
     observed_counts: npt.NDArray[np.int64] | None = None  # (n_tools,) how many requests those sums are worth
 
@@ -108,11 +110,13 @@ class Evidence:
     def gather(cls, registry: ToolRegistry, usage: ToolUsage, encoder: Encoder) -> "Evidence":
         """Encode everything; usage of tools that the registry does not hold is left out."""
         known = usage.within(registry)
+        words = _parameter_words(registry.tools)
         return cls._of(
             registry=registry,
             usage=known,
             encoder=encoder,
-            tool_vectors=vectors_of(registry.tools, encoder),
+            tool_vectors=vectors_of(registry.tools, [*words.values()], encoder),
+            parameter_words=words,
             past=QueryBatch.read(known.queries, encoder),
         )
 
@@ -129,7 +133,14 @@ class Evidence:
         observed_counts: npt.NDArray[np.int64] | None = None,
     ) -> "Evidence":
         """Evidence whose vectors are at hand; `usage` holds tools of the registry only."""
-        known = cls._of(registry=registry, usage=usage, encoder=encoder, tool_vectors=tool_vectors, past=past)
+        known = cls._of(
+            registry=registry,
+            usage=usage,
+            encoder=encoder,
+            tool_vectors=tool_vectors,
+            parameter_words={},
+            past=past,
+        )
         return replace(known, observed_sums=observed_sums, observed_counts=observed_counts)
 
     def with_registry(self, registry: ToolRegistry) -> "Evidence":
@@ -142,12 +153,20 @@ class Evidence:
         if kept:
             to, origin = np.array(kept).T
             vectors[to] = self.tool_vectors[origin]
+        words = _parameter_words(tools)
         if tools:
-            vectors[[registry.row(t.tool_id) for t in tools]] = vectors_of(tools, self.encoder)
+            vectors[[registry.row(t.tool_id) for t in tools]] = vectors_of(tools, [*words.values()], self.encoder)
         known = self.usage.within(registry)
         unchanged = known.queries == self.usage.queries
         past = self.past if unchanged else QueryBatch.read(known.queries, self.encoder)
-        return self._of(registry=registry, usage=known, encoder=self.encoder, tool_vectors=vectors, past=past)
+        return self._of(
+            registry=registry,
+            usage=known,
+            encoder=self.encoder,
+            tool_vectors=vectors,
+            parameter_words=words,
+            past=past,
+        )
 
     def without(self, requests: npt.NDArray[np.int64]) -> "Evidence":
         """The same tools as if the past requests of these rows had never been made; nothing is encoded."""
@@ -157,6 +176,7 @@ class Evidence:
             usage=self.usage.subset(kept),
             encoder=self.encoder,
             tool_vectors=self.tool_vectors,
+            parameter_words=self.parameter_words,
             past=self.past.subset(kept),
         )
 
@@ -218,7 +238,14 @@ class Evidence:
 
     @classmethod
     def _of(
-        cls, *, registry: ToolRegistry, usage: ToolUsage, encoder: Encoder, tool_vectors: Vectors, past: QueryBatch
+        cls,
+        *,
+        registry: ToolRegistry,
+        usage: ToolUsage,
+        encoder: Encoder,
+        tool_vectors: Vectors,
+        parameter_words: Mapping[str, tuple[str, ...]],
+        past: QueryBatch,
     ) -> "Evidence":
         pairs = usage.pairs(registry)
         counts = np.bincount(pairs.tool, minlength=len(registry)).astype(np.int64)  # (n_tools,)
@@ -227,7 +254,14 @@ class Evidence:
             usage=usage,
             encoder=encoder,
             tool_vectors=at_cache_line(tool_vectors),
+            parameter_words=parameter_words,
             past=past,
             pairs=pairs,
             counts=counts,
         )
+
+
+def _parameter_words(tools: Sequence[Tool]) -> dict[str, tuple[str, ...]]:
+    """The words of each tool's parameters, each distinct word held once."""
+    held: dict[str, str] = {}
+    return {tool.tool_id: tuple([held.setdefault(w, w) for w in schema_words(tool.parameters)]) for tool in tools}

@@ -255,8 +255,7 @@ def words_of_many(n: int, repeats: int) -> dict[str, float]:
     drawn = words[np.minimum(rng.zipf(1.3, size=(n, 12)), 20_000) - 1]
     started = time.perf_counter()
     index = LexicalIndex()
-    for document in drawn.tolist():
-        index.add([document])
+    index.add([document] for document in drawn.tolist())
     build_s = time.perf_counter() - started
     search = took_ms(lambda i: index.scores(drawn[i % n].tolist()), repeats=repeats)
     return {"tools": n, "build_s": build_s, "p50_ms": float(np.median(search))}

@@ -40,18 +40,17 @@ class Bm25:
     def learn(self, evidence: Evidence) -> Self:
         """Index every tool of the registry; usage plays no part."""
         self.index_ = LexicalIndex(n_fields=4, k1=self.k1, b=self.b)
-        self._take(evidence, [self.index_.add(_fields(tool)) for tool in evidence.registry])
+        self._take(evidence, self.index_.add(_fields(tool, evidence) for tool in evidence.registry).tolist())
         return self
 
     def update(self, evidence: Evidence) -> Self:
         """Index what is new or changed, forget what is gone."""
         change = evidence.registry.change_since(self.registry_)
         slot_of = {tool.tool_id: int(self.slots_[row]) for row, tool in enumerate(self.registry_)}
-        for tool_id in (*change.removed, *change.changed):
-            self.index_.remove(slot_of.pop(tool_id))
-        for tool in evidence.registry:
-            if tool.tool_id not in slot_of:
-                slot_of[tool.tool_id] = self.index_.add(_fields(tool))
+        self.index_.remove([slot_of.pop(tool_id) for tool_id in (*change.removed, *change.changed)])
+        coming = [tool for tool in evidence.registry if tool.tool_id not in slot_of]
+        slots = self.index_.add(_fields(tool, evidence) for tool in coming)
+        slot_of |= zip([tool.tool_id for tool in coming], slots.tolist(), strict=True)
         self._take(evidence, [slot_of[tool.tool_id] for tool in evidence.registry])
         return self
 
@@ -92,9 +91,10 @@ _NAME: Final = 1  # its place among the fields of `_fields`
 _TEMPERATURE: Final = 1 / 6  # of shares of the best score
 
 
-def _fields(tool: Tool) -> tuple[list[str], ...]:
+def _fields(tool: Tool, evidence: Evidence) -> tuple[Sequence[str], ...]:
+    known = evidence.parameter_words.get(tool.tool_id)
+    parameters = schema_words(tool.parameters) if known is None else known
     name, description = words_of(tool.name[:_MOST_CHARS]), words_of(tool.description[:_MOST_CHARS])
-    parameters = schema_words(tool.parameters)
     return [*name, *description, *parameters], name, description, parameters
 
 

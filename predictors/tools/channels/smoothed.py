@@ -12,7 +12,6 @@ from predictors.tools.protocol import Planes, Rows
 from .clause_best import best_clause
 from .clause_share import clause_share
 from .products import products
-from .tool2vec import usage_sums
 
 __all__ = ["SmoothedTool2Vec", "nearest_clauses"]
 
@@ -34,15 +33,25 @@ class SmoothedTool2Vec:
     def learn(self, evidence: Evidence) -> Self:
         """Sum usage vectors, whole and by clause, onto the weighted description."""
         self.evidence_ = evidence
-        base = np.float32(self.strength) * evidence.tool_vectors  # (n_tools, dim)
-        if evidence.observed_sums is not None:
-            base = base + evidence.observed_sums
-        self.whole_ = base + usage_sums(evidence)  # (n_tools, dim), not yet of unit length
         self.clause_of_pair_ = nearest_clauses(evidence)  # (n_pairs,) rows of past.clause_vectors
-        aligned = base.copy()
-        np.add.at(aligned, evidence.pairs.tool, evidence.past.clause_vectors[self.clause_of_pair_])
-        self.aligned_ = aligned  # (n_tools, dim)
-        self.unit_whole_, self.unit_aligned_ = _unit(self.whole_), _unit(self.aligned_)
+        self.used_ = np.flatnonzero(evidence.counts)  # (n_used,) rows of tools
+        self.place_ = np.full(len(evidence.counts), -1, dtype=np.int64)  # (n_tools,) in `used_`
+        self.place_[self.used_] = np.arange(len(self.used_))
+        past, pairs, dim = evidence.past, evidence.pairs, evidence.tool_vectors.shape[1]
+        sums = np.zeros((2, len(self.used_), dim), dtype=np.float32)  # by the whole request, by its nearest clause
+        np.add.at(sums[0], self.place_[pairs.tool], past.vectors[pairs.query])
+        begun = np.float32(self.strength) * evidence.tool_vectors  # (n_tools, dim)
+        if evidence.observed_sums is not None:
+            begun += evidence.observed_sums
+        self.whole_ = begun[self.used_] + sums[0]  # (n_used, dim), not yet of unit length
+        self.aligned_ = begun[self.used_]  # (n_used, dim)
+        np.add.at(self.aligned_, self.place_[pairs.tool], past.clause_vectors[self.clause_of_pair_])
+        self.unit_whole_ = _unit(begun)  # (n_tools, dim)
+        if not len(self.used_):
+            self.unit_aligned_ = self.unit_whole_
+            return self
+        self.unit_aligned_ = at_cache_line(self.unit_whole_.copy())  # (n_tools, dim)
+        self.unit_whole_[self.used_], self.unit_aligned_[self.used_] = _unit(self.whole_), _unit(self.aligned_)
         return self
 
     def update(self, evidence: Evidence) -> Self:
@@ -59,23 +68,23 @@ class SmoothedTool2Vec:
     def score_past(self, rows: Rows, stripped: Rows | None = None, tools: Rows | None = None) -> Planes:
         """Scores with each request taken out of the sums it is in, shape (3, n_rows, n_tools)."""
         past, pairs = self.evidence_.past.subset(rows), self.evidence_.pairs
-        scored = np.arange(len(self.whole_)) if tools is None else tools  # (n_tools,)
+        scored = np.arange(len(self.unit_whole_)) if tools is None else tools  # (n_tools,)
         if stripped is None:
             whole, aligned = self.unit_whole_[scored], self.unit_aligned_[scored]
         else:
             whole, aligned = self._without(stripped, scored)
         similarity = products(past.vectors, whole)  # (n_rows, n_tools)
         by_clause = products(past.clause_vectors, aligned)  # (n_clauses, n_tools)
-        place = np.full(len(self.whole_), -1, dtype=np.int64)  # of each tool among the scored
+        place = np.full(len(self.unit_whole_), -1, dtype=np.int64)  # of each tool among the scored
         place[scored] = np.arange(len(scored))
         at_row = np.full(len(self.evidence_.past), -1, dtype=np.int64)  # of each past request among `rows`
         at_row[rows] = np.arange(len(rows))
         chosen = np.flatnonzero((at_row[pairs.query] >= 0) & (place[pairs.tool] >= 0))  # (n_own,) pairs
         at, tool = at_row[pairs.query[chosen]], pairs.tool[chosen]
         own = past.vectors[at]  # (n_own, dim)
-        similarity[at, place[tool]] = np.einsum("ij,ij->i", own, _unit(self.whole_[tool] - own))
+        similarity[at, place[tool]] = np.einsum("ij,ij->i", own, _unit(self.whole_[self.place_[tool]] - own))
         clause = self.evidence_.past.clause_vectors[self.clause_of_pair_[chosen]]  # (n_own, dim)
-        without = _unit(self.aligned_[tool] - clause)  # (n_own, dim)
+        without = _unit(self.aligned_[self.place_[tool]] - clause)  # (n_own, dim)
         for number, position in enumerate(at):
             own_clauses = slice(past.starts[position], past.starts[position + 1])
             by_clause[own_clauses, place[tool[number]]] = past.clause_vectors[own_clauses] @ without[number]
@@ -85,11 +94,13 @@ class SmoothedTool2Vec:
         """Unit vectors of these tools less one pair each, whole and by clause, both (n_tools, dim)."""
         pairs = stripped[tools]  # (n_tools,)
         losing = np.flatnonzero(pairs >= 0)
-        whole, aligned = self.whole_[tools], self.aligned_[tools]
+        used = self.place_[tools[losing]]  # (n_losing,)
         past = self.evidence_.past
-        whole[losing] -= past.clause_vectors[past.starts[self.evidence_.pairs.query[pairs[losing]]]]
-        aligned[losing] -= past.clause_vectors[self.clause_of_pair_[pairs[losing]]]
-        return _unit(whole), _unit(aligned)
+        whole, aligned = self.unit_whole_[tools], self.unit_aligned_[tools]
+        of_whole = past.clause_vectors[past.starts[self.evidence_.pairs.query[pairs[losing]]]]  # (n_losing, dim)
+        whole[losing] = _unit(self.whole_[used] - of_whole)
+        aligned[losing] = _unit(self.aligned_[used] - past.clause_vectors[self.clause_of_pair_[pairs[losing]]])
+        return at_cache_line(whole), at_cache_line(aligned)
 
 
 def _planes(similarity: Planes, by_clause: Planes, starts: npt.NDArray[np.int64]) -> Planes:

@@ -27,8 +27,7 @@ class WordNeighbours:
         """Index past requests."""
         self.evidence_ = evidence
         self.index_ = LexicalIndex(k1=0.9, b=0.4)
-        for words in evidence.past.words:
-            self.index_.add([words])
+        self.index_.add([words] for words in evidence.past.words)
         self.tools_of_ = tools_of_requests(evidence)
         return self
 

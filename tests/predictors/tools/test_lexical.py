@@ -11,8 +11,7 @@ DOCUMENTS = [["rain", "city"], ["euro", "dollar", "euro"], ["city", "flight", "b
 
 def index_of(documents: list[list[str]]) -> LexicalIndex:
     index = LexicalIndex()
-    for words in documents:
-        index.add([words])
+    index.add([words] for words in documents)
     return index
 
 
@@ -43,8 +42,7 @@ def test_coverage_is_the_share_of_a_field_that_the_query_says_weighed_by_rarity(
 
 def test_fields_are_scored_apart() -> None:
     index = LexicalIndex(n_fields=2)
-    index.add([["rain"], ["city"]])
-    index.add([["city"], ["rain"]])
+    index.add([[["rain"], ["city"]], [["city"], ["rain"]]])
     scores = index.scores(["rain"])
     assert (scores > 0).tolist() == [[True, False], [False, True]]
 
@@ -60,9 +58,9 @@ def test_removing_documents_leaves_the_scores_of_an_index_that_never_had_them(
     index = LexicalIndex()
     slots = []
     for number, document in enumerate(kept):
-        slots.append(index.add([document]))
+        slots += index.add([[document]]).tolist()
         if number < len(gone):
-            index.remove(index.add([gone[number]]))
+            index.remove(index.add([[gone[number]]]))
     fresh = index_of(kept)
     scores, coverage, _ = index.scores_of_query(query, [])
     fresh_scores, fresh_coverage, _ = fresh.scores_of_query(query, [])
@@ -78,8 +76,7 @@ def test_the_index_grows_beyond_its_first_capacity() -> None:
 
 def test_parts_of_a_query_are_scored_as_queries_of_their_own() -> None:
     index = LexicalIndex(n_fields=2)
-    for words in DOCUMENTS:
-        index.add([words, ["city"]])
+    index.add([words, ["city"]] for words in DOCUMENTS)
     whole = ["city", "euro", "book"]
     scores, coverage, parts = index.scores_of_query(whole, [["city"], ["euro", "book"]], covered=1)
     assert np.transpose(scores) == pytest.approx(index.scores(whole))
@@ -91,7 +88,27 @@ def test_parts_of_a_query_are_scored_as_queries_of_their_own() -> None:
 def test_words_asked_before_a_change_are_weighed_anew_after_it() -> None:
     index = index_of(DOCUMENTS)
     index.scores(["city", "euro"])
-    index.add([["city"]])
-    index.remove(1)
+    index.add([[["city"]]])
+    index.remove([1])
     rest = [*DOCUMENTS[:1], *DOCUMENTS[2:], ["city"]]
     assert index.scores(["city", "euro"])[[0, 2, 3, 4]] == pytest.approx(index_of(rest).scores(["city", "euro"]))
+
+
+@given(documents=st.lists(st.tuples(words, words), min_size=1, max_size=8), query=words)
+@settings(max_examples=60, deadline=None)
+def test_documents_added_at_once_and_one_by_one_score_alike_to_the_last_bit(
+    documents: list[tuple[list[str], list[str]]], query: list[str]
+) -> None:
+    at_once, one_by_one = LexicalIndex(n_fields=2), LexicalIndex(n_fields=2)
+    at_once.add(documents)
+    for document in documents:
+        one_by_one.add([document])
+    parts = at_once.scores_of_query(query, [query[:2]]), one_by_one.scores_of_query(query, [query[:2]])
+    assert all(np.array_equal(ours, theirs) for ours, theirs in zip(*parts, strict=True))
+
+
+def test_very_many_documents_are_counted_in_several_goes() -> None:
+    index = LexicalIndex()
+    index.add([[f"w{number}", *["all"] * 300]] for number in range(2_000))  # 600,000 words
+    assert np.flatnonzero(index.scores(["w1999"])[:, 0]).tolist() == [1_999]
+    assert (index.scores(["all"]) > 0).all()
