@@ -156,7 +156,7 @@ class Governor:
             request.body,
             headers,
             explicit=reading.options.session_id,
-            given=getattr(request, "client_body", None),
+            given=request.as_sent,
         )
         holder, quota = (_PUBLIC, _UNLIMITED) if key is None else (key.key_id, key.quota)
         reading = self.restricted(key, reading, serving)

@@ -9,7 +9,6 @@ Never stored: what the caller says is not to be (`store: false`), asks to be ret
 """
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -95,13 +94,12 @@ class ResponseHistory:
         self, request: ChatRequest, reading: Reading, key: ApiKey | None, *, protected: bool
     ) -> Keeping | None:
         """Where this request's answer is to be stored; None where it is not."""
-        client_body: Mapping[str, Any] = getattr(request, "client_body", {})
-        if self._store is None or protected or client_body.get("store") is False:
+        if self._store is None or protected or request.as_sent.get("store") is False:
             return None
         if reading.options.require.privacy == "no_retention":
             return None
         response_id = f"resp_{os.urandom(16).hex()}"  # not to be guessed, and the same from no two backends
-        items = named_items(as_items(client_body["input"]), response_id)
+        items = named_items(as_items(request.as_sent["input"]), response_id)
         return Keeping(
             store=self._store, bounds=self._bounds, tenant=_tenant(key), response_id=response_id, items=items
         )

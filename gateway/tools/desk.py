@@ -133,7 +133,7 @@ class ToolDesk:
     ) -> Prepared:
         """What is loaded, and behind it what a search among the deferred tools finds."""
         messages = reading.messages if reading.messages is not None else request.body.get("messages")
-        events = with_references(events_of(messages), getattr(request, "client_body", None))
+        events = with_references(events_of(messages), request.as_sent)
         events = tuple(event for event in events if event.told is None)  # naming a deferred tool does not load it
         if held.by_client:
             found = _loaded_by_client(held.deferred, events, wishes.always)

@@ -31,11 +31,10 @@ def refuse_unseen(request: ChatRequest, key: ApiKey | None) -> None:
     Raises:
         ForbiddenError: such come, and the key's tools are restricted.
     """
-    body = getattr(request, "client_body", None) or {}
-    declared = body.get("tools")
+    declared = request.as_sent.get("tools")
     listed = declared if isinstance(declared, list) else []
     is_server = any(isinstance(tool, dict) and tool.get("type") == "mcp" for tool in listed)
-    param = "mcp_servers" if body.get("mcp_servers") else "tools" if is_server else None
+    param = "mcp_servers" if request.as_sent.get("mcp_servers") else "tools" if is_server else None
     if param is not None and _is_restricted(key):
         problem = (
             f"this key's tools are restricted, and those of servers in {param} cannot be told apart; leave them out"
@@ -51,7 +50,7 @@ def refuse_brought(request: ChatRequest, offered: Offer, left: Offer) -> None:
     """
     if request.refusal is None or len(left) == len(offered):
         return
-    given = getattr(request, "client_body", {}).get("input")
+    given = request.as_sent.get("input")
     items = [item for item in (given if isinstance(given, list) else ()) if isinstance(item, Mapping)]
     brought = {name for item in items if item.get("type") in _BRINGING for name in _names(item.get("tools"))}
     if denied := sorted(brought & (offered.readable.keys() - left.readable.keys())):
@@ -68,8 +67,7 @@ def refuse_chosen(request: ChatRequest, offered: Offer, left: Offer) -> None:
         return
     gone = offered.declared.keys() - left.declared.keys()
     there = {str(entry.get("type")) for entry in left.declared.values()}
-    body = getattr(request, "client_body", None) or request.body
-    for entry in choices_in(body.get("tool_choice")):
+    for entry in choices_in(request.as_sent.get("tool_choice")):
         name, space, kind = name_in(entry), entry.get("namespace"), str(entry.get("type"))
         whole = f"{space}__{name}" if space else name
         if whole is not None and whole in gone and whole in offered.readable:

@@ -48,6 +48,11 @@ class ChatRequest:
     wants_usage: bool  # of a stream, in its last chunk
 
     @property
+    def as_sent(self) -> Mapping[str, Any]:
+        """The body in the client's own protocol; `body` says the same as a chat."""
+        return self.body
+
+    @property
     def refusal(self) -> InvalidRequestError | None:
         """Why only a backend that speaks the client's own protocol can answer; None where any can."""
         return None

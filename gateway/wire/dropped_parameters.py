@@ -48,7 +48,7 @@ def _refused_parameters(request: ChatRequest, recipient: PoolEntry) -> tuple[str
 
 def _effort_parameters(request: ChatRequest) -> tuple[str, ...]:
     """The fields by which the client says how hard to think, as its protocol calls them."""
-    body = request.client_body if isinstance(request, OwnProtocolRequest) else request.body
+    body = request.as_sent
     by_field = {
         "reasoning_effort": body.get("reasoning_effort"),
         "output_config.effort": _inner(body, "output_config"),

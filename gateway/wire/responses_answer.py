@@ -59,7 +59,7 @@ def response_of(
 
 def frame_of(answering: Answering, *, response_id: str | None) -> dict[str, Any]:
     """A Response without an answer yet; `response_id` is what the backend calls it."""
-    client_body = getattr(answering.request, "client_body", {})
+    client_body = answering.request.as_sent
     reasoning = client_body.get("reasoning") or {}
     echoed = {key: default if client_body.get(key) is None else client_body[key] for key, default in _ECHOED.items()}
     return {
@@ -85,7 +85,7 @@ def item_of(piece: Piece, response_id: str, answering: Answering, *, status: str
     begun = status == "in_progress"
     match piece.kind:
         case "tool":
-            return _call(piece, place, getattr(answering.request, "client_body", {}), status=status)
+            return _call(piece, place, answering.request.as_sent, status=status)
         case "reasoning":
             return {
                 "id": f"rs_{place}",
@@ -163,8 +163,8 @@ def usage_of(usage: Usage | None) -> dict[str, Any] | None:
 
 def _sealed(piece: Piece, answering: Answering) -> str | None:
     """The reasoning for its author's later use, where the caller wants to carry it or the Response is stored."""
-    client_body = getattr(answering.request, "client_body", {})
-    if answering.stored_as is None and "reasoning.encrypted_content" not in (client_body.get("include") or ()):
+    include = answering.request.as_sent.get("include") or ()
+    if answering.stored_as is None and "reasoning.encrypted_content" not in include:
         return None
     if piece.redacted is not None:
         return seal(answering.maker, [{"type": "redacted_thinking", "data": piece.redacted}])

@@ -28,6 +28,11 @@ class TranslatedRequest(ChatRequest):
 
     client_body: dict[str, Any]
 
+    @property
+    def as_sent(self) -> Mapping[str, Any]:
+        """See `ChatRequest.as_sent`."""
+        return self.client_body
+
     def for_backend(
         self,
         model_name: str,
