@@ -126,7 +126,11 @@ def create_app(parts: Parts) -> Asgi:
     keys = KeyRing(KeyFile(settings.keys_path), clock=clocks.monotonic, wall=clocks.wall)
     governor = _governor(parts, keys, telemetry)
     desk = ToolDesk(
-        settings.tools, store=RegistryStore(settings.tools_dir / "registries"), telemetry=telemetry, clocks=clocks
+        settings.tools,
+        store=RegistryStore(settings.tools_dir / "registries"),
+        telemetry=telemetry,
+        clocks=clocks,
+        indexes=settings.tools_dir / "indexes",
     )
     endpoint = _mcp_endpoint(desk, governor, settings.server, parts.environ)
     history = open_history(settings, wall=clocks.wall, clock=clocks.monotonic)

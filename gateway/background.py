@@ -35,6 +35,7 @@ log = structlog.get_logger(__name__)
 
 _AGAIN_AFTER_S = 5.0
 _SOON_S = 2.0
+_MOST_REGISTRIES = 32  # half of the indexes that are held: others are made when they are asked for
 
 
 @asynccontextmanager
@@ -53,6 +54,7 @@ async def in_background(
         "measurements": lambda: _follow_measurements(parts, dispatcher, adapters),
         "predictor": lambda: _follow_predictor(parts, dispatcher, adapters),
         "adapters": lambda: _follow_adapters(parts, dispatcher, adapters),
+        "tool_registries": lambda: _follow_tool_registries(parts, desk),
         "tool_usage": lambda: _follow_tool_usage(parts, desk),
         "loads": lambda: _follow_loads(parts, dispatcher.health, adapters),
         "canaries": lambda: _watch_canaries(parts, dispatcher, fingerprints),
@@ -189,6 +191,19 @@ async def _serve_anew(parts: Parts, dispatcher: Dispatcher, adapters: Adapters) 
     backends = apply_measured(adapters.backends, await asyncio.to_thread(read_measured, parts.settings.measured_path))
     dispatcher.serving = await asyncio.to_thread(parts.make_serving, backends)
     let_go()
+
+
+async def _follow_tool_registries(parts: Parts, desk: ToolDesk) -> None:
+    """Newest versions of registries are indexed at the start and when they come, not when a request waits for them."""
+    begun: set[str] = set()
+    while True:
+        wanted = await asyncio.to_thread(desk.store.newest)
+        own = desk.settings.set
+        for label in [*([own] if own is not None and "@" in own else []), *wanted][:_MOST_REGISTRIES]:
+            if label not in begun:
+                begun.add(label)
+                await desk.ready(label)
+        await asyncio.sleep(parts.settings.learning.watch_s)
 
 
 async def _follow_tool_usage(parts: Parts, desk: ToolDesk) -> None:

@@ -81,7 +81,9 @@ def tools_routes(desk: ToolDesk, governor: Governor, clocks: Clocks) -> APIRoute
         governor.admin(read_headers(request.scope))
         usage = ToolUsage.of([query for query, _ in given.usage], [names for _, names in given.usage])
         tools = tools_of_json(given.tools)
-        return desk.store.save(name, tools, source="api", now_s=clocks.wall(), usage=usage).summary()
+        stored = desk.store.save(name, tools, source="api", now_s=clocks.wall(), usage=usage)
+        desk.get_ready(stored.label)
+        return stored.summary()
 
     return router
 

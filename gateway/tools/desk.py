@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -10,7 +11,7 @@ import structlog
 
 from catalog import record
 from gateway.dispatch import Call, Clocks
-from gateway.errors import InvalidRequestError
+from gateway.errors import InvalidRequestError, OverloadedError
 from gateway.keys import ApiKey
 from gateway.settings import ToolSettings
 from gateway.telemetry import Telemetry
@@ -23,6 +24,7 @@ from .checking import check_installed
 from .cutting import choose_tools
 from .deferral import HeldBack, held_back, with_references
 from .errors import InvalidRegistryError, UnknownRegistryError
+from .kept_indexes import KeptIndexes
 from .mending import AskAgain, mended
 from .metrics import ToolMetrics
 from .observing import observed_in, packed
@@ -39,6 +41,8 @@ __all__ = ["Prepared", "ToolDesk"]
 
 log = structlog.get_logger(__name__)
 
+_SEARCH_WAITS_S = 30.0  # for an index; who searches gets nothing sent instead
+
 
 @record
 class Prepared:
@@ -53,10 +57,29 @@ class Prepared:
 class ToolDesk:
     """Every door's tools pass here."""
 
-    def __init__(self, settings: ToolSettings, *, store: RegistryStore, telemetry: Telemetry, clocks: Clocks) -> None:
+    def __init__(
+        self,
+        settings: ToolSettings,
+        *,
+        store: RegistryStore,
+        telemetry: Telemetry,
+        clocks: Clocks,
+        indexes: Path | None = None,
+    ) -> None:
+        """Nothing is read or indexed yet.
+
+        Args:
+            settings: `[tools]`.
+            store: of the registries.
+            telemetry: counts what is done.
+            clocks: of the gateway.
+            indexes: the folder that keeps indexes over registries for the next start; None keeps none.
+        """
         self.settings, self.store = settings, store
         self.metrics = ToolMetrics(telemetry.registry)
-        self.shelf = IndexShelf(lambda: open_encoder(settings.encoder))
+        self.shelf = IndexShelf(lambda: open_encoder(settings.encoder), told=self.metrics.index)
+        self._kept = KeptIndexes(indexes) if indexes is not None else None
+        self._getting_ready: set[asyncio.Task[None]] = set()
         self._reader = OfferReader()
         self._clocks = clocks
         self._promoted: dict[str, ToolIndex] = {}  # by label: indexes that have learned from calls
@@ -83,7 +106,7 @@ class ToolDesk:
         if not request.body.get("tools") and not (said and said.get("set")):
             return Prepared(request=request, reading=reading)
         _refuse_impossible(request, wishes, said or {})
-        stored = self._stored(wishes, is_said=bool(said and said.get("set")))
+        stored = await self._stored(wishes, is_said=bool(said and said.get("set")))
         offered = await self._offered(request, stored)
         offer = await permitted(offered, wishes)
         refuse_chosen(request, offered, offer)
@@ -146,12 +169,12 @@ class ToolDesk:
         trail = replace(found, n_offered=n_offered, sent=(*held.loaded.declared, *found.sent), how=how)
         return self._as_chosen(request, reading, wishes=wishes, offer=held.everything, trail=trail, stored=stored)
 
-    def _stored(self, wishes: ToolWishes, *, is_said: bool) -> StoredRegistry | None:
+    async def _stored(self, wishes: ToolWishes, *, is_said: bool) -> StoredRegistry | None:
         """The registry to rank over. The deployment's own may be missing or damaged; who names one is told."""
         if wishes.set is None:
             return None
         try:
-            return self.store.load(wishes.set)
+            return await self._load(wishes.set)
         except (UnknownRegistryError, InvalidRegistryError) as exc:
             if is_said:
                 raise
@@ -195,14 +218,17 @@ class ToolDesk:
             return whole
         began_s = self._clocks.monotonic()
         earlier = tuple(session.tools) if session is not None and session.tools and _has_past(body) else None
+        why = "index_not_ready"
         try:
             async with asyncio.timeout(self.settings.deadline_ms / 1e3):
                 index = await self.index_over(offer, stored)
+            why = "failed"
             sent = await choose_tools(offer, index, events, wishes, earlier=earlier)
             trail = replace(whole, sent=sent, how="cut", registry=stored.label if stored else None)
         except Exception as exc:  # noqa: BLE001 - whatever it is: a request with too many tools is better than none
             log.warning("tool_selection_failed", kind=type(exc).__name__, offered=len(offer))
-            trail = replace(whole, how="failed_open")
+            why = why if isinstance(exc, TimeoutError) else "failed"
+            trail = replace(whole, how="failed_open", why=why)
         self.metrics.took(self._clocks.monotonic() - began_s)
         return trail
 
@@ -229,11 +255,12 @@ class ToolDesk:
         Raises:
             InvalidRequestError: neither a registry nor tools are named.
             UnknownRegistryError: there is no such registry.
+            OverloadedError: its index is not ready yet.
         """
         label = label or self.settings.set
         if label is None and not declared:
             raise InvalidRequestError("set: name a registry, or send tools", param="set")
-        stored = self.store.load(label) if label is not None and not declared else None
+        stored = await self._load(label) if label is not None and not declared else None
         if declared:
             offered = await self._reader.read({"tools": list(declared)})
         else:
@@ -243,7 +270,11 @@ class ToolDesk:
             offer = offer.only({t.name for t in stored.tools if t.category == category})
         if not len(offer):
             return []
-        index = await self.index_over(offer, stored)
+        try:
+            async with asyncio.timeout(_SEARCH_WAITS_S):
+                index = await self.index_over(offer, stored)
+        except TimeoutError as exc:
+            raise OverloadedError("the index over these tools is not ready yet; try again", retry_after_s=5.0) from exc
         ranking = (await index.rank_apart([query], k=max(top_k, 1)))[0]
         ranked = zip(ranking.tool_ids, ranking.scores, strict=True)
         return [
@@ -276,10 +307,48 @@ class ToolDesk:
         """All tools of a registry, as if the body had brought them."""
         return await self._reader.read({**body, "tools": stored.declarations}, known_as=stored.label)
 
+    def get_ready(self, label: str) -> None:
+        """Read and index a registry while nobody waits for it; what goes wrong, who asks for it is told."""
+        task = asyncio.create_task(self.ready(label))
+        self._getting_ready.add(task)
+        task.add_done_callback(self._getting_ready.discard)
+
+    async def ready(self, label: str) -> None:
+        """Read and index a registry, NAME or NAME@VERSION."""
+        try:
+            stored = await self._load(label)
+            await self.index_of(stored)
+            log.info("tool_registry_ready", registry=stored.label, tools=len(stored.tools))
+        except Exception as exc:  # noqa: BLE001 - nobody asked for it yet
+            log.warning("tool_registry_not_ready", registry=label, kind=type(exc).__name__)
+
+    async def _load(self, label: str) -> StoredRegistry:
+        """A registry, read in a thread where that is yet to be done."""
+        if self.store.is_read(label):
+            return self.store.load(label)
+
+        def read() -> StoredRegistry:
+            stored = self.store.load(label)
+            for _ in (stored.registry.digest, stored.by_name, stored.declarations):
+                pass  # what every request needs of it
+            return stored
+
+        return await asyncio.to_thread(read)
+
+    async def _fitted(self, stored: StoredRegistry) -> ToolIndex:
+        """The index over a registry and its usage, without what was learned since."""
+        kept = self._kept
+
+        def make() -> ToolIndex:
+            if kept is None:
+                return self.shelf.fit(stored.registry, stored.usage)
+            return ToolIndex(kept.fitted(stored, self.shelf.encoder), stored.registry)
+
+        return await self.shelf.index(f"{stored.label}:{stored.registry.digest}", make)
+
     async def index_of(self, stored: StoredRegistry) -> ToolIndex:
         """The index over a whole registry and its usage."""
-        key = f"{stored.label}:{stored.registry.digest}"
-        index = await self.shelf.index(key, lambda: self.shelf.fit(stored.registry, stored.usage))
+        index = await self._fitted(stored)
         learned = self._learned.get(stored.name)
         if stored.label not in self._promoted and learned is not None:  # a version that is new, or older
             now_s = self._clocks.wall()
@@ -294,8 +363,7 @@ class ToolDesk:
 
     async def take_up(self, stored: StoredRegistry, learned: UsageStatistics) -> None:
         """Serve an index that knows these calls, from one moment to the next; until then the old one serves."""
-        key = f"{stored.label}:{stored.registry.digest}"
-        index = await self.shelf.index(key, lambda: self.shelf.fit(stored.registry, stored.usage))
+        index = await self._fitted(stored)
         if learned.dim != self.shelf.encoder.dim:
             return  # it was learned by another encoder
         now_s = self._clocks.wall()

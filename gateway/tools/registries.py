@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -122,10 +123,15 @@ class RegistryStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._read: dict[Path, StoredRegistry] = {}
+        self._reading = threading.Lock()
 
     def names(self) -> tuple[str, ...]:
         """Every registry there is."""
         return tuple(sorted(path.name for path in self._folder.glob("*") if self._versions(path.name)))
+
+    def newest(self) -> tuple[str, ...]:
+        """NAME@VERSION of every registry's newest version."""
+        return tuple(f"{name}@{self._versions(name)[-1]}" for name in self.names())
 
     def load(self, label: str) -> StoredRegistry:
         """A version, or the newest where the label names none.
@@ -134,17 +140,20 @@ class RegistryStore:
             UnknownRegistryError: there is none.
             InvalidRegistryError: its file is damaged.
         """
-        name, _, version = label.partition("@")
-        versions = self._versions(name) if _NAME.fullmatch(name) else []
-        wanted = versions[-1] if versions and not version else 0
-        if _VERSION.fullmatch(version):
-            wanted = int(version)
-        if wanted not in versions:
-            raise UnknownRegistryError(label, known=self.names())
-        path = self._path(name, wanted)
+        path = self._file_of(label)
         if path not in self._read:
-            self._read[path] = _from_json(path)
+            with self._reading:
+                if path not in self._read:
+                    self._read[path] = _from_json(path)
         return self._read[path]
+
+    def is_read(self, label: str) -> bool:
+        """Whether `load` has it at hand: reading thousands of tools takes seconds.
+
+        Raises:
+            UnknownRegistryError: there is none.
+        """
+        return self._file_of(label) in self._read
 
     def save(
         self,
@@ -195,6 +204,16 @@ class RegistryStore:
                     f"{stored.label} was written by somebody else just now; import again"
                 ) from exc
         return stored
+
+    def _file_of(self, label: str) -> Path:
+        name, _, version = label.partition("@")
+        versions = self._versions(name) if _NAME.fullmatch(name) else []
+        wanted = versions[-1] if versions and not version else 0
+        if _VERSION.fullmatch(version):
+            wanted = int(version)
+        if wanted not in versions:
+            raise UnknownRegistryError(label, known=self.names())
+        return self._path(name, wanted)
 
     def _versions(self, name: str) -> list[int]:
         return sorted(int(p.stem) for p in (self._folder / name).glob("*.json") if p.stem.isdigit())

@@ -64,8 +64,15 @@ def _copy(retriever: StackedRetriever) -> StackedRetriever:
 class IndexShelf:
     """Indexes by key. Whoever stops waiting does not stop the fitting, so that the next request finds it done."""
 
-    def __init__(self, open_encoder: Callable[[], Encoder]) -> None:
+    def __init__(self, open_encoder: Callable[[], Encoder], *, told: Callable[[str], None] | None = None) -> None:
+        """An empty one.
+
+        Args:
+            open_encoder: makes the encoder of all its indexes.
+            told: hears of every index that is `begun`, and then `ready` or `failed`.
+        """
         self._open_encoder = open_encoder
+        self._told = told or (lambda _: None)
         self._encoder: Encoder | None = None
         self._indexes: OrderedDict[str, asyncio.Task[ToolIndex]] = OrderedDict()
         self._encoder_lock = threading.Lock()
@@ -81,8 +88,10 @@ class IndexShelf:
     async def index(self, key: str, make: Callable[[], ToolIndex]) -> ToolIndex:
         """The index of this key, made in a thread where there is none yet. One that failed is tried again next time."""
         task = self._indexes.get(key)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+        if task is None or (task.done() and not _worked(task)):
             task = asyncio.create_task(asyncio.to_thread(make))
+            self._told("begun")
+            task.add_done_callback(lambda made: self._told("ready" if _worked(made) else "failed"))
             self._indexes[key] = task
         self._indexes.move_to_end(key)
         while len(self._indexes) > _MAX_INDEXES:
@@ -97,6 +106,10 @@ class IndexShelf:
     def fit(self, registry: ToolRegistry, usage: ToolUsage) -> ToolIndex:
         """A new index."""
         return ToolIndex(StackedRetriever(self.encoder).fit(registry, usage), registry)
+
+
+def _worked(task: asyncio.Task[ToolIndex]) -> bool:
+    return not task.cancelled() and task.exception() is None
 
 
 def open_encoder(name: str) -> Encoder:

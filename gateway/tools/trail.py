@@ -13,6 +13,7 @@ class ToolTrail:
     n_offered: int
     sent: tuple[str, ...]  # ids, in the order they were sent
     how: str  # cut, whole, failed_open or deferred
+    why: str | None = None  # where it failed: index_not_ready or failed
     registry: str | None = None  # NAME@VERSION that was ranked over; None for the request's own tools
     observed: list[dict[str, Any]] = field(default_factory=list)  # calls whose results this request brought
     vector: str | None = None  # of what was asked, base64 of float16; only with `observed`
@@ -31,6 +32,8 @@ class ToolTrail:
     def headers(self) -> dict[str, str]:
         """What the client is told before the first byte."""
         told = {"x-paretogate-tools": self.summary}
+        if self.why is not None:
+            told["x-paretogate-tool-selection"] = self.why
         if self.rounds is not None:
             told["x-paretogate-tool-rounds"] = str(self.rounds)
         if self.invalid:
@@ -48,5 +51,5 @@ class ToolTrail:
             "how": self.how,
             "registry": self.registry,
         }
-        later = ("observed", "vector", "encoder", "rounds", "repeated", "invalid", "mended_by", "risk")
+        later = ("why", "observed", "vector", "encoder", "rounds", "repeated", "invalid", "mended_by", "risk")
         return facts | {name: value for name in later if (value := getattr(self, name)) not in (None, [])}

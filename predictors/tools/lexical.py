@@ -4,9 +4,10 @@ Written here, not taken from a library, because those that exist (bm25s, rank-bm
 come and go; a test compares every score with theirs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -73,6 +74,35 @@ class LexicalIndex:
         self._alive = self._alive & ~going
         self._n_alive -= int(np.count_nonzero(going))
         self._forget_weights()
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """All that the index holds."""
+        words = "\n".join(self._numbers).encode("utf-8", "surrogatepass")
+        return {
+            "words": np.frombuffer(words, dtype=np.uint8),
+            "alive": self._alive,
+            "lengths": self._lengths,
+            **{name: getattr(self._postings, name) for name in Postings.__dataclass_fields__},
+        }
+
+    def take_arrays(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Hold what another index held.
+
+        Raises:
+            KeyError, ValueError: these are not the arrays of an index of as many fields.
+        """
+        words = arrays["words"].tobytes().decode("utf-8", "surrogatepass")
+        self._numbers = {word: number for number, word in enumerate(words.split("\n") if words else ())}
+        self._alive, self._lengths = arrays["alive"], arrays["lengths"]
+        self._postings = Postings(**{name: arrays[name] for name in Postings.__dataclass_fields__})
+        if self._lengths.shape != (len(self._alive), self.n_fields) or len(self._numbers) != len(
+            self._postings.documents
+        ):
+            raise ValueError("the lexical index is that of other documents")
+        self.n_slots, self._n_alive = len(self._alive), int(np.count_nonzero(self._alive))
+        self._total_lengths = self._lengths[self._alive].sum(axis=0)
+        self._forget_weights()
+        return self
 
     def scores(self, words: Iterable[str]) -> Scores:
         """BM25 of every slot and field for a query's words, shape (n_slots, n_fields)."""

@@ -4,6 +4,8 @@ from typing import Final, Self
 
 import numpy as np
 
+from predictors.encoders.protocol import Vectors
+
 from .channels.bm25 import Bm25
 from .channels.neighbours import tools_of_requests
 from .channels.smoothed import SmoothedTool2Vec
@@ -28,10 +30,15 @@ class Prefilter:
         self.words = words
         self.meaning = meaning
 
-    def learn(self, evidence: Evidence) -> Self:
-        """Index all tools; both channels have learned the same evidence before."""
+    def learn(self, evidence: Evidence, *, centres: Vectors | None = None) -> Self:
+        """Index all tools; both channels have learned the same evidence before.
+
+        Args:
+            evidence: whose tools are indexed.
+            centres: of the lists of an index that was saved, (n_lists, dim); None looks for some.
+        """
         vectors = self.meaning.unit_whole_
-        self.index_ = VectorIndex(dim=vectors.shape[1])
+        self.index_ = VectorIndex(dim=vectors.shape[1], centres=centres)
         self.index_.put([tool.tool_id for tool in evidence.registry], vectors)
         self._take(evidence)
         return self

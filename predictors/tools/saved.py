@@ -1,8 +1,9 @@
 """A fitted retriever on disk: what it was told and what it fitted, as arrays; the rest follows from those.
 
 The folder is one of `predictors.persistence`: `arrays.npz`, whose digest the manifest carries, and `manifest.json`.
-Indexes and sums are built anew from the saved evidence, so a loaded retriever ranks as the saved one did, to the last
-bit. The folder holds the text of the registry and of the past requests: keep it as private as those.
+What takes long to build is saved, other sums are taken anew from the saved evidence, so a loaded retriever ranks as the
+saved one did, to the last bit. The folder holds the text of the registry and of the past requests: keep it as private
+as those.
 """
 
 import json
@@ -37,9 +38,9 @@ from .usage import ToolUsage
 __all__ = ["KIND", "load_retriever", "save_retriever"]
 
 KIND: Final = "tool-retriever"
-VERSION: Final = 7
-"""Shortlisted with the classifier's say; 6: with little of it; 5: by clauses; 4: otherwise; 3: no mapped requests;
-2: no twins; 1: no shares of clauses."""
+VERSION: Final = 8
+"""Holds the lexical index and the lists of vectors; 7: neither; 6: shortlisted with little of the classifier's say;
+5: by clauses; 4: otherwise; 3: no mapped requests; 2: no twins; 1: no shares of clauses."""
 _REMEDY: Final = "fit it anew with `paretogate tools search --save` or `paretogate tools eval --save`"
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -96,6 +97,8 @@ def save_retriever(retriever: ToolRetriever, folder: Path) -> str:
     if isinstance(retriever, StackedRetriever):
         facts["stage"] = _stage_facts(retriever.stage_)
         arrays |= _stage_arrays(retriever.stage_)
+        if retriever.prefilter_ is not None:
+            arrays |= {"lists": retriever.prefilter_.index_.centres}
     arrays["facts"] = _as_bytes(facts)  # among the arrays, so that the digest speaks for them too
     manifest = {
         "kind": KIND,
@@ -111,23 +114,28 @@ def save_retriever(retriever: ToolRetriever, folder: Path) -> str:
     return save_artefact(folder, arrays, manifest)
 
 
-def load_retriever(folder: Path, encoder: Encoder) -> StackedRetriever | SingleChannelRetriever:
+def load_retriever(
+    folder: Path, encoder: Encoder, *, fitted_on: tuple[ToolRegistry, ToolUsage] | None = None
+) -> StackedRetriever | SingleChannelRetriever:
     """The retriever of a folder, ready to rank, update and learn.
 
     Args:
         folder: written by `save_retriever`.
         encoder: the one it was fitted with; its name is compared.
+        fitted_on: what it must have been fitted on, compared word for word; None takes what it was fitted on.
 
     Raises:
-        BadArtefactError: the folder is missing, damaged, of another version, or of another encoder.
+        BadArtefactError: the folder is missing, damaged, of another version, of another encoder, or of other tools.
     """
     try:
-        return _load(folder, encoder)
+        return _load(folder, encoder, fitted_on)
     except BadArtefactError as exc:
         raise BadArtefactError(path=exc.path, problem=exc.problem, remedy=_REMEDY) from exc
 
 
-def _load(folder: Path, encoder: Encoder) -> StackedRetriever | SingleChannelRetriever:
+def _load(
+    folder: Path, encoder: Encoder, fitted_on: tuple[ToolRegistry, ToolUsage] | None
+) -> StackedRetriever | SingleChannelRetriever:
     arrays, manifest = load_artefact(folder, kind=KIND)
     if manifest.get("version") != VERSION:
         problem = f"version {manifest.get('version')!r} is not {VERSION}"
@@ -137,11 +145,13 @@ def _load(folder: Path, encoder: Encoder) -> StackedRetriever | SingleChannelRet
         raise BadArtefactError(path=str(folder), problem=problem)
     try:
         facts = json.loads(arrays["facts"].tobytes())
-        evidence = _evidence(arrays, encoder)
+        registry, usage = _fitted_on(arrays) if fitted_on is None else _checked(arrays, *fitted_on)
+        evidence = _evidence(arrays, registry, usage, encoder)
         channels = [_channel(number, stated, evidence, arrays) for number, stated in enumerate(facts["channels"])]
         if "stage" in facts:
             stage = _stage(facts["stage"], arrays)
-            return StackedRetriever(encoder, **facts["parameters"]).restore(evidence, channels, stage)
+            retriever = StackedRetriever(encoder, **facts["parameters"])
+            return retriever.restore(evidence, channels, stage, centres=arrays.get("lists"))
         single = SingleChannelRetriever(channels[0], encoder, **facts["parameters"])
     except (KeyError, TypeError, ValueError) as exc:
         raise BadArtefactError(path=str(folder), problem=f"its content is not that of a retriever ({exc})") from exc
@@ -163,16 +173,9 @@ def _as_bytes(content: object) -> npt.NDArray[np.uint8]:
 
 
 def _evidence_arrays(evidence: Evidence) -> Arrays:
-    registry = evidence.registry
     arrays: Arrays = {
-        "registry": _as_bytes(
-            {
-                "name": registry.name,
-                "version": registry.version,
-                "tools": [[t.tool_id, t.name, t.description, t.parameters, t.category] for t in registry],
-            }
-        ),
-        "usage": _as_bytes(list(zip(evidence.usage.queries, evidence.usage.tool_ids, strict=True))),
+        "registry": _registry_bytes(evidence.registry),
+        "usage": _usage_bytes(evidence.usage),
         "tool_vectors": evidence.tool_vectors,
         "clause_vectors": evidence.past.clause_vectors,
     }
@@ -181,14 +184,42 @@ def _evidence_arrays(evidence: Evidence) -> Arrays:
     return arrays
 
 
-def _evidence(arrays: Arrays, encoder: Encoder) -> Evidence:
+def _registry_bytes(registry: ToolRegistry) -> npt.NDArray[np.uint8]:
+    tools = [[t.tool_id, t.name, t.description, t.parameters, t.category] for t in registry]
+    return _as_bytes({"name": registry.name, "version": registry.version, "tools": tools})
+
+
+def _usage_bytes(usage: ToolUsage) -> npt.NDArray[np.uint8]:
+    return _as_bytes(list(zip(usage.queries, usage.tool_ids, strict=True)))
+
+
+def _fitted_on(arrays: Arrays) -> tuple[ToolRegistry, ToolUsage]:
+    """The saved registry and its saved usage."""
     stated = json.loads(arrays["registry"].tobytes())
     names = ("tool_id", "name", "description", "parameters", "category")
     tools = tuple(Tool(**dict(zip(names, row, strict=True))) for row in stated["tools"])
     past = json.loads(arrays["usage"].tobytes())
     usage = ToolUsage.of([query for query, _ in past], [ids for _, ids in past])
+    return ToolRegistry(tools=tools, name=stated["name"], version=stated["version"]), usage
+
+
+def _checked(arrays: Arrays, registry: ToolRegistry, usage: ToolUsage) -> tuple[ToolRegistry, ToolUsage]:
+    """These two, with usage that concerns the registry.
+
+    Raises:
+        ValueError: the saved ones are others.
+    """
+    known = usage.within(registry)
+    if not np.array_equal(arrays["registry"], _registry_bytes(registry)):
+        raise ValueError("it was fitted on other tools")
+    if not np.array_equal(arrays["usage"], _usage_bytes(known)):
+        raise ValueError("it was fitted on other requests")
+    return registry, known
+
+
+def _evidence(arrays: Arrays, registry: ToolRegistry, usage: ToolUsage, encoder: Encoder) -> Evidence:
     return Evidence.restored(
-        registry=ToolRegistry(tools=tools, name=stated["name"], version=stated["version"]),
+        registry=registry,
         usage=usage,
         encoder=encoder,
         tool_vectors=arrays["tool_vectors"],

@@ -8,7 +8,7 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from predictors.encoders.protocol import Encoder
+from predictors.encoders.protocol import Encoder, Vectors
 from predictors.errors import NotFittedError
 
 from .candidates import CandidateFeatures, Candidates
@@ -76,9 +76,23 @@ class StackedRetriever:
         self.stage_ = self._fit_stage()
         return self
 
-    def restore(self, evidence: Evidence, channels: Sequence[Channel], stage: SecondStage) -> Self:
-        """As after `fit`, from what was fitted before: channels that have learned this evidence, and the stage."""
-        self._join(evidence, list(channels))
+    def restore(
+        self,
+        evidence: Evidence,
+        channels: Sequence[Channel],
+        stage: SecondStage,
+        *,
+        centres: Vectors | None = None,
+    ) -> Self:
+        """As after `fit`, from what was fitted before.
+
+        Args:
+            evidence: of the fit.
+            channels: that have learned it.
+            stage: what was fitted.
+            centres: of the prefilter's lists, (n_lists, dim); None looks for some where there is a prefilter.
+        """
+        self._join(evidence, list(channels), centres=centres)
         self.stage_ = stage
         return self
 
@@ -122,7 +136,7 @@ class StackedRetriever:
         self._check_fitted()
         return self.stage_.choice
 
-    def _join(self, evidence: Evidence, channels: list[Channel]) -> None:
+    def _join(self, evidence: Evidence, channels: list[Channel], *, centres: Vectors | None = None) -> None:
         self.channels_, self.evidence_ = channels, evidence
         self.co_use_, self.twins_ = CoUse(evidence), Twins(evidence)
         self.late_ = [channel for channel in channels if isinstance(channel, LateChannel)]
@@ -130,7 +144,7 @@ class StackedRetriever:
         late = [name for channel in self.late_ for name in channel.late_planes]
         self.ids_ = tuple(tool.tool_id for tool in evidence.registry)
         self.features_ = CandidateFeatures(planes=planes, late=late, n_candidates=self.n_candidates)
-        self.prefilter_ = self._prefilter()
+        self.prefilter_ = self._prefilter(centres)
 
     def _serve(self, evidence: Evidence) -> None:
         for channel in self.channels_:
@@ -143,13 +157,13 @@ class StackedRetriever:
         else:
             self.prefilter_ = self._prefilter() if self.prefilter_ is None else self.prefilter_.update(evidence)
 
-    def _prefilter(self) -> Prefilter | None:
+    def _prefilter(self, centres: Vectors | None = None) -> Prefilter | None:
         """A prefilter of the registry, None where all of it is scored."""
         if len(self.evidence_.registry) <= self.exact_up_to:
             return None
         words = next(channel for channel in self.channels_ if isinstance(channel, Bm25))
         meaning = next(channel for channel in self.channels_ if isinstance(channel, SmoothedTool2Vec))
-        return Prefilter(words, meaning).learn(self.evidence_)
+        return Prefilter(words, meaning).learn(self.evidence_, centres=centres)
 
     def _rank_chunk(self, batch: QueryBatch, k: int) -> list[ToolRanking]:
         if self.prefilter_ is None:

@@ -24,10 +24,11 @@ class VectorIndex:
     sixteenth of the lists.
     """
 
-    def __init__(self, *, dim: int) -> None:
+    def __init__(self, *, dim: int, centres: Vectors | None = None) -> None:
+        """An empty index; with the centres of another one (n_lists, dim) it has the same lists from the beginning."""
         self.dim = dim
-        self._index: Any = _exact(dim)
-        self._is_exact = True
+        self._is_exact = centres is None or not len(centres)
+        self._index: Any = _exact(dim) if centres is None or self._is_exact else _lists(centres)
         self._number_of: dict[str, int] = {}
         self._id_of: dict[int, str] = {}
         self._next = 0
@@ -39,6 +40,14 @@ class VectorIndex:
     def is_exact(self) -> bool:
         """Whether a search compares every vector."""
         return self._is_exact
+
+    @property
+    def centres(self) -> Vectors:
+        """Of the lists, (n_lists, dim); none of an exact index."""
+        if self._is_exact:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        found: Vectors = self._index.quantizer.reconstruct_n(0, self._index.nlist)
+        return found
 
     def put(self, tool_ids: Sequence[str], vectors: Vectors) -> None:
         """Add tools, or give known ones another vector.
@@ -75,19 +84,30 @@ class VectorIndex:
         ]
 
     def _sort_into_lists(self, coming: Vectors) -> None:
-        import faiss  # noqa: PLC0415 - only large registries pay for it
-
         numbers = np.array(sorted(self._id_of), dtype=np.int64)
         held = np.stack([self._index.reconstruct(int(n)) for n in numbers]) if len(numbers) else coming[:0]
-        everything = np.concatenate([held, coming]).astype(np.float32)  # (n, dim)
-        sample = everything[:: max(1, len(everything) // _TRAINED_ON)]
+        everything = np.concatenate([held, coming]) if len(held) else coming  # (n, dim)
+        sample = everything[:: max(1, len(everything) // _TRAINED_ON)].astype(np.float32)
         n_lists = max(1, min(len(everything) // _ROWS_PER_LIST, len(sample) // 39))  # faiss wants 39 points a list
-        lists = faiss.IndexIVFFlat(faiss.IndexFlatIP(self.dim), self.dim, n_lists, faiss.METRIC_INNER_PRODUCT)
-        lists.nprobe = max(_MIN_PROBES, n_lists // _PROBED_SHARE)
+        lists = _lists(np.zeros((n_lists, self.dim), dtype=np.float32), is_trained=False)
         lists.train(np.ascontiguousarray(sample))
         if len(numbers):
-            lists.add_with_ids(np.ascontiguousarray(held), numbers)
+            lists.add_with_ids(np.ascontiguousarray(held, dtype=np.float32), numbers)
         self._index, self._is_exact = lists, False
+
+
+def _lists(centres: Vectors, *, is_trained: bool = True) -> Any:  # noqa: ANN401 - faiss ships no types
+    """Inverted lists around these centres, or as many that are yet to be found."""
+    import faiss  # noqa: PLC0415 - only large registries pay for it
+
+    n_lists, dim = centres.shape
+    quantizer = faiss.IndexFlatIP(dim)
+    lists = faiss.IndexIVFFlat(quantizer, dim, n_lists, faiss.METRIC_INNER_PRODUCT)
+    lists.nprobe = max(_MIN_PROBES, len(centres) // _PROBED_SHARE)
+    if is_trained:
+        quantizer.add(np.ascontiguousarray(centres, dtype=np.float32))
+        lists.is_trained = True
+    return lists
 
 
 def _exact(dim: int) -> Any:  # noqa: ANN401 - faiss ships no types

@@ -1,7 +1,7 @@
 """Word matching: BM25 over name, description and parameters, together and apart."""
 
-from collections.abc import Sequence
-from typing import Final, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,22 @@ class Bm25:
         """Index every tool of the registry; usage plays no part."""
         self.index_ = LexicalIndex(n_fields=4, k1=self.k1, b=self.b)
         self._take(evidence, self.index_.add(_fields(tool, evidence) for tool in evidence.registry).tolist())
+        return self
+
+    def fitted(self) -> dict[str, npt.NDArray[Any]]:
+        """The index, and where every tool stands in it."""
+        return {"slots": self.slots_, **self.index_.to_arrays()}
+
+    def restore(self, evidence: Evidence, fitted: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """As after `learn` on this evidence, without reading a tool.
+
+        Raises:
+            KeyError, ValueError: this is not what an index of this registry holds.
+        """
+        if len(fitted["slots"]) != len(evidence.registry):
+            raise ValueError("the lexical index is that of another registry")
+        self.index_ = LexicalIndex(n_fields=4, k1=self.k1, b=self.b).take_arrays(fitted)
+        self._take(evidence, fitted["slots"].tolist())
         return self
 
     def update(self, evidence: Evidence) -> Self:

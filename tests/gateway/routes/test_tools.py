@@ -1,8 +1,10 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from tests.gateway.running import CHAT, pair
+from gateway.tools import RegistryStore, StoredTool
+from tests.gateway.running import CHAT, RunningGateway, pair
 from tests.gateway.tools.offers import functions, history
 
 pytestmark = pytest.mark.loopback
@@ -58,6 +60,40 @@ async def test_tools_are_kept_listed_and_found(tmp_path: Path) -> None:
         found = await gateway.client.post("/v1/tools/search", json={"query": "weather", "set": "office", "top_k": 2})
         best = found.json()["data"]
         assert (len(best), best[0]["name"], best[0]["set"]) == (2, "weather_tool", "office@1")
+
+
+async def ready_indexes(gateway: RunningGateway) -> str:
+    """The metrics of a gateway, as soon as it has an index and makes no other."""
+    async with asyncio.timeout(30):
+        while True:
+            metrics = (await gateway.client.get("/metrics")).text
+            if 'tool_indexes_total{outcome="ready"}' in metrics and "tool_indexes_in_making 0.0" in metrics:
+                return metrics
+            await asyncio.sleep(0.05)
+
+
+async def test_a_registry_is_indexed_when_it_comes_and_not_when_a_request_waits_for_it(tmp_path: Path) -> None:
+    async with pair(tmp_path, settings=SETTINGS) as (gateway, _, _):
+        await gateway.client.put("/v1/tools/registries/office", json={"tools": functions()})
+        await ready_indexes(gateway)  # nobody has asked for it
+
+
+async def test_registries_that_are_there_are_indexed_at_the_start(tmp_path: Path) -> None:
+    tools = [StoredTool(name=f"tool_{n}", description=f"Does thing {n}.") for n in range(30)]
+    RegistryStore(tmp_path / "tools" / "registries").save("office", tools, source="api", now_s=0.0)
+    async with pair(tmp_path, settings=SETTINGS) as (gateway, _, _):
+        assert 'tool_indexes_total{outcome="ready"} 1.0' in await ready_indexes(gateway)
+
+
+async def test_a_search_whose_index_is_not_ready_in_time_is_told_to_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.tools.desk._SEARCH_WAITS_S", 0.0)
+    async with pair(tmp_path, settings=SETTINGS) as (gateway, _, _):
+        asked = {"query": "weather", "tools": functions()}
+        early = await gateway.client.post("/v1/tools/search", json=asked)
+        assert (early.status_code, early.headers["retry-after"]) == (503, "5"), early.text
+        await ready_indexes(gateway)
 
 
 async def test_a_search_may_bring_its_own_tools_and_messages(tmp_path: Path) -> None:

@@ -51,10 +51,14 @@ async def test_ten_thousand_tools_are_sent_whole_until_their_index_is_ready_and_
     async with pair(tmp_path, settings={"tools": {"deadline_ms": 1}}) as (gateway, _, _):
         first = await gateway.client.post(CHAT, json=body)
         assert first.headers["x-paretogate-tools"] == "10000->10000"
-        assert 'paretogate_tool_selections_total{how="failed_open"} 1.0' in (await gateway.client.get("/metrics")).text
+        assert first.headers["x-paretogate-tool-selection"] == "index_not_ready"
+        metrics = (await gateway.client.get("/metrics")).text
+        assert 'paretogate_tool_selections_total{how="failed_open"} 1.0' in metrics
+        assert 'paretogate_tool_selection_failures_total{why="index_not_ready"} 1.0' in metrics
     async with pair(tmp_path, settings={"tools": {"deadline_ms": 60_000}}) as (gateway, _, _):
         cut = await gateway.client.post(CHAT, json=body)
         assert cut.headers["x-paretogate-tools"] == "10000->10"
+        assert "x-paretogate-tool-selection" not in cut.headers
 
 
 async def test_a_conversation_whose_first_turn_was_sent_whole_in_haste_is_cut_from_the_next_one_on(

@@ -4,8 +4,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from predictors.encoders import StaticEncoder
 from predictors.errors import BadArtefactError
-from predictors.tools import StackedRetriever, ToolUsage, UsageStatistics, load_retriever, save_retriever
+from predictors.tools import (
+    StackedRetriever,
+    Tool,
+    ToolRegistry,
+    ToolUsage,
+    UsageStatistics,
+    load_retriever,
+    save_retriever,
+)
+from predictors.tools.vector_index import VectorIndex
 
 from .toys import WEATHER_AND_MONEY, CountedWords, crowded_registry, past_use
 
@@ -29,7 +39,7 @@ def test_equal_retrievers_are_saved_under_equal_digests(tmp_path: Path) -> None:
 def test_the_manifest_says_what_it_was_fitted_on(tmp_path: Path) -> None:
     saved(tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    assert (manifest["kind"], manifest["version"], manifest["encoder"]) == ("tool-retriever", 7, "counted-words")
+    assert (manifest["kind"], manifest["version"], manifest["encoder"]) == ("tool-retriever", 8, "counted-words")
     assert (manifest["n_tools"], manifest["n_past_requests"]) == (4, 5)
     assert manifest["registry_digest"] == WEATHER_AND_MONEY.digest
 
@@ -92,7 +102,7 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
     saved(tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "version": 1}))
-    with pytest.raises(BadArtefactError, match="version 1 is not 7; fit it anew"):
+    with pytest.raises(BadArtefactError, match="version 1 is not 8; fit it anew"):
         load_retriever(tmp_path, CountedWords())
 
 
@@ -105,3 +115,30 @@ def test_a_folder_that_holds_no_retriever_names_the_command_that_makes_one(tmp_p
 def test_only_our_own_retrievers_can_be_saved(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="only retrievers of build_retriever"):
         save_retriever(object(), tmp_path)  # type: ignore[arg-type]
+
+
+def test_a_saved_retriever_is_taken_for_the_tools_and_requests_that_it_was_fitted_on(tmp_path: Path) -> None:
+    retriever = saved(tmp_path)
+    restored = load_retriever(tmp_path, CountedWords(), fitted_on=(WEATHER_AND_MONEY, past_use()))
+    asked = ["rain in the city", "play a song"]
+    for before, after in zip(retriever.rank(asked, 4), restored.rank(asked, 4), strict=True):
+        assert before.tool_ids == after.tool_ids
+        assert np.array_equal(before.scores, after.scores)
+    other_order = ToolRegistry(name="toy", tools=WEATHER_AND_MONEY.tools[::-1])
+    with pytest.raises(BadArtefactError, match="other tools"):
+        load_retriever(tmp_path, CountedWords(), fitted_on=(other_order, past_use()))
+    with pytest.raises(BadArtefactError, match="other requests"):
+        load_retriever(tmp_path, CountedWords(), fitted_on=(WEATHER_AND_MONEY, past_use().subset([0])))
+
+
+def test_what_takes_long_to_build_is_not_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = ToolRegistry(tools=tuple(Tool(tool_id=f"t{n}", name=f"w{n} w{n % 97}") for n in range(20_100)))
+    retriever = StackedRetriever(StaticEncoder.load()).fit(registry, ToolUsage())
+    save_retriever(retriever, tmp_path)
+    for reads in ("predictors.tools.evidence.vectors_of", "predictors.tools.channels.bm25._fields"):
+        monkeypatch.setattr(reads, None)
+    monkeypatch.setattr(VectorIndex, "_sort_into_lists", None)
+    restored = load_retriever(tmp_path, retriever.encoder)
+    (before,), (after,) = retriever.rank(["w7 of w96"], 20), restored.rank(["w7 of w96"], 20)
+    assert before.tool_ids == after.tool_ids
+    assert np.array_equal(before.scores, after.scores)
