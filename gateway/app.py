@@ -27,7 +27,7 @@ from .framework import framework
 from .front import Asgi, Front
 from .governor import Governor
 from .idle_polling import IdlePolling
-from .journal import SqliteJournal
+from .journal.opening import open_journal
 from .keys import KeyFile, KeyRing
 from .memory import settle
 from .parts import Binder, Parts
@@ -64,6 +64,7 @@ __all__ = ["Parts", "build", "create_app"]
 
 _LEASE_SLACK_S = 60.0  # a place is given back by itself, should a replica die, so long after its longest request
 _INSTALLS = {
+    "journal.url": "pip install 'redis[hiredis]'",
     "state.url": "pip install 'redis[hiredis]'",
     "privacy.mode": "pip install phonenumbers python-stdnum",
 }
@@ -71,7 +72,7 @@ _MCP = "/mcp"
 
 
 def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...], environ: Mapping[str, str]) -> Asgi:
-    """The gateway as it is served: the shipped or configured predictor, the journal on disk, real upstreams.
+    """The gateway as it is served: the shipped or configured predictor, the configured journal, real upstreams.
 
     Args:
         settings: what the operator configured.
@@ -79,20 +80,16 @@ def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...]
         backends: as `find_backends` found them.
         environ: usually `os.environ`; read for the keys that backends and MCP servers name, and for the way to them.
     """
-    journal, binder = settings.journal, Binder(settings, catalog)
+    binder = Binder(settings, catalog)
+    if settings.journal.stream_url is not None:
+        _need("redis", key="journal.url")
     return create_app(
         Parts(
             settings=settings,
             backends=backends,
             make_serving=binder,
             promoted=binder,
-            journal=SqliteJournal(
-                settings.journal_path,
-                prompts=journal.prompts,
-                refuse_when_full=journal.when_full == "refuse",
-                spool_max_bytes=journal.spool_max_mb << 20,
-                keep_days=journal.keep_days,
-            ),
+            journal=open_journal(settings),
             environ=environ,
             api_keys={b.id: environ[b.api_key_env] for b in backends if b.api_key_env and environ.get(b.api_key_env)},
             proxy=Proxy.of(environ),

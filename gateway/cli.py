@@ -31,7 +31,7 @@ _OWN = {
         "Let a trained predictor decide, once it is shown to lose nothing.",
     ),
     "rollback": ("gateway.commands.promotion:rollback", "Let the predictor before this one decide again."),
-    "journal": ("gateway.commands.journal:commands", "Look at the journal, or export it."),
+    "journal": ("gateway.commands.journal:commands", "Look at the journal, collect it from Redis, or export it."),
     "keys": ("gateway.commands.keys:commands", "Make, list and revoke API keys."),
     "doctor": ("gateway.commands.doctor:doctor", "Check this installation and say how to mend it."),
 }

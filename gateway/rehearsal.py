@@ -20,7 +20,7 @@ from catalog import BackendKind
 
 from .dispatch import Clocks, Dispatcher
 from .governor import Governor
-from .journal import RecordKind, SqliteHealth, journal_line
+from .journal import RecordKind, SpooledHealth, journal_line
 from .keys import KeyRing
 from .routes.chat import ChatDialect
 from .routes.door import Admission, AnswerDoor
@@ -230,7 +230,7 @@ class _Nobody:
 class _Unkept:
     """Writes every record as the real one would, but nowhere."""
 
-    health = SqliteHealth(limit_bytes=0)
+    health = SpooledHealth(limit_bytes=0)
 
     def write(self, kind: RecordKind, record: Mapping[str, object]) -> None:
         journal_line(kind, 0.0, record)

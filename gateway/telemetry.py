@@ -91,6 +91,7 @@ class Telemetry:
             "server_load", "What a backend's server says of itself", "backend", "fact", mode="livemostrecent"
         )
         self._journal = self._gauge("journal", "How the journal fares", "fact")
+        self._stream = self._gauge("journal_stream", "Records in Redis, and how many may be", "fact", mode="livemax")
 
     def watch(self, source: Callable[[], None]) -> None:
         """Call this whenever gauges are to be set: at every `refresh`."""
@@ -132,6 +133,11 @@ class Telemetry:
         """How much was written, lost and is waiting."""
         for fact, value in facts.items():
             self._child(self._journal, fact).set(value)
+
+    def stream_fares(self, *, records: int, limit: int) -> None:
+        """So many records of all replicas wait in Redis to be collected, and so many may."""
+        for fact, value in (("records", records), ("limit", limit)):
+            self._child(self._stream, fact).set(value)
 
     def request_ended(self, door: str, outcome: str, *, duration_s: float, overhead_s: float) -> None:
         """A request is over: `outcome` is ok, cancelled, interrupted or the error's code."""

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from catalog import ParetoGateError
 from gateway.journal import JournalUnreadableError
+from gateway.journal.opening import check_collected
 from gateway.policies import configured_policies
 from gateway.settings import InvalidSettingsError, Settings, load_settings
 from predictors import Forecaster
@@ -70,7 +71,7 @@ def promote(
     settings = load_settings(config=config, environ=os.environ, folder=working_folder())
     versions = _versions(settings)
     Forecaster.load(challenger)  # a damaged one is told at once
-    if on is None and not settings.journal_path.exists():
+    if on is None and not check_collected(settings).exists():
         raise JournalUnreadableError(
             path=str(settings.journal_path),
             problem="it does not exist; serve some requests first, or name evidence: --on",

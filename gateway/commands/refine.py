@@ -1,5 +1,6 @@
 """`paretogate refine`: from the journal to measured facts, once or for as long as it runs."""
 
+import contextlib
 import os
 import threading
 import time
@@ -10,6 +11,7 @@ import typer
 from rich.table import Table
 
 from catalog import Catalog, Measured, ModelProfile, UnknownModelError
+from gateway.journal.collecting import Collecting, collecting
 from gateway.refinement import HalfLives, Refinement
 from gateway.refinement import refine as one_pass
 from gateway.refinement import watch as keep_refining
@@ -17,6 +19,7 @@ from gateway.settings import Settings, load_settings
 from gateway.startup import open_catalog
 from gateway.tools.learning import learn_tools
 
+from .collect import warn
 from .options import AsJson, ConfigFile, console, working_folder
 
 __all__ = ["refine", "refinement_pass"]
@@ -30,26 +33,44 @@ def refine(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Learn from the journal how fast, long and reliable backends are; a running gateway takes it up by itself."""
+    """Learn from the journal how fast, long and reliable backends are; a running gateway takes it up by itself.
+
+    A journal in Redis is collected first, as `paretogate journal collect` does.
+    """
     settings = load_settings(config=config, environ=os.environ, folder=working_folder())
     catalog = open_catalog(settings)
 
     def show(done: Refinement) -> None:
         _show(done, settings, as_json=as_json)
 
-    if not watch:
-        show(refinement_pass(settings, catalog, rebuild=rebuild))
-        return
-    if rebuild:
-        show(refinement_pass(settings, catalog, rebuild=True))
-    typer.echo(f"refining {settings.journal_path} every {every:g} s; Ctrl-C ends", err=True)
-    keep_refining(
-        lambda: refinement_pass(settings, catalog),
-        every_s=every,
-        stop=threading.Event(),
-        report=show,
-        failed=lambda exc: typer.echo(f"error: {exc}; trying again in {every:g} s", err=True),
-    )
+    with contextlib.ExitStack() as stack:
+        collected = _collected(settings, stack)
+
+        def one_pass(*, rebuild: bool = False) -> Refinement:
+            if collected is not None:
+                collected.all()
+            return refinement_pass(settings, catalog, rebuild=rebuild)
+
+        if not watch:
+            show(one_pass(rebuild=rebuild))
+            return
+        if rebuild:
+            show(one_pass(rebuild=True))
+        typer.echo(f"refining {settings.journal_path} every {every:g} s; Ctrl-C ends", err=True)
+        keep_refining(
+            one_pass,
+            every_s=every,
+            stop=threading.Event(),
+            report=show,
+            failed=lambda exc: typer.echo(f"error: {exc}; trying again in {every:g} s", err=True),
+        )
+
+
+def _collected(settings: Settings, stack: contextlib.ExitStack) -> Collecting | None:
+    """What brings a journal from Redis, unless another process does so into the same file; None where a file is it."""
+    if settings.journal.stream_url is None:
+        return None
+    return stack.enter_context(collecting(settings, patient=True, note=warn))
 
 
 def refinement_pass(settings: Settings, catalog: Catalog, *, rebuild: bool = False) -> Refinement:

@@ -89,8 +89,8 @@ def _ready(model: EmbeddedModel, settings: Settings) -> Backend | Finding:
 
 @contextlib.contextmanager
 def _refining(settings: Settings, catalog: Catalog) -> Iterator[None]:
-    """Learn from our own journal in the background."""
-    if settings.learning.refine_every_s == 0:
+    """Learn from our own journal in the background; from one that replicas share, `refine --watch` learns for all."""
+    if settings.learning.refine_every_s == 0 or settings.journal.stream_url is not None:
         yield
         return
     stop, every_s = threading.Event(), settings.learning.refine_every_s
@@ -122,7 +122,7 @@ def _announce(found: Found, door: socket.socket, settings: Settings, *, asks_for
         return
     for finding in found.findings:
         typer.echo(f"  {finding}", err=True)
-    typer.echo(f"journal: {settings.journal_path} (prompts: {settings.journal.prompts})", err=True)
+    typer.echo(f"journal: {_journal(settings)} (prompts: {settings.journal.prompts})", err=True)
     typer.echo(f"serving on {url} with {len(found.catalog)} models in the catalog", err=True)
     if all(backend.kind == "embedded" for backend in found.backends):
         who = (
@@ -131,6 +131,12 @@ def _announce(found: Found, door: socket.socket, settings: Settings, *, asks_for
         typer.echo(f"  {who}; {_MORE_MODELS}", err=True)
     typer.echo(f"  see it decide: {url}/dashboard", err=True)
     typer.echo(f"  ask it:\n\n{_example(url, answers=bool(found.backends), asks_for_key=asks_for_key)}\n", err=True)
+
+
+def _journal(settings: Settings) -> str:
+    if settings.journal.stream_url is None:
+        return str(settings.journal_path)
+    return f"{settings.journal.shown_stream}, which `paretogate refine --watch` collects and learns from"
 
 
 def _url(host: str, port: int) -> str:

@@ -1,10 +1,18 @@
 """Every decision and its outcome, kept."""
 
-from .errors import JournalDamagedError, JournalError, JournalFullError, JournalUnreadableError
+from .errors import (
+    JournalDamagedError,
+    JournalError,
+    JournalFullError,
+    JournalUnavailableError,
+    JournalUnreadableError,
+)
 from .prompts import PromptKeeping
 from .protocol import Journal, JournalHealth, RecordKind
 from .reading import JournalledCall, JournalledOutcome, JournalReader
-from .sqlite import SqliteHealth, SqliteJournal, journal_line
+from .redis import RedisJournal
+from .spooled import SpooledHealth, SpooledJournal, journal_line
+from .sqlite import SqliteJournal
 
 __all__ = [
     "Journal",
@@ -13,12 +21,15 @@ __all__ = [
     "JournalFullError",
     "JournalHealth",
     "JournalReader",
+    "JournalUnavailableError",
     "JournalUnreadableError",
     "JournalledCall",
     "JournalledOutcome",
     "PromptKeeping",
     "RecordKind",
-    "SqliteHealth",
+    "RedisJournal",
+    "SpooledHealth",
+    "SpooledJournal",
     "SqliteJournal",
     "journal_line",
 ]

@@ -2,14 +2,21 @@
 
 GatewayError
 └── JournalError
-    ├── JournalFullError       a record cannot be kept: the disk or the spool is full
-    ├── JournalDamagedError    a record is no JSON
-    └── JournalUnreadableError the store is missing, damaged or of another version
+    ├── JournalFullError        a record cannot be kept: the disk or the spool is full
+    ├── JournalDamagedError     a record is no JSON
+    ├── JournalUnavailableError it cannot be collected now
+    └── JournalUnreadableError  the store is missing, damaged or of another version
 """
 
 from gateway.errors import GatewayError, UnavailableError
 
-__all__ = ["JournalDamagedError", "JournalError", "JournalFullError", "JournalUnreadableError"]
+__all__ = [
+    "JournalDamagedError",
+    "JournalError",
+    "JournalFullError",
+    "JournalUnavailableError",
+    "JournalUnreadableError",
+]
 
 
 class JournalError(GatewayError):
@@ -39,6 +46,14 @@ class JournalDamagedError(JournalError):
             " delete the row (by its seq)"
         )
         self.path, self.table, self.seq = path, table, seq
+
+
+class JournalUnavailableError(JournalError):
+    """It cannot be collected now, or (`for_good`) not as it was asked; nothing is lost by that."""
+
+    def __init__(self, *, problem: str, for_good: bool = False) -> None:
+        super().__init__(f"cannot collect the journal: {problem}")
+        self.problem, self.for_good = problem, for_good
 
 
 class JournalUnreadableError(JournalError):

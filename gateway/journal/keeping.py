@@ -1,12 +1,13 @@
 """The process that moves this worker's spool into the store: started, listened to, and started again should it die."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import orjson
 import structlog
@@ -25,7 +26,7 @@ class KeeperProcess:
 
     def __init__(self, told: Mapping[str, object], *, lock_fd: int, hear: Callable[[Mapping[str, Any]], None]) -> None:
         """`told` is what its `main` reads; it shares the lock of the spool; `hear` gets what it says, in the thread."""
-        self._told, self._lock_fd, self._hear = orjson.dumps(told).decode(), os.dup(lock_fd), hear
+        self._told, self._lock_fd, self._hear = orjson.dumps(told) + b"\n", os.dup(lock_fd), hear
         self.restarts = 0
         self._mutex, self._closing = threading.Lock(), threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
@@ -77,14 +78,17 @@ class KeeperProcess:
     def _spawn(self) -> subprocess.Popen[bytes]:
         # It shall find the very packages that we have found, however we were started.
         found_at = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
-        return subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
-            [sys.executable, "-P", "-m", "gateway.journal_store", self._told],
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "gateway.journal_store"],
             stdin=subprocess.PIPE,  # held open for as long as we live: its end says that we write no more
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": found_at},
             pass_fds=(self._lock_fd,),
             start_new_session=True,  # Ctrl-C goes to the worker
         )
+        with contextlib.suppress(BrokenPipeError):  # it died at once, which its exit code tells
+            os.write(cast("IO[bytes]", process.stdin).fileno(), self._told)
+        return process
 
     def _say_the_end(self) -> None:
         if self._process is not None and self._process.stdin is not None:

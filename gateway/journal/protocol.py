@@ -36,6 +36,16 @@ class JournalHealth(Protocol):
         """Attempts to move records into the store that failed and will be repeated."""
         ...
 
+    @property
+    def stream_records(self) -> int | None:
+        """Records of all replicas that wait in Redis to be collected, as last heard; None where none are kept there."""
+        ...
+
+    @property
+    def stream_limit(self) -> int | None:
+        """How many may; beyond it, records wait in the spool."""
+        ...
+
 
 class Journal(Protocol):
     """Keeps records. Their fields are those of the journal's JSON form; unknown fields are kept too."""

@@ -1,148 +1,18 @@
-"""The embedded journal: a spool that survives `kill -9`, and a process that moves it into SQLite.
+"""The embedded journal, in one SQLite file."""
 
-`write` appends one line and returns; no more of the journal's work is done in this process. When SQLite is locked, full
-or away, lines wait in the spool and the other process tries again. It goes on to the end when this one dies, and is
-started again when it dies itself; where both did, the next to start takes over what lies there, exactly once.
-"""
-
-import asyncio
-import json
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
-import orjson
-import structlog
+from gateway.journal_store import spool_beside
 
-from gateway.journal_store import COLUMNS, spool_beside
-from router import CandidateRows
+from .spooled import SpooledJournal, Spooling
 
-from .errors import JournalFullError
-from .keeping import KeeperProcess
-from .prompts import PromptKeeping, keep_prompt
-from .protocol import RecordKind
-from .spool import Spool
-
-__all__ = ["SqliteHealth", "SqliteJournal", "journal_line"]
-
-log = structlog.get_logger(__name__)
+__all__ = ["SqliteJournal"]
 
 
-@dataclass(slots=True)
-class SqliteHealth:
-    """How the journal fares; counts are since this process started."""
-
-    limit_bytes: int  # of what is pending
-    written: int = 0
-    lost: int = 0
-    pending_bytes: int = 0
-    store_failures: int = 0
-    last_failure: str | None = None
-
-
-class SqliteJournal:
+class SqliteJournal(SpooledJournal):
     """Keeps records in one SQLite file, with the spool in a folder beside it."""
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        prompts: PromptKeeping = "off",
-        refuse_when_full: bool = False,
-        spool_max_bytes: int = 512 << 20,
-        segment_bytes: int = 8 << 20,
-        keep_days: float | None = None,
-        drain_every_s: float = 0.1,
-        busy_timeout_s: float = 5.0,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self.path, self.prompts, self.refuse_when_full = path, prompts, refuse_when_full
-        self._clock, self._health, self._is_closed = clock, SqliteHealth(limit_bytes=spool_max_bytes), False
-        root = spool_beside(path)
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._spool = Spool(root, segment_bytes=segment_bytes, max_bytes=spool_max_bytes)
-        told = {
-            "path": str(path.resolve()),
-            "folder": str(self._spool.folder.resolve()),
-            "keep_days": keep_days,
-            "every_s": drain_every_s,
-            "busy_timeout_s": busy_timeout_s,
-        }
-        self.keeper = KeeperProcess(told, lock_fd=self._spool.lock_fd, hear=self._hear)
-
-    @property
-    def health(self) -> SqliteHealth:
-        """See `Journal.health`; what is pending is as the other process last said."""
-        self._health.pending_bytes = self._spool.pending_bytes
-        return self._health
-
-    def write(self, kind: RecordKind, record: Mapping[str, object]) -> None:
-        """Keep one record; see `Journal.write`. A record that cannot be kept is counted in `health.lost` and logged."""
-        if kind == "decision":
-            record = keep_prompt(record, self.prompts)
-        line = journal_line(kind, self._clock(), record)
-        try:
-            self._spool.append(line)
-        except JournalFullError as exc:
-            self._health.lost += 1
-            log.error(  # noqa: TRY400 - a full disk needs no traceback per record
-                "journal_record_lost", kind=kind, reason=exc.problem, lost=self._health.lost
-            )
-            if self.refuse_when_full:
-                raise
-            return
-        self._health.written += 1
-
-    async def close(self) -> None:
-        """Move what waits into SQLite and let go of it; what SQLite refuses stays in the spool for the next start."""
-        await asyncio.to_thread(self.close_now)
-
-    def close_now(self) -> None:
-        """`close`, for callers without an event loop."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        self._spool.close()
-        self.keeper.finish()
-
-    def _hear(self, said: Mapping[str, Any]) -> None:
-        """What the other process says of its work."""
-        if "segment" in said:
-            self._spool.moved(segment=said["segment"], offset=said["offset"])
-        elif "failure" in said:
-            self._health.store_failures += 1
-            self._health.last_failure = said["failure"]
-            log.warning("journal_store_failed", reason=said["failure"], pending=self._spool.pending_bytes)
-        else:
-            log.warning(said["event"], **said["facts"])
-
-
-def journal_line(kind: RecordKind, at: float, record: Mapping[str, object]) -> bytes:
-    """One record as it is spooled, `at` seconds since the epoch: JSON, with what the store has columns for apart."""
-    columns = [record.get(name) for name in COLUMNS[kind]]
-    entry = {"kind": kind, "at": at, "columns": columns, "record": record}
-    try:
-        return orjson.dumps(entry, default=_compact, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
-    except TypeError:  # a lone surrogate, which no UTF-8 can carry: keep the record with a question mark in its place
-        text = json.dumps(entry, ensure_ascii=False, separators=(",", ":"), default=_plain)
-        return text.encode("utf-8", "replace") + b"\n"
-
-
-def _compact(value: object) -> object:
-    """Candidates by columns, as `predictors.journal_records` reads them: four kilobytes of a record become two."""
-    return value.columns() if isinstance(value, CandidateRows) else _plain(value)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, CandidateRows):
-        return list(value)
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, set | frozenset):
-        return sorted(value, key=str)
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"a journal record cannot hold a {type(value).__name__}")
+    def __init__(self, path: Path, *, busy_timeout_s: float = 5.0, **spooling: Unpack[Spooling]) -> None:
+        self.path = path
+        super().__init__(spool_beside(path), {"path": str(path.resolve()), "timeout_s": busy_timeout_s}, **spooling)

@@ -17,6 +17,7 @@ from typing import Self
 __all__ = [
     "LeftOver",
     "adopt_left_overs",
+    "lock_file",
     "lock_folder",
     "remove_folder",
     "segment_path",
@@ -67,12 +68,17 @@ def adopt_left_overs(root: Path) -> Iterator[LeftOver]:
 
 
 def lock_folder(folder: Path) -> int:
-    """A descriptor that holds the folder's lock until every copy of it is closed, in whatever process.
+    """`lock_file` of the folder's lock."""
+    return lock_file(folder / _LOCK)
+
+
+def lock_file(path: Path) -> int:
+    """A descriptor that holds the lock until every copy of it is closed, in whatever process; the file is made.
 
     Raises:
         BlockingIOError: somebody else holds it.
     """
-    fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,190 +1,55 @@
-"""The journal's tables in SQLite, and how a line of the spool becomes a row, exactly once."""
+"""Where the spool's lines go, whatever keeps them."""
 
-import os
-import secrets
-import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Literal
+from collections.abc import Sequence
+from typing import Protocol
 
-import orjson
-
-__all__ = ["COLUMNS", "RECORD_KEY", "SCHEMA_VERSION", "RecordKind", "Store"]
-
-RecordKind = Literal["decision", "outcome", "feedback"]
-
-SCHEMA_VERSION = 1
-
-# `record` is the whole record as JSON; the columns beside it are those that readers select and join by.
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS decisions (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, decision_id TEXT NOT NULL UNIQUE,
-    tenant TEXT, policy TEXT, chosen TEXT, record TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS decisions_by_time ON decisions (time);
-CREATE TABLE IF NOT EXISTS outcomes (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, decision_id TEXT, response_id TEXT,
-    backend TEXT, status TEXT, record TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS outcomes_by_decision ON outcomes (decision_id);
-CREATE INDEX IF NOT EXISTS outcomes_by_response ON outcomes (response_id);
-CREATE INDEX IF NOT EXISTS outcomes_by_time ON outcomes (time);
-CREATE TABLE IF NOT EXISTS feedback (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, idempotency_key TEXT UNIQUE, decision_id TEXT,
-    response_id TEXT, metric TEXT, value REAL, record TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS feedback_by_decision ON feedback (decision_id);
-CREATE INDEX IF NOT EXISTS feedback_by_response ON feedback (response_id);
-CREATE TABLE IF NOT EXISTS damaged (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, segment TEXT NOT NULL, offset INTEGER NOT NULL, line BLOB NOT NULL,
-    problem TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS segments (name TEXT PRIMARY KEY, offset INTEGER NOT NULL);
-"""
+__all__ = ["Store", "StoreFailedError"]
 
 
-# What a line says ahead of its record, so that moving it into a table needs no parsing of the whole.
-COLUMNS: Mapping[RecordKind, tuple[str, ...]] = {
-    "decision": ("time", "decision_id", "tenant", "policy", "chosen"),
-    "outcome": ("time", "decision_id", "response_id", "backend", "status"),
-    "feedback": ("time", "idempotency_key", "decision_id", "response_id", "metric", "value"),
-}
-RECORD_KEY = b',"record":'  # cannot occur in the head: inside a JSON string its quotes would be escaped
-
-_INSERT = {
-    "decision": """INSERT INTO decisions (time, decision_id, tenant, policy, chosen, record) VALUES (?, ?, ?, ?, ?, ?)
-        ON CONFLICT (decision_id) DO NOTHING""",
-    "outcome": """INSERT INTO outcomes (time, decision_id, response_id, backend, status, record)
-        VALUES (?, ?, ?, ?, ?, ?)""",
-    "feedback": """INSERT INTO feedback (time, idempotency_key, decision_id, response_id, metric, value, record)
-        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (idempotency_key) DO NOTHING""",
-}
+class StoreFailedError(Exception):
+    """The store takes nothing now; what it was told has happened whole or not at all, and is to be told again."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    kind: str
-    values: tuple[object, ...]
+class Store(Protocol):
+    """Takes each line exactly once, by its place in the spool: its segment, and its offset therein in bytes.
 
+    Used by one thread. Every method may raise `StoreFailedError`, `sqlite3.Error` or `OSError`.
+    """
 
-class Store:
-    """One connection, used by one thread. Every method may raise `sqlite3.Error`; then nothing has changed."""
+    @property
+    def exists(self) -> bool:
+        """False where somebody took away what this is connected to: then it is to be opened anew."""
+        ...
 
-    def __init__(self, path: Path, *, busy_timeout_s: float = 5.0) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.path = path
-        # Made for its owner alone: it may hold prompts. SQLite gives the files beside it the same rights.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        self._db = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
-        try:
-            self._prepare()
-        except BaseException:
-            self._db.close()
-            raise
+    @property
+    def waiting(self) -> int | None:
+        """Records that nobody has collected yet, as last heard; None where records are not to be collected."""
+        ...
 
     def take(self, segment: str, offset: int, lines: Sequence[bytes]) -> int:
-        """Insert lines that start at `offset` of a segment, and remember how far we came, in one transaction.
+        """Keep lines that start at `offset` of a segment, and how far we came.
 
         Returns:
-            The offset after the last line. Lines before the remembered offset are not inserted again.
+            The offset after the last line. Lines before the remembered offset are not kept again.
         """
-        with self._transaction():
-            done = self.position(segment)
-            for line in lines:
-                if offset >= done:
-                    self._insert(segment, offset, line)
-                offset += len(line) + 1
-            self._db.execute(
-                "INSERT OR REPLACE INTO segments (name, offset) VALUES (?, ?)",
-                (segment, max(offset, done)),
-            )
-        return max(offset, done)
+        ...
 
     def note_damage(self, segment: str, offset: int, line: bytes, problem: str) -> None:
         """Keep bytes that are no record, for a person to look at."""
-        self._db.execute(
-            "INSERT INTO damaged (segment, offset, line, problem) VALUES (?, ?, ?, ?)", (segment, offset, line, problem)
-        )
+        ...
 
     def position(self, segment: str) -> int:
-        """How much of a segment is in the tables."""
-        row = self._db.execute("SELECT offset FROM segments WHERE name = ?", (segment,)).fetchone()
-        return int(row[0]) if row else 0
+        """How much of a segment is kept."""
+        ...
 
     def forget_segment(self, segment: str) -> None:
         """The segment's file is gone."""
-        self._db.execute("DELETE FROM segments WHERE name = ?", (segment,))
+        ...
 
     def forget_before(self, time: float) -> int:
         """Delete what is older than a time, seconds since the epoch; returns how many decisions went."""
-        with self._transaction():
-            gone = self._db.execute("DELETE FROM decisions WHERE time < ?", (time,)).rowcount
-            self._db.execute("DELETE FROM outcomes WHERE time < ?", (time,))
-            self._db.execute("DELETE FROM feedback WHERE time < ?", (time,))
-        return gone
+        ...
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._db.close()
-
-    def _prepare(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise sqlite3.DatabaseError(
-                f"{self.path} has schema {version}, this program knows up to {SCHEMA_VERSION}; use a newer paretogate"
-            )
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        with self._transaction():
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                self._db.execute(statement)
-            if version == 0:  # a new file: readers that remember how far they came must tell it from another one
-                self._db.execute(f"PRAGMA application_id = {secrets.randbits(31)}")
-            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self._db)
-
-    def _insert(self, segment: str, offset: int, line: bytes) -> None:
-        try:
-            row = _read_line(line)
-        except (ValueError, TypeError, KeyError) as exc:
-            self.note_damage(segment, offset, line, f"{type(exc).__name__}: {exc}")
-            return
-        self._db.execute(_INSERT[row.kind], row.values)
-
-
-class _Transaction:
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
-
-
-def _read_line(line: bytes) -> _Row:
-    """Only the head is parsed; the record is kept as the bytes that were written."""
-    cut = line.index(RECORD_KEY)
-    head = orjson.loads(line[:cut] + b"}")
-    if not line.endswith(b"}}"):
-        raise ValueError("the line does not end as a record does")
-    kind, columns = head["kind"], head["columns"]
-    if kind == "decision" and columns[1] is None:
-        raise ValueError("a decision without decision_id")
-    time = _epoch(columns[0], otherwise=float(head["at"]))
-    return _Row(kind, (time, *map(_scalar, columns[1:]), line[cut + len(RECORD_KEY) : -1].decode()))
-
-
-def _epoch(value: object, *, otherwise: float) -> float:
-    if isinstance(value, bool) or value is None:
-        return otherwise
-    if isinstance(value, int | float):
-        return float(value)
-    return datetime.fromisoformat(str(value)).timestamp()
-
-
-def _scalar(value: object) -> object:
-    if value is None or isinstance(value, str | int | float):
-        return value
-    return orjson.dumps(value).decode()
+        """Let go of it."""
+        ...

@@ -58,6 +58,8 @@ def operations_routes(
                 "store_failures": fares.store_failures,
             }
         )
+        if fares.stream_records is not None and fares.stream_limit is not None:
+            telemetry.stream_fares(records=fares.stream_records, limit=fares.stream_limit)
 
     telemetry.watch(gauges)
     if metrics:

@@ -2,33 +2,62 @@
 
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr, field_validator, model_validator
 
 from gateway.journal.prompts import PromptKeeping
 
 from .section import Count, Positive, Section
-from .state_url import check_state_url
+from .state_url import check_cluster_url, check_journal_url, check_state_url, shown_url
 
 __all__ = ["JournalSettings", "StateSettings"]
+
+_SQLITE = "sqlite:///"  # behind which a path stands
 
 
 class JournalSettings(Section):
     """Where decisions and outcomes are kept, and how much of prompts."""
 
-    url: str | None = None  # sqlite:///path; in the state directory where left out
+    # sqlite:///PATH, in the state directory where left out; or the stream in Redis that replicas share, from which
+    # `paretogate journal collect` fills a file: redis://HOST, rediss://HOST or unix://PATH, as `state.url`
+    url: SecretStr | None = None
+    cluster: bool = False  # the address is that of any node of a Redis Cluster
     prompts: PromptKeeping = "off"
     keep_days: Positive | None = None  # for ever where left out
     spool_max_mb: Count = 512
+    stream_max_records: Count = 1_000_000  # that wait in Redis to be collected; beyond them records wait in the spool
     when_full: Literal["count", "refuse"] = "count"  # count losses and answer, or refuse the request
 
     @field_validator("url")
     @classmethod
-    def _is_sqlite(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith("sqlite:///"):
-            raise ValueError("a journal is kept in sqlite:///PATH")
+    def _is_known(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            check_journal_url(value.get_secret_value())
         return value
+
+    @model_validator(mode="after")
+    def _is_a_clusters_address(self) -> Self:
+        if self.cluster:
+            check_cluster_url(self.stream_url or "")
+        return self
+
+    @property
+    def stream_url(self) -> str | None:
+        """The address of Redis where that keeps the journal, secrets and all; None where a file does."""
+        url = None if self.url is None else self.url.get_secret_value()
+        return None if url is None or url.startswith(_SQLITE) else url
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file that `url` names; None where it names none."""
+        if self.url is None or self.stream_url is not None:
+            return None
+        return Path(self.url.get_secret_value().removeprefix(_SQLITE))
+
+    @property
+    def shown_stream(self) -> str | None:
+        """`stream_url` without users, passwords and options, for people to read."""
+        return None if self.stream_url is None else shown_url(self.stream_url)
 
 
 class StateSettings(Section):
@@ -50,9 +79,6 @@ class StateSettings(Section):
 
     @model_validator(mode="after")
     def _is_a_clusters_address(self) -> Self:
-        url = urlsplit(self.url.get_secret_value())
-        if self.cluster and (url.scheme not in {"redis", "rediss"} or url.path not in {"", "/", "/0"}):
-            raise ValueError(
-                "of a cluster, url names any node: redis://HOST:PORT or rediss://HOST:PORT, and no database"
-            )
+        if self.cluster:
+            check_cluster_url(self.url.get_secret_value())
         return self

@@ -81,10 +81,8 @@ class Settings(BaseSettings):
 
     @property
     def journal_path(self) -> Path:
-        """The journal's SQLite file."""
-        if self.journal.url is not None:
-            return Path(self.journal.url.removeprefix("sqlite:///"))
-        return self.state_dir / "journal.sqlite3"
+        """The journal's SQLite file, or the one that is filled from the stream; the spool is beside it."""
+        return self.journal.file or self.state_dir / "journal.sqlite3"
 
     @property
     def keys_path(self) -> Path:

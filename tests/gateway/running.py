@@ -41,6 +41,8 @@ class ListJournal:
     pending_bytes: int = 0
     limit_bytes: int = 1 << 20
     store_failures: int = 0
+    stream_records: int | None = None
+    stream_limit: int | None = None
 
     @property
     def health(self) -> "ListJournal":

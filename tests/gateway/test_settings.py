@@ -223,9 +223,12 @@ def test_a_backend_that_cannot_work_is_refused(tmp_path: Path, table: str, probl
         ("rediss://h?max_connections=many", "max_connections must be a whole number"),
     ],
 )
-def test_an_address_of_redis_that_cannot_work_is_refused_without_its_password(url: str, problem: str) -> None:
-    with pytest.raises(InvalidSettingsError, match=rf"environment: state.url: .*{problem}") as refused:
-        load_settings(environ={"PARETOGATE_STATE__URL": url})
+@pytest.mark.parametrize("section", ["state", "journal"])
+def test_an_address_of_redis_that_cannot_work_is_refused_without_its_password(
+    section: str, url: str, problem: str
+) -> None:
+    with pytest.raises(InvalidSettingsError, match=rf"environment: {section}.url: .*{problem}") as refused:
+        load_settings(environ={f"PARETOGATE_{section.upper()}__URL": url})
     assert "hu" not in str(refused.value)
 
 
@@ -241,6 +244,39 @@ def test_an_address_of_redis_that_cannot_work_is_refused_without_its_password(ur
 )
 def test_an_address_of_redis_may_bring_options(url: str) -> None:
     assert load_settings(environ={"PARETOGATE_STATE__URL": url}).state.url.get_secret_value() == url
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://user:p%2Fw@[::1]:6379/3?protocol=3&client_name=gate", "redis://[::1]:6379/3"),
+        ("rediss://:hush@h", "rediss://h"),
+        ("unix:///run/redis.sock?db=1&password=hush", "unix:///run/redis.sock"),
+    ],
+)
+def test_a_journal_in_redis_is_collected_into_the_state_directory_and_its_password_never_told(
+    url: str, shown: str
+) -> None:
+    settings = load_settings(environ={"PARETOGATE_JOURNAL__URL": url, "PARETOGATE_STATE__DIR": "/var/gate"})
+    assert (settings.journal.stream_url, settings.journal.shown_stream) == (url, shown)
+    assert settings.journal_path == Path("/var/gate/journal.sqlite3")
+    assert "hush" not in repr(settings)
+    assert "p%2Fw" not in repr(settings)
+
+
+def test_a_journal_in_a_file_is_no_stream_and_memory_keeps_none() -> None:
+    assert load_settings(environ={"PARETOGATE_JOURNAL__URL": "sqlite:///j"}).journal.stream_url is None
+    with pytest.raises(InvalidSettingsError, match="sqlite:///PATH, or in Redis: redis://HOST:PORT/DB"):
+        load_settings(environ={"PARETOGATE_JOURNAL__URL": "memory://"})
+
+
+@pytest.mark.parametrize("section", ["state", "journal"])
+@pytest.mark.parametrize("url", ["redis://h/3", "unix:///run/redis.sock", None])
+def test_a_cluster_has_no_database_and_no_socket(section: str, url: str | None) -> None:
+    environ = {f"PARETOGATE_{section.upper()}__CLUSTER": "true"}
+    environ |= {} if url is None else {f"PARETOGATE_{section.upper()}__URL": url}
+    with pytest.raises(InvalidSettingsError, match="url names any node"):
+        load_settings(environ=environ)
 
 
 def test_two_backends_cannot_share_an_id(tmp_path: Path) -> None:

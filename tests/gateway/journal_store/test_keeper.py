@@ -3,12 +3,13 @@
 import os
 import sqlite3
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from gateway.journal import JournalReader
-from gateway.journal_store import Keeper, Progress, lock_folder, segment_path
+from gateway.journal_store import Keeper, Progress, SqliteStore, lock_folder, segment_path
 
 LINE = b'{"kind":"decision","at":1.0,"columns":[%s,"%s",null,null,null],"record":{"decision_id":"%s"}}\n'
 NOW_S = 1_000_000.0
@@ -19,8 +20,9 @@ def line(decision_id: bytes, *, time: bytes = b"null") -> bytes:
     return LINE % (time, decision_id, decision_id)
 
 
-def keeper(root: Path, **more: object) -> Keeper:
-    return Keeper(root / "journal.sqlite3", root / "spool" / "me", clock=lambda: NOW_S, **more)  # type: ignore[arg-type]
+def keeper(root: Path, *, busy_timeout_s: float = 5.0, **more: object) -> Keeper:
+    open_store = partial(SqliteStore, root / "journal.sqlite3", busy_timeout_s=busy_timeout_s)
+    return Keeper(open_store, root / "spool" / "me", clock=lambda: NOW_S, **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,286 @@
+"""Moves records from the stream in Redis into a SQLite file, each exactly once, by a consumer group.
+
+A group is one file's: its name is bound to the file's identity. Entries are committed to the file first, then
+acknowledged; those that were handed out and never acknowledged, to whichever consumer, are taken first of all, so that
+the lines of a segment come in their order. What was committed already is known by its place in the spool, which the
+file remembers in the same transaction, and so is what a Redis that lost its memory was sent again. Only what every
+group has acknowledged is removed from the stream.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .retention import Retention
+from .segments import lock_file
+from .sqlite import Run, SqliteStore
+from .store import StoreFailedError
+from .stream import GROUPS, STREAM, redis_errors, stream_client
+
+__all__ = ["Collector", "FileTakenError", "GroupTakenError"]
+
+_BATCH = 500  # entries, some megabyte
+_LONGEST_BLOCK_S = 1.0  # of one question; shorter than any answer may take
+_FORGOTTEN_AFTER_MS = 86_400_000  # consumers that hold nothing and did not come back
+
+# KEYS: stream. ARGV: group, ids to acknowledge
+# Returns: how many entries were removed, since every group has acknowledged them and all before
+_ACKNOWLEDGE = """
+for first = 2, #ARGV, 500 do
+  redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, first, math.min(first + 499, #ARGV)))
+end
+local function parts(id)
+  local ms, seq = string.match(id, '(%d+)-(%d+)')
+  return tonumber(ms), tonumber(seq)
+end
+local least_ms, least_seq
+for _, facts in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local told = {}
+  for i = 1, #facts, 2 do told[facts[i]] = facts[i + 1] end
+  local pending, ms, seq = redis.call('XPENDING', KEYS[1], told['name'])
+  if pending[1] > 0 then
+    ms, seq = parts(pending[2])
+  else
+    ms, seq = parts(told['last-delivered-id'])
+    seq = seq + 1
+  end
+  if not least_ms or ms < least_ms or (ms == least_ms and seq < least_seq) then least_ms, least_seq = ms, seq end
+end
+if not least_ms then return 0 end
+return redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f-%.0f', least_ms, least_seq))
+"""
+
+# KEYS: stream. ARGV: group, consumer, milliseconds after which another that holds nothing is forgotten
+_TIDY = """
+for _, facts in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local told = {}
+  for i = 1, #facts, 2 do told[facts[i]] = facts[i + 1] end
+  if told['name'] ~= ARGV[2] and told['pending'] == 0 and told['idle'] > tonumber(ARGV[3]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], told['name'])
+  end
+end
+"""
+
+
+class GroupTakenError(StoreFailedError):
+    """The group fills another file."""
+
+    def __init__(self, *, group: str, path: Path) -> None:
+        super().__init__(
+            f"the consumer group {group} fills another file than {path}; name another group for a copy of its own"
+            " (--group), or let this file go on where the other ended, if that is gone for good (--take-over)"
+        )
+        self.group, self.path = group, path
+
+
+class FileTakenError(StoreFailedError):
+    """Another process collects into the file."""
+
+    def __init__(self, *, path: Path) -> None:
+        super().__init__(f"another process collects into {path}")
+        self.path = path
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    id: bytes
+    segment: str
+    offset: int
+    line: bytes
+
+
+class Collector:
+    """Used by one thread. Give it back by `close`.
+
+    Every method may raise `StoreFailedError` or `sqlite3.Error`; then it is to be called again later, and nothing is
+    lost or doubled.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        path: Path,
+        *,
+        group: str,
+        consumer: str,
+        clock: Callable[[], float],
+        cluster: bool = False,
+        take_over: bool = False,
+        keep_days: float | None = None,
+        timeout_s: float = 5.0,
+        note: Callable[..., None] = lambda _event, **_facts: None,
+    ) -> None:
+        """Connects and opens when it first collects.
+
+        Args:
+            url: of Redis.
+            path: the SQLite file, made where it is missing.
+            group: the consumer group, of this file alone.
+            consumer: this process's name in the group.
+            clock: seconds since the epoch.
+            cluster: `url` is any node of a cluster.
+            take_over: the group filled another file, which is gone.
+            keep_days: how long records are kept in the file.
+            timeout_s: how long Redis may take.
+            note: is told what an operator should know.
+        """
+        self.path, self.group, self.consumer = path, group, consumer
+        self._url, self._cluster, self._timeout_s = url, cluster, timeout_s
+        self._take_over, self._note = take_over, note
+        self._retention = Retention(keep_days, clock=clock, note=note)
+        self._client: Any = None
+        self._store: SqliteStore | None = None
+        self._lock_fd: int | None = None
+        self._is_begun = False
+
+    def collect(self, *, wait_s: float = 0.0) -> int:
+        """Move what has come, and return how many records that was; without any, wait for some so long at most.
+
+        Raises:
+            GroupTakenError: the group fills another file.
+            FileTakenError: another process collects into this file.
+        """
+        store = self._opened()
+        try:
+            with redis_errors(self._url):
+                if self._client is None:
+                    self._client = stream_client(self._url, cluster=self._cluster, timeout_s=self._timeout_s)
+                moved = self._begin(store)
+                moved += self._take(store, self._read(wait_s=0.0 if moved else min(wait_s, _LONGEST_BLOCK_S)))
+        except BaseException:
+            self._disconnect()
+            raise
+        self._retention.apply(store)
+        return moved
+
+    def collect_all(self) -> int:
+        """Move everything that has come."""
+        moved = 0
+        while more := self.collect():
+            moved += more
+        return moved
+
+    def close(self) -> None:
+        """Let go of the file and of Redis."""
+        self._disconnect()
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+    def _disconnect(self) -> None:
+        """And begin anew next time: ask for what was handed out, and make a group that was lost."""
+        self._is_begun = False
+        if self._client is not None:
+            with suppress(StoreFailedError), redis_errors(self._url):
+                self._client.close()
+            self._client = None
+
+    def _opened(self) -> SqliteStore:
+        if self._store is not None and not self._store.exists:
+            self._store.close()
+            self._store, self._is_begun = None, False
+        if self._store is None:
+            self._lock()
+            self._store = SqliteStore(self.path)
+        return self._store
+
+    def _lock(self) -> None:
+        if self._lock_fd is not None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self._lock_fd = lock_file(self.path.with_name(f"{self.path.name}.collecting"))
+        except BlockingIOError:
+            raise FileTakenError(path=self.path) from None
+
+    def _begin(self, store: SqliteStore) -> int:
+        """Make sure of the group, and take what was handed out and never acknowledged; nothing where that is done."""
+        from redis.exceptions import ResponseError  # noqa: PLC0415 - loaded with the client
+
+        if self._is_begun:
+            return 0
+        identity = str(store.identity).encode()
+        if self._take_over:
+            self._client.hset(GROUPS, self.group, identity)
+            self._take_over = False
+        self._client.hsetnx(GROUPS, self.group, identity)
+        if self._client.hget(GROUPS, self.group) != identity:
+            raise GroupTakenError(group=self.group, path=self.path)
+        try:
+            self._client.xgroup_create(STREAM, self.group, id="0", mkstream=True)
+        except ResponseError as exc:
+            if not str(exc).startswith("BUSYGROUP"):
+                raise
+        moved = self._take_abandoned(store)
+        self._client.eval(_TIDY, 1, STREAM, self.group, self.consumer, _FORGOTTEN_AFTER_MS)
+        self._acknowledge([])
+        self._is_begun = True
+        return moved
+
+    def _take_abandoned(self, store: SqliteStore) -> int:
+        """The file's lock is ours, so whoever was handed these out before is gone: they are claimed at once."""
+        moved, start = 0, b"0-0"
+        while True:
+            claimed = self._client.xautoclaim(STREAM, self.group, self.consumer, 0, start, count=_BATCH)
+            moved += self._take(store, [_entry(*entry) for entry in claimed[1] if entry[1]])
+            removed = len(claimed[2]) if len(claimed) > 2 else self._give_up_removed(claimed[1])
+            if removed:
+                self._note("journal_records_removed_uncollected", entries=removed)
+            start = claimed[0]
+            if start == b"0-0":
+                return moved
+
+    def _give_up_removed(self, claimed: Sequence[tuple[bytes | None, object]]) -> int:
+        """Acknowledge what somebody else removed before it was collected, as Redis does by itself since version 7."""
+        if all(facts for _, facts in claimed):
+            return 0
+        ids = [told["message_id"] for told in self._client.xpending_range(STREAM, self.group, "-", "+", _BATCH)]
+        gone = [name for name in ids if not self._client.xrange(STREAM, name, name)]
+        self._acknowledge(gone)
+        return len(gone)
+
+    def _read(self, *, wait_s: float) -> list[_Entry]:
+        block_ms = round(1e3 * wait_s) or None
+        reply = self._client.xreadgroup(self.group, self.consumer, {STREAM: ">"}, count=_BATCH, block=block_ms)
+        return [_entry(*entry) for entries in _lists(reply) for entry in entries]
+
+    def _take(self, store: SqliteStore, entries: Sequence[_Entry]) -> int:
+        if not entries:
+            return 0
+        for gap in store.take_runs(_runs(entries)):
+            self._note("journal_records_never_came", segment=gap.segment, bytes=gap.end - gap.start)
+        self._acknowledge([entry.id for entry in entries])
+        return len(entries)
+
+    def _acknowledge(self, ids: Sequence[bytes]) -> None:
+        self._client.eval(_ACKNOWLEDGE, 1, STREAM, self.group, *ids)
+
+
+def _lists(reply: Any) -> Sequence[Sequence[Any]]:  # noqa: ANN401 - as either version of Redis's protocol has it
+    if isinstance(reply, dict):
+        return [entries for lists in reply.values() for entries in lists]
+    return [entries for _, entries in reply or ()]
+
+
+def _entry(name: bytes, facts: dict[bytes, bytes]) -> _Entry:
+    return _Entry(name, facts[b"segment"].decode(), int(facts[b"offset"]), facts[b"line"])
+
+
+def _runs(entries: Sequence[_Entry]) -> list[Run]:
+    """Entries in their order; those that follow one another in their segment, together."""
+    runs: list[Run] = []
+    lines: list[bytes] = []
+    end: tuple[str, int] | None = None
+    for entry in entries:
+        if (entry.segment, entry.offset) != end:
+            lines = []
+            runs.append(Run(segment=entry.segment, offset=entry.offset, lines=lines))
+        lines.append(entry.line)
+        end = (entry.segment, entry.offset + len(entry.line) + 1)
+    return runs
