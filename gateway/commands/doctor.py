@@ -7,11 +7,11 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 import httpx
 import numpy as np
@@ -38,13 +38,13 @@ from gateway.upstreams.server_load import read_server_load
 from predictors import Query
 from router import RoutingOptions
 
+from .check import Check, Verdict
 from .options import AsJson, ConfigFile, console, working_folder
+from .stream_checks import stream_checks
 
 __all__ = ["Check", "doctor", "examine"]
 
 _T = TypeVar("_T")
-
-Verdict = Literal["ok", "note", "broken"]
 
 _EXTRAS = (
     ("litellm", ("litellm",), "providers that do not speak OpenAI's dialect"),
@@ -56,16 +56,6 @@ _EXTRAS = (
 _COLOURS: Mapping[Verdict, str] = {"ok": "green", "note": "yellow", "broken": "red"}
 _SMALL_DISK_BYTES = 1 << 30
 _PATIENCE_S = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing that was looked at. `note` limits what works, `broken` keeps the gateway from serving."""
-
-    subject: str
-    verdict: Verdict
-    detail: str
-    remedy: str | None = None
 
 
 def doctor(
@@ -102,6 +92,8 @@ def examine(*, config: Path | None, environ: Mapping[str, str], offline: bool) -
     if not offline and not settings.state.url.get_secret_value().startswith("memory://"):
         yield asyncio.run(_shared_state(settings))
     yield _journal(settings)
+    if not offline and settings.journal.stream_url is not None:
+        yield from stream_checks(settings.journal)
     yield _measured(settings)
     yield from _canaries(settings)
     yield _port(settings)
@@ -219,7 +211,10 @@ def _journal(settings: Settings) -> Check:
         remedy = "name another file by journal.url (PARETOGATE_JOURNAL__URL), or move it away"
         return Check(subject="journal", verdict="broken", detail=f"{settings.journal_path} {problem}", remedy=remedy)
     if not settings.journal_path.exists():
-        return Check(subject="journal", verdict="ok", detail="empty: nothing was served yet")
+        nothing = "empty: nothing was served yet"
+        if settings.journal.stream_url is not None:
+            nothing = f"in Redis; nothing was collected into {settings.journal_path}"
+        return Check(subject="journal", verdict="ok", detail=nothing)
 
     def count() -> Mapping[str, int]:
         with JournalReader(settings.journal_path) as reader:

@@ -99,6 +99,9 @@ FIRES = {
         Story(at="10m", series={'journal{fact="pending_bytes"}': "300x20", 'journal{fact="limit_bytes"}': "500x20"})
     ],
     "ParetoGateJournalStoreFails": [Story(at="25m", series={'journal{fact="store_failures"}': "0+1x40"})],
+    "ParetoGateJournalIsNotCollected": [
+        Story(at="20m", series={'journal_stream{fact="records"}': "600x30", 'journal_stream{fact="limit"}': "1000x30"})
+    ],
     "ParetoGateLimitsPerReplica": [Story(at="10m", series={"state_degraded": "1x20"})],
     "ParetoGateBudgetsSpent": [
         Story(at="10m", series={'quota_refusals_total{limit="budget_usd_per_day"}': "_x5 1x30"}),
@@ -162,6 +165,13 @@ KEEPS_SILENT = {
     "ParetoGateJournalLosesRecords": [Story(at="30m", series={'journal{fact="lost"}': "7x60"})],
     "ParetoGateJournalSpoolFills": [
         Story(at="10m", series={'journal{fact="pending_bytes"}': "100x20", 'journal{fact="limit_bytes"}': "500x20"})
+    ],
+    "ParetoGateJournalIsNotCollected": [
+        Story(at="20m", series={'journal_stream{fact="records"}': "400x30", 'journal_stream{fact="limit"}': "1000x30"}),
+        Story(  # a collector that was away for ten minutes
+            at="20m",
+            series={'journal_stream{fact="records"}': "0x4 600x9 0x30", 'journal_stream{fact="limit"}': "1000x40"},
+        ),
     ],
     "ParetoGateJournalStoreFails": [
         Story(at="14m", series={'journal{fact="store_failures"}': "0x10 1x40"}),  # once
