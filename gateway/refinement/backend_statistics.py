@@ -1,5 +1,6 @@
 """What the journal says about one backend, as sufficient statistics that add up over replicas."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -23,6 +24,10 @@ _ADDED_SD = 50.0  # around none: chat templates add up to some dozens, preambles
 _ESTIMATE_SD = 0.1  # of our estimate of one prompt's tokens, relative
 _MOST_RATIO, _MOST_ADDED, _LEAST_RATIO = 3.0, 500.0, 0.2  # beyond, an image or a file was taken for something else
 
+_SEEN_INSIDE = 0.912  # the standard deviation of a standard normal variable whose ends of 5 % count as the last inside
+_MOST_NAMES = 16
+_BIN = 0.012  # of a value: how far it may lie from the middle of its bin, as a standard deviation
+_STATUSES = frozenset({"ok", "failed"})
 _SKETCHES = ("output_tokens", "cut_off_tokens", "ttft_s", "seconds_per_token", "ok", "failed")
 
 
@@ -48,6 +53,7 @@ class CallFacts:
     ttft_s: float | None = None
     latency_s: float | None = None
     thinking: Thinking | None = None  # what the request said of it
+    answered_as: str | None = None  # the model's name, as the answer has it
 
 
 @dataclass(slots=True)
@@ -56,6 +62,7 @@ class BackendStatistics:
 
     half_lives: HalfLives = field(default_factory=HalfLives)
     n_calls: int = 0
+    answered_as: list[str] = field(default_factory=list)  # names of models in answers, the first seen first
     sketches: dict[str, DecayedSketch] = field(init=False)
     whole_call: DecayedLine = field(init=False)  # latency over output tokens, of calls whose first token was not seen
     input_ratio: DecayedLine = field(init=False)  # the provider's count / our estimate, over 1 / our estimate
@@ -79,6 +86,7 @@ class BackendStatistics:
         self.sketches[call.status].add(1.0, at_s=call.at_s)
         if call.status == "failed":
             return
+        self._note_name(call)
         length, written = "cut_off_tokens" if call.cut_off else "output_tokens", call.output_tokens
         if written is not None and profile is not None:
             written = untold_tokens(profile, call.thinking, written)
@@ -93,6 +101,7 @@ class BackendStatistics:
     def merge(self, other: "BackendStatistics") -> None:
         """Add what another replica counted."""
         self.n_calls += other.n_calls
+        self.answered_as = list(dict.fromkeys([*self.answered_as, *other.answered_as]))[:_MOST_NAMES]
         for name, sketch in self.sketches.items():
             sketch.merge(other.sketches[name])
         self.whole_call.merge(other.whole_call)
@@ -119,6 +128,7 @@ class BackendStatistics:
         """Plain values, for `from_json`."""
         return {
             "n_calls": self.n_calls,
+            "answered_as": self.answered_as,
             "half_lives": {"latency_s": self.half_lives.latency_s, "length_s": self.half_lives.length_s},
             "sketches": {name: sketch.to_json() for name, sketch in self.sketches.items()},
             "whole_call": self.whole_call.to_json(),
@@ -137,9 +147,29 @@ class BackendStatistics:
             {name: DecayedSketch.from_json(kept) for name, kept in sketches.items() if name in _SKETCHES}
         )
         statistics.whole_call = DecayedLine.from_json(line)
+        names = values.get("answered_as")
+        statistics.answered_as = [str(name) for name in names] if isinstance(names, list) else []
         if isinstance(ratio, Mapping):
             statistics.input_ratio = DecayedLine.from_json(ratio)
         return statistics
+
+    def _note_name(self, call: CallFacts) -> None:
+        """A name that was never seen is another model: what the others showed weighs no more than a profile does.
+
+        Errors are the endpoint's, and stay. Names that come and go were seen; of very many none tells a model.
+        """
+        name, known = call.answered_as, self.answered_as
+        if not name or name in known or len(known) >= _MOST_NAMES:
+            return
+        self.answered_as = [*known, name]
+        if not known:
+            return
+        seen: list[DecayedSketch | DecayedLine] = [self.whole_call, self.input_ratio]
+        seen += [sketch for key, sketch in self.sketches.items() if key not in _STATUSES]
+        for counted in seen:
+            weight = counted.weight_at(call.at_s)
+            if weight > _PRIOR_CALLS:
+                counted.fade(_PRIOR_CALLS / weight)
 
     def _add_times(self, call: CallFacts) -> None:
         if call.ttft_s is not None:
@@ -205,4 +235,16 @@ def _shrunk(seen: Spread | None, stated: float | None) -> float | None:
 
 
 def _width(seen: Spread | None) -> float | None:
-    return seen.sd if seen is not None and seen.weight >= _TOO_FEW else None
+    """How far off the next call may be, as the standard deviation of a normal variable with the same 90 % interval.
+
+    That of what was seen is a tenth too small, since its ends count as the last values inside; and of few calls neither
+    it nor the mean is known well: Student's quantile in place of the normal one, by the first terms of its expansion.
+
+    Source: Fisher and Cornish, The Percentile Points of Distributions Having Known Cumulants, Technometrics 2(2), 1960.
+    """
+    if seen is None or seen.weight < _TOO_FEW:
+        return None
+    n, degrees = seen.weight, seen.weight - 1
+    students = 1 + 0.926 / degrees + 0.863 / degrees**2  # over the normal quantile, at 0.95
+    sd = math.hypot(seen.sd / _SEEN_INSIDE, _BIN * seen.mean)
+    return sd * math.sqrt(n / degrees * (1 + 1 / n)) * students

@@ -38,8 +38,8 @@ class DecayedSketch:
 
     def add(self, value: float, *, at_s: float) -> None:
         """Count one observation made at a time, seconds since the epoch."""
-        index = _index(value)
-        self.bins[index] = self.bins.get(index, 0.0) + self._weight(at_s)
+        index, weight = _index(value), self._weight(at_s)  # weighed first: that may scale what is there
+        self.bins[index] = self.bins.get(index, 0.0) + weight
 
     def merge(self, other: "DecayedSketch") -> None:
         """Add what another replica counted."""
@@ -48,6 +48,16 @@ class DecayedSketch:
         scale = self._weight(other.landmark_s)
         for index, weight in other.bins.items():
             self.bins[index] = self.bins.get(index, 0.0) + scale * weight
+
+    def weight_at(self, at_s: float) -> float:
+        """How many observations all weigh as at a time."""
+        if self.landmark_s is None:
+            return 0.0
+        return sum(self.bins.values()) * _factor(self.landmark_s - at_s, self.half_life_s)
+
+    def fade(self, scale: float) -> None:
+        """Let all that was seen so far count less."""
+        self.bins = {index: weight * scale for index, weight in self.bins.items()}
 
     def spread(self, *, at_s: float, trim: float = 0.05) -> Spread | None:
         """Winsorised mean and standard deviation: the share `trim` at each end counts as the last value inside.
@@ -147,11 +157,20 @@ class DecayedLine:
     def merge(self, other: "DecayedLine") -> None:
         """Add what another replica counted."""
         if other.landmark_s is not None:
-            self.sums = _plus(self.sums, _times(other.sums, self._weight(other.landmark_s)))
+            scale = self._weight(other.landmark_s)  # first: that may scale what is there
+            self.sums = _plus(self.sums, _times(other.sums, scale))
 
     def sums_at(self, at_s: float) -> tuple[float, float, float, float, float]:
         """The sums of w, wx, wy, wxx and wxy, as they weigh at a time."""
         return self.sums if self.landmark_s is None else _times(self.sums, self._scale(at_s))
+
+    def weight_at(self, at_s: float) -> float:
+        """How many points all weigh as at a time."""
+        return self.sums_at(at_s)[0]
+
+    def fade(self, scale: float) -> None:
+        """Let all that was seen so far count less."""
+        self.sums = _times(self.sums, scale)
 
     def fit(self, *, at_s: float) -> tuple[float, float, float] | None:
         """(weight, intercept, slope), both not negative; None where all x are alike."""

@@ -145,6 +145,7 @@ def _answer(entry: JournalledOutcome, at_s: float) -> CallFacts:
         ttft_s=_number(entry.outcome.get("ttft_s")),
         latency_s=_number(entry.outcome.get("latency_s")),
         thinking=_thinking(entry.decision),
+        answered_as=named if isinstance(named := entry.outcome.get("model_returned"), str) else None,
     )
 
 

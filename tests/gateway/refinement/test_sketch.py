@@ -135,3 +135,25 @@ def test_what_was_cut_off_long_ago_counts_as_little_as_what_ended_long_ago() -> 
     assert found is not None
     assert found.mean == pytest.approx(20.0, rel=0.02)
     assert found.weight == pytest.approx(2.0)
+
+
+def test_after_days_of_traffic_all_that_was_seen_lately_still_counts() -> None:
+    """Weights are scaled anew every 64 half-lives: the one observation at which that happens must not outweigh all."""
+    sketch = DecayedSketch(HOUR)
+    for minute in range(70 * 60):
+        sketch.add(1.0 if minute % 2 else 3.0, at_s=60.0 * minute)
+    spread = sketch.spread(at_s=70 * HOUR)
+    assert spread is not None
+    assert spread.weight == pytest.approx(60 / 0.693, rel=0.02)  # a call a minute, each half as heavy after an hour
+    assert (spread.mean, spread.sd) == (pytest.approx(2.0, rel=0.03), pytest.approx(1.0, rel=0.05))
+
+
+def test_a_replica_that_counted_later_adds_to_what_was_seen_before() -> None:
+    before, later = DecayedLine(HOUR), DecayedLine(HOUR)
+    for x in range(1, 5):
+        before.add(x, 2.0 * x, at_s=0.0)
+        later.add(x, 5.0 * x, at_s=100 * HOUR)
+    before.merge(later)
+    fitted = before.fit(at_s=100 * HOUR)
+    assert fitted is not None
+    assert fitted == pytest.approx((4.0, 0.0, 5.0), abs=1e-6)

@@ -265,3 +265,10 @@ def test_a_record_that_nobody_can_read_is_told_without_its_words_and_learning_go
     assert "row 3 of its table outcomes is no JSON" in told
     assert "hush" not in told
     assert reports == [4]
+
+
+def test_another_model_behind_the_same_name_outweighs_the_one_before(tmp_path: Path) -> None:
+    journalled(tmp_path, "here", calls=200, ttft_s=0.1, model_returned="m-2024-05-13")
+    journalled(tmp_path, "here", calls=50, start=200, ttft_s=3.0, model_returned="m-2024-08-06")
+    [measured] = run(tmp_path).findings.measured.values()
+    assert measured.ttft_s == pytest.approx((8 * 0.1 + 50 * 3.0) / 58, rel=0.05)  # not a fifth of the way to it
