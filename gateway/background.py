@@ -19,9 +19,10 @@ from .adapters import Adapters
 from .canaries import CanaryBudget, CanaryWatch, watched_backends
 from .dispatch import Dispatcher
 from .governor import Governor
+from .journal import JournalUnavailableError
 from .memory import let_go
 from .parts import Parts
-from .refinement import MeasuredFileError, apply_measured, read_measured
+from .refinement import MeasuredFileError, SharedFindings, apply_measured, read_measured
 from .telemetry import Telemetry
 from .tools import ToolDesk
 from .tools.learning import read_learned
@@ -35,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 _AGAIN_AFTER_S = 5.0
 _SOON_S = 2.0
+_AWAY_S = 15.0
 _MOST_REGISTRIES = 32  # half of the indexes that are held: others are made when they are asked for
 
 
@@ -52,6 +54,7 @@ async def in_background(
     adapters = Adapters(parts.backends, configured=configured, api_keys=parts.api_keys)
     work: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
         "measurements": lambda: _follow_measurements(parts, dispatcher, adapters),
+        "shared_findings": lambda: _follow_shared_findings(parts),
         "predictor": lambda: _follow_predictor(parts, dispatcher, adapters),
         "adapters": lambda: _follow_adapters(parts, dispatcher, adapters),
         "tool_registries": lambda: _follow_tool_registries(parts, desk),
@@ -169,6 +172,23 @@ async def _follow_measurements(parts: Parts, dispatcher: Dispatcher, adapters: A
             log.warning("measured_facts_refused", reason=str(exc))
         else:
             log.info("measured_facts_applied", backends=len(adapters.backends))
+
+
+async def _follow_shared_findings(parts: Parts) -> None:
+    """What `refine` learned from the journal of all replicas; written where one's own refinement would."""
+    settings = parts.settings
+    if settings.journal.stream_url is None:
+        return
+    shared, is_away = SharedFindings(settings), False
+    while True:
+        try:
+            await asyncio.to_thread(shared.fetch)
+            is_away = False
+        except JournalUnavailableError as exc:
+            if not is_away:
+                log.warning("shared_findings_not_heard_of", reason=exc.problem)
+            is_away = True
+        await asyncio.sleep(_AWAY_S if is_away else settings.learning.watch_s)
 
 
 async def _follow_predictor(parts: Parts, dispatcher: Dispatcher, adapters: Adapters) -> None:

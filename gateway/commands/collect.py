@@ -13,7 +13,7 @@ from gateway.journal import JournalUnavailableError
 from gateway.journal.collecting import GROUP, Collecting, collecting
 from gateway.settings import load_settings
 
-from .options import AsJson, ConfigFile, working_folder
+from .options import AsJson, ConfigFile, end_when_told, working_folder
 
 __all__ = ["collect", "warn"]
 
@@ -56,6 +56,7 @@ def collect(
         if not watch:
             _tell(work.all(), path, as_json=as_json)
             return
+        end_when_told()
         typer.echo(f"collecting {settings.journal.shown_stream} into {path}; Ctrl-C ends", err=True)
         _watch(work, lambda moved: _tell(moved, path, as_json=as_json))
 

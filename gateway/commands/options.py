@@ -1,12 +1,23 @@
 """What several commands share, said once so that they read the same everywhere: their options and their screen."""
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-__all__ = ["AsJson", "ConfigFile", "PolicyName", "PoolGlobs", "Requirements", "console", "working_folder"]
+__all__ = [
+    "AsJson",
+    "ConfigFile",
+    "PolicyName",
+    "PoolGlobs",
+    "Requirements",
+    "console",
+    "end_when_told",
+    "working_folder",
+]
 
 _WIDTH_OF_A_FILE = 120
 
@@ -33,6 +44,11 @@ def console() -> Console:
     """Standard output; as wide as the terminal, or wide enough for tables where there is none."""
     screen = Console()
     return screen if screen.is_terminal else Console(width=_WIDTH_OF_A_FILE)
+
+
+def end_when_told() -> None:
+    """SIGTERM ends what goes on until interrupted, with 0; the first process of a container would not hear it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def working_folder() -> Path | None:

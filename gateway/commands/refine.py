@@ -12,7 +12,7 @@ from rich.table import Table
 
 from catalog import Catalog, Measured, ModelProfile, UnknownModelError
 from gateway.journal.collecting import Collecting, collecting
-from gateway.refinement import HalfLives, Refinement
+from gateway.refinement import HalfLives, Refinement, SharedFindings
 from gateway.refinement import refine as one_pass
 from gateway.refinement import watch as keep_refining
 from gateway.settings import Settings, load_settings
@@ -20,7 +20,7 @@ from gateway.startup import open_catalog
 from gateway.tools.learning import learn_tools
 
 from .collect import warn
-from .options import AsJson, ConfigFile, console, working_folder
+from .options import AsJson, ConfigFile, console, end_when_told, working_folder
 
 __all__ = ["refine", "refinement_pass"]
 
@@ -35,7 +35,8 @@ def refine(
 ) -> None:
     """Learn from the journal how fast, long and reliable backends are; a running gateway takes it up by itself.
 
-    A journal in Redis is collected first, as `paretogate journal collect` does.
+    A journal in Redis is collected first, as `paretogate journal collect` does, and every replica that writes to it
+    takes up what was learned.
     """
     settings = load_settings(config=config, environ=os.environ, folder=working_folder())
     catalog = open_catalog(settings)
@@ -44,16 +45,20 @@ def refine(
         _show(done, settings, as_json=as_json)
 
     with contextlib.ExitStack() as stack:
-        collected = _collected(settings, stack)
+        collected, shared = _collected(settings, stack), _shared(settings, stack)
 
         def one_pass(*, rebuild: bool = False) -> Refinement:
             if collected is not None:
                 collected.all()
-            return refinement_pass(settings, catalog, rebuild=rebuild)
+            done = refinement_pass(settings, catalog, rebuild=rebuild)
+            if shared is not None:
+                shared.publish()
+            return done
 
         if not watch:
             show(one_pass(rebuild=rebuild))
             return
+        end_when_told()
         if rebuild:
             show(one_pass(rebuild=True))
         typer.echo(f"refining {settings.journal_path} every {every:g} s; Ctrl-C ends", err=True)
@@ -71,6 +76,13 @@ def _collected(settings: Settings, stack: contextlib.ExitStack) -> Collecting | 
     if settings.journal.stream_url is None:
         return None
     return stack.enter_context(collecting(settings, patient=True, note=warn))
+
+
+def _shared(settings: Settings, stack: contextlib.ExitStack) -> SharedFindings | None:
+    """What tells the replicas that write to a journal in Redis; None where a file is it."""
+    if settings.journal.stream_url is None:
+        return None
+    return stack.enter_context(contextlib.closing(SharedFindings(settings)))
 
 
 def refinement_pass(settings: Settings, catalog: Catalog, *, rebuild: bool = False) -> Refinement:

@@ -4,7 +4,7 @@ GatewayError
 └── JournalError
     ├── JournalFullError        a record cannot be kept: the disk or the spool is full
     ├── JournalDamagedError     a record is no JSON
-    ├── JournalUnavailableError it cannot be collected now
+    ├── JournalUnavailableError Redis, which keeps it, cannot be used now
     └── JournalUnreadableError  the store is missing, damaged or of another version
 """
 
@@ -49,10 +49,10 @@ class JournalDamagedError(JournalError):
 
 
 class JournalUnavailableError(JournalError):
-    """It cannot be collected now, or (`for_good`) not as it was asked; nothing is lost by that."""
+    """Redis, which keeps it, cannot be used now, or (`for_good`) not as it was asked; nothing is lost by that."""
 
     def __init__(self, *, problem: str, for_good: bool = False) -> None:
-        super().__init__(f"cannot collect the journal: {problem}")
+        super().__init__(f"cannot use the journal in Redis: {problem}")
         self.problem, self.for_good = problem, for_good
 
 

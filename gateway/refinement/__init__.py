@@ -2,6 +2,7 @@
 
 from .backend_statistics import BackendStatistics, CallFacts, HalfLives
 from .measured import Findings, MeasuredFileError, apply_measured, read_findings, read_measured, write_findings
+from .sharing import SharedFindings
 from .worker import Refinement, refine, watch
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "HalfLives",
     "MeasuredFileError",
     "Refinement",
+    "SharedFindings",
     "apply_measured",
     "read_findings",
     "read_measured",

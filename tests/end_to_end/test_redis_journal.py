@@ -12,7 +12,7 @@ import pytest
 from gateway.journal import JournalReader
 from gateway.refinement import read_measured
 from gateway.upstreams.fake import FakeProvider
-from tests.end_to_end.conftest import paretogate
+from tests.end_to_end.conftest import Gateway, paretogate
 from tests.end_to_end.test_chaos import BODY, a_client, a_gateway
 from tests.gateway.running import CHAT
 from tests.gateway.state.servers import RedisServer
@@ -31,6 +31,13 @@ async def stream_metrics(client: httpx.AsyncClient, n_records: int) -> str:
             told = (await client.get("/metrics")).text
             await asyncio.sleep(0.1)
     return told
+
+
+async def heard(gateway: Gateway, event: str) -> None:
+    """Until it has logged that."""
+    async with asyncio.timeout(30):
+        while event not in gateway.log.read_text(encoding="utf-8"):  # noqa: ASYNC110 - it is seen from outside
+            await asyncio.sleep(0.1)
 
 
 async def test_what_two_gateways_answered_is_collected_once_and_learned_from_and_no_password_is_told(
@@ -56,15 +63,18 @@ async def test_what_two_gateways_answered_is_collected_once_and_learned_from_and
             assert (await clients[0].post("/v1/router/outcomes", json=verdict)).status_code == 200
             metrics = await stream_metrics(clients[0], 4 * N_EACH + 3)
             shown = metrics + (await clients[0].get("/dashboard")).text
+            refined = await asyncio.to_thread(paretogate, "refine", state=tmp_path / "worker", more=shared)
+            for gateway in gateways:
+                await heard(gateway, "measured_facts_applied")
             await asyncio.to_thread(gateways[0].stop, signal.SIGKILL)
             assert await asyncio.to_thread(gateways[1].stop) == 0
-        refined = await asyncio.to_thread(paretogate, "refine", state=tmp_path / "worker", more=shared)
         checked = await asyncio.to_thread(paretogate, "doctor", state=tmp_path / "worker", more=shared)
     finally:
         server.kill()
     assert 'paretogate_journal_stream{fact="limit"} 1e+06' in metrics
     assert refined.returncode == 0, refined.stderr
-    assert read_measured(tmp_path / "worker" / "measured.json")["fake"].n_calls == 2 * N_EACH
+    measured = [read_measured(state / "measured.json")["fake"] for state in (tmp_path / "worker", *states)]
+    assert [facts.n_calls for facts in measured] == [2 * N_EACH] * 3  # both replicas go by what both have seen
     assert [state for state in states if list(state.glob("journal*"))] == []  # no replica keeps a file of its own
     with JournalReader(tmp_path / "worker" / "journal.sqlite3") as reader:
         calls = list(reader.calls())

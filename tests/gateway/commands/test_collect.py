@@ -1,6 +1,10 @@
 """What the commands do where Redis keeps the journal, and what they say where they cannot."""
 
 import json
+import select
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +13,11 @@ from redis import Redis
 
 from gateway import cli
 from gateway.commands.doctor import examine
-from gateway.journal import RedisJournal
+from gateway.journal import JournalReader, RedisJournal
 from gateway.journal_store.collector import Collector
 from gateway.journal_store.stream import STREAM
 from gateway.refinement import read_measured
+from tests.end_to_end.conftest import environment
 from tests.gateway.state.servers import RedisServer
 
 pytestmark = pytest.mark.loopback
@@ -86,7 +91,7 @@ def test_what_waits_in_redis_is_told_by_what_reads_the_file(
     configured.kill()
     code, _, told = run(capsys, "journal", "status")
     assert code == 0
-    assert "what waits in Redis is not known: cannot collect the journal: ConnectionError" in told
+    assert "what waits in Redis is not known: cannot use the journal in Redis: ConnectionError" in told
 
 
 @pytest.mark.parametrize("argv", [["journal", "status"], ["journal", "export"], ["promote", "PREDICTOR"]])
@@ -117,7 +122,7 @@ def test_a_redis_that_is_away_is_an_error_and_tells_no_password(
 ) -> None:
     code, _, told = run(capsys, "journal", "collect", "--from", "redis://:pl4nted@127.0.0.1:1/0")
     assert code == 1
-    assert told.startswith("error: cannot collect the journal: ConnectionError: ")
+    assert told.startswith("error: cannot use the journal in Redis: ConnectionError: ")
     assert "pl4nted" not in told
 
 
@@ -153,6 +158,35 @@ def test_refining_leaves_the_file_to_a_collector_that_fills_it(
     assert run(capsys, "refine")[2].startswith("5 new outcomes")
     collector.close()
     assert run(capsys, "refine")[2].startswith("4 new outcomes")
+
+
+def test_a_standby_waits_for_the_file_and_told_to_end_they_end(
+    configured: RedisServer, tmp_path: Path, client: Redis
+) -> None:
+    environ = environment(tmp_path / "state", {"PARETOGATE_JOURNAL__URL": configured.url})
+    command = [sys.executable, "-m", "gateway.cli", "journal", "collect", "--watch"]
+    first, second = (subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, bufsize=0) for _ in range(2))
+    watching = [first, second]
+    try:
+        assert [process.stderr.readline().startswith(b"collecting unix://") for process in watching] == [True, True]  # type: ignore[union-attr]
+        assert first.stderr is not None
+        assert second.stderr is not None
+        waiting, _, _ = select.select([first.stderr, second.stderr], [], [], 30)
+        assert b"another process collects into" in waiting[0].readline()
+        standby, leader = (first, second) if waiting[0] is first.stderr else (second, first)
+        leader.terminate()
+        assert leader.wait(timeout=30) == 0
+        answered(tmp_path / "spool", configured, 0, 2)
+        while client.xlen(STREAM):
+            time.sleep(0.05)
+        standby.terminate()
+        assert standby.wait(timeout=30) == 0
+    finally:
+        for process in watching:
+            process.kill()
+            process.communicate()
+    with JournalReader(tmp_path / "state" / "journal.sqlite3") as reader:
+        assert reader.counts()["outcomes"] == 2
 
 
 def stream_notes(tmp_path: Path, url: str) -> list[tuple[str, str, str]]:

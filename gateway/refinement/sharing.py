@@ -1,0 +1,100 @@
+"""What one worker learned from the journal of all replicas, brought to each of them by the Redis that keeps it.
+
+Files travel as they are, named by their place in the state directory and told apart by the time they were written: a
+replica takes what is newer than its own, and writes it with that time. Redis names files, so only such as refinement
+writes are taken.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from gateway.atomic_files import write_atomically
+from gateway.journal import JournalUnavailableError
+from gateway.journal_store import StoreFailedError
+from gateway.settings import Settings
+
+__all__ = ["SharedFindings"]
+
+_FILES = "paretogate:{journal}:learned"  # a hash: name -> content
+_TIMES = "paretogate:{journal}:learned-at"  # a hash: name -> when it was written, nanoseconds since the epoch
+_NAME = re.compile(r"measured\.json|tools/usage/[A-Za-z0-9][A-Za-z0-9._-]{0,63}/\d+\.npz")
+
+# KEYS: files, times. ARGV: name, content, time
+_PUBLISH = """
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+"""
+
+
+class SharedFindings:
+    """Used by one thread at a time. Every method may raise `JournalUnavailableError`, and may then be called again."""
+
+    def __init__(self, settings: Settings, *, timeout_s: float = 5.0) -> None:
+        """Connects when it is first asked. The journal of the settings is one in Redis."""
+        self._url, self._cluster = settings.journal.stream_url or "", settings.journal.cluster
+        self._timeout_s, self._folder = timeout_s, settings.state_dir
+        self._client: Any = None
+
+    def publish(self) -> int:
+        """Tell replicas of every file that was written since; returns how many were told."""
+        return self._asked(self._publish)
+
+    def fetch(self) -> int:
+        """Write every file that is newer than ours; returns how many were."""
+        return self._asked(self._fetch)
+
+    def close(self) -> None:
+        """Let go of Redis."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _asked(self, act: Callable[[], int]) -> int:
+        from gateway.journal_store.stream import redis_errors, stream_client  # noqa: PLC0415 - it brings the client
+
+        try:
+            with redis_errors(self._url):
+                if self._client is None:
+                    self._client = stream_client(self._url, cluster=self._cluster, timeout_s=self._timeout_s)
+                return act()
+        except StoreFailedError as exc:
+            self._client = None
+            raise JournalUnavailableError(problem=str(exc)) from None
+
+    def _publish(self) -> int:
+        known, told = self._client.hgetall(_TIMES), 0
+        for name, path in self._files():
+            written = str(path.stat().st_mtime_ns).encode()
+            if known.get(name.encode()) == written:
+                continue
+            self._client.eval(_PUBLISH, 2, _FILES, _TIMES, name, path.read_bytes(), written)
+            told += 1
+        return told
+
+    def _fetch(self) -> int:
+        taken = 0
+        for field, written in self._client.hgetall(_TIMES).items():
+            name, written_ns = field.decode(errors="replace"), int(written)
+            if not _NAME.fullmatch(name) or written_ns <= _written_ns(path := self._folder / name):
+                continue
+            if (content := self._client.hget(_FILES, name)) is not None:
+                write_atomically(path, content)
+                os.utime(path, ns=(written_ns, written_ns))
+                taken += 1
+        return taken
+
+    def _files(self) -> Iterator[tuple[str, Path]]:
+        """What there is to tell, by its name."""
+        for path in (self._folder / "measured.json", *sorted((self._folder / "tools" / "usage").glob("*/*.npz"))):
+            if path.is_file():
+                yield path.relative_to(self._folder).as_posix(), path
+
+
+def _written_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return -1
