@@ -18,6 +18,7 @@ HELM = Path(sys.executable).with_name("helm")
 KEYS, REDIS = {"keysSecret": "keys"}, {"redis": {"url": "redis://redis:6379/0"}}
 WHOLE: dict[str, Any] = {
     **KEYS,
+    "journal": {"shared": True, "persistence": {"storageClass": "fast"}},
     "redis": {"urlSecret": {"name": "redis", "key": "url"}},
     "config": {"learning": {"explore": 0.05}, "backends": [], "journal": {"prompts": "redacted"}},
     "envSecrets": ["providers"],
@@ -73,6 +74,8 @@ def test_it_passes_helms_own_linter(tmp_path: Path) -> None:
         (KEYS, "redis: more than one replica would each keep limits and budgets for itself"),
         (REDIS, "keysSecret: the gateway does not start where strangers could come in"),
         ({**KEYS, "redis": {"url": "redis://r", "urlSecret": {"name": "r", "key": "k"}}}, "name one"),
+        ({**KEYS, "replicas": 1, "journal": {"shared": True}}, "journal.shared: is kept in the Redis"),
+        ({**KEYS, **REDIS, "journal": {"shared": True}, "config": {"journal": {"url": "sqlite:///j"}}}, "remove one"),
         ({**KEYS, **REDIS, "ingress": {"enabled": True}}, "ingress.host: an ingress needs one"),
         ({**KEYS, **REDIS, "monitoring": {"serviceMonitor": True}}, "monitoring.tokenSecret"),
         ({**KEYS, "redis": {"urlSecret": {"name": "r"}}}, "redis.urlSecret.key"),
@@ -98,9 +101,26 @@ def test_the_gateway_understands_what_it_is_configured_with(values: dict[str, An
     settings = load_settings(environ=environ, folder=tmp_path)
     assert settings.auth.keys == Path("/etc/paretogate-keys/keys.json")
     assert settings.state.url.get_secret_value().startswith("redis://")
+    assert settings.journal.stream_url == ("redis://redis:6379/0" if values is WHOLE else None)
     if values is WHOLE:
         assert settings.learning.explore == 0.05
         assert settings.telemetry.log_level == "info"
+
+
+def test_a_shared_journal_is_collected_by_one_pod_that_no_service_finds(tmp_path: Path) -> None:
+    assert ("StatefulSet", "gate-paretogate-refinement") not in rendered({**KEYS, **REDIS}, tmp_path)
+    manifests = rendered({**KEYS, **REDIS, "journal": {"shared": True}}, tmp_path)
+    told = manifests["StatefulSet", "gate-paretogate-refinement"]["spec"]
+    (worker,) = told["template"]["spec"]["containers"]
+    shared = {"name": "PARETOGATE_JOURNAL__URL", "value": "redis://redis:6379/0"}
+    assert (told["replicas"], worker["args"]) == (1, ["refine", "--watch"])
+    assert shared in worker["env"]
+    assert shared in container(manifests)["env"]
+    assert worker["securityContext"] == container(manifests)["securityContext"]
+    labels = told["template"]["metadata"]["labels"].items()
+    services = [m["spec"]["selector"] for (kind, _), m in manifests.items() if kind == "Service"]
+    assert services
+    assert not [selector for selector in services if selector.items() <= labels]
 
 
 def test_a_changed_configuration_restarts_the_replicas(tmp_path: Path) -> None:

@@ -63,7 +63,15 @@ def test_the_composition_is_understood_by_the_gateway_and_whole() -> None:
     assert all(port.startswith("127.0.0.1:") for port in gateway["ports"])
 
 
-@pytest.mark.parametrize("service", ["paretogate", "redis"])
+def test_who_collects_the_shared_journal_is_told_where_it_is() -> None:
+    told = COMPOSE["services"]["refine"]
+    settings = load_settings(environ=told["environment"])
+    assert settings.journal.stream_url == "redis://redis:6379/0"
+    assert told["volumes"] == COMPOSE["services"]["paretogate"]["volumes"]
+    assert COMPOSE["services"]["paretogate"]["environment"]["PARETOGATE_JOURNAL__URL"] is None  # as the shell says
+
+
+@pytest.mark.parametrize("service", ["paretogate", "redis", "refine"])
 def test_services_have_no_rights_they_do_not_need(service: str) -> None:
     said = COMPOSE["services"][service]
     assert said["read_only"]

@@ -7,6 +7,12 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{- /* Not the replicas' own labels, by which services find them. */}}
+{{- define "paretogate.refinement" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-refinement
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
 {{- define "paretogate.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
@@ -14,11 +20,29 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ include "paretogate.selector" . }}
 {{- end }}
 
+{{- /* The address of the Redis that replicas share, as a variable: (dict "name" VARIABLE "root" $). */}}
+{{- define "paretogate.redis" -}}
+{{- $redis := .root.Values.redis }}
+{{- if $redis.url }}
+- {name: {{ .name }}, value: {{ $redis.url | quote }}}
+{{- else if $redis.urlSecret.name }}
+- name: {{ .name }}
+  valueFrom:
+    secretKeyRef: {name: {{ $redis.urlSecret.name }}, key: {{ required "redis.urlSecret.key: which entry of the secret?" $redis.urlSecret.key }}}
+{{- end }}
+{{- end }}
+
 {{- /* What an installation must not get wrong in silence. */}}
 {{- define "paretogate.check" -}}
 {{- $many := or (gt (int .Values.replicas) 1) .Values.autoscaling.enabled }}
 {{- if and $many (not .Values.redis.url) (not .Values.redis.urlSecret.name) }}
 {{- fail "redis: more than one replica would each keep limits and budgets for itself; set redis.url or redis.urlSecret, or replicas to 1" }}
+{{- end }}
+{{- if and .Values.journal.shared (not .Values.redis.url) (not .Values.redis.urlSecret.name) }}
+{{- fail "journal.shared: is kept in the Redis of redis.url or redis.urlSecret; set one" }}
+{{- end }}
+{{- if and .Values.journal.shared (dig "journal" "url" "" .Values.config) }}
+{{- fail "journal.shared: config.journal.url names another place; remove one" }}
 {{- end }}
 {{- if and .Values.redis.url .Values.redis.urlSecret.name }}
 {{- fail "redis: url and urlSecret are both set; name one" }}
