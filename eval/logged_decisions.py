@@ -9,6 +9,7 @@ import numpy as np
 
 from catalog import Floats
 from predictors import InvalidOutcomesError
+from predictors.journal_judgements import Judgements
 from predictors.journal_outcomes import chosen_position, journal_records
 
 from .table import Bools
@@ -51,36 +52,29 @@ def read_journal(path: Path, *, metric: str | None = None) -> tuple[LoggedDecisi
 
     Args:
         path: the journal, exported (JSONL) or as its SQLite file.
-        metric: the feedback that counts as reward; None takes all whose value lies in [0, 1].
+        metric: the feedback that counts as reward; None takes all (`Judgements` says which values).
 
     Raises:
         InvalidOutcomesError: a line is no record; names file, line and remedy.
     """
     decisions: dict[str, _Read] = {}
     outcomes: dict[str, _Outcome] = {}
-    rewards: dict[str, list[float]] = {}
-    by_response: dict[str, str] = {}
-    feedback: list[Mapping[str, object]] = []
+    judgements = Judgements(metric=metric)
     known: dict[tuple[str, ...], tuple[str, ...]] = {}
     for record in journal_records(path):  # of each only what is needed is kept: whole, they fill a machine's memory
+        key = str(record.get("decision_id"))
         if "candidates" in record:
-            if _is_callers_choice(record):
-                continue
-            key = str(record["decision_id"])
-            decisions[key] = _read(key, record, known)
+            if not _is_callers_choice(record):
+                decisions[key] = _read(key, record, known)
+                judgements.decided(record)
         elif "metric" in record:
-            feedback.append(record)
+            judgements.said(record)
         else:
-            key = str(record.get("decision_id"))
             outcomes[key] = _Outcome(
                 record.get("backend"), _number(record.get("cost_usd")), _number(record.get("latency_s"))
             )
-            by_response[str(record.get("response_id"))] = key
-    for record in feedback:
-        value = record.get("value")
-        about = str(record.get("decision_id") or by_response.get(str(record.get("response_id"))))
-        if isinstance(value, int | float) and 0 <= value <= 1 and metric in (None, record["metric"]):
-            rewards.setdefault(about, []).append(float(value))
+            judgements.answered(record)
+    rewards = judgements.rewards()
     return tuple(
         _logged(decision, outcomes.get(key, _NO_OUTCOME), rewards.get(key, ())) for key, decision in decisions.items()
     )

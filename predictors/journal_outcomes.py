@@ -1,7 +1,7 @@
 """A gateway's journal as outcomes: which prompt went to which model, and how good the caller said the answer was.
 
 Reads the export (`paretogate journal export`, one JSON record a line) or the SQLite file itself, also while a gateway
-writes it. Only decisions with feedback in [0, 1] and with a kept prompt teach anything.
+writes it. Only decisions with feedback in [0, 1] (`Judgements`) and with a kept prompt teach anything.
 """
 
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InvalidOutcomesError
+from .journal_judgements import Judgements
 from .journal_records import with_candidate_rows
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ def read_journal_table(path: Path) -> "pl.DataFrame":
     decisions, outcomes, rewards = _joined(journal_records(path))
     rewarded = [key for key in decisions if key in rewards]
     if not rewarded:
-        raise InvalidOutcomesError(f"{path}: no decision has feedback between 0 and 1; post some to /v1/feedback")
+        raise InvalidOutcomesError(
+            f"{path}: no decision has feedback between 0 and 1; post some to /v1/feedback, on no other scale"
+        )
     made = (_row(key, decisions[key], outcomes.get(key, _UNANSWERED), rewards[key]) for key in rewarded)
     rows = [row for row in made if row is not None]
     if not rows:
@@ -112,24 +115,19 @@ def _joined(
     """Decisions and outcomes by decision, and what was said of each; feedback may name a response instead."""
     decisions: dict[str, _Asked | None] = {}
     outcomes: dict[str, _Answered] = {}
-    decision_of: dict[str, str] = {}
-    feedback: list[tuple[object, str, float]] = []  # on which decision, on which response, how good
+    judgements = Judgements()
     known: dict[tuple[tuple[str, str | None], ...], _Served] = {}
     for record in records:  # of each only what is needed is kept: whole, they fill a machine's memory
         key = str(record.get("decision_id"))
         if "candidates" in record:
             decisions[key] = _asked(record, known)
+            judgements.decided(record)
         elif "metric" in record:
-            value = record.get("value")
-            if isinstance(value, int | float) and 0 <= value <= 1:
-                feedback.append((record.get("decision_id"), str(record.get("response_id")), float(value)))
+            judgements.said(record)
         else:
             outcomes[key] = _answered(record)
-            decision_of[str(record.get("response_id"))] = key
-    rewards: dict[str, list[float]] = {}
-    for decision_id, response_id, score in feedback:
-        rewards.setdefault(str(decision_id or decision_of.get(response_id)), []).append(score)
-    return decisions, outcomes, rewards
+            judgements.answered(record)
+    return decisions, outcomes, judgements.rewards()
 
 
 def _asked(decision: Record, known: dict[tuple[tuple[str, str | None], ...], _Served]) -> _Asked | None:
