@@ -98,6 +98,15 @@ class BackendStatistics:
             self.input_ratio.add(inverse, plausible, at_s=call.at_s)
         self._add_times(call)
 
+    def is_of_another_model(self, *, at_s: float) -> None:
+        """From now on: what the one before showed weighs no more than a profile does. Errors are the endpoint's."""
+        seen: list[DecayedSketch | DecayedLine] = [self.whole_call, self.input_ratio]
+        seen += [sketch for key, sketch in self.sketches.items() if key not in _STATUSES]
+        for counted in seen:
+            weight = counted.weight_at(at_s)
+            if weight > _PRIOR_CALLS:
+                counted.fade(_PRIOR_CALLS / weight)
+
     def merge(self, other: "BackendStatistics") -> None:
         """Add what another replica counted."""
         self.n_calls += other.n_calls
@@ -154,22 +163,13 @@ class BackendStatistics:
         return statistics
 
     def _note_name(self, call: CallFacts) -> None:
-        """A name that was never seen is another model: what the others showed weighs no more than a profile does.
-
-        Errors are the endpoint's, and stay. Names that come and go were seen; of very many none tells a model.
-        """
+        """A name that was never seen is another model; one that comes back is not, nor is one of very many."""
         name, known = call.answered_as, self.answered_as
         if not name or name in known or len(known) >= _MOST_NAMES:
             return
         self.answered_as = [*known, name]
-        if not known:
-            return
-        seen: list[DecayedSketch | DecayedLine] = [self.whole_call, self.input_ratio]
-        seen += [sketch for key, sketch in self.sketches.items() if key not in _STATUSES]
-        for counted in seen:
-            weight = counted.weight_at(call.at_s)
-            if weight > _PRIOR_CALLS:
-                counted.fade(_PRIOR_CALLS / weight)
+        if known:
+            self.is_of_another_model(at_s=call.at_s)
 
     def _add_times(self, call: CallFacts) -> None:
         if call.ttft_s is not None:

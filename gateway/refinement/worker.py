@@ -63,7 +63,7 @@ def refine(
         for entry in reader.outcomes(after=findings.outcome_seq):
             findings.outcome_seq = entry.seq
             new += 1
-            findings.models.update(_models(entry))
+            _note_models(findings, entry, at_s=min(entry.time, now_s))
             for backend, call in read_calls(entry, now_s=now_s):
                 statistics = findings.statistics.setdefault(backend, BackendStatistics(half_lives or HalfLives()))
                 statistics.add(call, profile=profile_of(findings.models.get(backend, backend)))
@@ -103,6 +103,15 @@ def watch(
             report(done)
         if stop.wait(every_s):
             return
+
+
+def _note_models(findings: Findings, entry: JournalledOutcome, *, at_s: float) -> None:
+    """Which model each backend serves; where the operator gave it another, the former's calls tell little of it."""
+    for backend, model in _models(entry).items():
+        before = findings.models.get(backend)
+        if before not in (None, model) and backend in findings.statistics:
+            findings.statistics[backend].is_of_another_model(at_s=at_s)
+        findings.models[backend] = model
 
 
 def read_calls(entry: JournalledOutcome, *, now_s: float) -> Iterator[tuple[str, CallFacts]]:

@@ -26,13 +26,14 @@ def journalled(
     start: int = 0,
     at_s: float = NOW,
     query: dict[str, object] | None = None,
+    model: str = "o/m",
     **more: object,
 ) -> Path:
     path = folder / "journal.sqlite3"
     journal = SqliteJournal(path, clock=lambda: at_s)
     for number in range(start, start + calls):
         decision_id = f"{backend}-{number}"
-        candidates = [{"id": "o/m", "backend": backend}]
+        candidates = [{"id": model, "backend": backend}]
         asked = {"tokens": 50, **(query or {})}
         journal.write("decision", {"decision_id": decision_id, "time": NOW, "query": asked, "candidates": candidates})
         outcome = {
@@ -272,3 +273,13 @@ def test_another_model_behind_the_same_name_outweighs_the_one_before(tmp_path: P
     journalled(tmp_path, "here", calls=50, start=200, ttft_s=3.0, model_returned="m-2024-08-06")
     [measured] = run(tmp_path).findings.measured.values()
     assert measured.ttft_s == pytest.approx((8 * 0.1 + 50 * 3.0) / 58, rel=0.05)  # not a fifth of the way to it
+
+
+def test_a_backend_that_was_given_another_model_is_measured_anew(tmp_path: Path) -> None:
+    journalled(tmp_path, "here", calls=200, ttft_s=0.1)
+    journalled(tmp_path, "here", calls=50, start=200, ttft_s=3.0, model="o/other")
+    findings = run(tmp_path).findings
+    assert findings.models == {"here": "o/other"}
+    assert findings.measured["here"].ttft_s == pytest.approx((8 * 0.1 + 50 * 3.0) / 58, rel=0.05)
+    journalled(tmp_path, "here", calls=5, start=250, ttft_s=3.0, model="o/other")
+    assert run(tmp_path).findings.statistics["here"].sketches["ttft_s"].weight_at(NOW) == pytest.approx(63, rel=0.01)
