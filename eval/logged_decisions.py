@@ -1,5 +1,6 @@
 """A gateway's journal read as decisions, each with what came of it."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,6 +42,7 @@ class LoggedDecision:
     paid_usd: float | None
     latency_s: float | None
     tenant: str = field(default="")
+    policy: str = ""  # that it was made under
     last_answered: int | None = None  # the candidate that the conversation was with, where that was remembered
 
 
@@ -140,6 +142,7 @@ def _read(key: str, decision: Mapping[str, object], known: dict[tuple[str, ...],
         paid_usd=None,
         latency_s=None,
         tenant=str(decision.get("tenant") or ""),
+        policy=sys.intern(str(decision.get("policy") or "")),
         last_answered=backends.index(last) if last is not None and last in backends else None,
     )
     return _Read(logged, backends[chosen])

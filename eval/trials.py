@@ -56,7 +56,7 @@ class Trial:
     """What both predictors made of the evidence."""
 
     n: int  # judged prompts
-    left_out: int  # prompts that the challenger was trained on
+    left_out: int  # prompts that the challenger was trained on, and in a journal those of the champion's, too
     changed: float  # share of prompts that another model answers
     score: Change
     cost_usd: Change | None
@@ -64,6 +64,7 @@ class Trial:
     best_single: str | None  # the best single model of the evidence itself, which flatters it
     over_best_single: Interval | None  # of the challenger's mean score minus that model's
     explored: int | None = None  # in a journal, prompts that tell of differing choices made only to explore
+    other_policy: float | None = None  # in a journal, share of decisions that were made under another policy than this
     without_support: float | None = None  # in a journal, share of decisions that change with nothing known of it
 
 
@@ -114,8 +115,7 @@ def on_journal(log: Sequence[LoggedDecision], contest: Contest) -> Trial:
     """Compare where one model's score is known, from choices logged with their propensity.
 
     Raises:
-        InvalidReplayError: no decision is left with a reward, a kept prompt, and a question that is new to the
-            challenger.
+        InvalidReplayError: no decision is left with a reward, a kept prompt, and a question that is new to both.
         MissingFactsError: the policy goes by facts that the journal does not keep.
     """
     check_told(contest.policy, contest.policies)
@@ -125,7 +125,10 @@ def on_journal(log: Sequence[LoggedDecision], contest: Contest) -> Trial:
             "no decision of the journal has both feedback and its prompt; post feedback to /v1/feedback and set "
             'journal.prompts = "redacted" or "full"'
         )
-    known = TrainedQuestions.load(contest.challenger).among([d.prompt for d in usable])
+    prompts = [d.prompt for d in usable]
+    known = TrainedQuestions.load(contest.challenger).among(prompts)
+    if contest.champion is not None:  # its forecasts are the reward model, which may have seen none of these rewards
+        known |= TrainedQuestions.load(contest.champion).among(prompts)
     fresh = [d for d, is_known in zip(usable, known.tolist(), strict=True) if not is_known]
     if not fresh:
         raise InvalidReplayError(_nothing_left(len(usable)))
@@ -154,7 +157,7 @@ def judge_forecasts(
         raise InvalidReplayError(
             f"in none of {len(log)} decisions may policy {contest.policy!r} choose anybody; judge by one that may"
         )
-    return _tried(made, left_out=left_out, seed=contest.seed)
+    return _tried(made, contest, left_out=left_out)
 
 
 class _MadeAgain(NamedTuple):
@@ -162,16 +165,16 @@ class _MadeAgain(NamedTuple):
     modelled: Floats  # what the champion forecasts, (n_candidates,)
 
 
-def _tried(made: Sequence[tuple[LoggedDecision, _MadeAgain]], *, left_out: int, seed: int) -> Trial:
+def _tried(made: Sequence[tuple[LoggedDecision, _MadeAgain]], contest: Contest, *, left_out: int) -> Trial:
     log = log_of([d for d, _ in made])
     old, new = (_target(made, side) for side in (0, 1))
     changed = np.array([m.choices[0] != m.choices[1] for _, m in made], dtype=np.bool_)
     unknown = changed & ((old.propensity == 0) | (new.propensity == 0))
-    bootstrap = GroupBootstrap(log.prompt, seed=seed)
+    bootstrap = GroupBootstrap(log.prompt, seed=contest.seed)
     more = worth_more(new, old, changed & ~unknown, log, bootstrap)
     known = np.flatnonzero(old.propensity != 0)
     rows = known if len(known) else np.arange(len(made))
-    before = worth_of(old.take(rows), log.take(rows), GroupBootstrap(log.prompt[rows], seed=seed))
+    before = worth_of(old.take(rows), log.take(rows), GroupBootstrap(log.prompt[rows], seed=contest.seed))
     cost = np.array([[0.0 if c is None else d.cost_usd[c] for c in m.choices] for d, m in made])  # (n, 2)
     return Trial(
         n=len(made),
@@ -183,6 +186,7 @@ def _tried(made: Sequence[tuple[LoggedDecision, _MadeAgain]], *, left_out: int, 
         best_single=None,
         over_best_single=None,
         explored=more.explored,
+        other_policy=sum(d.policy not in ("", contest.policy) for d, _ in made) / len(made),
         without_support=float(unknown.mean()),
     )
 
@@ -240,4 +244,7 @@ def _change(columns: Floats, bootstrap: GroupBootstrap) -> Change:
 
 
 def _nothing_left(n: int) -> str:
-    return f"all {n} prompts of the evidence trained the challenger; judge it by others, such as those that came since"
+    return (
+        f"all {n} prompts of the evidence trained the challenger, or what it is compared with; judge it by others, "
+        "such as those that came since"
+    )

@@ -142,7 +142,7 @@ def _judge() -> Judge:
 
 def _show(verdict: Verdict) -> None:
     facts = verdict.facts
-    table = Table(title=f"{facts['n']} prompts; {facts['left_out']} left out, which trained the challenger")
+    table = Table(title=f"{facts['n']} prompts; {facts['left_out']} left out, which one of the two was trained on")
     for name in ("", "in force", "challenger", "difference, 95 %"):
         table.add_column(name, justify="left" if not name else "right")
     for title, key in (("score", "score"), ("cost a request, US$", "cost_usd")):
@@ -158,6 +158,7 @@ def _show(verdict: Verdict) -> None:
     for title, key, form in (
         ("  told by explored choices", "explored", "d"),
         ("  nothing tells what it is worth", "without_support", ".1%"),
+        ("logged under another policy than this", "other_policy", ".1%"),
     ):
         if (told := facts.get(key)) is not None:
             table.add_row(title, "", format(told, form), "")

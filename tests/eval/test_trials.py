@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -114,6 +115,20 @@ def test_evidence_that_all_trained_the_challenger_judges_nothing(tmp_path: Path,
         on_journal(read_journal(journal(tmp_path, n=40)), contest(challenger))
 
 
+def test_rewards_that_the_champion_has_learned_from_do_not_judge_its_forecasts(
+    tmp_path: Path, challenger: Path
+) -> None:
+    champion = tmp_path / "champion"
+    shutil.copytree(challenger, champion)
+    TrainedQuestions.of([prompt(i) for i in range(10, 30)]).save(champion)
+    log = read_journal(journal(tmp_path, n=60))
+    trial = on_journal(log, replace(contest(challenger), champion=champion))
+    assert (trial.n, trial.left_out) == (39, 21)
+    TrainedQuestions.of([prompt(i) for i in range(60)]).save(champion)
+    with pytest.raises(InvalidReplayError, match="or what it is compared with"):
+        on_journal(log, replace(contest(challenger), champion=champion))
+
+
 def test_the_judge_objects_in_words(tmp_path: Path, challenger: Path) -> None:
     verdict = judge_predictor(
         None, challenger, str(journal(tmp_path, n=50)), rules=PromotionRules(), policies={}, data=tmp_path, seed=0
@@ -220,5 +235,11 @@ def test_a_conversation_that_stays_with_its_model_is_no_change(tmp_path: Path, c
     log = read_journal(explored_now_and_then(tmp_path, n=300, new_is_right=0.9))
     held = [replace(one, last_answered=1) for one in log if one.chosen == 1]
     trial = judged(held, challenger, old=FixedScores(0.6, 0.9), new=FixedScores(0.92, 0.9))  # a lead below the margin
-    assert (trial.changed, trial.without_support) == (0.0, 0.0)
+    assert (trial.changed, trial.without_support, trial.other_policy) == (0.0, 0.0, 0.0)
     assert list(objections(trial, PromotionRules())) == []
+
+
+def test_a_journal_of_other_policies_is_told_to_be_one(tmp_path: Path, challenger: Path) -> None:
+    log = read_journal(explored_now_and_then(tmp_path, n=40, new_is_right=0.9))
+    mixed = [replace(one, policy="cheap" if i % 4 == 0 else "best") for i, one in enumerate(log)]
+    assert judged(mixed, challenger, old=FixedScores(0.6, 0.9), new=FixedScores(0.6, 0.9)).other_policy == 0.25
