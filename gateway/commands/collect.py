@@ -13,7 +13,7 @@ from gateway.journal import JournalUnavailableError
 from gateway.journal.collecting import GROUP, Collecting, collecting
 from gateway.settings import load_settings
 
-from .options import AsJson, ConfigFile, end_when_told, working_folder
+from .options import AsJson, ConfigFile, Termination, working_folder
 
 __all__ = ["collect", "warn"]
 
@@ -56,9 +56,9 @@ def collect(
         if not watch:
             _tell(work.all(), path, as_json=as_json)
             return
-        end_when_told()
+        stop = Termination()
         typer.echo(f"collecting {settings.journal.shown_stream} into {path}; Ctrl-C ends", err=True)
-        _watch(work, lambda moved: _tell(moved, path, as_json=as_json))
+        _watch(work, stop, lambda moved: _tell(moved, path, as_json=as_json))
 
 
 def warn(event: str, **facts: object) -> None:
@@ -66,16 +66,16 @@ def warn(event: str, **facts: object) -> None:
     typer.echo(f"{event}: {', '.join(f'{name} {value}' for name, value in facts.items())}", err=True)
 
 
-def _watch(work: Collecting, tell: Callable[[int], None]) -> None:
+def _watch(work: Collecting, stop: Termination, tell: Callable[[int], None]) -> None:
     moved, told_s = 0, time.monotonic()
-    while True:
+    while not stop.is_told:
         try:
             moved += work.some(wait_s=_WAIT_S)
         except JournalUnavailableError as exc:
             if exc.for_good:
                 raise
             typer.echo(f"error: {exc}; trying again in {_AGAIN_AFTER_S:g} s", err=True)
-            time.sleep(_AGAIN_AFTER_S)
+            stop.wait(_AGAIN_AFTER_S)
         if moved and time.monotonic() - told_s >= _TOLD_EVERY_S:
             tell(moved)
             moved, told_s = 0, time.monotonic()

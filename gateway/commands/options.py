@@ -1,7 +1,7 @@
 """What several commands share, said once so that they read the same everywhere: their options and their screen."""
 
 import signal
-import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +14,13 @@ __all__ = [
     "PolicyName",
     "PoolGlobs",
     "Requirements",
+    "Termination",
     "console",
-    "end_when_told",
     "working_folder",
 ]
 
 _WIDTH_OF_A_FILE = 120
+_HEARD_WITHIN_S = 0.2
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 ConfigFile = Annotated[
@@ -46,9 +47,25 @@ def console() -> Console:
     return screen if screen.is_terminal else Console(width=_WIDTH_OF_A_FILE)
 
 
-def end_when_told() -> None:
-    """SIGTERM ends what goes on until interrupted, with 0; the first process of a container would not hear it."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+class Termination:
+    """SIGTERM, for what goes on until interrupted: it ends in its own time, and with 0.
+
+    The first process of a container would not hear it otherwise, and an exception out of a handler can be lost.
+    """
+
+    def __init__(self) -> None:
+        self.is_told = False
+        signal.signal(signal.SIGTERM, self._hear)
+
+    def wait(self, timeout: float) -> bool:
+        """Sleep for so many seconds, or until told to end; whether that was told."""
+        end_s = time.monotonic() + timeout
+        while not self.is_told and (left_s := end_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, _HEARD_WITHIN_S))
+        return self.is_told
+
+    def _hear(self, *_: object) -> None:
+        self.is_told = True
 
 
 def working_folder() -> Path | None:

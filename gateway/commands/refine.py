@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import threading
 import time
 from typing import Annotated
 
@@ -20,7 +19,7 @@ from gateway.startup import open_catalog
 from gateway.tools.learning import learn_tools
 
 from .collect import warn
-from .options import AsJson, ConfigFile, console, end_when_told, working_folder
+from .options import AsJson, ConfigFile, Termination, console, working_folder
 
 __all__ = ["refine", "refinement_pass"]
 
@@ -58,14 +57,14 @@ def refine(
         if not watch:
             show(one_pass(rebuild=rebuild))
             return
-        end_when_told()
+        stop = Termination()
         if rebuild:
             show(one_pass(rebuild=True))
         typer.echo(f"refining {settings.journal_path} every {every:g} s; Ctrl-C ends", err=True)
         keep_refining(
             one_pass,
             every_s=every,
-            stop=threading.Event(),
+            stop=stop,
             report=show,
             failed=lambda exc: typer.echo(f"error: {exc}; trying again in {every:g} s", err=True),
         )

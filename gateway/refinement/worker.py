@@ -1,10 +1,10 @@
 """From the journal to measured facts: what `paretogate refine` does once, and with `--watch` again and again."""
 
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from catalog import ModelProfile, ParetoGateError
 from gateway.errors import GatewayError, UpstreamNotAskedError
@@ -75,11 +75,19 @@ def refine(
     return Refinement(new_outcomes=new, findings=findings)
 
 
+class Stop(Protocol):
+    """Such as a `threading.Event`."""
+
+    def wait(self, timeout: float) -> bool:
+        """Sleep for so many seconds at most; whether it is time to end."""
+        ...
+
+
 def watch(
     one_pass: Callable[[], Refinement],
     *,
     every_s: float,
-    stop: threading.Event,
+    stop: Stop,
     report: Callable[[Refinement], None],
     failed: Callable[[Exception], None],
 ) -> None:

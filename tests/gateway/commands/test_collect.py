@@ -189,6 +189,16 @@ def test_a_standby_waits_for_the_file_and_told_to_end_they_end(
         assert reader.counts()["outcomes"] == 2
 
 
+def test_refining_told_to_end_ends_with_success(configured: RedisServer, tmp_path: Path) -> None:
+    environ = environment(tmp_path / "state", {"PARETOGATE_JOURNAL__URL": configured.url})
+    command = [sys.executable, "-m", "gateway.cli", "refine", "--watch"]
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, bufsize=0) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith(b"refining ")
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+
+
 def stream_notes(tmp_path: Path, url: str) -> list[tuple[str, str, str]]:
     config = tmp_path / "paretogate.toml"
     lonely = '[discovery]\nloopback = false\nenvironment_keys = false\n[embedded]\nenabled = "off"\n'
