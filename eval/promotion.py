@@ -58,9 +58,9 @@ def objections(trial: Trial, rules: PromotionRules) -> Iterator[str]:
         )
     elif (1 - unknown) * gain.lower - unknown < -rules.margin:
         yield (
-            f"{unknown:.1%} of the decisions would go to a model that the journal could not have chosen there, so that "
-            f"nothing tells what is lost; let the gateway explore more (learning.explore) and allow it in requests "
-            "(routing.explore), or judge on outcomes of several models on the same prompts (--on)"
+            f"{unknown:.1%} of the decisions would go to a model that the journal could not have chosen there (another "
+            "one in a conversation that was kept, one far below the best, in a request without exploration), so that "
+            "nothing tells what is lost; judge on outcomes of several models on the same prompts (--on)"
         )
     if cost is not None and cost.difference.lower > 0 and gain.lower <= 0:
         yield (
