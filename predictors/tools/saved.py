@@ -97,6 +97,10 @@ def save_retriever(retriever: ToolRetriever, folder: Path) -> str:
     if isinstance(retriever, StackedRetriever):
         facts["stage"] = _stage_facts(retriever.stage_)
         arrays |= _stage_arrays(retriever.stage_)
+        if (for_new := retriever.stage_for_new_) is not None:
+            facts["stage_for_new"] = _stage_facts(for_new)
+            facts["new"] = [tool_id for tool_id in retriever.ids_ if tool_id not in retriever.known_]
+            arrays |= {f"new.{name}": array for name, array in _stage_arrays(for_new).items()}
         if retriever.prefilter_ is not None:
             arrays |= {"lists": retriever.prefilter_.index_.centres}
     arrays["facts"] = _as_bytes(facts)  # among the arrays, so that the digest speaks for them too
@@ -151,7 +155,15 @@ def _load(
         if "stage" in facts:
             stage = _stage(facts["stage"], arrays)
             retriever = StackedRetriever(encoder, **facts["parameters"])
-            return retriever.restore(evidence, channels, stage, centres=arrays.get("lists"))
+            of_new = {name.removeprefix("new."): array for name, array in arrays.items() if name.startswith("new.")}
+            return retriever.restore(
+                evidence,
+                channels,
+                stage,
+                stage_for_new=_stage(facts["stage_for_new"], of_new) if of_new else None,
+                new=facts.get("new", ()),
+                centres=arrays.get("lists"),
+            )
         single = SingleChannelRetriever(channels[0], encoder, **facts["parameters"])
     except (KeyError, TypeError, ValueError) as exc:
         raise BadArtefactError(path=str(folder), problem=f"its content is not that of a retriever ({exc})") from exc

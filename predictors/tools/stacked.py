@@ -1,6 +1,6 @@
 """The default retriever: every channel the data supports, a shortlist, and a second look tuned on the registry."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, Self
@@ -31,6 +31,7 @@ from .usage import ToolUsage
 
 __all__ = ["StackedRetriever", "channels_for"]
 
+Floats = npt.NDArray[np.float64]
 _CHUNK: Final = 256
 _N_USE_FOLDS: Final = 8
 _PAST_CHUNK: Final = 64  # requests that share what is stripped from the tools they did not use
@@ -39,6 +40,7 @@ _MIN_USES_FOR_TWINS: Final = 3.0  # below, which of several twins is needed can 
 _ENOUGH_NEW: Final = 0.05  # of uses are of a tool used once: from there on past requests meet new tools often enough
 _NEW_TOOLS: Final = 0.2  # of the used tools
 _MET_WITH_NEW: Final = 0.05  # of the requests; a tenth and a fifth do no more for new tools and more harm to others
+_DOUBT: Final = 0.5  # log odds, of tools that come later: without it they take places from those that are in use
 _MAX_HEAD_SIZE: Final = 20_000_000  # requests x tools; bounds fitting to about a minute
 
 
@@ -73,7 +75,8 @@ class StackedRetriever:
         """Learn every channel, then fit and choose the second stage by cross-validation on `usage`."""
         evidence = Evidence.gather(registry, usage, self.encoder)
         self._join(evidence, [channel.learn(evidence) for channel in channels_for(evidence)])
-        self.stage_ = self._fit_stage()
+        self.stage_, self.stage_for_new_ = self._fit_stages()
+        self._know(frozenset(self.ids_))
         return self
 
     def restore(
@@ -82,6 +85,8 @@ class StackedRetriever:
         channels: Sequence[Channel],
         stage: SecondStage,
         *,
+        stage_for_new: SecondStage | None = None,
+        new: Collection[str] = (),
         centres: Vectors | None = None,
     ) -> Self:
         """As after `fit`, from what was fitted before.
@@ -90,10 +95,13 @@ class StackedRetriever:
             evidence: of the fit.
             channels: that have learned it.
             stage: what was fitted.
+            stage_for_new: likewise, where tools that come later need one of their own.
+            new: ids of the tools that came after the fit.
             centres: of the prefilter's lists, (n_lists, dim); None looks for some where there is a prefilter.
         """
         self._join(evidence, list(channels), centres=centres)
-        self.stage_ = stage
+        self.stage_, self.stage_for_new_ = stage, stage_for_new
+        self._know(frozenset(self.ids_).difference(new))
         return self
 
     def update(self, registry: ToolRegistry) -> Self:
@@ -156,6 +164,14 @@ class StackedRetriever:
             self.prefilter_ = None
         else:
             self.prefilter_ = self._prefilter() if self.prefilter_ is None else self.prefilter_.update(evidence)
+        self._know(self.known_)
+
+    def _know(self, tool_ids: frozenset[str]) -> None:
+        """These tools were there at the fit; those that came since and have no use yet are judged as new ones."""
+        self.known_ = tool_ids
+        came = np.array([tool_id not in tool_ids for tool_id in self.ids_], dtype=bool)  # (n_tools,)
+        came &= self.evidence_.uses == 0
+        self.new_ = came if self.stage_for_new_ is not None and came.any() else None
 
     def _prefilter(self, centres: Vectors | None = None) -> Prefilter | None:
         """A prefilter of the registry, None where all of it is scored."""
@@ -182,13 +198,21 @@ class StackedRetriever:
         n_clauses = batch.starts[1:] - batch.starts[:-1]  # (n_queries,)
         late = [partial(channel.score_candidates, batch) for channel in self.late_]
         candidates = self._candidates(planes, uses=uses, n_clauses=n_clauses, late=late, scored=scored)
-        scores = self.stage_.score(candidates, self.co_use_, self.twins_)  # (n_queries, n_candidates)
+        scores = self._scores(candidates)  # (n_queries, n_candidates)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         ids = self.ids_
         return [
             ToolRanking(tool_ids=tuple([ids[t] for t in tool[best].tolist()]), scores=of_request[best])
             for tool, of_request, best in zip(candidates.tool, scores, order, strict=True)
         ]
+
+    def _scores(self, candidates: Candidates) -> Floats:
+        """Probability that each candidate is needed, (n_queries, n_candidates)."""
+        scores = self.stage_.score(candidates, self.co_use_, self.twins_)
+        if self.new_ is None or self.stage_for_new_ is None or not (is_new := self.new_[candidates.tool]).any():
+            return scores
+        of_new = self.stage_for_new_.score(candidates, self.co_use_, self.twins_)
+        return np.where(is_new, np.maximum(scores, of_new), scores)
 
     def _candidates(
         self,
@@ -221,7 +245,8 @@ class StackedRetriever:
         )
         return found if scored is None else replace(found, tool=scored[found.tool])
 
-    def _fit_stage(self) -> SecondStage:
+    def _fit_stages(self) -> tuple[SecondStage, SecondStage | None]:
+        """The second stage, and one for tools that come later, where no past request could tell of such."""
         evidence = self.evidence_
         n_past = len(evidence.past)
         rows = np.arange(n_past)
@@ -232,7 +257,8 @@ class StackedRetriever:
         chosen_own = [own[row] for row in rows]
         relevant = np.array([np.isin(tool, used) for tool, used in zip(candidates.tool, chosen_own, strict=True)])
         relevant = relevant.reshape(candidates.tool.shape).astype(bool)  # (n_rows, n_candidates)
-        return fit_second_stage(
+        fitted = partial(
+            fit_second_stage,
             candidates,
             relevant,
             np.array([len(used) for used in chosen_own], dtype=np.int64),
@@ -243,8 +269,12 @@ class StackedRetriever:
             known=relevant | (rows[:, None] <= evidence.labelled_until[candidates.tool]),
             boosted=self.boosted,
             twins=self.twins_ if evidence.mean_uses >= _MIN_USES_FOR_TWINS else None,
-            new_tools=self._met_with_new_tools(rows, chosen_own),
         )
+        new_tools = self._met_with_new_tools(rows, chosen_own)
+        if new_tools is None or not evidence.counts.all():
+            return fitted(new_tools=new_tools), None
+        for_new = fitted(new_tools=new_tools)
+        return fitted(), replace(for_new, offset=for_new.offset - _DOUBT)
 
     def _met_with_new_tools(self, rows: Rows, own: Sequence[Rows]) -> NewTools | None:
         """Some of the requests in `rows` as if some tools had not been used by anybody; None where that is common.
@@ -260,7 +290,7 @@ class StackedRetriever:
         evidence = self.evidence_
         pairs = evidence.pairs
         met_often = np.count_nonzero(evidence.counts == 1) >= _ENOUGH_NEW * len(pairs.tool)
-        if met_often or evidence.counts.all() or self.prefilter_ is not None:
+        if met_often or self.prefilter_ is not None:
             return None
         drawn = np.random.default_rng(0)  # fixed: fitting twice gives the same stage
         used = np.flatnonzero(evidence.counts)

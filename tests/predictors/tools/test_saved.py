@@ -142,3 +142,21 @@ def test_what_takes_long_to_build_is_not_built_again(tmp_path: Path, monkeypatch
     (before,), (after,) = retriever.rank(["w7 of w96"], 20), restored.rank(["w7 of w96"], 20)
     assert before.tool_ids == after.tool_ids
     assert np.array_equal(before.scores, after.scores)
+
+
+def test_what_was_learned_for_tools_that_come_later_is_saved_and_which_they_are(tmp_path: Path) -> None:
+    registry, usage = crowded_registry(40, n_queries=300)
+    retriever = StackedRetriever(CountedWords(), boosted=False).fit(registry, usage)
+    coming = Tool(tool_id="alarm", name="set_alarm", description="Wake me in the morning by an alarm.")
+    retriever.update(registry.with_tools([coming]))
+    assert retriever.new_ is not None
+    save_retriever(retriever, tmp_path)
+    restored = load_retriever(tmp_path, CountedWords())
+    for before, after in zip(
+        retriever.rank(["set an alarm", "play music"], 9), restored.rank(["set an alarm", "play music"], 9), strict=True
+    ):
+        assert before.tool_ids == after.tool_ids
+        assert np.array_equal(before.scores, after.scores)
+    assert isinstance(restored, StackedRetriever)
+    assert restored.new_ is not None
+    assert np.array_equal(restored.new_, retriever.new_)

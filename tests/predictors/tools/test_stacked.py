@@ -44,6 +44,48 @@ def test_tools_that_nobody_used_are_found_where_all_others_were_used_often() -> 
     assert np.mean(hit) > 0.8
 
 
+def used_then_joined_by_new(*, boosted: bool | None = None) -> tuple[StackedRetriever, ToolRegistry, ToolUsage]:
+    """Fitted where every tool is used often; the registry that a fifth of new tools joins, and requests for these."""
+    whole, usage = crowded_registry(60, seed=1, n_queries=400)
+    new = {f"t{i}" for i in range(0, 60, 5)}
+    asked = np.array([used[0] in new for used in usage.tool_ids])
+    past, coming = usage.subset(np.flatnonzero(~asked)), usage.subset(np.flatnonzero(asked))
+    fitted_on = ToolRegistry(tools=tuple(tool for tool in whole if tool.tool_id not in new))
+    return StackedRetriever(CountedWords(), boosted=boosted).fit(fitted_on, past), whole, coming
+
+
+def share_found(retriever: StackedRetriever, coming: ToolUsage, *, within: int) -> float:
+    found = retriever.rank(coming.queries, within)
+    return float(np.mean([used[0] in r.tool_ids for r, used in zip(found, coming.tool_ids, strict=True)]))
+
+
+def test_tools_that_join_a_registry_all_of_whose_tools_were_used_are_found_without_fitting() -> None:
+    retriever, whole, coming = used_then_joined_by_new()
+    assert retriever.evidence_.counts.all()
+    assert share_found(retriever.update(whole), coming, within=3) > 0.8
+
+
+def test_tools_that_were_there_keep_their_order_when_others_join() -> None:
+    retriever, whole, coming = used_then_joined_by_new(boosted=False)
+    known = retriever.known_
+    rankings = [retriever.update(whole).rank(coming.queries, 64)]
+    retriever.stage_for_new_ = None
+    rankings.append(retriever.update(whole).rank(coming.queries, 64))
+    of_known = [[[t for t in ranking.tool_ids if t in known] for ranking in found] for found in rankings]
+    assert of_known[0] == of_known[1]
+
+
+def test_a_tool_that_joined_is_judged_as_others_are_once_it_is_used() -> None:
+    retriever, whole, coming = used_then_joined_by_new(boosted=False)
+    retriever.update(whole)
+    assert retriever.new_ is not None
+    assert retriever.new_.sum() == 12
+    observed = UsageStatistics(dim=CountedWords.dim, half_life_s=1e6)
+    observed.observe("t0", CountedWords().encode([coming.queries[0]])[0], replica="r", at_s=0.0)
+    retriever.learn(observed, now_s=0.0)
+    assert retriever.new_.sum() == 11
+
+
 def test_an_added_tool_is_found_and_a_removed_one_is_gone_without_fitting() -> None:
     retriever = StackedRetriever(CountedWords()).fit(WEATHER_AND_MONEY, past_use())
     stage = retriever.stage_
