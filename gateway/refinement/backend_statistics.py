@@ -1,7 +1,7 @@
 """What the journal says about one backend, as sufficient statistics that add up over replicas."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -26,6 +26,7 @@ _MOST_RATIO, _MOST_ADDED, _LEAST_RATIO = 3.0, 500.0, 0.2  # beyond, an image or 
 
 _SEEN_INSIDE = 0.912  # the standard deviation of a standard normal variable whose ends of 5 % count as the last inside
 _MOST_NAMES = 16
+_CLOCKS_DIFFER_S = 60.0  # so much is no fault
 _BIN = 0.012  # of a value: how far it may lie from the middle of its bin, as a standard deviation
 _STATUSES = frozenset({"ok", "failed"})
 _SKETCHES = ("output_tokens", "cut_off_tokens", "ttft_s", "seconds_per_token", "ok", "failed")
@@ -62,6 +63,7 @@ class BackendStatistics:
 
     half_lives: HalfLives = field(default_factory=HalfLives)
     n_calls: int = 0
+    last_s: float | None = None  # when the last call was made, seconds since the epoch
     answered_as: list[str] = field(default_factory=list)  # names of models in answers, the first seen first
     sketches: dict[str, DecayedSketch] = field(init=False)
     whole_call: DecayedLine = field(init=False)  # latency over output tokens, of calls whose first token was not seen
@@ -83,6 +85,7 @@ class BackendStatistics:
         Of one that was told whether to think, what it had written untold, by the model's habit.
         """
         self.n_calls += 1
+        self.last_s = call.at_s if self.last_s is None else max(self.last_s, call.at_s)
         self.sketches[call.status].add(1.0, at_s=call.at_s)
         if call.status == "failed":
             return
@@ -100,16 +103,24 @@ class BackendStatistics:
 
     def is_of_another_model(self, *, at_s: float) -> None:
         """From now on: what the one before showed weighs no more than a profile does. Errors are the endpoint's."""
-        seen: list[DecayedSketch | DecayedLine] = [self.whole_call, self.input_ratio]
-        seen += [sketch for key, sketch in self.sketches.items() if key not in _STATUSES]
-        for counted in seen:
-            weight = counted.weight_at(at_s)
-            if weight > _PRIOR_CALLS:
-                counted.fade(_PRIOR_CALLS / weight)
+        for counted in self._counted(without=_STATUSES):
+            counted.leave(_PRIOR_CALLS, at_s=at_s)
+
+    def heed_clock(self, *, now_s: float) -> None:
+        """Calls of a time to come were counted by a clock that was wrong: they keep no more than a profile's weight.
+
+        When they were made is not known; they would outweigh all that follow until their time has come.
+        """
+        if self.last_s is None or self.last_s <= now_s + _CLOCKS_DIFFER_S:
+            return
+        for counted in self._counted():
+            counted.leave(_PRIOR_CALLS, at_s=now_s)
+        self.last_s = now_s
 
     def merge(self, other: "BackendStatistics") -> None:
         """Add what another replica counted."""
         self.n_calls += other.n_calls
+        self.last_s = max((at_s for at_s in (self.last_s, other.last_s) if at_s is not None), default=None)
         self.answered_as = list(dict.fromkeys([*self.answered_as, *other.answered_as]))[:_MOST_NAMES]
         for name, sketch in self.sketches.items():
             sketch.merge(other.sketches[name])
@@ -137,6 +148,7 @@ class BackendStatistics:
         """Plain values, for `from_json`."""
         return {
             "n_calls": self.n_calls,
+            "last_s": self.last_s,
             "answered_as": self.answered_as,
             "half_lives": {"latency_s": self.half_lives.latency_s, "length_s": self.half_lives.length_s},
             "sketches": {name: sketch.to_json() for name, sketch in self.sketches.items()},
@@ -156,7 +168,8 @@ class BackendStatistics:
             {name: DecayedSketch.from_json(kept) for name, kept in sketches.items() if name in _SKETCHES}
         )
         statistics.whole_call = DecayedLine.from_json(line)
-        names = values.get("answered_as")
+        last, names = values.get("last_s"), values.get("answered_as")
+        statistics.last_s = float(last) if isinstance(last, int | float) else None
         statistics.answered_as = [str(name) for name in names] if isinstance(names, list) else []
         if isinstance(ratio, Mapping):
             statistics.input_ratio = DecayedLine.from_json(ratio)
@@ -170,6 +183,10 @@ class BackendStatistics:
         self.answered_as = [*known, name]
         if known:
             self.is_of_another_model(at_s=call.at_s)
+
+    def _counted(self, *, without: frozenset[str] = frozenset()) -> Iterator[DecayedSketch | DecayedLine]:
+        yield from (self.whole_call, self.input_ratio)
+        yield from (sketch for name, sketch in self.sketches.items() if name not in without)
 
     def _add_times(self, call: CallFacts) -> None:
         if call.ttft_s is not None:

@@ -55,9 +55,12 @@ class DecayedSketch:
             return 0.0
         return sum(self.bins.values()) * _factor(self.landmark_s - at_s, self.half_life_s)
 
-    def fade(self, scale: float) -> None:
-        """Let all that was seen so far count less."""
-        self.bins = {index: weight * scale for index, weight in self.bins.items()}
+    def leave(self, most: float, *, at_s: float) -> None:
+        """Let all that was seen so far weigh as at most so many observations at a time, from which weights count."""
+        total = sum(self.bins.values())
+        if total > 0:
+            scale = min(self.weight_at(at_s), most) / total
+            self.bins, self.landmark_s = {index: weight * scale for index, weight in self.bins.items()}, at_s
 
     def spread(self, *, at_s: float, trim: float = 0.05) -> Spread | None:
         """Winsorised mean and standard deviation: the share `trim` at each end counts as the last value inside.
@@ -168,9 +171,11 @@ class DecayedLine:
         """How many points all weigh as at a time."""
         return self.sums_at(at_s)[0]
 
-    def fade(self, scale: float) -> None:
-        """Let all that was seen so far count less."""
-        self.sums = _times(self.sums, scale)
+    def leave(self, most: float, *, at_s: float) -> None:
+        """Let all that was seen so far weigh as at most so many points at a time, from which weights count."""
+        if self.sums[0] > 0:
+            scale = min(self.weight_at(at_s), most) / self.sums[0]
+            self.sums, self.landmark_s = _times(self.sums, scale), at_s
 
     def fit(self, *, at_s: float) -> tuple[float, float, float] | None:
         """(weight, intercept, slope), both not negative; None where all x are alike."""

@@ -56,6 +56,8 @@ def refine(
         MeasuredFileError: the file of facts is damaged; `rebuild` replaces it.
     """
     findings = Findings() if rebuild else read_findings(measured)
+    for statistics in findings.statistics.values():
+        statistics.heed_clock(now_s=now_s)
     with JournalReader(journal) as reader:
         if findings.journal != reader.identity:  # another journal: its outcomes add to what is known
             findings.journal, findings.outcome_seq = reader.identity, 0

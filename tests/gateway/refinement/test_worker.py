@@ -283,3 +283,16 @@ def test_a_backend_that_was_given_another_model_is_measured_anew(tmp_path: Path)
     assert findings.measured["here"].ttft_s == pytest.approx((8 * 0.1 + 50 * 3.0) / 58, rel=0.05)
     journalled(tmp_path, "here", calls=5, start=250, ttft_s=3.0, model="o/other")
     assert run(tmp_path).findings.statistics["here"].sketches["ttft_s"].weight_at(NOW) == pytest.approx(63, rel=0.01)
+
+
+@pytest.mark.parametrize("ahead_s", [12 * 3600.0, 365 * 86_400.0])
+def test_calls_that_were_counted_by_a_clock_that_was_ahead_do_not_outweigh_those_that_follow(
+    tmp_path: Path, ahead_s: float
+) -> None:
+    """A machine that starts with a wrong date, until it hears the right one."""
+    later = NOW + ahead_s
+    journalled(tmp_path, "here", calls=50, ttft_s=0.1, at_s=later)
+    refine(tmp_path / "journal.sqlite3", tmp_path / "measured.json", profile_of=no_profile, now_s=later)
+    journalled(tmp_path, "here", calls=50, start=50, ttft_s=3.0)
+    [measured] = run(tmp_path).findings.measured.values()
+    assert measured.ttft_s == pytest.approx((8 * 0.1 + 50 * 3.0) / 58, rel=0.05)
