@@ -14,6 +14,7 @@ ParetoGateError
 from collections.abc import Sequence
 
 from catalog import ParetoGateError
+from predictors.journal_outcomes import COLLECT_FIRST, is_journal_stream
 
 __all__ = [
     "EvalError",
@@ -58,7 +59,11 @@ class UnknownDatasetError(EvalError, LookupError):
     """Neither a public dataset nor a file."""
 
     def __init__(self, name: str, *, known: Sequence[str]) -> None:
-        super().__init__(f"{name!r} is neither a file nor a public dataset; the datasets are {', '.join(known)}")
+        if is_journal_stream(name):
+            name = "the address of a Redis"
+            super().__init__(COLLECT_FIRST)
+        else:
+            super().__init__(f"{name!r} is neither a file nor a public dataset; the datasets are {', '.join(known)}")
         self.name, self.known = name, tuple(known)
 
 

@@ -17,9 +17,21 @@ from .journal_records import with_candidate_rows
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["JOURNAL_SUFFIXES", "chosen_position", "is_journal", "journal_records", "read_journal_table"]
+__all__ = [
+    "COLLECT_FIRST",
+    "JOURNAL_SUFFIXES",
+    "chosen_position",
+    "is_journal",
+    "is_journal_stream",
+    "journal_records",
+    "read_journal_table",
+]
 
 JOURNAL_SUFFIXES = (".sqlite3", ".sqlite", ".db")
+COLLECT_FIRST = (
+    "a journal in Redis is read from the file that it is collected into: `paretogate journal collect --to FILE.sqlite3`"
+)
+_STREAMS = ("redis:", "rediss:", "unix:")
 _TABLES = ("decisions", "outcomes", "feedback")
 
 Record = Mapping[str, object]
@@ -34,6 +46,11 @@ def is_journal(path: Path) -> bool:
         return False
     with path.open("rb") as lines:
         return b'"decision_id"' in next(lines, b"")
+
+
+def is_journal_stream(name: str) -> bool:
+    """Whether this is the address of a journal in Redis, which may hold a password and is not to be quoted."""
+    return name.startswith(_STREAMS)
 
 
 def journal_records(path: Path) -> Iterator[Record]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import InvalidOutcomesError
 from .folds import group_folds
-from .journal_outcomes import JOURNAL_SUFFIXES, is_journal, read_journal_table
+from .journal_outcomes import COLLECT_FIRST, JOURNAL_SUFFIXES, is_journal, is_journal_stream, read_journal_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -138,6 +138,8 @@ def outcome_files(paths: Iterable[Path | str]) -> tuple[Path, ...]:
             if not files:
                 raise InvalidOutcomesError(f"{path}: the folder holds no {', '.join(_SUFFIXES)} file")
             found += named or files
+        elif is_journal_stream(str(path)):
+            raise InvalidOutcomesError(COLLECT_FIRST)
         elif not path.exists():
             raise InvalidOutcomesError(f"{path}: no such file or folder")
         elif path.suffix not in (*_SUFFIXES, *JOURNAL_SUFFIXES):

@@ -83,3 +83,9 @@ def test_a_part_of_a_public_dataset_in_a_file_is_priced_and_named_as_the_whole(
 def test_a_name_that_is_neither_lists_the_datasets(tmp_path: Path) -> None:
     with pytest.raises(UnknownDatasetError, match="zeroeval"):
         read_table("mmlu-pro", data=tmp_path)
+
+
+def test_a_journal_in_redis_is_to_be_collected_first_and_its_password_is_not_told(tmp_path: Path) -> None:
+    with pytest.raises(UnknownDatasetError, match="paretogate journal collect") as refused:
+        read_table("redis://:pl4nted@redis/0", data=tmp_path)
+    assert "pl4nted" not in repr(refused.value) + str(vars(refused.value))

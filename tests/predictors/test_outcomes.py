@@ -131,3 +131,9 @@ def test_prompts_that_are_no_text_are_told(tmp_path: Path) -> None:
     path.write_text('{"prompt": [{"role": "user", "content": "hi"}], "model": "a", "score": 1}\n')
     with pytest.raises(InvalidOutcomesError, match=r"column 'prompt' holds List.*; give text instead"):
         Outcomes.read([path])
+
+
+def test_a_journal_in_redis_is_to_be_collected_first_and_its_password_is_not_told() -> None:
+    with pytest.raises(InvalidOutcomesError, match="paretogate journal collect") as refused:
+        Outcomes.read([Path("redis://:pl4nted@redis/0")])
+    assert "pl4nted" not in str(refused.value)
