@@ -13,6 +13,7 @@ from catalog import record
 from gateway.dispatch import Call, Clocks
 from gateway.errors import InvalidRequestError, OverloadedError
 from gateway.keys import ApiKey
+from gateway.memory import set_aside
 from gateway.settings import ToolSettings
 from gateway.telemetry import Telemetry
 from gateway.wire.answer import ChatAnswer
@@ -41,6 +42,7 @@ __all__ = ["Prepared", "ToolDesk"]
 
 log = structlog.get_logger(__name__)
 
+_MANY = 5_000  # tools: to look through the objects of more for garbage takes longer than a request should wait
 _SEARCH_WAITS_S = 30.0  # for an index; who searches gets nothing sent instead
 
 
@@ -318,6 +320,9 @@ class ToolDesk:
         try:
             stored = await self._load(label)
             await self.index_of(stored)
+            await self._offer_of(stored, {})
+            if len(stored.tools) > _MANY:
+                set_aside()
             log.info("tool_registry_ready", registry=stored.label, tools=len(stored.tools))
         except Exception as exc:  # noqa: BLE001 - nobody asked for it yet
             log.warning("tool_registry_not_ready", registry=label, kind=type(exc).__name__)

@@ -1,3 +1,4 @@
+import gc
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,7 @@ from gateway.tools import Prepared, RegistryStore, StoredTool, ToolDesk
 from gateway.tools.errors import UnknownRegistryError
 from gateway.wire.body import read_chat
 from gateway.wire.responses import read_responses
-from predictors.tools import UsageStatistics
+from predictors.tools import StackedRetriever, UsageStatistics
 from router import InvalidRoutingError, SessionState, read_options
 
 from .offers import function, functions, history
@@ -490,3 +491,34 @@ async def test_calls_of_deferred_tools_are_noted_too(tmp_path: Path) -> None:
 
 async def test_a_registry_that_the_deployment_names_but_does_not_have_refuses_nobody(tmp_path: Path) -> None:
     assert "weather_tool" in names(await prepare(desk(tmp_path, set="nowhere")))
+
+
+async def test_a_registry_that_is_ready_keeps_no_request_waiting_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = desk(tmp_path)
+    tools = [StoredTool(name=f"tool_{n}", description=f"Does thing {n}.") for n in range(300)]
+    at.store.save("office", tools, source="api", now_s=0.0)
+    await at.ready("office")
+    for reads in ("gateway.tools.reader.reading_offer", "gateway.tools.registries._from_json"):
+        monkeypatch.setattr(reads, None)
+    monkeypatch.setattr(StackedRetriever, "fit", None)
+    prepared = await prepare(at, tools=[], routing={"tools": {"set": "office"}})
+    assert prepared.trail is not None
+    assert (prepared.trail.summary, prepared.trail.how) == ("300->3", "cut")
+
+
+async def test_a_large_registry_is_not_looked_through_for_garbage(tmp_path: Path) -> None:
+    at = desk(tmp_path)
+    tools = [StoredTool(name=f"tool_{n}", description=f"Does thing {n}.") for n in range(5_001)]
+    at.store.save("office", tools, source="api", now_s=0.0)
+    try:
+        await at.ready("office")
+        (held, *_) = at.store.load("office").tools
+        assert not any(looked_at is held for looked_at in gc.get_objects())
+    finally:
+        gc.unfreeze()
+
+
+async def test_a_registry_that_cannot_be_read_breaks_nothing_while_nobody_asks_for_it(tmp_path: Path) -> None:
+    await desk(tmp_path).ready("nowhere")
