@@ -115,7 +115,8 @@ def on_journal(log: Sequence[LoggedDecision], contest: Contest) -> Trial:
     """Compare where one model's score is known, from choices logged with their propensity.
 
     Raises:
-        InvalidReplayError: no decision is left with a reward, a kept prompt, and a question that is new to both.
+        InvalidReplayError: no decision is left with a reward, a kept prompt, two models to choose from, and a question
+            that is new to both.
         MissingFactsError: the policy goes by facts that the journal does not keep.
     """
     check_told(contest.policy, contest.policies)
@@ -124,6 +125,12 @@ def on_journal(log: Sequence[LoggedDecision], contest: Contest) -> Trial:
         raise InvalidReplayError(
             "no decision of the journal has both feedback and its prompt; post feedback to /v1/feedback and set "
             'journal.prompts = "redacted" or "full"'
+        )
+    usable = [d for d in usable if d.eligible.sum() > 1]  # of a single candidate any predictor chooses the same
+    if not usable:
+        raise InvalidReplayError(
+            "no decision of the journal had two models to choose from, so that no choice can be judged; give outcomes "
+            "of several models on the same prompts (--on)"
         )
     prompts = [d.prompt for d in usable]
     known = TrainedQuestions.load(contest.challenger).among(prompts)

@@ -243,3 +243,11 @@ def test_a_journal_of_other_policies_is_told_to_be_one(tmp_path: Path, challenge
     log = read_journal(explored_now_and_then(tmp_path, n=40, new_is_right=0.9))
     mixed = [replace(one, policy="cheap" if i % 4 == 0 else "best") for i, one in enumerate(log)]
     assert judged(mixed, challenger, old=FixedScores(0.6, 0.9), new=FixedScores(0.6, 0.9)).other_policy == 0.25
+
+
+def test_a_decision_without_a_choice_judges_nobody(tmp_path: Path, challenger: Path) -> None:
+    log = read_journal(journal(tmp_path, n=30))
+    alone = [replace(one, eligible=np.arange(2) == one.chosen) for one in log]
+    assert on_journal([*log[:20], *alone[20:]], contest(challenger)).n == 19
+    with pytest.raises(InvalidReplayError, match="two models to choose from"):
+        on_journal(alone, contest(challenger))
