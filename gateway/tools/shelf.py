@@ -57,8 +57,10 @@ class ToolIndex:
 
 
 def _copy(retriever: StackedRetriever) -> StackedRetriever:
-    """One to change. The encoder, which is large, holds a lock and never changes what it says, is shared."""
-    return deepcopy(retriever, {id(retriever.encoder): retriever.encoder})
+    """One to change. What is large and never changes is shared: the encoder, the tools and what was read of them."""
+    known = retriever.evidence_
+    shared = (retriever.encoder, known, known.registry, known.usage, known.past, known.tool_vectors)
+    return deepcopy(retriever, {id(one): one for one in shared})
 
 
 class IndexShelf:
