@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -113,13 +113,7 @@ def evaluate(
 
     Test requests without labels are ranked and left out of every figure; without a single label there are no figures.
     """
-    judged = [row for row, ids in enumerate(labelled.test.tool_ids) if ids]
-    relevant = [labelled.test.tool_ids[row] for row in judged]
-    uses = labelled.uses
-    used = np.array([[tool_id in uses for tool_id in ids].count(True) for ids in relevant])  # (n_test,)
-    seen = used == [len(ids) for ids in relevant]
-    everything = np.ones(len(judged), dtype=bool)
-    bootstrap, of_seen, of_cold = (_bootstrap(chosen, seed) for chosen in (everything, seen, used == 0))
+    judged = _Judged.of(labelled, seed=seed)
     names = dict.fromkeys((REFERENCE, *fitted, *methods))
     unfitted = {name: build_retriever(name, encoder) for name in names if name not in fitted}  # unknown names end here
     results: list[MethodResult] = []
@@ -134,17 +128,11 @@ def evaluate(
         started = clock()
         rankings = retriever.rank(labelled.test.queries, DEPTH)
         ranked = clock()
-        hits = Hits.of([rankings[row].tool_ids for row in judged], relevant, depth=DEPTH)
-        values[method] = measured(hits) if judged else {}
+        values[method] = judged.measured(rankings)
         results.append(
             MethodResult(
                 method=method,
-                metrics=_means(values[method]),
-                intervals=_intervals(bootstrap, values[method]),
-                seen=_means(values[method], seen),
-                seen_intervals=_intervals(of_seen, values[method], seen),
-                cold=_means(values[method], used == 0),
-                cold_intervals=_intervals(of_cold, values[method], used == 0),
+                **judged.figures(values[method]),
                 fit_s=ready - begun,
                 rank_ms=1_000.0 * (ranked - started) / max(len(rankings), 1),
                 choice=retriever.choice.chosen if isinstance(retriever, StackedRetriever) else None,
@@ -155,13 +143,65 @@ def evaluate(
         name=labelled.name,
         n_tools=len(labelled.registry),
         n_train=len(labelled.train),
-        n_test=len(relevant),
-        n_seen=int(seen.sum()),
-        n_cold=int((used == 0).sum()),
+        n_test=len(judged.relevant),
+        n_seen=int(judged.seen.sum()),
+        n_cold=int(judged.cold.sum()),
         methods=tuple(results),
-        gains={m: _gains(bootstrap, values[m], values[REFERENCE]) for m in values if m != REFERENCE},
-        cold_gaps=_cold_gaps(of_cold, values, used == 0),
+        gains={m: _gains(judged.of_all, values[m], values[REFERENCE]) for m in values if m != REFERENCE},
+        cold_gaps=_cold_gaps(judged.of_cold, values, judged.cold),
     )
+
+
+class _Figures(TypedDict):
+    """The fields of `MethodResult` that say how well requests were served."""
+
+    metrics: dict[str, float]
+    intervals: dict[str, Interval]
+    seen: dict[str, float]
+    seen_intervals: dict[str, Interval]
+    cold: dict[str, float]
+    cold_intervals: dict[str, Interval]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """The test requests that are labelled, and whether their tools were used in train."""
+
+    rows: tuple[int, ...]  # of the test requests
+    relevant: tuple[tuple[str, ...], ...]  # (n_judged,)
+    seen: npt.NDArray[np.bool_]  # (n_judged,) all of them were used
+    cold: npt.NDArray[np.bool_]  # (n_judged,) none was
+    of_all: GroupBootstrap
+    of_seen: GroupBootstrap
+    of_cold: GroupBootstrap
+
+    @classmethod
+    def of(cls, labelled: LabelledRegistry, *, seed: int) -> "_Judged":
+        """Those of a registry."""
+        rows = tuple(row for row, ids in enumerate(labelled.test.tool_ids) if ids)
+        relevant = tuple(labelled.test.tool_ids[row] for row in rows)
+        uses = labelled.uses
+        used = np.array([sum(tool_id in uses for tool_id in ids) for ids in relevant])  # (n_judged,)
+        seen, cold = used == [len(ids) for ids in relevant], used == 0
+        of_all, of_seen, of_cold = (_bootstrap(chosen, seed) for chosen in (np.ones(len(rows), dtype=bool), seen, cold))
+        return cls(rows=rows, relevant=relevant, seen=seen, cold=cold, of_all=of_all, of_seen=of_seen, of_cold=of_cold)
+
+    def measured(self, rankings: Sequence[ToolRanking]) -> dict[str, Floats]:
+        """Every metric of all test requests' rankings, (n_judged,) each; none where nothing is judged."""
+        if not self.rows:
+            return {}
+        return measured(Hits.of([rankings[row].tool_ids for row in self.rows], self.relevant, depth=DEPTH))
+
+    def figures(self, values: Mapping[str, Floats]) -> _Figures:
+        """Means and intervals of what `measured` found: over all, over the seen and over the cold."""
+        return {
+            "metrics": _means(values),
+            "intervals": _intervals(self.of_all, values),
+            "seen": _means(values, self.seen),
+            "seen_intervals": _intervals(self.of_seen, values, self.seen),
+            "cold": _means(values, self.cold),
+            "cold_intervals": _intervals(self.of_cold, values, self.cold),
+        }
 
 
 def measured(hits: Hits) -> dict[str, Floats]:

@@ -14,11 +14,12 @@ import typer
 from catalog import ParetoGateError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from predictors.encoders import Encoder
     from predictors.tools import ToolRegistry, ToolRetriever
 
+    from .tool_retrieval import RegistryResult
     from .tool_tables import LabelledRegistry
 
 __all__ = ["tools"]
@@ -67,10 +68,9 @@ def evaluate_registries(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Fit on train, rank test: recall, nDCG and completeness, seen and cold apart, with bootstrap intervals."""
-    from predictors.tools import load_retriever, save_retriever  # noqa: PLC0415
+    from predictors.tools import load_retriever  # noqa: PLC0415
 
     from .tool_report import json_report, terminal_report, write_rankings  # noqa: PLC0415 - polars is heavy
-    from .tool_retrieval import evaluate  # noqa: PLC0415
 
     methods = tuple(method or _DEFAULT_METHODS)
     _check_outputs(files=(rankings, chart), folders=(save,))
@@ -80,17 +80,7 @@ def evaluate_registries(
         fitted = {} if load is None else {"loaded": load_retriever(load, reader)}
         single = rankings or chart or save or load
         for labelled in _registries(registry, train, test, data=data, only=only, single=single):
-
-            def show(step: str, name: str = labelled.name) -> None:
-                typer.echo(f"{name}: {step}", err=True)
-
-            def keep(name: str, retriever: "ToolRetriever") -> None:
-                if save is not None and name == methods[-1]:
-                    show(f"saved {save_retriever(retriever, save)[:12]}")
-
-            results.append(
-                evaluate(labelled, methods, reader, clock=time.perf_counter, progress=show, fitted=fitted, keep=keep)
-            )
+            results.append(_measured(labelled, methods, reader, fitted=fitted, save=save))
             if not as_json:
                 _print(*terminal_report(results[-1]))
             if rankings is not None:
@@ -282,6 +272,29 @@ def _registries(
     if single is not None and len(chosen) != 1:
         raise typer.BadParameter("--rankings, --save, --load and --chart are of one registry; name it by --only")
     return [read_labelled(f / "tools.parquet", f / "queries.parquet", f / "queries.parquet") for f in chosen]
+
+
+def _measured(
+    labelled: "LabelledRegistry",
+    methods: "Sequence[str]",
+    reader: "Encoder",
+    *,
+    fitted: "Mapping[str, ToolRetriever]",
+    save: Path | None,
+) -> "RegistryResult":
+    """All methods on one registry, with talk on the way; the last one is kept in the folder `save`."""
+    from predictors.tools import save_retriever  # noqa: PLC0415
+
+    from .tool_retrieval import evaluate  # noqa: PLC0415 - polars is heavy
+
+    def show(step: str) -> None:
+        typer.echo(f"{labelled.name}: {step}", err=True)
+
+    def keep(name: str, retriever: "ToolRetriever") -> None:
+        if save is not None and name == methods[-1]:
+            show(f"saved {save_retriever(retriever, save)[:12]}")
+
+    return evaluate(labelled, methods, reader, clock=time.perf_counter, progress=show, fitted=fitted, keep=keep)
 
 
 def _write_chart(path: Path, labelled: "LabelledRegistry", encoder: "Encoder") -> None:
