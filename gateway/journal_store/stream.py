@@ -10,7 +10,8 @@ Needs Redis 6.2 or later.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+
+from gateway.redis_secrets import without_secrets
 
 from .store import StoreFailedError
 
@@ -21,7 +22,6 @@ POSITIONS = "paretogate:{journal}:positions"  # a hash: segment -> offset in byt
 GROUPS = "paretogate:{journal}:groups"  # a hash: consumer group -> the identity of the file that it fills
 
 _BATCH_BYTES = 256 << 10  # a script; Redis does nothing else meanwhile
-_SECRETS = ("password", "ssl_password")
 
 # KEYS: stream, positions. ARGV: segment, offset of the first line, most records that may wait, lines
 # Returns: the offset up to which lines are in the stream, records in it
@@ -134,16 +134,7 @@ def redis_errors(url: str) -> Iterator[None]:
         problem = "the address is one node of a Redis Cluster, and the journal lies on another; set journal.cluster"
         raise StoreFailedError(problem) from None
     except (RedisError, RedisClusterException, OSError, ValueError) as exc:
-        raise StoreFailedError(_without_secrets(f"{type(exc).__name__}: {exc}", url)) from None
-
-
-def _without_secrets(text: str, url: str) -> str:
-    parts = urlsplit(url)
-    secrets = {parts.password, unquote(parts.password or "")}
-    secrets |= {value for name, value in parse_qsl(parts.query) if name in _SECRETS}
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return text
+        raise StoreFailedError(without_secrets(f"{type(exc).__name__}: {exc}", url)) from None
 
 
 def _batches(lines: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

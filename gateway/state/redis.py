@@ -12,6 +12,7 @@ from typing import Any, Self, get_args
 
 import orjson
 
+from gateway.redis_secrets import without_secrets
 from router import SessionState
 
 from .protocol import (
@@ -46,15 +47,17 @@ class RedisState:
         timeout_s: float = 0.1,
         prefix: str = "paretogate",
         clock: Callable[[], float] | None = None,
+        url: str = "",
     ) -> None:
-        """`clock` replaces Redis's own, in seconds; for tests."""
+        """`clock` replaces Redis's own, in seconds, for tests; failures are told without the secrets of `url`."""
         self._client, self._timeout_s, self._prefix, self._clock = client, timeout_s, prefix, clock
+        self._url = url
         self._reserve, self._settle = _Script(text=RESERVE), _Script(text=SETTLE)
 
     @classmethod
     def at(cls, url: str, *, timeout_s: float = 0.1, cluster: bool = False) -> Self:
         """At `redis://`, `rediss://` or `unix://`, or at any node of a cluster; connects when it is first asked."""
-        return cls(redis_client(url, timeout_s=timeout_s, cluster=cluster), timeout_s=timeout_s)
+        return cls(redis_client(url, timeout_s=timeout_s, cluster=cluster), timeout_s=timeout_s, url=url)
 
     async def reserve(self, claim: Claim) -> Grant:
         """Take everything that is claimed, or nothing."""
@@ -132,7 +135,7 @@ class RedisState:
             ) from exc
         except (TimeoutError, OSError, RedisError, AttributeError) as exc:
             # AttributeError: where a cluster is down, its client closes connections that others are using
-            raise StateUnavailableError(f"{type(exc).__name__}: {exc}") from exc
+            raise StateUnavailableError(without_secrets(f"{type(exc).__name__}: {exc}", self._url)) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from gateway.redis_secrets import without_secrets
 from gateway.upstreams.breaker import Breaker
 
 from .protocol import Bounds, StoreUnavailableError
@@ -41,8 +42,10 @@ class RedisResponses:
         wall: Callable[[], float],
         clock: Callable[[], float],
         prefix: str = "paretogate",
+        url: str = "",
     ) -> None:
-        """`wall` is in seconds since the epoch, `clock` monotonic."""
+        """`wall` is in seconds since the epoch, `clock` monotonic; see `RedisState` for `url`."""
+        self._url = url
         self._client, self._bounds, self._timeout_s = client, bounds, timeout_s
         self._wall, self._clock, self._prefix = wall, clock, prefix
         self._breaker = Breaker(failures_to_open=3, first_rest_s=1.0, longest_rest_s=30.0)
@@ -84,7 +87,7 @@ class RedisResponses:
                 answer = await act()
         except (TimeoutError, OSError, RedisError, AttributeError) as exc:  # the last, as in `gateway.state.redis`
             self._breaker.fail(self._clock())
-            raise StoreUnavailableError(f"{type(exc).__name__}: {exc}") from exc
+            raise StoreUnavailableError(without_secrets(f"{type(exc).__name__}: {exc}", self._url)) from None
         except BaseException:
             self._breaker.abandon()
             raise

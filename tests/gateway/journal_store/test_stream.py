@@ -11,6 +11,7 @@ import pytest
 from gateway.journal_store import StoreFailedError
 from gateway.journal_store.stream import POSITIONS, STREAM, StreamFullError, StreamStore
 from tests.gateway.state.clusters import redis_cluster
+from tests.gateway.state.quoting import quoting_redis
 from tests.gateway.state.servers import RedisServer
 
 from .streams import line, lines
@@ -178,20 +179,9 @@ def test_a_wrong_password_is_told_without_it(tmp_path: Path) -> None:
     assert refused.value.__cause__ is None
 
 
-def test_a_server_that_quotes_what_it_was_sent_gives_no_secret_away(tmp_path: Path) -> None:
-    """As those do that know no HELLO, or no AUTH with two words."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def quote() -> None:
-        near, _ = listener.accept()
-        with near:
-            asked = near.recv(1 << 16).split(b"\r\n")
-            near.sendall(b"-ERR unknown command, with args beginning with: " + b" ".join(asked) + b"\r\n")
-
-    threading.Thread(target=quote, daemon=True).start()
-    port = listener.getsockname()[1]
-    with listener, pytest.raises(StoreFailedError) as refused:
-        StreamStore(f"redis://:pl4nted%2Fword@127.0.0.1:{port}", most_records=1).position("w/1")
+def test_a_server_that_quotes_what_it_was_sent_gives_no_secret_away() -> None:
+    with quoting_redis("pl4nted%2Fword") as url, pytest.raises(StoreFailedError) as refused:
+        StreamStore(url, most_records=1).position("w/1")
     assert "unknown command" in str(refused.value)
     assert "pl4nted" not in str(refused.value)
     assert "***" in str(refused.value)

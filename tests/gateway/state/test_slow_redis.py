@@ -12,6 +12,7 @@ from redis.exceptions import MovedError
 from gateway.state import Claim, GuardedState, MemoryState, Quota, RedisState, StateUnavailableError
 from gateway.upstreams.fake import FakeProvider
 from tests.gateway.running import backend, running
+from tests.gateway.state.quoting import quoting_redis
 from tests.gateway.state.test_guarded import NOON, QUOTA, Ears, Setting
 from tests.gateway.test_governor import ask, make_key
 
@@ -122,3 +123,13 @@ async def test_a_node_of_a_cluster_says_that_it_is_one() -> None:
     store = RedisState(Moved())
     with pytest.raises(StateUnavailableError, match=r"Redis Cluster.*state\.cluster = true"):
         await store.reserve(Claim(holder="k", quota=QUOTA, wall_s=NOON))
+
+
+async def test_a_server_that_quotes_what_it_was_sent_gives_no_secret_away() -> None:
+    with quoting_redis("pl4nted%2Fword") as url:
+        store = RedisState.at(url, timeout_s=10.0)
+        with pytest.raises(StateUnavailableError, match=r"unknown command.*\*\*\*") as refused:
+            await store.reserve(Claim(holder="k", quota=QUOTA, wall_s=NOON))
+        await store.close()
+    assert "pl4nted" not in str(refused.value)
+    assert refused.value.__cause__ is None
