@@ -44,6 +44,7 @@ log = structlog.get_logger(__name__)
 
 _MANY = 5_000  # tools: to look through the objects of more for garbage takes longer than a request should wait
 _SEARCH_WAITS_S = 30.0  # for an index; who searches gets nothing sent instead
+_MOST_SENT_WHOLE = 128  # tools of a registry for want of a choice; OpenAI takes no more
 
 
 @record
@@ -92,11 +93,12 @@ class ToolDesk:
     ) -> Prepared:
         """The request with the tools that its key may use and its question needs.
 
-        Whatever goes wrong with the choice, all permitted tools are sent.
+        Whatever goes wrong with the choice, all permitted tools that came with the request are sent.
 
         Raises:
             ForbiddenError: `tool_choice` names a tool that the key may not use, or tools come that nobody here sees.
             UnknownRegistryError: `routing.tools.set` names no registry.
+            OverloadedError: it names one too large to be sent whole, and nothing can be chosen from it yet.
         """
         said = reading.options.tools
         if request.refusal is not None:
@@ -125,7 +127,10 @@ class ToolDesk:
             if stored is not None and found.trail is not None and self.settings.learn:
                 await self._observe(messages, stored, found.trail)
             return found
-        trail = await self._choose(offer, stored, events_of(messages), wishes, session=session, body=request.body)
+        came = bool(request.body.get("tools"))
+        trail = await self._choose(
+            offer, stored, events_of(messages), wishes, session=session, body=request.body, came=came
+        )
         trail.n_offered = len(offered)
         if stored is not None and self.settings.learn:
             await self._observe(messages, stored, trail)
@@ -214,22 +219,27 @@ class ToolDesk:
         *,
         session: SessionState | None,
         body: Mapping[str, Any],
+        came: bool = True,
     ) -> ToolTrail:
+        """What is sent of an offer; `came` says that its tools came with the request, not from a registry it names."""
         whole = ToolTrail(n_offered=len(offer), sent=tuple(offer.declared), how="whole")
         if wishes.select == "off" or len(offer) <= wishes.above or body.get("tool_choice") == "none":
             return whole
         began_s = self._clocks.monotonic()
         earlier = tuple(session.tools) if session is not None and session.tools and _has_past(body) else None
+        may_be_whole = came or len(offer) <= _MOST_SENT_WHOLE
         why = "index_not_ready"
         try:
-            async with asyncio.timeout(self.settings.deadline_ms / 1e3):
+            async with asyncio.timeout(self.settings.deadline_ms / 1e3 if may_be_whole else _SEARCH_WAITS_S):
                 index = await self.index_over(offer, stored)
             why = "failed"
             sent = await choose_tools(offer, index, events, wishes, earlier=earlier)
             trail = replace(whole, sent=sent, how="cut", registry=stored.label if stored else None)
-        except Exception as exc:  # noqa: BLE001 - whatever it is: a request with too many tools is better than none
+        except Exception as exc:  # whatever it is: a request with too many tools is better than none
             log.warning("tool_selection_failed", kind=type(exc).__name__, offered=len(offer))
             why = why if isinstance(exc, TimeoutError) else "failed"
+            if not may_be_whole:
+                raise _nothing_chosen(why) from exc
             trail = replace(whole, how="failed_open", why=why)
         self.metrics.took(self._clocks.monotonic() - began_s)
         return trail
@@ -276,7 +286,7 @@ class ToolDesk:
             async with asyncio.timeout(_SEARCH_WAITS_S):
                 index = await self.index_over(offer, stored)
         except TimeoutError as exc:
-            raise OverloadedError("the index over these tools is not ready yet; try again", retry_after_s=5.0) from exc
+            raise _nothing_chosen("index_not_ready") from exc
         ranking = (await index.rank_apart([query], k=max(top_k, 1)))[0]
         ranked = zip(ranking.tool_ids, ranking.scores, strict=True)
         return [
@@ -386,6 +396,11 @@ def _loaded_by_client(deferred: Offer, events: Sequence[Event], always: Collecti
     named = dict.fromkeys([*sorted(always), *called, *sorted(deferred.forced)])
     sent = tuple(tool_id for tool_id in named if tool_id in deferred.declared)
     return ToolTrail(n_offered=len(deferred), sent=sent, how="deferred")
+
+
+def _nothing_chosen(why: str) -> OverloadedError:
+    problem = "is not ready yet" if why == "index_not_ready" else "cannot be used now"
+    return OverloadedError(f"the index over these tools {problem}; try again", retry_after_s=5.0)
 
 
 def _refuse_impossible(request: ChatRequest, wishes: ToolWishes, said: Mapping[str, Any]) -> None:

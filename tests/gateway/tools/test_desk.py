@@ -1,3 +1,4 @@
+import asyncio
 import gc
 from collections.abc import Mapping
 from itertools import pairwise
@@ -7,8 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
+import gateway.tools.desk
 from gateway.dispatch import Clocks
-from gateway.errors import ForbiddenError, InvalidRequestError
+from gateway.errors import ForbiddenError, InvalidRequestError, OverloadedError
 from gateway.keys import ApiKey
 from gateway.settings import ToolSettings
 from gateway.telemetry import Telemetry
@@ -393,6 +395,29 @@ async def test_whatever_goes_wrong_with_the_choice_all_tools_are_sent(
     assert len(names(prepared)) == 40
     assert prepared.trail is not None
     assert (prepared.trail.how, prepared.trail.summary) == ("failed_open", "40->40")
+
+
+@pytest.mark.parametrize("problem", ["it is slow", "it breaks"])
+async def test_a_registry_that_a_request_only_names_is_not_sent_whole_beyond_what_providers_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: str
+) -> None:
+    at = desk(tmp_path, deadline_ms=10)
+    for name, size in (("small", 128), ("large", 129)):
+        at.store.save(name, [StoredTool(name=f"tool_{n}") for n in range(size)], source="api", now_s=0.0)
+    monkeypatch.setattr(gateway.tools.desk, "_SEARCH_WAITS_S", 0.01)
+
+    async def index(*_: object) -> None:
+        if problem == "it breaks":
+            raise RuntimeError("no memory left")
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(at.shelf, "index", index)
+    small = await prepare(at, tools=[], routing={"tools": {"set": "small"}})
+    assert len(names(small)) == 128
+    with pytest.raises(OverloadedError, match="not ready yet" if problem == "it is slow" else "cannot be used now"):
+        await prepare(at, tools=[], routing={"tools": {"set": "large"}})
+    brought = await prepare(at, tools=[function(f"tool_{n}") for n in range(129)], routing={"tools": {"set": "large"}})
+    assert len(names(brought)) == 129
 
 
 async def test_the_index_over_equal_tools_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
