@@ -93,6 +93,7 @@ class PredictorVersions:
                 shutil.copytree(predictor, fresh, dirs_exist_ok=True)
                 (fresh / _VERDICT).write_text(json.dumps(verdict, indent=1) + "\n", encoding="utf-8")
                 fresh.chmod(0o755)  # mkdtemp's is for this user alone
+                _to_disk(fresh)  # before the marker names it: power may fail at any moment
                 fresh.rename(self._folder_of(number))
             except BaseException:
                 shutil.rmtree(fresh, ignore_errors=True)
@@ -168,6 +169,16 @@ class PredictorVersions:
             else:
                 with suppress(OSError):  # another user's; it is in nobody's way
                     path.unlink()
+
+
+def _to_disk(folder: Path) -> None:
+    """Wait until a folder and all that is in it would be there after a loss of power."""
+    for path in (*folder.rglob("*"), folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _read_verdict(path: Path) -> Mapping[str, object]:

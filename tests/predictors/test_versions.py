@@ -133,3 +133,24 @@ def test_a_predictor_that_cannot_be_copied_changes_nothing(tmp_path: Path) -> No
         versions.promote(tmp_path / "nowhere", {})
     assert deciding(versions) == "a"
     assert not list(versions.folder.glob("new-*"))
+
+
+def test_a_predictor_is_on_the_disk_before_it_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = PredictorVersions(tmp_path / "versions")
+    flushed: list[set[int]] = [set()]
+    fsync, replace = os.fsync, Path.replace
+
+    def noted(descriptor: int) -> None:
+        flushed[-1].add(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def moved(self: Path, target: Path) -> Path:
+        flushed.append(set())
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(Path, "replace", moved)
+    versions.promote(saved(tmp_path, "a"), {"n": 1})
+    folder = versions.deciding()
+    assert folder is not None
+    assert {path.stat().st_ino for path in (folder, *folder.rglob("*"))} <= flushed[0]
