@@ -14,7 +14,7 @@ pytestmark = pytest.mark.loopback
 
 @pytest.fixture(autouse=True)
 def nothing_left_by_others() -> None:
-    """Clients of the openai package that others let go of close themselves on whichever loop runs when they are collected.
+    """Clients of openai that others let go of close themselves on whichever loop runs when they are collected.
 
     What a gateway set aside (`gateway.memory.settle`) is looked through by the next one: that would be ours.
     """
