@@ -95,6 +95,7 @@ def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...]
             proxy=Proxy.of(environ),
             tracing=open_tracing(settings.telemetry, environ),
             catalog=catalog,
+            own_process=True,
             metrics_dir=Path(shared) if (shared := environ.get("PROMETHEUS_MULTIPROC_DIR")) else None,
         )
     )
@@ -147,7 +148,8 @@ def create_app(parts: Parts) -> Asgi:
             background = in_background(parts, dispatcher, governor=governor, desk=desk, fingerprints=fingerprints)
             await stack.enter_async_context(background)
             stack.callback(rest)
-            settle()
+            if parts.own_process:
+                settle()
             yield
 
     behind = framework(lifespan)

@@ -210,7 +210,8 @@ async def _serve_anew(parts: Parts, dispatcher: Dispatcher, adapters: Adapters) 
     """Bind what was measured last, and the predictor in force; requests in flight keep what they began with."""
     backends = apply_measured(adapters.backends, await asyncio.to_thread(read_measured, parts.settings.measured_path))
     dispatcher.serving = await asyncio.to_thread(parts.make_serving, backends)
-    let_go()
+    if parts.own_process:
+        let_go()
 
 
 async def _follow_tool_registries(parts: Parts, desk: ToolDesk) -> None:

@@ -1,4 +1,4 @@
-"""The interpreter on a server's terms: when it collects garbage, and how long a thread may keep others waiting.
+"""The interpreter on a server's terms, where the process is its own: its garbage, and how long a thread may go on.
 
 A request allocates some hundred containers and drops them by reference count. The collector's defaults look through
 everything ever loaded, catalog and all, every few dozen requests: a sixth of a request's CPU in a profile. So what

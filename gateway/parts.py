@@ -44,6 +44,7 @@ class Parts:
     tracing: Tracing | None = None
     metrics_dir: Path | None = None  # where several workers count together
     catalog: Catalog | None = None  # what the dashboard shows; the served models where left out
+    own_process: bool = False  # nothing else runs in it: garbage collection, threads and BLAS are minded for it
     promoted: "Binder | None" = None  # that of `make_serving`, where other predictors may be put in force
 
 

@@ -1,5 +1,7 @@
-"""A real Redis, and a real cluster of three, on loopback."""
+"""A real Redis, and a real cluster of three, on loopback; and the interpreter as it was."""
 
+import gc
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +9,16 @@ import pytest
 
 from tests.gateway.state.clusters import redis_cluster
 from tests.gateway.state.servers import RedisServer
+
+
+@pytest.fixture
+def interpreter_as_before() -> Iterator[None]:
+    """For what settles the process as if it were the gateway's own."""
+    threshold, turn_s = gc.get_threshold(), sys.getswitchinterval()
+    yield
+    gc.unfreeze()
+    sys.setswitchinterval(turn_s)
+    gc.set_threshold(*threshold)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A whole gateway on loopback in front of fake providers, as the tests of doors and faults need it."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ STRONG = ModelProfile(id="maker/strong", name="Strong", context_tokens=10_000, c
 CHEAP = ModelProfile(id="maker/cheap", name="Cheap", context_tokens=10_000, capabilities=frozenset({"streaming"}))
 LONELY = ModelProfile(id="other/lonely", name="Lonely", context_tokens=10_000, capabilities=frozenset({"streaming"}))
 QUALITY = {"maker/strong": 0.9, "maker/cheap": 0.8, "other/lonely": 0.5}
+_NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # to read those of the system takes 20 ms a client
 
 
 @dataclass
@@ -127,6 +129,7 @@ async def running(
     tracing: Any = None,
     promoted: Any = None,
     environ: Mapping[str, str] | None = None,
+    own_process: bool = False,
 ) -> AsyncIterator[RunningGateway]:
     kept = journal or ListJournal()
     app = create_app(
@@ -140,9 +143,13 @@ async def running(
             tracing=tracing,
             promoted=promoted,
             environ=environ or {},
+            own_process=own_process,
         )
     )
-    async with listening(app, limits) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with (
+        listening(app, limits) as url,
+        httpx.AsyncClient(base_url=url, timeout=20, verify=_NO_CERTIFICATES) as client,
+    ):
         yield RunningGateway(client=client, journal=kept, url=url, app=app)
 
 

@@ -60,8 +60,9 @@ async def test_work_in_the_background_that_breaks_is_begun_again(
         assert (await gateway.chat()).status_code == 200
 
 
+@pytest.mark.usefixtures("interpreter_as_before")
 async def test_facts_that_change_amid_requests_disturb_none(tmp_path: Path) -> None:
-    async with pair(tmp_path, settings={"learning": {"watch_s": 0.005}}) as (gateway, _, __):
+    async with pair(tmp_path, settings={"learning": {"watch_s": 0.005}}, own_process=True) as (gateway, _, __):
         asking = [asyncio.create_task(gateway.chat(stream=n % 2 == 0)) for n in range(60)]
         for n in range(20):
             write_findings(tmp_path / "measured.json", Findings(measured={"strong": Measured(n_calls=9, ttft_s=n)}))
