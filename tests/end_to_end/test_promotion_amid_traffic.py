@@ -28,6 +28,7 @@ from .test_workers import workers_of
 pytestmark = pytest.mark.loopback
 
 MODELS = ("openai/gpt-4o-mini", "openai/gpt-4o")
+EACH_ANEW = httpx.Limits(max_keepalive_connections=0)
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "What is 2 + 2?"}], "routing": {"policy": "best"}}
 
 
@@ -45,7 +46,7 @@ def challenger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Clients:
-    """Ask all the time, each over a connection of its own for every request, so that both workers get some."""
+    """Ask all the time, over a connection of its own for every request, so that both workers get some."""
 
     def __init__(self, url: str) -> None:
         self.url, self.stopped = url, False
@@ -63,12 +64,13 @@ class Clients:
         await asyncio.gather(*self._asking)
 
     async def _ask(self) -> None:
-        while not self.stopped:
-            try:
-                async with httpx.AsyncClient(timeout=60) as client:
+        async with httpx.AsyncClient(timeout=60, limits=EACH_ANEW) as client:
+            while not self.stopped:
+                try:
                     self.statuses.append((await client.post(f"{self.url}{CHAT}", json=BODY)).status_code)
-            except httpx.TransportError:
-                self.broken += 1
+                except httpx.TransportError:
+                    self.broken += 1
+                await asyncio.sleep(0.02)  # what is shown needs traffic, and the processors are others' too
 
     async def answered(self, n: int) -> None:
         """Until so many more requests are answered."""
@@ -99,13 +101,13 @@ async def forecasts(url: str, *, exact: bool = False) -> set[str]:
     What is forecast for several requests at once differs by 1e-8: only of requests that come alone it is `exact`.
     """
     told = set()
-    for _ in range(8):
-        async with httpx.AsyncClient(timeout=60) as client:
+    async with httpx.AsyncClient(timeout=60, limits=EACH_ANEW) as client:
+        for _ in range(8):
             body = {**BODY, "routing": {"policy": "best", "explore": False}}
             said: dict[str, Any] = (await client.post(f"{url}/routing{CHAT}", json=body)).json()
-        quality = [{name: c["quality"][name] if exact else round(c["quality"][name], 6) for name in c["quality"]}
-                   for c in said["candidates"]]  # fmt: skip
-        told.add(json.dumps([said["chosen"], said["versions"], quality]))
+            quality = [{name: c["quality"][name] if exact else round(c["quality"][name], 6) for name in c["quality"]}
+                       for c in said["candidates"]]  # fmt: skip
+            told.add(json.dumps([said["chosen"], said["versions"], quality]))
     return told
 
 
