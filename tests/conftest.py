@@ -21,3 +21,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_runtest_teardown() -> None:
     enable_socket()
+
+
+@pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Second stages with a tenth of their trees, for what holds of any number of them: all of them take seconds."""
+    monkeypatch.setattr("predictors.tools.second_stage._N_ROUNDS", 10)

@@ -18,6 +18,8 @@ from predictors.tools import (
 )
 from tests.predictors.tools.toys import WEATHER_AND_MONEY, CountedWords, crowded_registry, past_use
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 QUERIES = ["weather forecast for the city", "convert dollar to euro", "rain", ""]
 
 

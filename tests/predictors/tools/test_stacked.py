@@ -96,6 +96,7 @@ def test_an_added_tool_is_found_and_a_removed_one_is_gone_without_fitting() -> N
     assert retriever.stage_ is stage
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_updating_there_and_back_ranks_as_before() -> None:
     registry, usage = crowded_registry(30)
     retriever = StackedRetriever(CountedWords(), boosted=False).fit(registry, usage)
@@ -106,6 +107,7 @@ def test_updating_there_and_back_ranks_as_before() -> None:
     assert [r.tool_ids for r in after] == [r.tool_ids for r in before]
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_scores_are_probabilities_and_fall_along_the_ranking() -> None:
     registry, usage = crowded_registry(40)
     for ranking in StackedRetriever(CountedWords()).fit(registry, usage).rank(usage.queries[:30], 10):
@@ -113,6 +115,7 @@ def test_scores_are_probabilities_and_fall_along_the_ranking() -> None:
         assert 0.0 <= ranking.scores.min() <= ranking.scores.max() <= 1.0
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_request_alone_and_in_a_batch_ranks_alike() -> None:
     registry, usage = crowded_registry(40)
     retriever = StackedRetriever(CountedWords()).fit(registry, usage)
@@ -184,6 +187,7 @@ def test_use_cut_off_at_so_many_examples_does_not_teach_that_popular_tools_are_w
     assert np.mean([best == f"t{tool}" for tool, best in enumerate(found)]) > 0.8
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_large_registry_is_ranked_by_what_is_put_forward_as_if_all_of_it_were_scored() -> None:
     registry, usage = crowded_registry(60)
     whole = StackedRetriever(CountedWords()).fit(registry, usage)
@@ -196,6 +200,7 @@ def test_a_large_registry_is_ranked_by_what_is_put_forward_as_if_all_of_it_were_
         assert found.scores == pytest.approx(exact.scores, abs=1e-6)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_large_registry_is_fitted_request_by_request() -> None:
     registry, usage = crowded_registry(60)
     parts = StackedRetriever(CountedWords(), exact_up_to=10).fit(registry, usage)
@@ -204,6 +209,7 @@ def test_a_large_registry_is_fitted_request_by_request() -> None:
     assert np.mean([used[0] in ids for ids, used in zip(found, usage.tool_ids, strict=False)]) > 0.8
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_registry_that_outgrows_exact_scoring_is_indexed_then_and_one_that_shrinks_is_not() -> None:
     registry, usage = crowded_registry(30)
     retriever = StackedRetriever(CountedWords(), exact_up_to=30).fit(registry, usage)
