@@ -240,7 +240,7 @@ async def _follow_tool_usage(parts: Parts, desk: ToolDesk) -> None:
             seen[name] = now
             try:
                 if (learned := await asyncio.to_thread(read_learned, folder, name)) is not None:
-                    await desk.take_up(desk.store.load(name), learned)
+                    await desk.indexes.take_up(desk.store.load(name), learned)
             except Exception as exc:  # noqa: BLE001 - what was served goes on serving
                 log.warning("tool_usage_refused", registry=name, kind=type(exc).__name__)
 

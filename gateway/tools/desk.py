@@ -18,7 +18,7 @@ from gateway.settings import ToolSettings
 from gateway.telemetry import Telemetry
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.body import ChatRequest
-from predictors.tools import ToolRegistry, ToolRisk, ToolUsage, UsageStatistics
+from predictors.tools import ToolRegistry, ToolRisk, ToolUsage
 from router import Reading, SessionState
 
 from .checking import check_installed
@@ -33,6 +33,7 @@ from .offer import Event, Offer, digest_of, events_of, read_offer
 from .permissions import permitted, refuse_brought, refuse_chosen, refuse_unseen, without_forbidden_functions
 from .reader import OfferReader
 from .registries import RegistryStore, StoredRegistry
+from .registry_indexes import RegistryIndexes
 from .shelf import IndexShelf, ToolIndex, open_encoder
 from .trail import ToolTrail
 from .trust import riskiest, within_cap
@@ -81,12 +82,11 @@ class ToolDesk:
         self.settings, self.store = settings, store
         self.metrics = ToolMetrics(telemetry.registry)
         self.shelf = IndexShelf(lambda: open_encoder(settings.encoder), told=self.metrics.index)
-        self._kept = KeptIndexes(indexes) if indexes is not None else None
+        kept = KeptIndexes(indexes) if indexes is not None else None
+        self.indexes = RegistryIndexes(self.shelf, kept=kept, clocks=clocks)
         self._getting_ready: set[asyncio.Task[None]] = set()
         self._reader = OfferReader()
         self._clocks = clocks
-        self._promoted: dict[str, ToolIndex] = {}  # by label: indexes that have learned from calls
-        self._learned: dict[str, UsageStatistics] = {}  # by name: from which calls
 
     async def prepare(
         self, request: ChatRequest, reading: Reading, *, key: ApiKey | None, session: SessionState | None = None
@@ -234,7 +234,8 @@ class ToolDesk:
                 index = await self.index_over(offer, stored)
             why = "failed"
             sent = await choose_tools(offer, index, events, wishes, earlier=earlier)
-            trail = replace(whole, sent=sent, how="cut", registry=stored.label if stored else None)
+            told = "index_of_another_version" if index.stands_in else None
+            trail = replace(whole, sent=sent, how="cut", why=told, registry=stored.label if stored else None)
         except Exception as exc:  # whatever it is: a request with too many tools is better than none
             log.warning("tool_selection_failed", kind=type(exc).__name__, offered=len(offer))
             why = why if isinstance(exc, TimeoutError) else "failed"
@@ -303,7 +304,7 @@ class ToolDesk:
         """An index over what of the offer can be ranked: over the request's own words, or over a stored registry."""
         if stored is None:
             return await self.shelf.index(offer.digest, lambda: self.shelf.fit(_registry_of(offer), ToolUsage()))
-        index = await self.index_of(stored)
+        index = await self.indexes.of(stored)
         hidden = [name for name in stored.by_name if name not in offer.declared]
         if not hidden:
             return index
@@ -329,8 +330,10 @@ class ToolDesk:
         """Read and index a registry, NAME or NAME@VERSION."""
         try:
             stored = await self._load(label)
-            await self.index_of(stored)
+            await self.indexes.of(stored)
             await self._offer_of(stored, {})
+            await self.indexes.fitted(stored)  # another's may have stood in for it so far
+            await self.indexes.of(stored)
             if len(stored.tools) > _MANY:
                 set_aside()
             log.info("tool_registry_ready", registry=stored.label, tools=len(stored.tools))
@@ -349,45 +352,6 @@ class ToolDesk:
             return stored
 
         return await asyncio.to_thread(read)
-
-    async def _fitted(self, stored: StoredRegistry) -> ToolIndex:
-        """The index over a registry and its usage, without what was learned since."""
-        kept = self._kept
-
-        def make() -> ToolIndex:
-            if kept is None:
-                return self.shelf.fit(stored.registry, stored.usage)
-            return ToolIndex(kept.fitted(stored, self.shelf.encoder), stored.registry)
-
-        return await self.shelf.index(f"{stored.label}:{stored.registry.digest}", make)
-
-    async def index_of(self, stored: StoredRegistry) -> ToolIndex:
-        """The index over a whole registry and its usage."""
-        index = await self._fitted(stored)
-        learned = self._learned.get(stored.name)
-        if stored.label not in self._promoted and learned is not None:  # a version that is new, or older
-            now_s = self._clocks.wall()
-            taught = await self.shelf.index(
-                f"{stored.label}/learned", lambda: index.having_learned(learned, now_s=now_s)
-            )
-            if self._learned.get(stored.name) is learned:
-                self._promoted.setdefault(stored.label, taught)
-            else:  # more was learned meanwhile
-                self.shelf.forget(f"{stored.label}/")
-        return self._promoted.get(stored.label, index)
-
-    async def take_up(self, stored: StoredRegistry, learned: UsageStatistics) -> None:
-        """Serve an index that knows these calls, from one moment to the next; until then the old one serves."""
-        index = await self._fitted(stored)
-        if learned.dim != self.shelf.encoder.dim:
-            return  # it was learned by another encoder
-        now_s = self._clocks.wall()
-        promoted = await asyncio.to_thread(index.having_learned, learned, now_s=now_s)
-        for label in [label for label in self._promoted if label.partition("@")[0] == stored.name]:
-            del self._promoted[label]
-            self.shelf.forget(f"{label}/")
-        self._learned[stored.name], self._promoted[stored.label] = learned, promoted
-        self.shelf.forget(f"{stored.label}/")
 
 
 def _loaded_by_client(deferred: Offer, events: Sequence[Event], always: Collection[str]) -> ToolTrail:

@@ -11,6 +11,7 @@ from predictors.errors import BadArtefactError
 from predictors.tools import StackedRetriever, load_retriever, save_retriever
 
 from .registries import StoredRegistry
+from .shelf import ToolIndex
 
 __all__ = ["KeptIndexes"]
 
@@ -40,6 +41,25 @@ class KeptIndexes:
         if len(stored.tools) > _WORTH_KEEPING or len(stored.usage):
             self._keep(retriever, path)
         return retriever
+
+    def of_another_version(self, stored: StoredRegistry) -> Path | None:
+        """The newest of those that are kept of a registry; None where this version's own is, or none."""
+        folder = self._folder / stored.name
+        if (folder / str(stored.version)).is_dir():
+            return None
+        kept = [path for path in folder.glob("[!.]*") if path.name.isdigit()]
+        return max(kept, key=lambda path: int(path.name), default=None)
+
+    def read(self, path: Path, encoder: Encoder) -> ToolIndex:
+        """What is kept there.
+
+        Raises:
+            BadArtefactError: it is damaged, or of another encoder.
+        """
+        found = load_retriever(path, encoder)
+        if not isinstance(found, StackedRetriever):
+            raise BadArtefactError(path=str(path), problem="it is of one channel alone")
+        return ToolIndex(found, found.evidence_.registry)
 
     def _keep(self, retriever: StackedRetriever, path: Path) -> None:
         """Write it, whole or not at all, beside one of another version; a full disk is no reason to fail."""

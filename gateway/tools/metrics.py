@@ -35,7 +35,7 @@ class ToolMetrics:
         self._tools.labels("offered").inc(trail.n_offered)
         self._tools.labels("sent").inc(len(trail.sent))
         self._selections.labels(trail.how).inc()
-        if trail.why is not None:
+        if trail.how == "failed_open" and trail.why is not None:
             self._failures.labels(trail.why).inc()
 
     def index(self, event: str) -> None:

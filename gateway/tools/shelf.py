@@ -19,8 +19,9 @@ _INLINE_TOOLS = 2_000  # times texts: ranking more than this takes long enough t
 class ToolIndex:
     """A fitted retriever and what it said before. It never changes: what is learned makes another."""
 
-    def __init__(self, retriever: StackedRetriever, registry: ToolRegistry) -> None:
-        self.registry, self._retriever = registry, retriever
+    def __init__(self, retriever: StackedRetriever, registry: ToolRegistry, *, stands_in: bool = False) -> None:
+        """Nothing is ranked yet; `stands_in` says that it was fitted on another version of the registry."""
+        self.registry, self.stands_in, self._retriever = registry, stands_in, retriever
         self.tool_ids: Collection[str] = frozenset(tool.tool_id for tool in registry)
         self._known: OrderedDict[tuple[str, int], ToolRanking] = OrderedDict()
         self._lock = threading.Lock()
@@ -29,13 +30,19 @@ class ToolIndex:
         """The same knowledge over another version of the registry, such as a part of it; nothing is fitted."""
         with self._lock:
             retriever = _copy(self._retriever)
-        return ToolIndex(retriever.update(registry), registry)
+        return ToolIndex(retriever.update(registry), registry, stands_in=self.stands_in)
+
+    def standing_in_for(self, registry: ToolRegistry) -> "ToolIndex":
+        """The same knowledge over a version of the registry whose own index is yet to be fitted."""
+        index = self.over(registry)
+        index.stands_in = True
+        return index
 
     def having_learned(self, observed: UsageStatistics, *, now_s: float) -> "ToolIndex":
         """Another index that knows these calls as well; this one goes on serving unchanged."""
         with self._lock:
             retriever = _copy(self._retriever)
-        return ToolIndex(retriever.learn(observed, now_s=now_s), self.registry)
+        return ToolIndex(retriever.learn(observed, now_s=now_s), self.registry, stands_in=self.stands_in)
 
     def rank(self, texts: Sequence[str], *, k: int) -> list[ToolRanking]:
         """The k best tools for each text."""
@@ -89,6 +96,15 @@ class IndexShelf:
 
     async def index(self, key: str, make: Callable[[], ToolIndex]) -> ToolIndex:
         """The index of this key, made in a thread where there is none yet. One that failed is tried again next time."""
+        return await asyncio.shield(self.begin(key, make))
+
+    def made(self, key: str) -> ToolIndex | None:
+        """The index of this key where it is ready."""
+        task = self._indexes.get(key)
+        return task.result() if task is not None and task.done() and _worked(task) else None
+
+    def begin(self, key: str, make: Callable[[], ToolIndex]) -> asyncio.Task[ToolIndex]:
+        """See to it that the index of this key is made, without waiting for it."""
         task = self._indexes.get(key)
         if task is None or (task.done() and not _worked(task)):
             task = asyncio.create_task(asyncio.to_thread(make))
@@ -98,7 +114,7 @@ class IndexShelf:
         self._indexes.move_to_end(key)
         while len(self._indexes) > _MAX_INDEXES:
             self._indexes.popitem(last=False)
-        return await asyncio.shield(task)
+        return task
 
     def forget(self, prefix: str) -> None:
         """Let go of the indexes whose keys begin so."""

@@ -13,7 +13,9 @@ class ToolTrail:
     n_offered: int
     sent: tuple[str, ...]  # ids, in the order they were sent
     how: str  # cut, whole, failed_open or deferred
-    why: str | None = None  # where it failed: index_not_ready or failed
+    why: str | None = (
+        None  # where it failed: index_not_ready or failed; where it is to be better: index_of_another_version
+    )
     registry: str | None = None  # NAME@VERSION that was ranked over; None for the request's own tools
     observed: list[dict[str, Any]] = field(default_factory=list)  # calls whose results this request brought
     vector: str | None = None  # of what was asked, base64 of float16; only with `observed`

@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import threading
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -480,7 +481,7 @@ async def test_calls_whose_results_come_back_are_noted_and_taken_up_by_the_index
     learned = UsageStatistics(dim=at.shelf.encoder.dim, half_life_s=1e9)
     for _ in range(20):
         learned.observe("garden_tool", at.shelf.encoder.encode([question])[0], replica="r", at_s=0.0)
-    await at.take_up(stored, learned)
+    await at.indexes.take_up(stored, learned)
     after = await at.search(question, label="office", key=None, top_k=40)
 
     def place(found: list[dict[str, Any]]) -> int:
@@ -492,7 +493,7 @@ async def test_calls_whose_results_come_back_are_noted_and_taken_up_by_the_index
     at.store.save("office", more, source="test", now_s=0.0)
     for version in ("office@2", "office@1"):  # what was learned of a tool holds in every version that has it
         assert place(await at.search(question, label=version, key=None, top_k=40)) == 0
-    await at.take_up(at.store.load("office"), UsageStatistics(dim=learned.dim, half_life_s=1e9))
+    await at.indexes.take_up(at.store.load("office"), UsageStatistics(dim=learned.dim, half_life_s=1e9))
     for version in ("office@2", "office@1"):
         assert place(await at.search(question, label=version, key=None, top_k=40)) == place(before)
 
@@ -531,6 +532,39 @@ async def test_a_registry_that_is_ready_keeps_no_request_waiting_for_it(
     prepared = await prepare(at, tools=[], routing={"tools": {"set": "office"}})
     assert prepared.trail is not None
     assert (prepared.trail.summary, prepared.trail.how) == ("300->3", "cut")
+
+
+async def test_a_new_version_is_chosen_from_by_the_index_of_the_one_before_until_its_own_is_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its requests were sent the whole registry, or waited and were told to come back."""
+    at, fit, go_on = desk(tmp_path), StackedRetriever.fit, threading.Event()
+    many = [StoredTool(name=f"tool_{n}", description=f"Does thing {n}.") for n in range(130)]
+    before = [StoredTool(name="rain", description="Will it rain?"), StoredTool(name="train", description="Trains.")]
+    at.store.save("office", [*many, *before], source="api", now_s=0.0)
+    await at.ready("office")
+    monkeypatch.setattr(StackedRetriever, "fit", lambda *given: (go_on.wait(5), fit(*given))[1])
+    after = [StoredTool(name="train", description="Trains and their delays."), StoredTool(name="boat")]
+    at.store.save("office", [*many, *after], source="api", now_s=0.0)
+    named = {"tools": [], "routing": {"tools": {"set": "office", "top_k": 2}}}
+    try:
+        for_now = await prepare(at, messages=history("Will it rain on the train or the boat?"), **named)
+        assert set(names(for_now)) == {"train", "boat"}
+        assert after[0].declaration in for_now.request.body["tools"]
+        assert for_now.trail is not None
+        told = {"x-paretogate-tools": "132->2", "x-paretogate-tool-selection": "index_of_another_version"}
+        assert for_now.trail.headers() == told
+        key = a_key(tools_deny=("boat",))
+        denied = await prepare(at, messages=history("Take the boat"), key=key, **named)
+        assert "boat" not in names(denied)
+        forced = {"type": "function", "function": {"name": "tool_7"}}
+        assert "tool_7" in names(await prepare(at, messages=history("Take the boat"), tool_choice=forced, **named))
+    finally:
+        go_on.set()
+    await at.ready("office")
+    own = await prepare(at, messages=history("Will it rain on the train or the boat?"), **named)
+    assert own.trail is not None
+    assert own.trail.headers() == {"x-paretogate-tools": "132->2"}
 
 
 async def test_a_large_registry_is_not_looked_through_for_garbage(tmp_path: Path) -> None:
