@@ -170,7 +170,7 @@ class ToolDesk:
         else:
             searching = replace(wishes, select="auto", above=0, top_k=self.settings.search_limit)
             found = await self._choose(
-                held.deferred, stored, events, searching, session=None, body={"tool_choice": None}
+                held.deferred, stored, events, searching, session=None, body={"tool_choice": None}, searched=True
             )
         how = "deferred" if found.how == "cut" else found.how
         trail = replace(found, n_offered=n_offered, sent=(*held.loaded.declared, *found.sent), how=how)
@@ -220,8 +220,20 @@ class ToolDesk:
         session: SessionState | None,
         body: Mapping[str, Any],
         came: bool = True,
+        searched: bool = False,
     ) -> ToolTrail:
-        """What is sent of an offer; `came` says that its tools came with the request, not from a registry it names."""
+        """What is sent of an offer.
+
+        Args:
+            offer: of what the key may use.
+            stored: the registry to rank over.
+            events: of the conversation.
+            wishes: how many, how good, how large.
+            session: of the conversation, where it is remembered.
+            body: of the request.
+            came: its tools came with the request, not from a registry it names.
+            searched: tools that the registry does not know are ranked as well, where they are else always sent.
+        """
         whole = ToolTrail(n_offered=len(offer), sent=tuple(offer.declared), how="whole")
         if wishes.select == "off" or len(offer) <= wishes.above or body.get("tool_choice") == "none":
             return whole
@@ -231,7 +243,7 @@ class ToolDesk:
         why = "index_not_ready"
         try:
             async with asyncio.timeout(self.settings.deadline_ms / 1e3 if may_be_whole else _SEARCH_WAITS_S):
-                index = await self.index_over(offer, stored)
+                index = await self.index_over(offer, stored, searched=searched)
             why = "failed"
             sent = await choose_tools(offer, index, events, wishes, earlier=earlier)
             told = "index_of_another_version" if index.stands_in else None
@@ -300,16 +312,22 @@ class ToolDesk:
             if score >= min_score
         ]
 
-    async def index_over(self, offer: Offer, stored: StoredRegistry | None) -> ToolIndex:
-        """An index over what of the offer can be ranked: over the request's own words, or over a stored registry."""
-        if stored is None:
+    async def index_over(self, offer: Offer, stored: StoredRegistry | None, *, searched: bool = False) -> ToolIndex:
+        """An index over what of the offer can be ranked: over the request's own words, or over a stored registry.
+
+        What a registry does not know is ranked beside what it knows where all of the offer is `searched`.
+        """
+        if stored is None or (searched and offer.readable.keys().isdisjoint(stored.by_name)):
             return await self.shelf.index(offer.digest, lambda: self.shelf.fit(_registry_of(offer), ToolUsage()))
         index = await self.indexes.of(stored)
         hidden = [name for name in stored.by_name if name not in offer.declared]
-        if not hidden:
+        strangers = [tool for name, tool in offer.readable.items() if searched and name not in stored.by_name]
+        if not hidden and not strangers:
             return index
-        part = digest_of(name.encode() for name in hidden)
-        return await self.shelf.index(f"{stored.label}/{part}", lambda: index.over(stored.registry.without(hidden)))
+        part = offer.digest if strangers else digest_of(name.encode() for name in hidden)
+        return await self.shelf.index(
+            f"{stored.label}/{part}", lambda: index.over(stored.registry.without(hidden).with_tools(strangers))
+        )
 
     async def _offered(self, request: ChatRequest, stored: StoredRegistry | None) -> Offer:
         """The request's own tools; a request without any means those of the registry that it names."""

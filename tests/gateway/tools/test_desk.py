@@ -515,6 +515,19 @@ async def test_calls_of_deferred_tools_are_noted_too(tmp_path: Path) -> None:
     assert noted.trail.observed == [{"tool": "garden_tool", "ok": True}]
 
 
+@pytest.mark.parametrize("known", ["weather_tool", "elsewhere"])
+async def test_deferred_tools_that_the_registry_does_not_know_are_searched_as_well(tmp_path: Path, known: str) -> None:
+    """All of them were loaded: unknown tools are never dropped, but these stay out until they are found."""
+    at = desk(tmp_path, search_limit=2)
+    at.store.save("office", [StoredTool(name=known, description="The sky."), StoredTool(name="b")], source="t", now_s=0)
+    deferred = [{**tool, "defer_loading": True} for tool in functions()]
+    messages = history("Will there be tennis, whatever the sky?")
+    found = await prepare(at, messages=messages, tools=deferred, routing={"tools": {"set": "office"}})
+    assert len(names(found)) == 2
+    assert "tennis_tool" in names(found)
+    assert ("weather_tool" in names(found)) == (known == "weather_tool")
+
+
 async def test_a_registry_that_the_deployment_names_but_does_not_have_refuses_nobody(tmp_path: Path) -> None:
     assert "weather_tool" in names(await prepare(desk(tmp_path, set="nowhere")))
 
