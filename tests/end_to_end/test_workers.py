@@ -3,7 +3,10 @@
 import asyncio
 import json
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from decimal import Decimal
@@ -112,9 +115,49 @@ def test_a_worker_that_cannot_be_replaced_leaves_the_other_serving(tmp_path: Pat
         overlay.write_text("broken", encoding="utf-8")
         os.kill(workers_of(gateway.process.pid)[0], signal.SIGKILL)
         deadline = time.monotonic() + 60
-        while gateway.log.read_text(encoding="utf-8").count("error: ") < 2:  # tried again and again
+        while len(pauses := re.findall(r"worker_died.*again_after_s=(\S+)", gateway.log.read_text("utf-8"))) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.1)
+        assert pauses[:2] == ["0.5", "1.0"]  # tried again and again, but not as fast as it goes
         assert httpx.get(f"{gateway.url}/health", timeout=60).status_code == 200
     finally:
         gateway.stop(signal.SIGKILL)
+
+
+ALONE = """
+import os, signal, socket, sys
+from functools import partial
+from gateway.workers import run_workers
+if __name__ == "__main__":
+    run_workers(partial(os._exit, 7), [socket.create_server(("127.0.0.1", 0))], workers=2, orphaned=partial(int))
+"""
+
+
+def supervisor(folder: Path) -> subprocess.Popen[str]:
+    """Two workers that die as soon as they would make the application."""
+    program = folder / "alone.py"
+    program.write_text(ALONE, encoding="utf-8")
+    command = [sys.executable, "-P", str(program)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def test_where_every_worker_dies_before_it_serves_the_gateway_ends(tmp_path: Path) -> None:
+    with supervisor(tmp_path) as process:
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert said.rstrip().endswith("the workers could not start; the lines above say why")
+
+
+def test_an_interrupt_meets_workers_that_are_only_starting_without_a_traceback(tmp_path: Path) -> None:
+    def minds(pid: int) -> bool:
+        """Whether Python runs there by now and would turn an interrupt into an exception."""
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        return bool(int(re.findall(r"SigCgt:\s*(\w+)", status)[0], 16) & 1 << signal.SIGINT - 1)
+
+    with supervisor(tmp_path) as process:
+        while not any(minds(worker) for worker in workers_of(process.pid)):
+            assert process.poll() is None
+            time.sleep(0.005)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said) == (0, "")

@@ -1,4 +1,5 @@
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -77,6 +78,21 @@ def test_help_names_every_command_and_loads_none() -> None:
     assert json.loads(loaded) == []
     for command in ("serve", "route", "explain", "refine", "journal", "doctor", "catalog", "train", "replay"):
         assert any(f" {command} " in line for line in shown), command
+
+
+def test_an_interrupt_while_the_command_line_is_loaded_is_no_traceback() -> None:
+    program = """
+import signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "catalog":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+from gateway.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
 def test_another_rooms_commands_work_as_if_they_were_ours(with_rooms: None, capsys: pytest.CaptureFixture[str]) -> None:
