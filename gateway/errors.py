@@ -26,14 +26,16 @@ ParetoGateError
     └── AllBackendsFailedError    every backend of the ranking failed
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from catalog import ParetoGateError, UnknownModelError
-from router import InvalidRoutingError, NoEligibleModelError
+from router import InvalidRoutingError, NoEligibleModelError, TooLong
 
 __all__ = [
+    "OUT_OF_ROOM",
     "AllBackendsFailedError",
     "BodyTooLargeError",
     "BudgetExceededError",
@@ -63,11 +65,12 @@ __all__ = [
 ]
 
 _SOON_S = 1.0  # after which a client may come back, where nobody knows better
+OUT_OF_ROOM = "context_length_exceeded"  # OpenAI's code: agents that hear it shorten the conversation and ask again
 _CLIENTS_FAULT = frozenset({400, 413, 422})  # what a backend says about the request itself is passed on
 _OWN_LIMITS = frozenset(  # what it then says of what others may take: of a parameter, of names and prompts, of a minute
     {
         *("unsupported_parameter", "unsupported_value"),
-        *("string_above_max_length", "context_length_exceeded", "rate_limit_exceeded"),
+        *("string_above_max_length", OUT_OF_ROOM, "rate_limit_exceeded"),
     }
 )
 _BUSY: Mapping[int, tuple[int, str, str]] = {  # what everybody said -> what the client is told; 529 is Anthropic's
@@ -323,6 +326,8 @@ def reply_to(error: BaseException) -> ErrorReply:  # noqa: C901, PLR0911, PLR091
             return _not_found(str(error), code="unknown_model", param="model")
         case NotFoundError():
             return _not_found(str(error), code=error.code)
+        case NoEligibleModelError() if error.too_long is not None:
+            return _too_long(error, error.too_long)
         case NoEligibleModelError():
             extra: dict[str, object] = {"rejections": error.rejections, "closest": error.closest}
             extra |= {"unknown": list(error.unknown)} if error.unknown else {}
@@ -367,7 +372,10 @@ def reply_to(error: BaseException) -> ErrorReply:  # noqa: C901, PLR0911, PLR091
 
 def openai_error(reply: ErrorReply) -> dict[str, object]:
     """The body that OpenAI's clients read."""
-    error = {"message": reply.message, "type": reply.kind, "param": reply.param, "code": reply.code, **reply.extra}
+    message = reply.message
+    if reply.code == OUT_OF_ROOM and not _TOO_LONG_TO_OPENAI.search(message):
+        message = f"This model's maximum context length is exceeded: {message}"
+    error = {"message": message, "type": reply.kind, "param": reply.param, "code": reply.code, **reply.extra}
     return {"error": error}
 
 
@@ -389,8 +397,44 @@ _ANTHROPIC_TYPES = {
 
 def anthropic_error(reply: ErrorReply, *, request_id: str) -> dict[str, object]:
     """The body that Anthropic's clients read."""
-    error = {"type": _ANTHROPIC_TYPES.get(reply.status, "api_error"), "message": reply.message, **reply.extra}
+    message = reply.message if reply.code != OUT_OF_ROOM else _too_long_to_anthropic(reply)
+    error = {"type": _ANTHROPIC_TYPES.get(reply.status, "api_error"), "message": message, **reply.extra}
     return {"type": "error", "error": error, "request_id": request_id}
+
+
+# Clients tell a request that is too long from others by words of its message; these are those that litellm knows.
+_TOO_LONG_TO_OPENAI = re.compile(
+    r"maximum context length|exceeds the available context size|exceed context limit"
+    r"|exceeds the maximum number of tokens allowed|longer than the model's context length"
+)
+_TOO_LONG_TO_ANTHROPIC = re.compile(r"prompt is too long|exceed context limit")
+
+
+def _too_long(error: NoEligibleModelError, by: TooLong) -> ErrorReply:
+    """In OpenAI's own words and with its code, beside the facts of every refusal of ours."""
+    asked = by.input_tokens + by.output_tokens
+    message = (
+        f"This model's maximum context length is {by.window_tokens} tokens. However, you requested about {asked} "
+        f"tokens ({by.input_tokens} in the messages, {by.output_tokens} in the completion). "
+        "Please reduce the length of the messages or completion."
+    )
+    facts = {"rejections": error.rejections, "closest": error.closest, "too_long": asdict(by)}
+    return replace(_invalid(message, code=OUT_OF_ROOM, param="messages"), extra=facts)
+
+
+def _too_long_to_anthropic(reply: ErrorReply) -> str:
+    """In Anthropic's own words: clients look for them, and allow a shorter answer where that is all that is needed."""
+    facts = reply.extra.get("too_long")
+    if not isinstance(facts, Mapping):  # a backend's own words
+        found = _TOO_LONG_TO_ANTHROPIC.search(reply.message)
+        return reply.message if found else f"prompt is too long: {reply.message}"
+    read, allowed, window = (facts[name] for name in ("input_tokens", "output_tokens", "window_tokens"))
+    if read < window:
+        return (
+            f"input length and `max_tokens` exceed context limit: {read} + {allowed} > {window}, "
+            "decrease input length or `max_tokens` and try again"
+        )
+    return f"prompt is too long: {read} tokens > {window} maximum"
 
 
 def _over_quota(error: QuotaError) -> ErrorReply:

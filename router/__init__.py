@@ -3,7 +3,7 @@
 from .configured import configured_policies
 from .constraints import Constraints
 from .decision import Bools, Decision, Screening
-from .errors import InvalidRoutingError, NoEligibleModelError, RoutingError
+from .errors import InvalidRoutingError, NoEligibleModelError, RoutingError, TooLong
 from .explain import explain, shadow_prices
 from .fake import FixedForecasts, forecast_of
 from .flags import Reading, read_options
@@ -37,6 +37,7 @@ __all__ = [
     "RoutingRequest",
     "Screening",
     "SessionState",
+    "TooLong",
     "configured_policies",
     "decision_record",
     "explain",

@@ -8,9 +8,9 @@ ParetoGateError
 
 from collections.abc import Mapping, Sequence
 
-from catalog import ParetoGateError
+from catalog import ParetoGateError, record
 
-__all__ = ["InvalidRoutingError", "NoEligibleModelError", "RoutingError"]
+__all__ = ["InvalidRoutingError", "NoEligibleModelError", "RoutingError", "TooLong"]
 
 
 class RoutingError(ParetoGateError):
@@ -25,6 +25,15 @@ class InvalidRoutingError(RoutingError, ValueError):
         self.field, self.problem = field, problem
 
 
+@record
+class TooLong:
+    """By how much a request is too long for the widest window of those that it alone keeps from answering."""
+
+    input_tokens: int  # as that model counts them, by estimate
+    output_tokens: int  # what the caller allows, else what is expected
+    window_tokens: int
+
+
 class NoEligibleModelError(RoutingError):
     """No candidate satisfies every constraint."""
 
@@ -34,15 +43,19 @@ class NoEligibleModelError(RoutingError):
         rejections: Mapping[str, int],
         closest: Mapping[str, object] | None,
         unknown: Sequence[str] = (),
+        too_long: TooLong | None = None,
     ) -> None:
-        """`unknown` names constraints on a fact that no candidate has: no other limit would admit anybody."""
+        """`unknown` names constraints on a fact that no candidate has: no other limit would admit anybody.
+
+        `too_long` is there where a shorter request would be answered.
+        """
         reasons = ", ".join(f"{name} rejects {count}" for name, count in rejections.items())
         remedy = f"; {closest['id']} comes closest, {_change(closest)}" if closest else ""
         if unknown:
             remedy = "".join(f"; {name}: nobody here has that fact, {_how_to_state(name)}" for name in unknown)
         super().__init__(f"no model satisfies every constraint: {reasons or 'the pool is empty'}{remedy}")
         self.rejections, self.closest = dict(rejections), dict(closest) if closest else None
-        self.unknown = tuple(unknown)
+        self.unknown, self.too_long = tuple(unknown), too_long
 
 
 def _how_to_state(constraint: str) -> str:

@@ -9,9 +9,11 @@ from typing import cast
 import numpy as np
 
 from catalog import PROTOCOLS, Floats, Pool
+from predictors import Forecast, Query
+from predictors.cost import input_token_ratio, input_tokens_added
 
 from .decision import Bools, Screening
-from .errors import NoEligibleModelError
+from .errors import NoEligibleModelError, TooLong
 from .screening import RELAXABLE
 
 __all__ = ["Shortfall", "no_eligible", "shortfall"]
@@ -44,11 +46,19 @@ def shortfall(screening: Screening) -> Shortfall:
     )
 
 
-def no_eligible(pool: Pool, screening: Screening) -> NoEligibleModelError:
-    """The error that tells how many each constraint rejects, and the smallest change that would admit somebody."""
+def no_eligible(
+    pool: Pool, screening: Screening, *, query: Query | None = None, forecast: Forecast | None = None
+) -> NoEligibleModelError:
+    """The error that tells how many each constraint rejects, and the smallest change that would admit somebody.
+
+    `query` and `forecast` are of the request, to tell whether it is too long.
+    """
     counts = screening.violated.sum(axis=1).tolist()
     rejections = {name: n for name, n in zip(screening.constraints, counts, strict=True) if n}
-    return NoEligibleModelError(rejections=rejections, closest=_closest(pool, screening), unknown=_unknown(screening))
+    too_long = None if query is None or forecast is None else _too_long(pool, screening, query, forecast)
+    return NoEligibleModelError(
+        rejections=rejections, closest=_closest(pool, screening), unknown=_unknown(screening), too_long=too_long
+    )
 
 
 def plain(value: object) -> object:
@@ -78,6 +88,23 @@ def _unknown(screening: Screening) -> tuple[str, ...]:
         name
         for name, values, violated in zip(screening.constraints, screening.values, screening.violated, strict=True)
         if len(values) and violated.all() and all(plain(value) is None for value in values)
+    )
+
+
+def _too_long(pool: Pool, screening: Screening, query: Query, forecast: Forecast) -> TooLong | None:
+    """Measured by the widest window among those that nothing else keeps from answering."""
+    if "context" not in screening.constraints:
+        return None
+    violated = screening.violated
+    by_length_alone = violated[screening.constraints.index("context")] & (violated.sum(axis=0) == 1)  # (n_candidates,)
+    if not by_length_alone.any():
+        return None
+    widest = int(np.argmax(np.where(by_length_alone, pool.context_tokens, -1.0)))
+    read = query.input_tokens * input_token_ratio(pool).item(widest) + input_tokens_added(pool).item(widest)
+    expected = np.nan_to_num(forecast.output_tokens).item(widest)
+    allowed = query.max_output_tokens if query.max_output_tokens is not None else expected
+    return TooLong(
+        input_tokens=math.ceil(read), output_tokens=math.ceil(allowed), window_tokens=int(pool.context_tokens[widest])
     )
 
 

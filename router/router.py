@@ -179,7 +179,7 @@ class Router:
 
     def _decision(self, request: RoutingRequest, evaluation: Evaluation, rng: np.random.Generator) -> Decision:
         if not evaluation.by_utility:
-            return self._relaxed(evaluation, request.options)
+            return self._relaxed(evaluation, request)
         options, best = request.options, evaluation.best
         ranking = self._order.ranking(evaluation.by_utility, options, first=best)
         kept = self._affinity.kept(evaluation.value, evaluation.admitted, best=best, session=request.session)
@@ -208,11 +208,12 @@ class Router:
             value=evaluation.value,
         )
 
-    def _relaxed(self, evaluation: Evaluation, options: RoutingOptions) -> Decision:
+    def _relaxed(self, evaluation: Evaluation, request: RoutingRequest) -> Decision:
         """Somebody who breaks only amounts, if the caller would rather have that than nothing."""
+        options = request.options
         screening, off = evaluation.screening, shortfall(evaluation.screening)
         if options.on_infeasible == "fail" or not off.relaxable.any():
-            raise no_eligible(self.source.pool, screening)
+            raise no_eligible(self.source.pool, screening, query=request.query, forecast=evaluation.forecast)
         by = off.distance if options.on_infeasible == "closest" else evaluation.forecast.cost_usd
         ranking = [i for i in np.lexsort((-evaluation.value, by)).tolist() if off.relaxable[i]]
         return Decision(

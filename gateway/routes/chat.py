@@ -33,6 +33,9 @@ class ChatDialect:
         """See `Dialect.error`."""
         return openai_error(reply)
 
+    def refused_stream(self, reply: ErrorReply, *, request_id: str) -> None:
+        """See `Dialect.refused_stream`."""
+
 
 class _AsItComes:
     def __init__(self, reader: ChatStream) -> None:

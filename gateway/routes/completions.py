@@ -38,3 +38,6 @@ class CompletionsDialect:
     def error(self, reply: ErrorReply, *, request_id: str) -> Mapping[str, object]:  # noqa: ARG002 - the protocol's
         """See `Dialect.error`."""
         return openai_error(reply)
+
+    def refused_stream(self, reply: ErrorReply, *, request_id: str) -> None:
+        """See `Dialect.refused_stream`."""

@@ -139,6 +139,7 @@ class AnswerDoor:
         if self._history is not None:
             raw = await self._history.continued(raw, key)
         request = self._dialect.read(raw)
+        exchange.wants_stream = request.stream
         if len(raw) > _LARGE_BYTES:
             await asyncio.sleep(0)
         serving = dispatcher.serving if self._serving_for is None else self._serving_for(request)

@@ -42,6 +42,9 @@ class EmbeddingsDialect:
         """See `Dialect.error`."""
         return openai_error(reply)
 
+    def refused_stream(self, reply: ErrorReply, *, request_id: str) -> None:
+        """See `Dialect.refused_stream`."""
+
 
 class Embedders:
     """What is served to this door."""

@@ -20,6 +20,8 @@ from gateway.wire.dropped_parameters import dropped_parameters
 
 __all__ = ["Exchange"]
 
+_STREAM: Headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+
 log = structlog.get_logger(__name__)
 
 
@@ -29,6 +31,7 @@ class Exchange:
     def __init__(self, send: Send, dialect: Dialect, dispatcher: Dispatcher, *, request_id: str) -> None:
         self.request_id = request_id
         self.call: Call | None = None
+        self.wants_stream = False
         self.trace: RequestTrace | None = None
         self.limit_headers: Mapping[str, str] = {}  # what the caller may still ask for
         self.redaction: Redaction | None = None  # what the answer gets back
@@ -55,8 +58,7 @@ class Exchange:
 
     async def stream(self, call: Call, opened: OpenStream) -> None:
         """Everything from the decision's headers to the last byte."""
-        headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
-        await self._send({"type": "http.response.start", "status": 200, "headers": headers + self._headers()})
+        await self._send({"type": "http.response.start", "status": 200, "headers": [*_STREAM, *self._headers()]})
         self._streaming = self._dialect.stream(self._answering(call), opened.reader)
         take, clock = self._streaming.take, self._dispatcher.clocks.monotonic
         restore = StreamRestorer(self.redaction).take if self.redaction is not None else None
@@ -97,7 +99,11 @@ class Exchange:
         more += [(name.encode(), value.encode()) for name, value in {**self.limit_headers, **reply.headers}.items()]
         if self.call is not None:
             more.append((b"x-paretogate-decision-id", self.call.decision_id.encode()))
-        await self.send_json(reply.status, self._dialect.error(reply, request_id=self.request_id), more)
+        if self.wants_stream and (told := self._dialect.refused_stream(reply, request_id=self.request_id)) is not None:
+            await self._send({"type": "http.response.start", "status": 200, "headers": [*_STREAM, *self._ids, *more]})
+            await self._send({"type": "http.response.body", "body": told})
+        else:
+            await self.send_json(reply.status, self._dialect.error(reply, request_id=self.request_id), more)
         return reply.outcome
 
     def _answering(self, call: Call) -> Answering:

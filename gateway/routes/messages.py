@@ -43,3 +43,6 @@ class MessagesDialect:
     def error(self, reply: ErrorReply, *, request_id: str) -> Mapping[str, object]:
         """See `Dialect.error`."""
         return anthropic_error(reply, request_id=request_id)
+
+    def refused_stream(self, reply: ErrorReply, *, request_id: str) -> None:
+        """See `Dialect.refused_stream`."""

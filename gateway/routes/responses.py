@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping
 
 import orjson
 
-from gateway.errors import ErrorReply, openai_error
+from gateway.errors import OUT_OF_ROOM, ErrorReply, openai_error
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.body import ChatRequest
 from gateway.wire.dialect import Answering, StreamTranslation
 from gateway.wire.responses import read_responses
 from gateway.wire.responses_answer import response_of
 from gateway.wire.responses_passing import NativeResponse, PassingResponse, PassingResponseEvents
-from gateway.wire.responses_stream import ResponsesStream
+from gateway.wire.responses_stream import ResponsesStream, refused_stream
 from gateway.wire.stream import ChatStream
 
 __all__ = ["ResponsesDialect"]
@@ -47,3 +47,7 @@ class ResponsesDialect:
     def error(self, reply: ErrorReply, *, request_id: str) -> Mapping[str, object]:  # noqa: ARG002 - the protocol's
         """See `Dialect.error`."""
         return openai_error(reply)
+
+    def refused_stream(self, reply: ErrorReply, *, request_id: str) -> bytes | None:
+        """See `Dialect.refused_stream`: that a request is too long OpenAI says in the stream, and Codex looks there."""
+        return refused_stream(reply, request_id=request_id) if reply.code == OUT_OF_ROOM else None

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from gateway.errors import OUT_OF_ROOM
+
 __all__ = ["own_words"]
 
 _UNKNOWN_FIELD = re.compile(  # of Gemini; of Groq and Cerebras; of OpenAI
@@ -20,11 +22,12 @@ _UNKNOWN_FIELD = re.compile(  # of Gemini; of Groq and Cerebras; of OpenAI
 _NOT_BY_IT = re.compile(  # OpenAI, where it gives no code, and Anthropic, which has none
     r"not supported (?:with|by|for) (?:this model|gpt-|o\d)|[Tt]his model (?:does not support|supports at most)"
 )
-_TOO_LONG = re.compile(  # vLLM and llama.cpp; Anthropic; Gemini
-    r"maximum context length|exceeds? the (?:available )?context|prompt is too long"
-    r"|exceeds the maximum number of tokens"
+_TOO_LONG = re.compile(  # vLLM, Mistral, llama.cpp, OpenAI; Anthropic; Gemini; xAI; Groq; Together, SGLang; TGI; others
+    r"maximum context length|exceeds? the (?:available )?context|prompt is too long|exceed context limit"
+    r"|exceeds the maximum number of tokens|maximum prompt length is \d|reduce the length of the messages"
+    r"|longer than the model's context length|`inputs` tokens \+ `max_new_tokens`|input is too long for requested model"
+    r"|exceeded model token limit|context window exceeds limit|exceeded max context length"
 )
-_OUT_OF_ROOM = "context_length_exceeded"  # OpenAI's code for that
 _UNTAKEN = "unsupported_parameter"  # OpenAI's code for it
 _FORBIDDEN = "extra_forbidden"  # pydantic's
 _OUTER = ("body", "query", "path", "header")  # of places, which clients need not know
@@ -44,7 +47,7 @@ def own_words(said: object) -> Mapping[str, object] | None:
     if unknown := _UNKNOWN_FIELD.search(message):
         return {**inner, "param": next(filter(None, unknown.groups())), "code": _UNTAKEN}
     if _TOO_LONG.search(message):
-        return {**inner, "code": _OUT_OF_ROOM}
+        return {**inner, "code": OUT_OF_ROOM}
     return {**inner, "code": _UNTAKEN} if inner.get("code") is None and _NOT_BY_IT.search(message) else inner
 
 

@@ -69,3 +69,7 @@ class Dialect(Protocol):
     def error(self, reply: ErrorReply, *, request_id: str) -> Mapping[str, object]:
         """The body of a refusal."""
         ...
+
+    def refused_stream(self, reply: ErrorReply, *, request_id: str) -> bytes | None:
+        """The whole stream that refuses a request for one, where clients look for that there; None: at the status."""
+        ...

@@ -18,6 +18,7 @@ from gateway.errors import ErrorReply, UpstreamProtocolError, openai_error
 
 from .answer import ChatAnswer, answered_object
 from .anthropic.events import event_bytes, event_lines, read_event
+from .responses_stream import failure_code
 from .stream import ChatStream
 from .usage import read_usage
 
@@ -159,7 +160,7 @@ class PassingResponseEvents:
 
     def error(self, reply: ErrorReply, *, request_id: str) -> bytes:
         """See `StreamTranslation.error`."""
-        error = {"code": "server_error", "message": reply.message}
+        error = {"code": failure_code(reply), "message": reply.message}
         failed = {**self._reader.frame, **self._name(), "status": "failed", "error": error}
         refusal = openai_error(reply)["error"]
         more = {"code": reply.code, "message": reply.message, "param": reply.param, "error": refusal}

@@ -8,19 +8,19 @@ Source: OpenAI's API reference, Streaming events.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from catalog import Usage
-from gateway.errors import ErrorReply, openai_error
+from gateway.errors import OUT_OF_ROOM, ErrorReply, openai_error
 
 from .dialect import Answering
 from .pieces import ChunkReader, Piece, PieceSequence, Step
 from .responses_answer import content_part, frame_of, item_of, outcome_of, usage_of
 from .usage import read_usage
 
-__all__ = ["ResponsesStream"]
+__all__ = ["ResponsesStream", "failure_code", "refused_stream"]
 
 _DELTAS = {
     "text": "output_text",
@@ -28,6 +28,28 @@ _DELTAS = {
     "reasoning": "reasoning_text",
     "tool": "function_call_arguments",
 }
+
+
+# Of OpenAI's codes for a failed Response those that clients act on.
+_TELLING = frozenset({OUT_OF_ROOM, "insufficient_quota", "rate_limit_exceeded"})
+
+
+def failure_code(reply: ErrorReply) -> str:
+    """OpenAI's code for why a Response failed."""
+    return reply.code if reply.code in _TELLING else "server_error"
+
+
+def refused_stream(reply: ErrorReply, *, request_id: str) -> bytes:
+    """A stream that fails before any model was asked."""
+    refusal = cast("Mapping[str, object]", openai_error(reply)["error"])
+    told = {"code": failure_code(reply), "message": refusal["message"]}
+    failed = {"id": f"resp_{request_id}", "object": "response", "status": "failed", "error": told, "output": []}
+    more = {"code": reply.code, "message": refusal["message"], "param": reply.param, "error": refusal}
+    events: list[dict[str, object]] = [
+        {"type": "response.failed", "sequence_number": 0, "response": failed},
+        {"type": "error", "sequence_number": 1, **more, "request_id": request_id},
+    ]
+    return b"".join(b"event: %s\ndata: %s\n\n" % (str(e["type"]).encode(), _dump(e)) for e in events)
 
 
 class ResponsesStream:
@@ -66,7 +88,7 @@ class ResponsesStream:
         """See `StreamTranslation.error`."""
         refusal = openai_error(reply)["error"]
         frame = self._frame or frame_of(self._answering, response_id=None)
-        error = {"code": "server_error", "message": reply.message}
+        error = {"code": failure_code(reply), "message": reply.message}
         failed = {**frame, "status": "failed", "error": error, "output": self._items, "usage": usage_of(self._usage)}
         more = {"code": reply.code, "message": reply.message, "param": reply.param, "error": refusal}
         return self._event("response.failed", response=failed) + self._event("error", **more, request_id=request_id)
