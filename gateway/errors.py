@@ -73,12 +73,16 @@ _OWN_LIMITS = frozenset(  # what it then says of what others may take: of a para
         *("string_above_max_length", OUT_OF_ROOM, "rate_limit_exceeded"),
     }
 )
+_UNPAID = frozenset[object](  # OpenAI's codes and, the second, Moonshot's
+    {"insufficient_quota", "exceeded_current_quota_error", "billing_hard_limit_reached", "billing_not_active"}
+)
 _BUSY: Mapping[int, tuple[int, str, str]] = {  # what everybody said -> what the client is told; 529 is Anthropic's
     429: (429, "rate_limit_error", "rate_limit_exceeded"),
     529: (503, "overloaded_error", "overloaded"),
 }
 _LIKELY: Mapping[int, str] = {  # what is wrong, most often
     401: "; its key is missing or wrong",
+    402: "; the account behind its key is out of credit, or its quota is spent",
     403: "; its key is not for this",
     404: "; it may not know the model by this name",
 }
@@ -224,7 +228,10 @@ class UpstreamTimeoutError(UpstreamError):
 
 
 class UpstreamStatusError(UpstreamError):
-    """Answered with an error status. `detail` is its own error object, which may speak of the request."""
+    """Answered with an error status. `detail` is its own error object, which may speak of the request.
+
+    A 429 of an account without credit is told as a 402: unlike a rate limit it does not pass.
+    """
 
     reason = "status"
 
@@ -236,14 +243,21 @@ class UpstreamStatusError(UpstreamError):
         retry_after_s: float | None = None,
         detail: Mapping[str, object] | None = None,
     ) -> None:
+        self.detail: Mapping[str, object] = detail or {}
+        if status == 429 and not _UNPAID.isdisjoint((self.detail.get("code"), self.detail.get("type"))):
+            status, retry_after_s = 402, None
         super().__init__(f"answered with status {status}{_LIKELY.get(status, '')}", backend_id=backend_id)
         self.status, self.retry_after_s = status, retry_after_s
-        self.detail: Mapping[str, object] = detail or {}
 
     @property
     def is_refusal(self) -> bool:
         """It was asked for what it does not do; to ask it again would not help."""
         return self.status in _CLIENTS_FAULT
+
+    @property
+    def is_lasting(self) -> bool:
+        """It will be answered alike until somebody mends the key, the account or the name of the model."""
+        return self.status in _LIKELY
 
     @property
     def is_about_the_request(self) -> bool:
@@ -485,4 +499,8 @@ def _upstream(failures: Sequence[UpstreamError], message: str) -> ErrorReply:
         )
     if failures and all(isinstance(f, UpstreamTimeoutError) for f in failures):
         return ErrorReply(status=504, kind="api_error", code="upstream_timeout", message=message)
-    return ErrorReply(status=502, kind="api_error", code="upstream_failed", message=message)
+    lasting = failures and all(
+        isinstance(f, UpstreamUnusableError) or (isinstance(f, UpstreamStatusError) and f.is_lasting) for f in failures
+    )
+    headers = {"x-should-retry": "false"} if lasting else {}  # which the libraries of OpenAI and Anthropic obey
+    return ErrorReply(status=502, kind="api_error", code="upstream_failed", message=message, headers=headers)

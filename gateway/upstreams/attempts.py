@@ -102,7 +102,7 @@ class AttemptPlan:
         if isinstance(failure, UpstreamTimeoutError | UpstreamUnusableError | UpstreamUnsupportedError):
             return None
         if isinstance(failure, UpstreamStatusError):
-            if failure.is_refusal or failure.status in {401, 403, 404}:
+            if failure.is_refusal or failure.is_lasting:
                 return None
             if failure.retry_after_s is not None:
                 return failure.retry_after_s

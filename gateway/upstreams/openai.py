@@ -5,6 +5,7 @@ import errno
 import math
 import ssl
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -43,6 +44,7 @@ _ERROR_BODY_S = 5.0  # what it says beside an error's status is worth no longer 
 _LONGEST_WAIT_S = 3_600.0
 _ELSEWHERE = "elsewhere; base_url has to be the address itself, most often https:// in place of http://"
 _OF_THIS_MACHINE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_EXACTLY = "retry-after-ms"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"})  # what OpenSSL says of an answer in plain HTTP
 
@@ -170,17 +172,23 @@ async def _refusal(response: Response, backend: Backend, until: float) -> Upstre
         detail = orjson.loads(await response.read(until=soon, limit_bytes=_MAX_ERROR_BYTES) or b"")
     except (orjson.JSONDecodeError, OSError, BrokenHttpError):
         detail = None
-    asked_s = response.headers.get(b"retry-after")
+    asked = {name: response.headers.get(name.encode(), b"").decode("latin-1") for name in ("retry-after", _EXACTLY)}
     return UpstreamStatusError(
         backend_id=backend.id,
         status=response.status,
-        retry_after_s=retry_after_s(asked_s.decode("latin-1") if asked_s is not None else None),
+        retry_after_s=retry_after_s(asked["retry-after"], exactly_ms=asked[_EXACTLY]),
         detail=own_words(detail),
     )
 
 
-def retry_after_s(header: str | None) -> float | None:
-    """Seconds to wait, from a number or a date (RFC 9110, section 10.2.3), an hour at most."""
+def retry_after_s(header: str | None, *, exactly_ms: str | None = None) -> float | None:
+    """Seconds to wait, from a number or a date (RFC 9110, section 10.2.3), an hour at most.
+
+    `exactly_ms` is OpenAI's and Azure's `retry-after-ms`, which says the same more finely.
+    """
+    if exactly_ms:
+        with suppress(ValueError):
+            header = str(float(exactly_ms) / 1e3)
     if not header:
         return None
     try:

@@ -126,6 +126,11 @@ def test_how_long_to_wait_is_read_from_a_number(header: str | None, seconds: flo
     assert retry_after_s(header) == seconds
 
 
+def test_how_long_to_wait_may_be_told_in_milliseconds() -> None:
+    assert retry_after_s("1", exactly_ms="250") == 0.25
+    assert retry_after_s("1", exactly_ms="soon") == 1.0
+
+
 def test_how_long_to_wait_is_read_from_a_date() -> None:
     header = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
     assert retry_after_s(header) == pytest.approx(90, abs=2)

@@ -110,3 +110,29 @@ async def test_limits_of_one_provider_are_not_those_of_others(
         named = await gateway.chat(model="strong", store=True)
     assert (answer.status_code, answer.json()["choices"][0]["message"]["content"]) == (200, "cheap")
     assert (named.status_code, named.json()["error"]["message"]) == (status, error["message"])
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (429, {"message": "You exceeded your current quota", "code": "insufficient_quota"}),  # OpenAI
+        (429, {"message": "Your account is suspended", "type": "exceeded_current_quota_error"}),  # Moonshot
+        (402, {"message": "Insufficient Balance", "code": "invalid_request_error"}),  # DeepSeek
+    ],
+)
+async def test_an_account_without_credit_is_no_rate_limit_that_would_pass(
+    tmp_path: Path, status: int, error: dict[str, Any]
+) -> None:
+    async with (
+        Particular() as strong,
+        FakeProvider(words=("cheap",)) as cheap,
+        running(backend("strong", strong.url), backend("cheap", cheap.url), tmp_path=tmp_path) as gateway,
+    ):
+        strong.status, strong.said = status, {"error": error}
+        other = await gateway.chat(model="auto:best", store=True)
+        named = await gateway.chat(model="strong", store=True)
+    assert other.headers["x-paretogate-fallback-from"] == "strong"
+    assert (named.status_code, named.headers["x-should-retry"]) == (502, "false")  # which SDKs obey
+    assert "out of credit" in named.json()["error"]["message"]
+    assert len(strong.requests) == 2  # each time once
