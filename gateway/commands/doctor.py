@@ -28,7 +28,6 @@ from gateway.keys import KeyFile, KeyRing
 from gateway.refinement import read_measured
 from gateway.settings import Settings, load_settings, settings_file
 from gateway.startup import find_backends, open_catalog
-from gateway.state import Claim, Quota, RedisState, StateUnavailableError
 from gateway.storage_checks import why_no_journal, why_no_spool, why_unwritable
 from gateway.upstreams.credentials import ANTHROPIC_VERSION, credentials
 from gateway.upstreams.embedded import EmbeddedUnavailableError, find_weights
@@ -40,6 +39,7 @@ from router import RoutingOptions
 
 from .check import Check, Verdict
 from .options import AsJson, ConfigFile, console, working_folder
+from .state_check import NO_SHARED_STATE, why_no_shared_state
 from .stream_checks import stream_checks
 
 __all__ = ["Check", "doctor", "examine"]
@@ -182,17 +182,9 @@ def _keys(settings: Settings) -> Check:
 
 
 async def _shared_state(settings: Settings) -> Check:
-    """Asked what every request asks, so that a Redis that answers but takes no scripts is found, too."""
-    told = settings.state
-    state = RedisState.at(told.url.get_secret_value(), timeout_s=_PATIENCE_S, cluster=told.cluster)
     started_s = time.monotonic()
-    try:
-        await state.reserve(Claim(holder="doctor", quota=Quota(), wall_s=time.time()))
-    except StateUnavailableError as exc:
-        remedy = "mend state.url; until Redis answers, limits hold per replica, and no Response is stored there"
-        return Check(subject="shared state", verdict="note", detail=str(exc), remedy=remedy)
-    finally:
-        await state.close()
+    if (problem := await why_no_shared_state(settings.state, timeout_s=_PATIENCE_S)) is not None:
+        return Check(subject="shared state", verdict="note", detail=problem, remedy=NO_SHARED_STATE)
     took_ms = 1e3 * (time.monotonic() - started_s)
     return Check(
         subject="shared state", verdict="ok", detail=f"Redis answered in {took_ms:.0f} ms, connecting included"

@@ -1,5 +1,6 @@
 """`paretogate serve`: find what can answer, say so, and open the door."""
 
+import asyncio
 import contextlib
 import os
 import shlex
@@ -31,6 +32,7 @@ from gateway.upstreams.embedded import EmbeddedModel, EmbeddedUnavailableError
 
 from .options import AsJson, ConfigFile, working_folder
 from .refine import refinement_pass
+from .state_check import shared_state_findings
 
 __all__ = ["gathered", "serve"]
 
@@ -59,9 +61,9 @@ def serve(
     catalog = open_catalog(settings)
     with gathered(settings, catalog, os.environ) as found, _refining(settings, found.catalog):
         asks_for_key = keys_required(settings, has_keys=not keys.is_empty)
-        told = replace(
-            found, findings=(*found.findings, *too_few(limit, max_concurrency=settings.server.max_concurrency))
-        )
+        few = too_few(limit, max_concurrency=settings.server.max_concurrency)
+        unshared = asyncio.run(shared_state_findings(settings.state))
+        told = replace(found, findings=(*found.findings, *few, *unshared))
         _announce(told, door, settings, asks_for_key=asks_for_key, as_json=as_json)
         _run(settings, found, door)
 

@@ -133,7 +133,10 @@ class RedisState:
             raise StateUnavailableError(
                 "state.url is one node of a Redis Cluster, and the keys live on another; set state.cluster = true"
             ) from exc
-        except (TimeoutError, OSError, RedisError, AttributeError) as exc:
+        except TimeoutError:  # which says nothing by itself
+            why = ", as where no TLS is spoken" if self._url.startswith("rediss:") else ""
+            raise StateUnavailableError(f"no answer within {self._timeout_s:g} s{why}") from None
+        except (OSError, RedisError, AttributeError) as exc:
             # AttributeError: where a cluster is down, its client closes connections that others are using
             raise StateUnavailableError(without_secrets(f"{type(exc).__name__}: {exc}", self._url)) from None
 

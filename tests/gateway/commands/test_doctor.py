@@ -1,4 +1,6 @@
 import asyncio
+import re
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
@@ -6,9 +8,12 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 
 from gateway.commands import doctor
 from gateway.commands.doctor import Check, examine
+from gateway.commands.state_check import shared_state_findings, why_no_shared_state
+from gateway.settings import StateSettings
 from tests.gateway.anthropic_provider import FakeAnthropic
 from tests.gateway.state.servers import RedisServer
 
@@ -155,3 +160,19 @@ def test_a_redis_is_asked_what_requests_ask(tmp_path: Path, redis_server: RedisS
     assert "limits hold per replica" in (locked.remedy or "")
     wrong = {"PARETOGATE_STATE__URL": f"unix://:wrong@{redis_server.socket}"}
     assert "wrong" not in checked(tmp_path, environ=wrong, offline=False)["shared state"].detail
+
+
+@pytest.mark.loopback
+async def test_a_start_warns_of_a_redis_that_cannot_be_used(tmp_path: Path, redis_server: RedisServer) -> None:
+    def told(url: str) -> StateSettings:
+        return StateSettings(url=SecretStr(url))
+
+    assert await shared_state_findings(told("memory://")) == await shared_state_findings(told(redis_server.url)) == ()
+    (finding,) = await shared_state_findings(told(f"unix://:hush@{redis_server.socket}"))
+    assert finding.warning
+    assert re.match(r"! state.url: Redis cannot be used: .*; mend state.url; until Redis answers", str(finding))
+    assert "hush" not in str(finding)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        encrypted = told(f"rediss://127.0.0.1:{silent.getsockname()[1]}")
+        slow = await why_no_shared_state(encrypted, timeout_s=0.2)
+    assert slow == "no answer within 0.2 s, as where no TLS is spoken"
