@@ -168,6 +168,8 @@ async def test_a_start_warns_of_a_redis_that_cannot_be_used(tmp_path: Path, redi
         return StateSettings(url=SecretStr(url))
 
     assert await shared_state_findings(told("memory://")) == await shared_state_findings(told(redis_server.url)) == ()
+    with redis_server.client() as redis:
+        redis.config_set("requirepass", "another")
     (finding,) = await shared_state_findings(told(f"unix://:hush@{redis_server.socket}"))
     assert finding.warning
     assert re.match(r"! state.url: Redis cannot be used: .*; mend state.url; until Redis answers", str(finding))
