@@ -7,13 +7,12 @@ writes are taken.
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from gateway.atomic_files import write_atomically
-from gateway.journal import JournalUnavailableError
-from gateway.journal_store import StoreFailedError
+from gateway.journal.asking import JournalRedis
 from gateway.settings import Settings
 
 __all__ = ["SharedFindings"]
@@ -34,53 +33,37 @@ class SharedFindings:
 
     def __init__(self, settings: Settings, *, timeout_s: float = 5.0) -> None:
         """Connects when it is first asked. The journal of the settings is one in Redis."""
-        self._url, self._cluster = settings.journal.stream_url or "", settings.journal.cluster
-        self._timeout_s, self._folder = timeout_s, settings.state_dir
-        self._client: Any = None
+        self._redis, self._folder = JournalRedis(settings.journal, timeout_s=timeout_s), settings.state_dir
 
     def publish(self) -> int:
         """Tell replicas of every file that was written since; returns how many were told."""
-        return self._asked(self._publish)
+        return self._redis.ask(self._publish)
 
     def fetch(self) -> int:
         """Write every file that is newer than ours; returns how many were."""
-        return self._asked(self._fetch)
+        return self._redis.ask(self._fetch)
 
     def close(self) -> None:
         """Let go of Redis."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        self._redis.close()
 
-    def _asked(self, act: Callable[[], int]) -> int:
-        from gateway.journal_store.stream import redis_errors, stream_client  # noqa: PLC0415 - it brings the client
-
-        try:
-            with redis_errors(self._url):
-                if self._client is None:
-                    self._client = stream_client(self._url, cluster=self._cluster, timeout_s=self._timeout_s)
-                return act()
-        except StoreFailedError as exc:
-            self._client = None
-            raise JournalUnavailableError(problem=str(exc)) from None
-
-    def _publish(self) -> int:
-        known, told = self._client.hgetall(_TIMES), 0
+    def _publish(self, client: Any) -> int:  # noqa: ANN401 - redis's own type
+        known, told = client.hgetall(_TIMES), 0
         for name, path in self._files():
             written = str(path.stat().st_mtime_ns).encode()
             if known.get(name.encode()) == written:
                 continue
-            self._client.eval(_PUBLISH, 2, _FILES, _TIMES, name, path.read_bytes(), written)
+            client.eval(_PUBLISH, 2, _FILES, _TIMES, name, path.read_bytes(), written)
             told += 1
         return told
 
-    def _fetch(self) -> int:
+    def _fetch(self, client: Any) -> int:  # noqa: ANN401 - as above
         taken = 0
-        for field, written in self._client.hgetall(_TIMES).items():
+        for field, written in client.hgetall(_TIMES).items():
             name, written_ns = field.decode(errors="replace"), int(written)
             if not _NAME.fullmatch(name) or written_ns <= _written_ns(path := self._folder / name):
                 continue
-            if (content := self._client.hget(_FILES, name)) is not None:
+            if (content := client.hget(_FILES, name)) is not None:
                 write_atomically(path, content)
                 os.utime(path, ns=(written_ns, written_ns))
                 taken += 1
