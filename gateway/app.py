@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from catalog import Backend, Catalog
+from predictors import BadArtefactError
 
 from .background import in_background
 from .canaries import read_fingerprints
@@ -31,6 +32,7 @@ from .journal.opening import open_journal
 from .keys import KeyFile, KeyRing
 from .memory import settle
 from .parts import Binder, Parts
+from .promotion import take_up_at_start
 from .rehearsal import Rehearsal, Rehearsals
 from .routes.chat import ChatDialect
 from .routes.completions import CompletionsDialect
@@ -80,9 +82,9 @@ def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...]
         backends: as `find_backends` found them.
         environ: usually `os.environ`; read for the keys that backends and MCP servers name, and for the way to them.
     """
-    binder = Binder(settings, catalog)
     if settings.journal.stream_url is not None:
         _need("redis", key="journal.url")
+    binder = _binder(settings, catalog)
     return create_app(
         Parts(
             settings=settings,
@@ -99,6 +101,16 @@ def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...]
             metrics_dir=Path(shared) if (shared := environ.get("PROMETHEUS_MULTIPROC_DIR")) else None,
         )
     )
+
+
+def _binder(settings: Settings, catalog: Catalog) -> Binder:
+    """Where what was promoted cannot be used, as after an upgrade, other replicas may have something else in force."""
+    try:
+        return Binder(settings, catalog)
+    except BadArtefactError:
+        if not take_up_at_start(settings):
+            raise
+        return Binder(settings, catalog)
 
 
 def create_app(parts: Parts) -> Asgi:

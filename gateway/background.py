@@ -21,7 +21,8 @@ from .dispatch import Dispatcher
 from .governor import Governor
 from .journal import JournalUnavailableError
 from .memory import let_go
-from .parts import Parts
+from .parts import Binder, Parts
+from .promotion import SharedPredictors
 from .refinement import MeasuredFileError, SharedFindings, apply_measured, read_measured
 from .telemetry import Telemetry
 from .tools import ToolDesk
@@ -56,6 +57,7 @@ async def in_background(
         "measurements": lambda: _follow_measurements(parts, dispatcher, adapters),
         "shared_findings": lambda: _follow_shared_findings(parts),
         "predictor": lambda: _follow_predictor(parts, dispatcher, adapters),
+        "shared_predictors": lambda: _follow_shared_predictors(parts, dispatcher, adapters),
         "adapters": lambda: _follow_adapters(parts, dispatcher, adapters),
         "tool_registries": lambda: _follow_tool_registries(parts, desk),
         "tool_usage": lambda: _follow_tool_usage(parts, desk),
@@ -193,17 +195,52 @@ async def _follow_shared_findings(parts: Parts) -> None:
 
 async def _follow_predictor(parts: Parts, dispatcher: Dispatcher, adapters: Adapters) -> None:
     """The version that `paretogate promote` or `rollback` puts in force decides next; a damaged one never does."""
+    dispatcher.telemetry.predictor_behind("state_directory", is_behind=False)
     while (binder := parts.promoted) is not None:
         await asyncio.sleep(parts.settings.learning.watch_s)
-        if not binder.is_behind():
-            continue
+        await _let_decide(binder, parts, dispatcher, adapters)
+
+
+async def _follow_shared_predictors(parts: Parts, dispatcher: Dispatcher, adapters: Adapters) -> None:
+    """What is in force for all replicas is put in force here, at the start and whenever it changes."""
+    binder, settings = parts.promoted, parts.settings
+    if binder is None or settings.journal.stream_url is None or settings.predictor.path is not None:
+        return
+    shared, told = SharedPredictors(settings), ""
+    while True:
+        problem, pause_s = "", settings.learning.watch_s
         try:
-            await asyncio.to_thread(binder.renew)
-            await _serve_anew(parts, dispatcher, adapters)
-        except (MeasuredFileError, ParetoGateError) as exc:
-            log.error("predictor_refused", reason=str(exc))  # noqa: TRY400 - the reason says all
-        else:
-            log.info("predictor_taken_up", version=dispatcher.serving.versions["predictor"])
+            await asyncio.to_thread(shared.take_up)
+            dispatcher.telemetry.predictor_behind("replicas", is_behind=shared.is_refused)
+        except (JournalUnavailableError, OSError) as exc:
+            problem, pause_s = "away", _AWAY_S
+            if problem != told:
+                log.warning("shared_predictor_not_heard_of", reason=str(exc))
+        except ParetoGateError as exc:
+            dispatcher.telemetry.predictor_behind("replicas", is_behind=True)
+            problem = str(exc)
+            if problem != told:
+                log.error("predictor_refused", reason=problem)  # noqa: TRY400 - the reason says all
+        told = problem
+        await _let_decide(binder, parts, dispatcher, adapters)
+        await asyncio.sleep(pause_s)
+
+
+async def _let_decide(binder: Binder, parts: Parts, dispatcher: Dispatcher, adapters: Adapters) -> None:
+    """Where another version was put in force here."""
+    if not binder.is_behind():
+        return
+    refused = True
+    try:
+        await asyncio.to_thread(binder.renew)
+        await _serve_anew(parts, dispatcher, adapters)
+        refused = False
+    except (MeasuredFileError, ParetoGateError) as exc:
+        log.error("predictor_refused", reason=str(exc))  # noqa: TRY400 - the reason says all
+    else:
+        log.info("predictor_taken_up", version=dispatcher.serving.versions["predictor"])
+    finally:
+        dispatcher.telemetry.predictor_behind("state_directory", is_behind=refused)
 
 
 async def _serve_anew(parts: Parts, dispatcher: Dispatcher, adapters: Adapters) -> None:

@@ -91,6 +91,9 @@ class Telemetry:
             "server_load", "What a backend's server says of itself", "backend", "fact", mode="livemostrecent"
         )
         self._journal = self._gauge("journal", "How the journal fares", "fact")
+        self._behind = self._gauge(
+            "predictor_behind", "1 while what was promoted there was refused here", "place", mode="livemax"
+        )
         self._stream = self._gauge("journal_stream", "Records in Redis, and how many may be", "fact", mode="livemax")
 
     def watch(self, source: Callable[[], None]) -> None:
@@ -184,6 +187,10 @@ class Telemetry:
     def model_drifted(self, backend: str) -> None:
         """A backend answered in another model's name."""
         self._child(self._drift, backend).inc()
+
+    def predictor_behind(self, place: Literal["state_directory", "replicas"], *, is_behind: bool) -> None:
+        """Whether another predictor was promoted there than decides here: by its command here, or for all replicas."""
+        self._child(self._behind, place).set(is_behind)
 
     def canaries_checked(self, backend: str, outcome: Literal["fits", "differs", "unanswered", "over_budget"]) -> None:
         """A backend's canaries were due."""

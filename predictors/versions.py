@@ -4,6 +4,9 @@ A folder holds `0001`, `0002`, ... as `paretogate train` wrote them, each beside
 `in-force.json`, which names those in force one after another: the last decides, and rolling back takes it away. Only
 that file is ever replaced, and in one step: who reads it meanwhile sees the old one or the new one. An empty list, as
 before the first promotion, is the predictor that ships.
+
+A folder may follow an order that others share (`follow`). Their numbers are ours unless one is taken here; which are
+which is in that same file, so that whatever was killed left either order whole.
 """
 
 import fcntl
@@ -11,15 +14,16 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from .errors import BadArtefactError, PredictorError
+from .parcel import Parcel
 
-__all__ = ["NothingToRollBackError", "PredictorVersion", "PredictorVersions"]
+__all__ = ["Followed", "NothingToRollBackError", "PredictorVersion", "PredictorVersions", "rolled_back"]
 
 _FORMAT: Final = 1
 _VERDICT: Final = "verdict.json"
@@ -38,6 +42,33 @@ class PredictorVersion:
     folder: Path
     in_force: bool
     verdict: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """An order of others that was followed last: its name, and our number of each of theirs."""
+
+    order: str | None = None
+    ours: Mapping[int, int] = field(default_factory=dict)
+
+
+def rolled_back(chain: Sequence[int], to: int | None = None) -> list[int]:
+    """What is left in force of versions that were one after another; an empty list is the predictor that ships.
+
+    Args:
+        chain: the last decides.
+        to: one that was in force before the last, 0 for the predictor that ships; None is the one before the last.
+
+    Raises:
+        NothingToRollBackError: there is none, or it was not in force before the present one.
+    """
+    earlier = [0, *chain][:-1]
+    target = (earlier[-1] if earlier else None) if to is None else to
+    if target is None or target not in earlier:
+        known = ", ".join(map(str, earlier)) or "none: the predictor that ships decides"
+        wanted = "before this one" if to is None else str(to)
+        raise NothingToRollBackError(f"there is no version {wanted}; earlier ones: {known}")
+    return earlier[1 : earlier.index(target) + 1]
 
 
 class PredictorVersions:
@@ -88,52 +119,118 @@ class PredictorVersions:
         """
         with self._alone():
             number = max(self._numbers(), default=0) + 1
-            fresh = Path(tempfile.mkdtemp(dir=self.folder, prefix=_UNFINISHED))
-            try:
-                shutil.copytree(predictor, fresh, dirs_exist_ok=True)
-                (fresh / _VERDICT).write_text(json.dumps(verdict, indent=1) + "\n", encoding="utf-8")
-                fresh.chmod(0o755)  # mkdtemp's is for this user alone
-                _to_disk(fresh)  # before the marker names it: power may fail at any moment
-                fresh.rename(self._folder_of(number))
-            except BaseException:
-                shutil.rmtree(fresh, ignore_errors=True)
-                raise
-            self._put([*self._chain(), number])
+            self._install(number, lambda fresh: shutil.copytree(predictor, fresh, dirs_exist_ok=True), verdict)
+            self._put([*self._chain(), number], self.followed())
         return number
 
     def roll_back(self, to: int | None = None) -> int:
-        """Let an earlier one decide again; 0 is the predictor that ships. Nothing is deleted.
+        """Let an earlier one decide again; 0 is the predictor that ships. Nothing is deleted. See `rolled_back`."""
+        with self._alone():
+            left = rolled_back(self._chain(), to)
+            self._put(left, self.followed())
+        return left[-1] if left else 0
 
-        Args:
-            to: a version that was in force before the present one; None is the last such.
+    def in_force(self) -> tuple[int, ...]:
+        """Those in force one after another; the last decides."""
+        return tuple(self._chain())
+
+    def followed(self) -> Followed:
+        """The order of others that this follows; of no name where it never followed one.
 
         Raises:
-            NothingToRollBackError: there is none, or it was not in force before the present one.
+            BadArtefactError: the marker is damaged.
+        """
+        told = self._said().get("followed")
+        try:
+            return Followed() if told is None else Followed(order=str(told["order"]), ours=dict(told["ours"]))
+        except (KeyError, TypeError, ValueError) as exc:
+            raise self._bad("tells of no order that was followed") from exc
+
+    def here(self, number: int, digest: str) -> Path | None:
+        """Where a version of others is kept here, and is what they say it is; None where it is not."""
+        folder = self._folder_of(self.followed().ours.get(number, number))
+        try:
+            return folder if Parcel.of(folder).digest == digest else None
+        except (BadArtefactError, OSError):
+            return None
+
+    def parcel(self, number: int) -> tuple[Parcel, Mapping[str, object]]:
+        """A version of ours as others can have it, and its verdict; raises as `Parcel.of`."""
+        folder = self._folder_of(number)
+        return Parcel.of(folder), _read_verdict(folder / _VERDICT)
+
+    def follow(
+        self,
+        order: str,
+        chain: Sequence[tuple[int, str]],
+        fetched: Mapping[int, tuple[Parcel, Mapping[str, object]]],
+        *,
+        since: Followed,
+    ) -> bool:
+        """Put in force here what others have in force; of theirs that are neither here nor fetched, none are.
+
+        Args:
+            order: what their order is called.
+            chain: their numbers and digests, one after another; the last decides.
+            fetched: by their number, with verdicts, those that were not here.
+            since: the order that this followed when it was looked at last.
+
+        Returns:
+            False, and nothing was changed, where somebody has followed another meanwhile.
+
+        Raises:
+            OSError: one cannot be written; what decided goes on deciding.
         """
         with self._alone():
-            earlier = [0, *self._chain()][:-1]
-            target = (earlier[-1] if earlier else None) if to is None else to
-            if target is None or target not in earlier:
-                known = ", ".join(map(str, earlier)) or "none: the predictor that ships decides"
-                wanted = "before this one" if to is None else str(to)
-                raise NothingToRollBackError(f"there is no version {wanted}; earlier ones: {known}")
-            self._put(earlier[1 : earlier.index(target) + 1])
-        return target
+            if self.followed() != since:
+                return False
+            ours = {}
+            for number, digest in chain:
+                if (folder := self.here(number, digest)) is not None:
+                    ours[number] = int(folder.name)
+                elif number in fetched:
+                    parcel, verdict = fetched[number]
+                    ours[number] = self._free(number)
+                    self._install(ours[number], parcel.write, verdict)
+            self._put(list(ours.values()), Followed(order=order, ours=ours))
+        return True
+
+    def _free(self, number: int) -> int:
+        """This number, or the next that nothing here has."""
+        return max(self._numbers(), default=number) + 1 if self._folder_of(number).exists() else number
+
+    def _install(self, number: int, fill: Callable[[Path], object], verdict: Mapping[str, object]) -> None:
+        fresh = Path(tempfile.mkdtemp(dir=self.folder, prefix=_UNFINISHED))
+        try:
+            fill(fresh)
+            (fresh / _VERDICT).write_text(json.dumps(verdict, indent=1) + "\n", encoding="utf-8")
+            fresh.chmod(0o755)  # mkdtemp's is for this user alone
+            _to_disk(fresh)  # before the marker names it: power may fail at any moment
+            fresh.rename(self._folder_of(number))
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
 
     def _chain(self) -> list[int]:
+        return list(self._said()["in_force"])
+
+    def _said(self) -> Mapping[str, Any]:
         try:
-            said = json.loads(self._marker.read_text(encoding="utf-8"))
+            said: Any = json.loads(self._marker.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return []
+            return {"in_force": []}
         except (OSError, ValueError) as exc:
             raise self._bad(f"cannot be read ({exc})") from exc
         chain = said.get("in_force") if isinstance(said, dict) and said.get("format_version") == _FORMAT else None
         if not isinstance(chain, list) or not all(isinstance(number, int) for number in chain):
             raise self._bad(f"is no list of versions in format {_FORMAT}")
-        return chain
+        return dict(said)
 
-    def _put(self, chain: Sequence[int]) -> None:
-        content = json.dumps({"format_version": _FORMAT, "in_force": list(chain)}) + "\n"
+    def _put(self, chain: Sequence[int], followed: Followed) -> None:
+        told = {"format_version": _FORMAT, "in_force": list(chain)}
+        if followed.order is not None:  # pairs, since JSON has no numbers for keys
+            told["followed"] = {"order": followed.order, "ours": [list(pair) for pair in followed.ours.items()]}
+        content = json.dumps(told) + "\n"
         descriptor, name = tempfile.mkstemp(dir=self.folder, prefix=_UNFINISHED)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(content)

@@ -39,6 +39,7 @@ from router import RoutingOptions
 
 from .check import Check, Verdict
 from .options import AsJson, ConfigFile, console, working_folder
+from .predictor_checks import predictor_checks
 from .state_check import NO_SHARED_STATE, why_no_shared_state
 from .stream_checks import stream_checks
 
@@ -94,6 +95,7 @@ def examine(*, config: Path | None, environ: Mapping[str, str], offline: bool) -
     yield _journal(settings)
     if not offline and settings.journal.stream_url is not None:
         yield from stream_checks(settings.journal)
+        yield from predictor_checks(settings)
     yield _measured(settings)
     yield from _canaries(settings)
     yield _port(settings)

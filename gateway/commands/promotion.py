@@ -1,7 +1,13 @@
-"""`paretogate promote` and `rollback`: which predictor decides, changed only on evidence and taken back at once."""
+"""`paretogate promote` and `rollback`: which predictor decides, changed only on evidence and taken back at once.
+
+Where Redis keeps the journal, both reach every replica that writes to it; else, or with --here, one state directory.
+"""
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, cast
@@ -11,12 +17,14 @@ import typer
 from rich.table import Table
 
 from catalog import ParetoGateError
-from gateway.journal import JournalUnreadableError
+from gateway.journal import JournalUnavailableError, JournalUnreadableError
 from gateway.journal.opening import check_collected
 from gateway.policies import configured_policies
+from gateway.promotion import NotSharedError, SharedPredictors
 from gateway.settings import InvalidSettingsError, Settings, load_settings
 from predictors import Forecaster
 from predictors.cli_options import DataFolder, data_folder
+from predictors.parcel import Parcel
 from predictors.versions import PredictorVersions
 from router.promotion import Judge, PromotionRules, Verdict
 
@@ -25,6 +33,12 @@ from .options import AsJson, ConfigFile, console, working_folder
 __all__ = ["promote", "rollback"]
 
 _RULES = PromotionRules()
+_PATIENCE_S = 30.0  # megabytes may go a long way to Redis
+
+Here = Annotated[
+    bool,
+    typer.Option("--here", help="Change this state directory alone, also where replicas share a journal in Redis."),
+]
 
 
 class NoJudgeError(ParetoGateError):
@@ -59,6 +73,7 @@ def promote(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare, and change nothing.")] = False,
     data: DataFolder = None,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    here: Here = False,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -66,7 +81,8 @@ def promote(
 
     It is compared with the one that decides now, on prompts that it was not trained on: its score may not be surely
     lower, its cost not surely higher without a surely higher score, few right answers may turn wrong, and always asking
-    one model may not be surely better. Running gateways take it up within seconds. Exits with 1 where it is refused.
+    one model may not be surely better. Running gateways take it up within seconds, those of all replicas that share a
+    journal in Redis. Exits with 1 where it is refused.
     """
     settings = load_settings(config=config, environ=os.environ, folder=working_folder())
     versions = _versions(settings)
@@ -76,30 +92,33 @@ def promote(
             path=str(settings.journal_path),
             problem="it does not exist; serve some requests first, or name evidence: --on",
         )
-    verdict = _judge()(
-        versions.deciding(),
-        challenger,
-        on or str(settings.journal_path),
-        rules=PromotionRules(policy=policy, margin=margin, max_nfr=max_nfr, at_least=at_least),
-        policies=configured_policies(settings.policies),
-        data=data_folder(data, os.environ),
-        seed=seed,
-    )
     number = None
-    if verdict.passed and not dry_run:
-        number = versions.promote(challenger, verdict.facts)
-    told = {"version": number, "passed": verdict.passed, "objections": verdict.objections, **verdict.facts}
+    with _reach(settings, versions, here=here) as reach:
+        sent = reach.sent(challenger)
+        verdict = _judge()(
+            reach.champion(),
+            challenger,
+            on or str(settings.journal_path),
+            rules=PromotionRules(policy=policy, margin=margin, max_nfr=max_nfr, at_least=at_least),
+            policies=configured_policies(settings.policies),
+            data=data_folder(data, os.environ),
+            seed=seed,
+        )
+        if verdict.passed and not dry_run:
+            number = reach.promote(challenger, sent, verdict.facts)
     if as_json:
-        sys.stdout.buffer.write(orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        told = {"version": number, **reach.told(number), "passed": verdict.passed, "objections": verdict.objections}
+        _print_json({**told, **verdict.facts})
     else:
         _show(verdict)
     for objection in verdict.objections:
         typer.echo(f"refused: {objection}", err=True)
     if not verdict.passed:
         raise typer.Exit(1)
-    typer.echo(
-        f"version {number} decides; `paretogate rollback` takes it back" if number else "it may be promoted", err=True
-    )
+    if number is None:
+        typer.echo("it may be promoted", err=True)
+    else:
+        typer.echo(f"version {number} decides, {reach.where}; `paretogate rollback` takes it back", err=True)
 
 
 def rollback(
@@ -108,20 +127,102 @@ def rollback(
         int | None, typer.Option(min=0, help="An earlier version; 0 is the one that ships. The last where left out.")
     ] = None,
     show: Annotated[bool, typer.Option("--list", help="Show the versions, and change nothing.")] = False,
+    here: Here = False,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Let the predictor before this one decide again. Running gateways follow within seconds; nothing is deleted."""
     settings = load_settings(config=config, environ=os.environ, folder=working_folder())
     versions = _versions(settings)
-    if show:
-        _list(versions, as_json=as_json)
-        return
-    number = versions.roll_back(to)
+    with _reach(settings, versions, here=here) as reach:
+        if show:
+            reach.look()
+            _list(versions, as_json=as_json)
+            return
+        number = reach.roll_back(to)
     if as_json:
-        typer.echo(orjson.dumps({"version": number}).decode())
+        _print_json({"version": number, **reach.told(number)})
     else:
-        typer.echo(f"version {number} decides" if number else "the predictor that ships decides")
+        typer.echo(f"{f'version {number}' if number else 'the predictor that ships'} decides, {reach.where}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reach:
+    """Whom a change reaches: a state directory, or all replicas that share a journal in Redis."""
+
+    versions: PredictorVersions
+    shared: SharedPredictors | None
+    where: str
+    why_not_shared: str | None
+
+    def sent(self, challenger: Path) -> Parcel | None:
+        """What would go to all replicas, refused before anything is judged where it cannot; None where nothing goes."""
+        if self.shared is None:
+            return None
+        self.shared.check(parcel := Parcel.of(challenger))
+        return parcel
+
+    def champion(self) -> Path | None:
+        """The predictor that decides for those whom it reaches; None is the one that ships."""
+        if self.shared is None:
+            return self.versions.deciding()
+        with _not_shared():
+            self.shared.take_up()
+            return self.shared.deciding()
+
+    def promote(self, challenger: Path, sent: Parcel | None, verdict: Mapping[str, object]) -> int:
+        """Let it decide; its number."""
+        if self.shared is None or sent is None:
+            return self.versions.promote(challenger, verdict)
+        with _not_shared():
+            number = self.shared.promote(sent, verdict)
+        self.look()
+        return number
+
+    def roll_back(self, to: int | None) -> int:
+        """Let an earlier one decide; its number, 0 for the one that ships."""
+        if self.shared is None:
+            return self.versions.roll_back(to)
+        with _not_shared():
+            number = self.shared.roll_back(to)
+        self.look()
+        return number
+
+    def look(self) -> None:
+        """Take up here what is in force for all, if that can be had; what cannot is told."""
+        try:
+            if self.shared is not None:
+                self.shared.take_up()
+        except (ParetoGateError, OSError) as exc:
+            typer.echo(f"warning: {self.versions.folder} does not have what is in force for all: {exc}", err=True)
+
+    def told(self, number: int | None) -> Mapping[str, object]:
+        """For machines."""
+        why = "nothing was promoted" if number is None else self.why_not_shared
+        return {"shared": why is None, "why_not_shared": why}
+
+
+@contextmanager
+def _reach(settings: Settings, versions: PredictorVersions, *, here: bool) -> Iterator[_Reach]:
+    why = "--here says so" if here else None
+    if settings.journal.stream_url is None:
+        why = "journal.url names no Redis that replicas share"
+    shared = SharedPredictors(settings, timeout_s=_PATIENCE_S) if why is None else None
+    where = (
+        f"in every replica that writes to the journal in {settings.journal.shown_stream}"
+        if why is None
+        else f"where {settings.state_dir} is the state directory, since {why}"
+    )
+    with nullcontext() if shared is None else closing(shared):
+        yield _Reach(versions=versions, shared=shared, where=where, why_not_shared=why)
+
+
+@contextmanager
+def _not_shared() -> Iterator[None]:
+    try:
+        yield
+    except JournalUnavailableError as exc:
+        raise NotSharedError(problem=exc.problem) from exc
 
 
 def _versions(settings: Settings) -> PredictorVersions:
@@ -166,20 +267,31 @@ def _show(verdict: Verdict) -> None:
 
 
 def _list(versions: PredictorVersions, *, as_json: bool) -> None:
-    kept = versions.all()
+    kept, theirs = versions.all(), {ours: number for number, ours in versions.followed().ours.items()}
     if as_json:
         rows = [
-            {"version": v.number, "folder": str(v.folder), "in_force": v.in_force, "verdict": v.verdict} for v in kept
+            {
+                "version": v.number,
+                "shared_as": theirs.get(v.number),
+                "folder": str(v.folder),
+                "in_force": v.in_force,
+                "verdict": v.verdict,
+            }
+            for v in kept
         ]
-        sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        _print_json(rows)
         return
-    table = Table("version", "decides", "judged on", "score before", "score")
+    table = Table("version", *["for all replicas"] if theirs else [], "decides", "judged on", "score before", "score")
     in_force = any(version.in_force for version in kept)
-    table.add_row("0", "" if in_force else "yes", "(ships with paretogate)", "", "")
+    table.add_row("0", *["0"] if theirs else [], "" if in_force else "yes", "(ships with paretogate)", "", "")
     for version in kept:
         score = cast("dict[str, float]", version.verdict.get("score") or {})
         told = [f"{score[key]:.4f}" if key in score else "" for key in ("old", "new")]
-        table.add_row(
-            str(version.number), "yes" if version.in_force else "", str(version.verdict.get("evidence", "")), *told
-        )
+        shared = [str(theirs.get(version.number, ""))] if theirs else []
+        decides = "yes" if version.in_force else ""
+        table.add_row(str(version.number), *shared, decides, str(version.verdict.get("evidence", "")), *told)
     console().print(table)
+
+
+def _print_json(what: object) -> None:
+    sys.stdout.buffer.write(orjson.dumps(what, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

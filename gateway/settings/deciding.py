@@ -21,6 +21,7 @@ class PredictorSettings(Section):
 
     path: Path | None = None  # a folder written by `paretogate train`; the shipped one where left out
     encoder_key: SecretStr | None = None  # of the endpoint that its encoder is behind, if it was trained with one
+    shared_encoders: tuple[str, ...] = ()  # that a predictor from the journal's Redis may name, beside the packaged
 
 
 class PolicySettings(Section):

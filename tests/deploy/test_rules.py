@@ -102,6 +102,7 @@ FIRES = {
     "ParetoGateJournalIsNotCollected": [
         Story(at="20m", series={'journal_stream{fact="records"}': "600x30", 'journal_stream{fact="limit"}': "1000x30"})
     ],
+    "ParetoGatePredictorRefused": [Story(at="10m", series={'predictor_behind{place="replicas"}': "1x20"})],
     "ParetoGateLimitsPerReplica": [Story(at="10m", series={"state_degraded": "1x20"})],
     "ParetoGateBudgetsSpent": [
         Story(at="10m", series={'quota_refusals_total{limit="budget_usd_per_day"}': "_x5 1x30"}),
@@ -176,6 +177,9 @@ KEEPS_SILENT = {
     "ParetoGateJournalStoreFails": [
         Story(at="14m", series={'journal{fact="store_failures"}': "0x10 1x40"}),  # once
         Story(at="25m", series={'journal{fact="store_failures"}': "0x10 1x40"}),
+    ],
+    "ParetoGatePredictorRefused": [
+        Story(at="10m", series={'predictor_behind{place="replicas"}': "1x3 0x20"})  # taken back at once
     ],
     "ParetoGateLimitsPerReplica": [Story(at="10m", series={"state_degraded": "1x3 0x20"})],
     "ParetoGateBudgetsSpent": [

@@ -15,6 +15,7 @@ from catalog import ModelProfile, Pool, PoolEntry
 from predictors import EncoderUnavailableError, Forecaster, Query
 from predictors.cli import train
 from predictors.outcomes import Outcomes
+from predictors.parcel import Parcel
 from predictors.quality import QualityModel
 
 app = typer.Typer()
@@ -53,6 +54,9 @@ def test_ones_own_outcomes_become_a_predictor_that_loads(outcomes: Path, tmp_pat
     model = QualityModel.load(tmp_path / "mine")
     assert model.models == ("unlisted/in-house-sums", "unlisted/in-house-verse")
     assert model.features_name == json.loads(done.stdout)["features"]
+    written = {path.relative_to(tmp_path / "mine").as_posix() for path in (tmp_path / "mine").rglob("*.*")}
+    assert {"questions.npy", "ensemble-0/arrays.npz"} <= written
+    assert set(Parcel.of(tmp_path / "mine").files) == written  # else replicas would lack the rest
 
 
 class Letters(BaseHTTPRequestHandler):

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from predictors import BadArtefactError
-from predictors.versions import NothingToRollBackError, PredictorVersions
+from predictors.parcel import Parcel
+from predictors.versions import Followed, NothingToRollBackError, PredictorVersions
 
 
 def saved(folder: Path, name: str) -> Path:
@@ -63,6 +64,38 @@ def test_every_change_is_noticed(tmp_path: Path) -> None:
     versions.roll_back()
     seen.append(versions.changed_ns())
     assert len(set(seen)) == 4
+
+
+def test_an_order_of_others_is_followed_once_and_named_beside_what_is_in_force(tmp_path: Path) -> None:
+    versions = PredictorVersions(tmp_path / "versions")
+    a, b = (Parcel.of(saved(tmp_path, name)) for name in ("a", "b"))
+    before = versions.followed()
+    assert versions.follow("x", [(4, a.digest), (5, b.digest)], {4: (a, {"n": 1}), 5: (b, {})}, since=before)
+    assert (versions.in_force(), versions.followed()) == ((4, 5), Followed(order="x", ours={4: 4, 5: 5}))
+    assert not versions.follow("y", [], {}, since=before)  # somebody was quicker
+    assert deciding(versions) == "b"
+    assert versions.promote(saved(tmp_path, "c"), {}) == 6
+    assert versions.roll_back() == 5
+    assert versions.followed().order == "x"  # of all of which it is still known
+    assert versions.follow("z", [(4, a.digest), (6, a.digest)], {6: (a, {})}, since=versions.followed())
+    assert versions.followed().ours == {4: 4, 6: 7}  # 6 is c here, and stays
+    assert deciding(versions) == "a"
+
+
+def test_a_version_of_others_that_is_no_longer_what_they_say_is_not_here(tmp_path: Path) -> None:
+    versions, a = PredictorVersions(tmp_path / "versions"), Parcel.of(saved(tmp_path, "a"))
+    versions.follow("x", [(1, a.digest)], {1: (a, {})}, since=Followed())
+    assert versions.here(1, a.digest) == versions.deciding()
+    (tmp_path / "versions" / "0001" / "manifest.json").write_text("damaged")
+    assert versions.here(1, a.digest) is None
+    assert versions.here(2, a.digest) is None
+
+
+@pytest.mark.parametrize("followed", ["[]", "{}", '"x"', '{"order": "x", "ours": [1]}'])
+def test_a_marker_that_tells_of_no_order_is_told_as_damaged(tmp_path: Path, followed: str) -> None:
+    (tmp_path / "in-force.json").write_text(f'{{"format_version": 1, "in_force": [], "followed": {followed}}}')
+    with pytest.raises(BadArtefactError, match=r"in-force\.json"):
+        PredictorVersions(tmp_path).followed()
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"format_version": 2, "in_force": []}', '{"format_version": 1}'])
@@ -135,7 +168,8 @@ def test_a_predictor_that_cannot_be_copied_changes_nothing(tmp_path: Path) -> No
     assert not list(versions.folder.glob("new-*"))
 
 
-def test_a_predictor_is_on_the_disk_before_it_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("by", ["a promotion", "others"])
+def test_a_predictor_is_on_the_disk_before_it_decides(by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     versions = PredictorVersions(tmp_path / "versions")
     flushed: list[set[int]] = [set()]
     fsync, replace = os.fsync, Path.replace
@@ -150,7 +184,12 @@ def test_a_predictor_is_on_the_disk_before_it_decides(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(os, "fsync", noted)
     monkeypatch.setattr(Path, "replace", moved)
-    versions.promote(saved(tmp_path, "a"), {"n": 1})
+    a = saved(tmp_path, "a")
+    if by == "others":
+        parcel = Parcel.of(a)
+        versions.follow("x", [(1, parcel.digest)], {1: (parcel, {"n": 1})}, since=Followed())
+    else:
+        versions.promote(a, {"n": 1})
     folder = versions.deciding()
     assert folder is not None
     assert {path.stat().st_ino for path in (folder, *folder.rglob("*"))} <= flushed[0]

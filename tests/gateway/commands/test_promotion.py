@@ -12,6 +12,8 @@ from gateway.commands import promotion
 from predictors.trained_questions import TrainedQuestions
 from predictors.versions import PredictorVersions
 from router.promotion import Verdict
+from tests.gateway.promotion.replicas import Replica, open_encoder_once, variant
+from tests.gateway.state.servers import RedisServer
 
 SHIPPED = Path(__file__).parents[3] / "predictors" / "data" / "default"
 FACTS = {
@@ -64,7 +66,7 @@ def test_what_passes_decides_and_is_taken_back(
     assert how["rules"].margin == 0.02  # type: ignore[index] # a dict
     said = capsys.readouterr()
     assert "0.05 to +0.15" in said.out
-    assert "version 1 decides" in said.err
+    assert f"version 1 decides, where {state} is the state directory, since journal.url names no Redis" in said.err
     versions = PredictorVersions(state / "predictors")
     assert versions.all()[0].verdict["evidence"] == "seen"
 
@@ -139,3 +141,119 @@ def test_without_a_journal_evidence_is_asked_for(
     assert "--on" in capsys.readouterr().err
     assert main(["promote", challenger, "--on", "mine.csv", "--dry-run"]) == 0
     assert asked[0][2] == "mine.csv"
+
+
+@pytest.fixture
+def shared(state: Path, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> RedisServer:
+    """The state directory is one of several that share a journal."""
+    monkeypatch.setattr("predictors.forecaster.open_encoder", open_encoder_once)
+    monkeypatch.setenv("PARETOGATE_JOURNAL__URL", f"{redis_server.url}?client_name=zanzibar7391")
+    return redis_server
+
+
+@pytest.mark.loopback
+def test_with_a_journal_in_redis_it_decides_in_every_replica_and_is_taken_back_in_all(
+    state: Path,
+    shared: RedisServer,
+    challenger: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = judged(monkeypatch)
+    other = Replica(tmp_path / "other", shared.url)
+    other.promote(variant(tmp_path, "first"))
+    assert main(["promote", challenger, "--json"]) == 0
+    assert asked[0][0] == state / "predictors" / "0001"  # compared with what decides for all, which was not here yet
+    said = capsys.readouterr()
+    told = json.loads(said.out)
+    assert (told["version"], told["shared"], told["why_not_shared"]) == (2, True, None)
+    assert f"version 2 decides, in every replica that writes to the journal in {shared.url};" in said.err
+    assert "zanzibar7391" not in said.err
+    assert other.shared.take_up()
+    assert other.versions.in_force() == PredictorVersions(state / "predictors").in_force() == (1, 2)
+    assert other.versions.all()[1].verdict["evidence"] == "seen"
+
+    assert main(["rollback", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"version": 1, "shared": True, "why_not_shared": None}
+    assert other.shared.take_up()
+    assert other.versions.in_force() == (1,)
+    assert main(["rollback", "--to", "0"]) == 0
+    assert "the predictor that ships decides, in every replica" in capsys.readouterr().out
+
+
+@pytest.mark.loopback
+def test_the_list_is_of_what_is_in_force_for_all_under_their_numbers(
+    state: Path, shared: RedisServer, challenger: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    PredictorVersions(state / "predictors").promote(Path(challenger), {})
+    Replica(tmp_path / "other", shared.url).promote(variant(tmp_path, "first"))
+    assert main(["rollback", "--list", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["version"], row["shared_as"], row["in_force"]) for row in rows] == [(1, None, False), (2, 1, True)]
+    assert main(["rollback", "--list"]) == 0
+    assert "for all replicas" in capsys.readouterr().out
+    shared.kill()
+    assert main(["rollback", "--list"]) == 0
+    said = capsys.readouterr()
+    assert "does not have what is in force for all" in said.err
+    assert "for all replicas" in said.out
+
+
+@pytest.mark.loopback
+def test_where_redis_is_away_nothing_is_promoted_but_here_alone(
+    state: Path,
+    shared: RedisServer,
+    challenger: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    judged(monkeypatch)
+    shared.kill()
+    for command in (["promote", challenger], ["rollback"]):
+        assert main(command) == 1
+        said = capsys.readouterr().err
+        assert "replicas were not told: ConnectionError" in said
+        assert "--here" in said
+    versions = PredictorVersions(state / "predictors")
+    assert versions.all() == ()
+    assert main(["promote", challenger, "--here", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["version"], told["shared"], told["why_not_shared"]) == (1, False, "--here says so")
+    assert versions.in_force() == (1,)
+    assert main(["rollback", "--here"]) == 0
+    assert versions.in_force() == ()
+
+
+@pytest.mark.loopback
+def test_what_is_too_large_to_share_is_told_before_anything_is_judged(
+    shared: RedisServer, challenger: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = judged(monkeypatch)
+    monkeypatch.setattr("predictors.parcel.MOST_PARCEL_BYTES", 1_000)
+    assert main(["promote", challenger]) == 1
+    said = capsys.readouterr().err
+    assert "at most 1,000" in said
+    assert "--here" in said
+    assert not asked
+    with shared.client() as client:
+        assert client.keys() == []
+
+
+@pytest.mark.loopback
+def test_what_cannot_be_kept_here_is_shared_all_the_same_and_told(
+    state: Path,
+    shared: RedisServer,
+    challenger: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    judged(monkeypatch)
+    (state / "predictors" / ".lock").mkdir(parents=True)  # nothing can be written there
+    assert main(["promote", challenger]) == 0
+    said = capsys.readouterr().err
+    assert f"warning: {state / 'predictors'} does not have what is in force for all" in said
+    assert "version 1 decides" in said
+    assert Replica(tmp_path / "other", shared.url).shared.take_up()

@@ -1,0 +1,327 @@
+"""Predictors that are promoted in one place and decide in every replica, by the Redis that keeps the journal.
+
+Redis holds the order in which they were put in force, and the files of each, whose digests the order tells. An order is
+replaced in one step, by whoever knows the one before: two who promote at once come one after the other, the same for
+all. A replica copies what is in force among its own versions, as a promotion there would, and goes on by itself: a
+Redis that is away or has lost its memory changes nothing.
+
+Whoever writes to that Redis chooses among our predictors, yet names no file but theirs, and none that reads prompts
+with an encoder which the operator did not name: those may be endpoints.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import structlog
+
+from catalog import ParetoGateError
+from gateway.errors import GatewayError
+from gateway.journal import JournalUnavailableError
+from gateway.journal.asking import JournalRedis
+from gateway.settings import Settings
+from predictors import BadArtefactError, Forecaster
+from predictors.parcel import MOST_PARCEL_BYTES, MOST_PARCEL_FILES, Parcel
+from predictors.versions import Followed, PredictorVersions
+
+from .order import MOST_IN_FORCE, MOST_ORDER_BYTES, ORDER, Order, Promoted
+
+__all__ = ["NotSharedError", "SharedPredictors", "take_up_at_start"]
+
+log = structlog.get_logger(__name__)
+
+_FILES: Final = "paretogate:{journal}:predictor:"  # and a number; a hash: name -> content
+_VERDICT: Final = "verdict.json"
+_VERDICT_BYTES: Final = 1 << 20
+_ATTEMPTS: Final = 50  # each fails only where somebody else has succeeded
+_PACKAGED: Final = ("static", "minilm", "minilm-exact", "joint")  # encoders that need nothing but this package's extras
+
+_Judged = tuple[Parcel, Mapping[str, object]]
+
+# KEYS: order, files of versions that come or go. ARGV: the order before ('' where there was none), the order from now
+# on, and for each file: which of KEYS it belongs to, name, content
+# Returns: 1, or 0 where the order is another by now
+_CHANGE = """
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
+for i = 3, #ARGV, 3 do redis.call('HSET', KEYS[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + 2]) end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1
+"""
+
+# KEYS: files of a version. ARGV: most files, most bytes
+# Returns: names and contents in turn; a number where there are more
+_READ = """
+if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[1]) then return redis.call('HLEN', KEYS[1]) end
+local size = 0
+for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
+  size = size + #name + redis.call('HSTRLEN', KEYS[1], name)
+  if size > tonumber(ARGV[2]) then return size end
+end
+return redis.call('HGETALL', KEYS[1])
+"""
+
+
+class NotSharedError(GatewayError):
+    """It could not be said to all replicas; where the answer was lost, it may have been."""
+
+    def __init__(self, *, problem: str) -> None:
+        super().__init__(
+            f"replicas were not told: {problem}; `paretogate rollback --list` says what is in force once Redis answers,"
+            " and --here changes this state directory alone"
+        )
+        self.problem = problem
+
+
+class SharedPredictors:
+    """Used by one thread at a time. Give it back by `close`."""
+
+    def __init__(self, settings: Settings, *, timeout_s: float = 5.0) -> None:
+        """Connects when it is first asked. The journal of the settings is one in Redis."""
+        self._redis = JournalRedis(settings.journal, timeout_s=timeout_s)
+        self._versions = PredictorVersions(settings.predictors_dir)
+        self._predictor = settings.predictor
+        self._refused: bytes | None = None  # an order
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether what is in force for all was refused here."""
+        return self._refused is not None
+
+    def order(self) -> Order | None:
+        """What is in force for all; None where nothing was ever promoted for all.
+
+        Raises:
+            JournalUnavailableError: Redis cannot be asked.
+            BadArtefactError: what it says is damaged, or of another version of this program.
+        """
+        content = self._redis.ask(_order)
+        return None if content is None else Order.read(content)
+
+    def deciding(self) -> Path | None:
+        """Where the version that decides for all is kept here; None is the predictor that ships.
+
+        Raises:
+            JournalUnavailableError, BadArtefactError, OSError: as `take_up`.
+        """
+        if (order := self.order()) is None:
+            return self._versions.deciding()
+        if (version := order.deciding) is None:
+            return None
+        if (folder := self._versions.here(version.number, version.digest)) is None:
+            self.take_up(again=True)
+            folder = self._versions.here(version.number, version.digest)
+        if folder is None:
+            raise _bad(version, "it did not come")
+        return folder
+
+    def take_up(self, *, again: bool = False) -> bool:
+        """Put in force here what is in force for all; whether that was to be done.
+
+        What is refused is refused once, until something else is in force. `again`: see to it that all is here and
+        whole, also where nothing else was put in force since.
+
+        Raises:
+            JournalUnavailableError: Redis cannot be asked; nothing was changed.
+            BadArtefactError: what it says, or the version in force, is damaged or not for us; nothing was changed.
+            OSError: it cannot be written here; what decided goes on deciding.
+        """
+        content = self._redis.ask(_order)
+        if content is None or content != self._refused:
+            self._refused = None
+        if content is None or self.is_refused:
+            return False
+        since = self._versions.followed()
+        try:
+            order = Order.read(content)
+            if since.order == order.name and not again:
+                return False
+            return self._follow(order, since)
+        except BadArtefactError:
+            if self._redis.ask(_order) != content:
+                return False  # it was replaced, and with it what we read
+            self._refused = content
+            raise
+
+    def promote(self, challenger: Parcel, verdict: Mapping[str, object]) -> int:
+        """Let a predictor decide in all replicas; its number.
+
+        Raises:
+            JournalUnavailableError, BadArtefactError: as `order`, or an encoder that replicas would not take.
+        """
+        self.check(challenger)
+        above = max((version.number for version in self._versions.all()), default=0)
+        order = self._change(
+            lambda order: order.promoted(challenger.digest, above=above), {challenger.digest: (challenger, verdict)}
+        )
+        return order.in_force[-1].number
+
+    def roll_back(self, to: int | None = None) -> int:
+        """Let an earlier one decide again in all replicas; 0 is the predictor that ships.
+
+        Raises:
+            JournalUnavailableError, BadArtefactError: as `order`.
+            NothingToRollBackError: there is none.
+        """
+        order = self._change(lambda order: order.rolled_back(to), {})
+        return order.deciding.number if order.deciding is not None else 0
+
+    def check(self, predictor: Parcel) -> None:
+        """Refuse what must not come from Redis.
+
+        Raises:
+            BadArtefactError: it would fill the memory, or read prompts with an encoder that nobody allowed.
+        """
+        predictor.check_unpacked()
+        if (encoder := predictor.encoder) not in {*_PACKAGED, *self._predictor.shared_encoders}:
+            raise BadArtefactError(
+                path="the predictor",
+                problem=f"it reads prompts with {encoder}, which replicas take from nobody",
+                remedy="name it in predictor.shared_encoders of every replica, or promote it in each (--here)",
+            )
+
+    def close(self) -> None:
+        """Let go of Redis."""
+        self._redis.close()
+
+    def _follow(self, order: Order, since: Followed) -> bool:
+        fetched: dict[int, _Judged] = {}
+        for version in order.in_force:
+            if self._versions.here(version.number, version.digest) is not None:
+                continue
+            try:
+                fetched[version.number] = self._fetched(version)
+            except BadArtefactError as exc:
+                if version == order.deciding:
+                    raise
+                log.warning("earlier_predictor_refused", version=version.number, reason=str(exc))
+        self._check_that_it_loads(order.deciding, fetched)
+        chain = [(version.number, version.digest) for version in order.in_force]
+        return self._versions.follow(order.name, chain, fetched, since=since)
+
+    def _fetched(self, version: Promoted) -> _Judged:
+        files = self._redis.ask(lambda client: _files(client, version.number))
+        if isinstance(files, int):
+            raise _bad(version, f"it takes more than {MOST_PARCEL_BYTES:,} bytes in {MOST_PARCEL_FILES} files")
+        verdict = files.pop(_VERDICT, b"")
+        parcel = Parcel(files=files)
+        if parcel.digest != version.digest:
+            raise _bad(version, "it does not match its digest")
+        self.check(parcel)
+        return parcel, _verdict(verdict)
+
+    def _check_that_it_loads(self, version: Promoted | None, fetched: Mapping[int, _Judged]) -> None:
+        """Whoever cannot be loaded is not put in force here, whatever the reason."""
+        if version is None:
+            return
+        key = self._predictor.encoder_key
+        with tempfile.TemporaryDirectory(prefix="paretogate-") as name:
+            folder = Path(name)
+            if version.number in fetched:
+                fetched[version.number][0].write(folder)
+            else:
+                folder = self._versions.here(version.number, version.digest) or folder
+            try:
+                Forecaster.load(folder, encoder_key=key.get_secret_value() if key else None)
+            except ParetoGateError as exc:
+                raise _bad(version, exc.problem if isinstance(exc, BadArtefactError) else str(exc)) from exc
+            except Exception as exc:
+                raise _bad(version, f"it cannot be loaded ({type(exc).__name__})") from exc
+
+    def _change(self, act: Callable[[Order], Order], judged: Mapping[str, _Judged]) -> Order:
+        for _ in range(_ATTEMPTS):
+            content = self._redis.ask(_order)
+            before, known = (Order.read(content), judged) if content is not None else self._begun(judged)
+            after = act(before)
+            if content is not None and after == before:
+                return after
+            there = () if content is None else before.in_force
+            files = {v.number: _to_send(*known[v.digest]) for v in after.in_force if v not in there}
+            gone = [version.number for version in there if version not in after.in_force]
+            if self._redis.ask(lambda client: _put(client, content, after, files, gone)):  # noqa: B023 - asked at once
+                return after
+        raise JournalUnavailableError(problem="others change the predictor in force all the time")
+
+    def _begun(self, judged: Mapping[str, _Judged]) -> tuple[Order, Mapping[str, _Judged]]:
+        """Where nobody has promoted for all, it begins with what is in force here, as far as that can be shared."""
+        known, versions = dict(judged), list[Promoted]()
+        chain = self._versions.in_force()
+        for number in chain[: -MOST_IN_FORCE - 1 : -1]:
+            try:
+                parcel, verdict = self._versions.parcel(number)
+                self.check(parcel)
+            except (BadArtefactError, OSError):
+                break
+            if versions and number >= versions[0].number:
+                break  # others' versions got other numbers here
+            versions.insert(0, Promoted(number=number, digest=parcel.digest))
+            known[parcel.digest] = parcel, verdict
+        return Order(last=max(chain, default=0), in_force=tuple(versions)), known
+
+
+def take_up_at_start(settings: Settings) -> bool:
+    """Whether another version was put in force here, for a gateway that cannot start with what was."""
+    if settings.journal.stream_url is None or settings.predictor.path is not None:
+        return False
+    shared = SharedPredictors(settings)
+    try:
+        return shared.take_up(again=True)
+    except (ParetoGateError, OSError) as exc:
+        log.warning("shared_predictor_not_taken_up", reason=str(exc))
+        return False
+    finally:
+        shared.close()
+
+
+def _order(client: Any) -> bytes | None:  # noqa: ANN401 - redis's own type
+    """No more of it than tells that it is too long."""
+    return bytes(client.getrange(ORDER, 0, MOST_ORDER_BYTES)) or None
+
+
+def _files(client: Any, number: int) -> dict[str, bytes] | int:  # noqa: ANN401 - as above
+    most = MOST_PARCEL_FILES, MOST_PARCEL_BYTES + _VERDICT_BYTES
+    said = client.eval(_READ, 1, f"{_FILES}{number}", *most)
+    if isinstance(said, int):
+        return said
+    names = [name.decode(errors="replace") for name in said[::2]]
+    return dict(zip(names, said[1::2], strict=True))
+
+
+def _put(
+    client: Any,  # noqa: ANN401 - as above
+    before: bytes | None,
+    after: Order,
+    files: Mapping[int, Mapping[str, bytes]],
+    gone: Sequence[int],
+) -> bool:
+    keys = [ORDER, *(f"{_FILES}{number}" for number in (*files, *gone))]
+    sent = [
+        part
+        for key, number in enumerate(files, start=2)
+        for name, content in files[number].items()
+        for part in (key, name, content)
+    ]
+    return bool(client.eval(_CHANGE, len(keys), *keys, before or b"", after.content, *sent))
+
+
+def _to_send(parcel: Parcel, verdict: Mapping[str, object]) -> Mapping[str, bytes]:
+    told = orjson.dumps(verdict)
+    return {**parcel.files, _VERDICT: told if len(told) <= _VERDICT_BYTES else b"{}"}
+
+
+def _verdict(content: bytes) -> Mapping[str, object]:
+    try:
+        said = orjson.loads(content)
+    except ValueError:
+        return {}  # it decides no less for that
+    return said if isinstance(said, dict) else {}
+
+
+def _bad(version: Promoted, problem: str) -> BadArtefactError:
+    return BadArtefactError(
+        path=f"version {version.number}, which was promoted for all",
+        problem=problem,
+        remedy="`paretogate rollback` lets the predictor before it decide; then train and promote it again",
+    )
