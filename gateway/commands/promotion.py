@@ -14,6 +14,7 @@ from typing import Annotated, cast
 
 import orjson
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from catalog import ParetoGateError
@@ -285,12 +286,16 @@ def _list(versions: PredictorVersions, *, as_json: bool) -> None:
     in_force = any(version.in_force for version in kept)
     table.add_row("0", *["0"] if theirs else [], "" if in_force else "yes", "(ships with paretogate)", "", "")
     for version in kept:
-        score = cast("dict[str, float]", version.verdict.get("score") or {})
-        told = [f"{score[key]:.4f}" if key in score else "" for key in ("old", "new")]
+        score = version.verdict.get("score")
+        told = [_figure(score.get(key) if isinstance(score, dict) else None) for key in ("old", "new")]
         shared = [str(theirs.get(version.number, ""))] if theirs else []
         decides = "yes" if version.in_force else ""
-        table.add_row(str(version.number), *shared, decides, str(version.verdict.get("evidence", "")), *told)
+        table.add_row(str(version.number), *shared, decides, escape(str(version.verdict.get("evidence", ""))), *told)
     console().print(table)
+
+
+def _figure(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, int | float) else ""
 
 
 def _print_json(what: object) -> None:

@@ -96,7 +96,14 @@ def load_ensembles(folder: Path, written: Sequence[Mapping[str, Any]], *, dim: i
     Raises:
         BadArtefactError: one is missing, damaged, or not the one that belongs to this predictor and program.
     """
-    return tuple(_load(folder / entry["folder"], entry, dim) for entry in written)
+    return tuple(_load(_within(folder, str(entry["folder"])), entry, dim) for entry in written)
+
+
+def _within(folder: Path, name: str) -> Path:
+    """A manifest may come from elsewhere: it names no folder but those beside it."""
+    if name == ".." or Path(name).name != name:
+        raise BadArtefactError(path=str(folder), problem=f"its ensemble lies elsewhere ({name[:80]!r})")
+    return folder / name
 
 
 def _load(folder: Path, entry: Mapping[str, Any], dim: int) -> TableEnsemble:

@@ -3,17 +3,22 @@
 import asyncio
 import json
 import signal
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import httpx
 import pytest
 
 from gateway.journal import JournalReader
+from gateway.promotion import SharedPredictors
 from gateway.refinement import read_measured
+from gateway.settings import Settings
 from gateway.upstreams.fake import FakeProvider
+from predictors.parcel import Parcel
+from predictors.versions import PredictorVersions
 from tests.end_to_end.conftest import Gateway, paretogate
 from tests.end_to_end.test_chaos import BODY, a_client, a_gateway
+from tests.gateway.promotion.replicas import variant
 from tests.gateway.running import CHAT
 from tests.gateway.state.servers import RedisServer
 
@@ -31,6 +36,13 @@ async def stream_metrics(client: httpx.AsyncClient, n_records: int) -> str:
             told = (await client.get("/metrics")).text
             await asyncio.sleep(0.1)
     return told
+
+
+def promoted(state: Path, url: str) -> None:
+    """A predictor for all who share the journal."""
+    shared = SharedPredictors(Settings(state={"dir": state}, journal={"url": url}))  # type: ignore[arg-type]
+    with closing(shared):
+        assert shared.promote(Parcel.of(variant(state.parent, "first")), {}) == 1
 
 
 async def heard(gateway: Gateway, event: str) -> None:
@@ -64,8 +76,10 @@ async def test_what_two_gateways_answered_is_collected_once_and_learned_from_and
             metrics = await stream_metrics(clients[0], 4 * N_EACH + 3)
             shown = metrics + (await clients[0].get("/dashboard")).text
             refined = await asyncio.to_thread(paretogate, "refine", state=tmp_path / "worker", more=shared)
+            await asyncio.to_thread(promoted, tmp_path / "worker", shared["PARETOGATE_JOURNAL__URL"])
             for gateway in gateways:
                 await heard(gateway, "measured_facts_applied")
+                await heard(gateway, "predictor_taken_up")
             await asyncio.to_thread(gateways[0].stop, signal.SIGKILL)
             assert await asyncio.to_thread(gateways[1].stop) == 0
         checked = await asyncio.to_thread(paretogate, "doctor", state=tmp_path / "worker", more=shared)
@@ -75,6 +89,7 @@ async def test_what_two_gateways_answered_is_collected_once_and_learned_from_and
     assert refined.returncode == 0, refined.stderr
     measured = [read_measured(state / "measured.json")["fake"] for state in (tmp_path / "worker", *states)]
     assert [facts.n_calls for facts in measured] == [2 * N_EACH] * 3  # both replicas go by what both have seen
+    assert [PredictorVersions(state / "predictors").in_force() for state in states] == [(1,)] * 2
     assert [state for state in states if list(state.glob("journal*"))] == []  # no replica keeps a file of its own
     with JournalReader(tmp_path / "worker" / "journal.sqlite3") as reader:
         calls = list(reader.calls())

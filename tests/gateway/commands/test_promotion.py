@@ -79,6 +79,16 @@ def test_what_passes_decides_and_is_taken_back(
     assert versions.deciding() is None
 
 
+def test_the_list_is_shown_whatever_a_verdict_holds(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    versions = PredictorVersions(state / "predictors")
+    for verdict in ({"evidence": "[/]mine[0].csv", "score": 3}, {"score": {"old": "?", "new": 0.5}}):
+        versions.promote(SHIPPED, verdict)
+    assert main(["rollback", "--list"]) == 0
+    said = capsys.readouterr().out
+    assert "[/]mine[0].csv" in said
+    assert "0.5000" in said
+
+
 def test_what_is_refused_changes_nothing_and_says_why(
     state: Path, challenger: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -173,6 +173,17 @@ def test_an_ensemble_of_another_fit_is_refused(model: QualityModel, tmp_path: Pa
         QualityModel.load(tmp_path)
 
 
+@pytest.mark.parametrize("elsewhere", ["../there/ensemble-0", "/there", ".."])
+def test_an_ensemble_is_read_from_beside_its_predictor_alone(
+    model: QualityModel, elsewhere: str, tmp_path: Path
+) -> None:
+    model.save(tmp_path)
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"ensemble-0"', f'"{elsewhere}"'))
+    with pytest.raises(BadArtefactError, match="lies elsewhere"):
+        QualityModel.load(tmp_path)
+
+
 def test_an_ensemble_that_another_version_saved_with_less_in_it_is_refused(model: QualityModel, tmp_path: Path) -> None:
     model.save(tmp_path)
     [entry] = json.loads((tmp_path / "manifest.json").read_text())["ensembles"]
