@@ -125,6 +125,7 @@ def test_what_was_promoted_in_one_state_directory_is_what_the_first_shared_one_r
     one, other = (Replica(tmp_path / name, redis_server.url) for name in ("one", "other"))
     one.versions.promote(variant(tmp_path, "first"), {"evidence": "seen"})
     assert one.promote(variant(tmp_path, "first")) == 1  # now for all, under the number that it has
+    assert other.shared.take_up()
     assert one.promote(variant(tmp_path, "second")) == 2
     assert one.shared.roll_back() == 1
     assert other.shared.take_up()
@@ -261,6 +262,16 @@ def test_what_is_damaged_or_not_for_us_is_refused_once_and_what_decided_goes_on(
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.read_bytes() == b"planted"]
     assert replica.shared.roll_back() == 0
     assert (replica.shared.take_up(), replica.shared.is_refused) == (True, False)
+
+
+@pytest.mark.parametrize("damage", ["too large", "too many files"])
+def test_more_than_may_be_never_leaves_redis(damage: str, redis_server: RedisServer, tmp_path: Path) -> None:
+    plant(redis_server, DAMAGED[damage]())
+    with redis_server.client() as client:
+        before = client.info("stats")["total_net_output_bytes"]
+        with pytest.raises(BadArtefactError, match=r"version 1.*it takes more than 67,108,864 bytes in 64 files"):
+            Replica(tmp_path / "state", redis_server.url).shared.take_up()
+        assert client.info("stats")["total_net_output_bytes"] - before < 50_000
 
 
 def test_a_predictor_that_is_not_what_the_order_says_is_refused(redis_server: RedisServer, tmp_path: Path) -> None:
