@@ -55,7 +55,7 @@ def test_ones_own_outcomes_become_a_predictor_that_loads(outcomes: Path, tmp_pat
     assert model.models == ("unlisted/in-house-sums", "unlisted/in-house-verse")
     assert model.features_name == json.loads(done.stdout)["features"]
     written = {path.relative_to(tmp_path / "mine").as_posix() for path in (tmp_path / "mine").rglob("*.*")}
-    assert {"questions.npy", "ensemble-0/arrays.npz"} <= written
+    assert "questions.npy" in written
     assert set(Parcel.of(tmp_path / "mine").files) == written  # else replicas would lack the rest
 
 

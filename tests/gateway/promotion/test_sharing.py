@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from gateway.promotion import Order, Promoted, take_up_at_start
 from gateway.promotion.order import MOST_IN_FORCE, ORDER
 from predictors import BadArtefactError
 from predictors.parcel import MOST_PARCEL_BYTES, Parcel
+from predictors.persistence import load_artefact
 from predictors.versions import NothingToRollBackError
 from tests.gateway.state.servers import RedisServer
 
@@ -117,6 +119,9 @@ def test_a_redis_that_lost_its_memory_changes_nothing_and_is_told_by_the_next_pr
     assert one.promote(variant(tmp_path, "second")) == 2
     assert other.shared.take_up()
     assert other.shared.roll_back() == 1  # the one before went along
+    later = Replica(tmp_path / "later", redis_server.url)
+    assert later.shared.take_up()
+    assert later.decides == Parcel.of(variant(tmp_path, "first")).digest
 
 
 def test_what_was_promoted_in_one_state_directory_is_what_the_first_shared_one_replaces(
@@ -223,6 +228,15 @@ def test_the_same_promoted_again_is_the_same_version(redis_server: RedisServer, 
     assert one.shared.roll_back() == 0
 
 
+def packed() -> dict[str, bytes]:
+    """One that would load."""
+    arrays, manifest = load_artefact(SHIPPED, kind="quality")
+    made = io.BytesIO()
+    np.savez_compressed(made, zeros=np.zeros(1 << 17), **arrays)  # a megabyte more
+    told = {**manifest, "arrays_sha256": hashlib.sha256(made.getvalue()).hexdigest()}
+    return {"arrays.npz": made.getvalue(), "manifest.json": json.dumps(told).encode()}
+
+
 DAMAGED: dict[str, Callable[[], dict[str, bytes]]] = {
     "no files": dict,
     "arrays that do not match the manifest": lambda: shipped(**{"arrays.npz": b"damaged"}),
@@ -234,14 +248,8 @@ DAMAGED: dict[str, Callable[[], dict[str, bytes]]] = {
     "too many files": lambda: {f"ensemble-{i}/arrays.npz": b"" for i in range(100)},
     "too large": lambda: shipped(**{"length.json": bytes(MOST_PARCEL_BYTES + (2 << 20))}),
     "an encoder that nobody named": lambda: shipped(**{"manifest.json": b'{"encoder": "m@http://elsewhere/v1"}'}),
-    "arrays that are packed for more memory than may be": lambda: shipped(**{"arrays.npz": packed()}),
+    "arrays that are packed for more memory than may be": packed,
 }
-
-
-def packed() -> bytes:
-    made = io.BytesIO()
-    np.savez_compressed(made, zeros=np.zeros(1 << 17))  # a megabyte
-    return made.getvalue()
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
