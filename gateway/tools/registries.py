@@ -20,6 +20,7 @@ __all__ = ["RegistryStore", "StoredRegistry", "StoredTool"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _VERSION = re.compile(r"[0-9]{1,9}")
+_MOST_VERSIONS = 3  # of a registry in memory: the newest, the one before, and one that requests may name
 _RISKS = (None, "reads", "writes", "unknown", "destroys")
 
 
@@ -141,11 +142,19 @@ class RegistryStore:
             InvalidRegistryError: its file is damaged.
         """
         path = self._file_of(label)
-        if path not in self._read:
+        found = self._read.get(path)
+        if found is None:
             with self._reading:
-                if path not in self._read:
-                    self._read[path] = _from_json(path)
-        return self._read[path]
+                found = self._read.get(path) or self._remember(path, _from_json(path))
+        return found
+
+    def _remember(self, path: Path, stored: StoredRegistry) -> StoredRegistry:
+        """Have it at hand, in the place of the version of the same registry that was read first."""
+        others = [other for other in self._read if other.parent == path.parent]
+        for other in others[: max(0, len(others) + 1 - _MOST_VERSIONS)]:
+            del self._read[other]
+        self._read[path] = stored
+        return stored
 
     def is_read(self, label: str) -> bool:
         """Whether `load` has it at hand: reading thousands of tools takes seconds.

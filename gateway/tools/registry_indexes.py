@@ -16,6 +16,8 @@ __all__ = ["RegistryIndexes"]
 
 log = structlog.get_logger(__name__)
 
+_MOST_VERSIONS = 3  # of a registry: the newest, the one before, and one that requests may name
+
 
 class RegistryIndexes:
     """Indexes over whole registries, version by version."""
@@ -29,7 +31,7 @@ class RegistryIndexes:
             clocks: of the gateway.
         """
         self._shelf, self._kept, self._clocks = shelf, kept, clocks
-        self._fitted_last: dict[str, str] = {}  # by name: the key of an index
+        self._asked_for: dict[str, list[str]] = {}  # by name: keys of indexes, the last at the end
         self._stood_in: set[str] = set()  # labels of versions that another's index serves, or did until just now
         self._alone: set[str] = set()  # labels of versions that none could be had for
         self._promoted: dict[str, ToolIndex] = {}  # by label: indexes that have learned from calls
@@ -55,11 +57,21 @@ class RegistryIndexes:
     async def fitted(self, stored: StoredRegistry) -> ToolIndex:
         """The index over a registry and its usage, without what was learned since."""
         index = await self._shelf.index(_key_of(stored), self._fitting(stored))
-        self._fitted_last[stored.name] = _key_of(stored)
+        self._hold(stored)
         if stored.label in self._stood_in:
             self._stood_in.discard(stored.label)
             self._shelf.forget(f"{stored.label}/")
         return index
+
+    def _hold(self, stored: StoredRegistry) -> None:
+        """Let go of the indexes of the version that nobody has asked for the longest, where there are many."""
+        others = [key for key in self._asked_for.get(stored.name, []) if key != _key_of(stored)]
+        self._asked_for[stored.name] = [*others, _key_of(stored)][-_MOST_VERSIONS:]
+        for key in others[: max(0, len(others) + 1 - _MOST_VERSIONS)]:
+            label = key.partition(":")[0]
+            self._promoted.pop(label, None)
+            self._shelf.forget(f"{label}:")
+            self._shelf.forget(f"{label}/")
 
     async def take_up(self, stored: StoredRegistry, learned: UsageStatistics) -> None:
         """Serve an index that knows these calls, from one moment to the next; until then the old one serves."""
@@ -105,12 +117,14 @@ class RegistryIndexes:
             log.info("tool_index_without_stand_in", registry=stored.label, kind=type(exc).__name__)
             self._alone.add(stored.label)
             return None
+        self._hold(stored)
         self._shelf.begin(own, self._fitting(stored))
         return index if self._shelf.made(own) is None else None
 
     def _another(self, stored: StoredRegistry) -> Callable[[], ToolIndex] | None:
         """How to come by the index of another version: at hand, or kept; None where there is none."""
-        at_hand = self._shelf.made(self._fitted_last.get(stored.name, ""))
+        made = [self._shelf.made(key) for key in self._asked_for.get(stored.name, [])]
+        at_hand = next((index for index in reversed(made) if index is not None), None)
         if at_hand is not None:
             return lambda: at_hand
         kept, shelf = self._kept, self._shelf

@@ -19,6 +19,16 @@ def test_each_change_makes_a_version_and_old_ones_stay(tmp_path: Path) -> None:
     assert fresh.names() == ("office",)
 
 
+def test_of_many_versions_the_last_three_that_were_read_are_at_hand(tmp_path: Path) -> None:
+    """All were, so that a registry that comes anew every hour filled the memory."""
+    store = RegistryStore(tmp_path)
+    for n in range(1, 5):
+        store.save("office", [a_tool(f"tool_{n}")], source="test", now_s=1.0)
+        store.load("office")
+    assert [store.is_read(f"office@{n}") for n in range(1, 5)] == [False, True, True, True]
+    assert store.load("office@1").tools == (a_tool("tool_1"),)
+
+
 def test_the_same_tools_again_are_the_same_version(tmp_path: Path) -> None:
     store = RegistryStore(tmp_path)
     labels = [store.save("office", [a_tool("a")], source="test", now_s=float(n)).label for n in (1, 2)]

@@ -1,6 +1,8 @@
 """Which index serves a version of a registry while its own is fitted."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,3 +99,16 @@ async def test_where_no_index_can_stand_in_the_own_one_is_waited_for(tmp_path: P
     arrays.write_bytes(arrays.read_bytes()[:-9])
     found = await indexes(kept).of(stored(tmp_path, rain="About rain.", boat="About boats."))
     assert (found.stands_in, found.tool_ids) == (False, {"rain", "boat"})
+
+
+async def test_of_many_versions_the_last_three_that_were_asked_for_are_held(tmp_path: Path) -> None:
+    """All were, so that a registry that comes anew every hour filled the memory."""
+    at, versions = indexes(), [stored(tmp_path, rain="About rain.", boat="Boat." * n) for n in range(1, 6)]
+    held = [weakref.ref(await at.fitted(version)) for version in versions[:3]]
+    await at.of(versions[0])
+    stand_ins = [weakref.ref(await at.of(version)) for version in versions[3:]]
+    for version in versions[3:]:
+        await at.fitted(version)
+    gc.collect()
+    assert [index() is not None for index in (*held, *stand_ins)] == [True, False, False, False, False]
+    assert (await at.fitted(versions[1])).tool_ids == {"rain", "boat"}
