@@ -215,7 +215,9 @@ async def _follow_shared_predictors(parts: Parts, dispatcher: Dispatcher, adapte
         except (JournalUnavailableError, OSError) as exc:
             problem, pause_s = "away", _AWAY_S
             if problem != told:
-                log.warning("shared_predictor_not_heard_of", reason=str(exc))
+                log.warning("shared_predictor_not_taken_up", reason=str(exc))
+            if isinstance(exc, OSError):  # there is one, and it cannot be kept here
+                dispatcher.telemetry.predictor_behind("replicas", is_behind=True)
         except ParetoGateError as exc:
             dispatcher.telemetry.predictor_behind("replicas", is_behind=True)
             problem = str(exc)

@@ -92,7 +92,7 @@ class Telemetry:
         )
         self._journal = self._gauge("journal", "How the journal fares", "fact")
         self._behind = self._gauge(
-            "predictor_behind", "1 while what was promoted there was refused here", "place", mode="livemax"
+            "predictor_behind", "1 while what was promoted there could not be taken up", "place", mode="livemax"
         )
         self._stream = self._gauge("journal_stream", "Records in Redis, and how many may be", "fact", mode="livemax")
 

@@ -29,6 +29,7 @@ from predictors.parcel import Parcel
 from predictors.versions import PredictorVersions
 from router.promotion import Judge, PromotionRules, Verdict
 
+from .collect import warn
 from .options import AsJson, ConfigFile, console, working_folder
 
 __all__ = ["promote", "rollback"]
@@ -107,19 +108,7 @@ def promote(
         )
         if verdict.passed and not dry_run:
             number = reach.promote(challenger, sent, verdict.facts)
-    if as_json:
-        told = {"version": number, **reach.told(number), "passed": verdict.passed, "objections": verdict.objections}
-        _print_json({**told, **verdict.facts})
-    else:
-        _show(verdict)
-    for objection in verdict.objections:
-        typer.echo(f"refused: {objection}", err=True)
-    if not verdict.passed:
-        raise typer.Exit(1)
-    if number is None:
-        typer.echo("it may be promoted", err=True)
-    else:
-        typer.echo(f"version {number} decides, {reach.where}; `paretogate rollback` takes it back", err=True)
+    _tell(reach, verdict, number, as_json=as_json)
 
 
 def rollback(
@@ -208,7 +197,7 @@ def _reach(settings: Settings, versions: PredictorVersions, *, here: bool) -> It
     why = "--here says so" if here else None
     if settings.journal.stream_url is None:
         why = "journal.url names no Redis that replicas share"
-    shared = SharedPredictors(settings, timeout_s=_PATIENCE_S) if why is None else None
+    shared = SharedPredictors(settings, timeout_s=_PATIENCE_S, note=warn) if why is None else None
     where = (
         f"in every replica that writes to the journal in {settings.journal.shown_stream}"
         if why is None
@@ -240,6 +229,23 @@ def _judge() -> Judge:
     if not found:
         raise NoJudgeError
     return cast("Judge", found[0].load())
+
+
+def _tell(reach: _Reach, verdict: Verdict, number: int | None, *, as_json: bool) -> None:
+    """Exits with 1 where it was refused."""
+    if as_json:
+        told = {"version": number, **reach.told(number), "passed": verdict.passed, "objections": verdict.objections}
+        _print_json({**told, **verdict.facts})
+    else:
+        _show(verdict)
+    for objection in verdict.objections:
+        typer.echo(f"refused: {objection}", err=True)
+    if not verdict.passed:
+        raise typer.Exit(1)
+    if number is None:
+        typer.echo("it may be promoted", err=True)
+    else:
+        typer.echo(f"version {number} decides, {reach.where}; `paretogate rollback` takes it back", err=True)
 
 
 def _show(verdict: Verdict) -> None:

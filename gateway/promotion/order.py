@@ -42,6 +42,8 @@ class Order:
 
     def __post_init__(self) -> None:
         numbers = [version.number for version in self.in_force]
+        if not isinstance(self.last, int) or self.last > _MOST_NUMBER:
+            raise ValueError("the last number is none that could be given")
         if not all(a < b for a, b in pairwise([*numbers, self.last + 1])) or len(numbers) > MOST_IN_FORCE:
             raise ValueError("numbers grow, up to the last that was given")
 

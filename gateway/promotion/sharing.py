@@ -78,8 +78,14 @@ class NotSharedError(GatewayError):
 class SharedPredictors:
     """Used by one thread at a time. Give it back by `close`."""
 
-    def __init__(self, settings: Settings, *, timeout_s: float = 5.0) -> None:
-        """Connects when it is first asked. The journal of the settings is one in Redis."""
+    def __init__(
+        self, settings: Settings, *, timeout_s: float = 5.0, note: Callable[..., object] = log.warning
+    ) -> None:
+        """Connects when it is first asked. The journal of the settings is one in Redis.
+
+        `note` is told what an operator should know.
+        """
+        self._note = note
         self._redis = JournalRedis(settings.journal, timeout_s=timeout_s)
         self._versions = PredictorVersions(settings.predictors_dir)
         self._predictor = settings.predictor
@@ -196,7 +202,7 @@ class SharedPredictors:
             except BadArtefactError as exc:
                 if version == order.deciding:
                     raise
-                log.warning("earlier_predictor_refused", version=version.number, reason=str(exc))
+                self._note("earlier_predictor_refused", version=version.number, reason=str(exc))
         self._check_that_it_loads(order.deciding, fetched)
         chain = [(version.number, version.digest) for version in order.in_force]
         return self._versions.follow(order.name, chain, fetched, since=since)

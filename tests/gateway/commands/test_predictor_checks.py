@@ -6,10 +6,15 @@ from gateway.commands.doctor import examine
 from gateway.commands.predictor_checks import predictor_checks
 from gateway.promotion import Order
 from gateway.promotion.order import ORDER
-from tests.gateway.promotion.replicas import SHIPPED, Replica, variant
+from tests.gateway.promotion.replicas import SHIPPED, Replica, open_encoder_once, variant
 from tests.gateway.state.servers import RedisServer
 
 pytestmark = pytest.mark.loopback
+
+
+@pytest.fixture(autouse=True)
+def encoder_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("predictors.forecaster.open_encoder", open_encoder_once)
 
 
 def told(replica: Replica) -> tuple[str, str]:
@@ -25,8 +30,8 @@ def test_it_tells_what_is_in_force_for_all_and_who_is_behind(redis_server: Redis
     behind = "version 1 is in force for all replicas, and here decides the predictor that ships"
     assert told(here) == ("note", behind)
     environ = {"PARETOGATE_STATE__DIR": str(tmp_path / "here"), "PARETOGATE_JOURNAL__URL": redis_server.url}
-    found = {check.subject: check for check in examine(config=None, environ=environ, offline=False)}
-    assert found["shared predictor"].detail == behind  # the doctor says so, too
+    checks = examine(config=None, environ=environ, offline=False)  # the doctor says so, too
+    assert next(check for check in checks if check.subject == "shared predictor").detail == behind
     here.shared.take_up()
     assert told(here) == ("ok", "version 1 decides here as it does everywhere")
     other.promote(variant(tmp_path, "second"))

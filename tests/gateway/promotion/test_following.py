@@ -103,6 +103,21 @@ async def test_one_that_is_refused_changes_nothing_and_is_told_by_a_metric_until
         await decided_by(gateway, first)
 
 
+async def test_one_that_cannot_be_written_is_tried_again_and_told(
+    redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.background._AWAY_S", WATCH_S)
+    first = variant(tmp_path, "first")
+    Replica(tmp_path / "worker", redis_server.url).promote(first)
+    (lock := tmp_path / "one" / "predictors" / ".lock").mkdir(parents=True)  # nothing can be written there
+    async with a_gateway(tmp_path / "one", redis_server.url) as gateway:
+        await shows(gateway, 'paretogate_predictor_behind{place="replicas"} 1.0')
+        await decided_by(gateway, None)
+        lock.rmdir()
+        await decided_by(gateway, first)
+        await shows(gateway, 'paretogate_predictor_behind{place="replicas"} 0.0')
+
+
 async def test_requests_are_answered_and_decided_as_before_while_redis_is_away(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:

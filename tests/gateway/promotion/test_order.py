@@ -52,6 +52,8 @@ def test_what_is_written_is_read_and_every_order_has_a_name_of_its_own() -> None
         b"[]",
         b'{"format_version":2,"last":0,"in_force":[]}',
         b'{"format_version":1,"last":0,"in_force":[{"number":1,"digest":"%s"}]}' % A.encode(),  # above the last
+        b'{"format_version":1,"last":1.5,"in_force":[]}',
+        b'{"format_version":1,"last":10000000000,"in_force":[]}',
         b'{"format_version":1,"last":1,"in_force":[{"number":0,"digest":"%s"}]}' % A.encode(),
         b'{"format_version":1,"last":1,"in_force":[{"number":"../1","digest":"%s"}]}' % A.encode(),
         b'{"format_version":1,"last":1,"in_force":[{"number":1,"digest":"../../x"}]}',

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from gateway.journal import JournalUnavailableError
-from gateway.promotion import Order, Promoted, take_up_at_start
+from gateway.promotion import Order, Promoted, SharedPredictors, take_up_at_start
 from gateway.promotion.order import MOST_IN_FORCE, ORDER
 from predictors import BadArtefactError
 from predictors.parcel import MOST_PARCEL_BYTES, Parcel
@@ -300,8 +300,11 @@ def test_an_earlier_one_that_is_damaged_does_not_keep_the_last_from_deciding(
         one.promote(variant(tmp_path, name))
     with redis_server.client() as client:
         client.delete(files_of(1))
-    assert other.shared.take_up()
+    told: list[str] = []
+    shared = SharedPredictors(other.settings, note=lambda event, **_: told.append(event))
+    assert shared.take_up()
     assert other.versions.in_force() == (2,)
+    assert told == ["earlier_predictor_refused"]
 
 
 def test_what_is_replaced_while_it_is_read_is_not_taken_for_damaged(
@@ -421,6 +424,10 @@ def test_a_copy_that_was_damaged_here_is_fetched_again_by_a_gateway_that_cannot_
     assert not other.shared.take_up()  # nothing else is in force
     assert take_up_at_start(other.settings)
     assert other.decides == Parcel.of(variant(tmp_path, "first")).digest
+    (other.settings.predictors_dir / "0002" / "arrays.npz").write_bytes(b"damaged again")
+    compared = other.shared.deciding()  # a challenger is compared with one that is whole
+    assert compared is not None
+    assert Parcel.of(compared).digest == Parcel.of(variant(tmp_path, "first")).digest
 
 
 def test_the_start_waits_for_no_redis_that_is_away_and_asks_none_for_the_operators_own(
