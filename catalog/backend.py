@@ -33,8 +33,17 @@ DeploymentTier = Literal["device", "edge", "cloud"]
 
 
 _SPEAKS_MESSAGES, _SPEAKS_RESPONSES = frozenset({ANTHROPIC_MESSAGES}), frozenset({OPENAI_RESPONSES})
-_CONTINUES, _SPEAKS_NONE = frozenset({CONTINUED_PROMPTS}), frozenset[str]()
-_CONTINUING = frozenset({"vllm", "llama_cpp", "ollama", "embedded", "fake"})
+_SPEAKS_NONE = frozenset[str]()
+# Servers of open models hold any model to a schema, by its grammar, and most tell how likely its words were, whatever
+# is known of the model elsewhere. Source: the manuals of vLLM, llama.cpp and Ollama.
+_CONSTRAINS = frozenset({CONTINUED_PROMPTS, "json_schema", "logprobs"})
+_OF_SERVERS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("vllm", "llama_cpp", "embedded"), _CONSTRAINS),
+        "ollama": _CONSTRAINS - {"logprobs"},
+        "fake": frozenset({CONTINUED_PROMPTS}),
+    }
+)
 _BY_RESPONSES = "openai/responses/"  # before a model's name: chats are translated by litellm, and OpenAI answers
 
 
@@ -92,8 +101,8 @@ class Backend:
         """What it can do that no fact about its model says."""
         if self.kind == "anthropic":
             return _SPEAKS_MESSAGES
-        if self.kind in _CONTINUING:
-            return _CONTINUES
+        if self.kind in _OF_SERVERS:
+            return _OF_SERVERS[self.kind]
         is_openai = self.kind == "openai" and self.provider == "openai"
         is_asked_there = self.kind == "litellm" and self.model_name.startswith(_BY_RESPONSES)
         return _SPEAKS_RESPONSES if is_openai or is_asked_there else _SPEAKS_NONE

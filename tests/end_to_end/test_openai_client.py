@@ -1,5 +1,7 @@
 """The official client, unmodified, against a real gateway with the real embedded model."""
 
+import json
+
 import httpx
 import openai
 import pytest
@@ -63,6 +65,19 @@ def test_a_constraint_that_cannot_be_met_is_refused_with_the_reason(gateway: Gat
         )
     assert refused.value.code == "no_eligible_model"
     assert "max_params_b" in str(refused.value)
+
+
+def test_a_server_that_holds_any_model_to_a_schema_is_asked_for_one(gateway: Gateway) -> None:
+    number = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    answer = gateway.client.chat.completions.create(
+        model="auto",
+        messages=[{"role": "user", "content": "Name a number."}],
+        max_tokens=40,
+        logprobs=True,
+        response_format={"type": "json_schema", "json_schema": {"name": "number", "schema": number}},
+    )
+    assert isinstance(json.loads(answer.choices[0].message.content or "")["n"], int)
+    assert answer.choices[0].logprobs is not None
 
 
 def test_an_unknown_constraint_is_a_bad_request_that_names_it(gateway: Gateway) -> None:
