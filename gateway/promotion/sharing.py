@@ -11,8 +11,10 @@ with an encoder which the operator did not name: those may be endpoints.
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import orjson
 import structlog
@@ -35,32 +37,34 @@ log = structlog.get_logger(__name__)
 _FILES: Final = "paretogate:{journal}:predictor:"  # and a number; a hash: name -> content
 _VERDICT: Final = "verdict.json"
 _VERDICT_BYTES: Final = 1 << 20
+_FORGOTTEN_AFTER_S: Final = 3_600  # files that were sent and not put in force
 _ATTEMPTS: Final = 50  # each fails only where somebody else has succeeded
 _PACKAGED: Final = ("static", "minilm", "minilm-exact", "joint")  # encoders that need nothing but this package's extras
 
 _Judged = tuple[Parcel, Mapping[str, object]]
 
-# KEYS: order, files of versions that come or go. ARGV: the order before ('' where there was none), the order from now
-# on, and for each file: which of KEYS it belongs to, name, content
+# KEYS: order, for each version that comes the files that were sent and their place, files of versions that go.
+# ARGV: the order before ('' where there was none), the order from now on, how many come
 # Returns: 1, or 0 where the order is another by now
 _CHANGE = """
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
-for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
-for i = 3, #ARGV, 3 do redis.call('HSET', KEYS[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + 2]) end
+local come = 2 * tonumber(ARGV[3])
+for i = 2, come, 2 do
+  redis.call('RENAME', KEYS[i], KEYS[i + 1])
+  redis.call('PERSIST', KEYS[i + 1])
+end
+for i = come + 2, #KEYS do redis.call('UNLINK', KEYS[i]) end
 redis.call('SET', KEYS[1], ARGV[2])
 return 1
 """
 
-# KEYS: files of a version. ARGV: most files, most bytes
-# Returns: names and contents in turn; a number where there are more
-_READ = """
-if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[1]) then return redis.call('HLEN', KEYS[1]) end
+# KEYS: files of a version. ARGV: most files
+# Returns: their bytes; -1 where there are more files
+_SIZE = """
+if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[1]) then return -1 end
 local size = 0
-for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
-  size = size + #name + redis.call('HSTRLEN', KEYS[1], name)
-  if size > tonumber(ARGV[2]) then return size end
-end
-return redis.call('HGETALL', KEYS[1])
+for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do size = size + #name + redis.call('HSTRLEN', KEYS[1], name) end
+return size
 """
 
 
@@ -208,8 +212,8 @@ class SharedPredictors:
         return self._versions.follow(order.name, chain, fetched, since=since)
 
     def _fetched(self, version: Promoted) -> _Judged:
-        files = self._redis.ask(lambda client: _files(client, version.number))
-        if isinstance(files, int):
+        files = self._redis.ask(partial(_files, number=version.number))
+        if files is None:
             raise _bad(version, f"it takes more than {MOST_PARCEL_BYTES:,} bytes in {MOST_PARCEL_FILES} files")
         verdict = files.pop(_VERDICT, b"")
         parcel = Parcel(files=files)
@@ -244,11 +248,16 @@ class SharedPredictors:
             if content is not None and after == before:
                 return after
             there = () if content is None else before.in_force
-            files = {v.number: _to_send(*known[v.digest]) for v in after.in_force if v not in there}
+            sent = {v.number: self._sent(*known[v.digest]) for v in after.in_force if v not in there}
             gone = [version.number for version in there if version not in after.in_force]
-            if self._redis.ask(lambda client: _put(client, content, after, files, gone)):  # noqa: B023 - asked at once
+            if self._redis.ask(partial(_put, before=content, after=after, sent=sent, gone=gone)):
                 return after
         raise JournalUnavailableError(problem="others change the predictor in force all the time")
+
+    def _sent(self, parcel: Parcel, verdict: Mapping[str, object]) -> str:
+        told = orjson.dumps(verdict)
+        files = {**parcel.files, _VERDICT: told if len(told) <= _VERDICT_BYTES else b"{}"}
+        return self._redis.ask(partial(_send, files=files))
 
     def _begun(self, judged: Mapping[str, _Judged]) -> tuple[Order, Mapping[str, _Judged]]:
         """Where nobody has promoted for all, it begins with what is in force here, as far as that can be shared."""
@@ -286,35 +295,39 @@ def _order(client: Any) -> bytes | None:  # noqa: ANN401 - redis's own type
     return bytes(client.getrange(ORDER, 0, MOST_ORDER_BYTES)) or None
 
 
-def _files(client: Any, number: int) -> dict[str, bytes] | int:  # noqa: ANN401 - as above
-    most = MOST_PARCEL_FILES, MOST_PARCEL_BYTES + _VERDICT_BYTES
-    said = client.eval(_READ, 1, f"{_FILES}{number}", *most)
-    if isinstance(said, int):
-        return said
-    names = [name.decode(errors="replace") for name in said[::2]]
-    return dict(zip(names, said[1::2], strict=True))
+def _files(client: Any, number: int) -> dict[str, bytes] | None:  # noqa: ANN401 - as above
+    """None where there are more than may be."""
+    key = f"{_FILES}{number}"
+    if not 0 <= client.eval(_SIZE, 1, key, MOST_PARCEL_FILES) <= MOST_PARCEL_BYTES + _VERDICT_BYTES:
+        return None
+    return {name.decode(errors="replace"): content for name, content in client.hgetall(key).items()}
+
+
+def _send(client: Any, files: Mapping[str, bytes]) -> str:  # noqa: ANN401 - as above
+    """Where they lie then; they go by themselves unless they are put in force. No script: it would hold Redis up."""
+    key = f"{_FILES}sent:{uuid4().hex}"
+    client.hset(key, _VERDICT, files[_VERDICT])
+    client.expire(key, _FORGOTTEN_AFTER_S)  # before what is large
+    client.hset(key, mapping=files)
+    return key
 
 
 def _put(
     client: Any,  # noqa: ANN401 - as above
+    *,
     before: bytes | None,
     after: Order,
-    files: Mapping[int, Mapping[str, bytes]],
+    sent: Mapping[int, str],
     gone: Sequence[int],
 ) -> bool:
-    keys = [ORDER, *(f"{_FILES}{number}" for number in (*files, *gone))]
-    sent = [
-        part
-        for key, number in enumerate(files, start=2)
-        for name, content in files[number].items()
-        for part in (key, name, content)
-    ]
-    return bool(client.eval(_CHANGE, len(keys), *keys, before or b"", after.content, *sent))
-
-
-def _to_send(parcel: Parcel, verdict: Mapping[str, object]) -> Mapping[str, bytes]:
-    told = orjson.dumps(verdict)
-    return {**parcel.files, _VERDICT: told if len(told) <= _VERDICT_BYTES else b"{}"}
+    """Whether the order was still the one before; what was sent in vain is gone."""
+    places = [key for number, place in sent.items() for key in (place, f"{_FILES}{number}")]
+    keys = [ORDER, *places, *(f"{_FILES}{number}" for number in gone)]
+    if client.eval(_CHANGE, len(keys), *keys, before or b"", after.content, len(sent)):
+        return True
+    if sent:
+        client.unlink(*sent.values())
+    return False
 
 
 def _verdict(content: bytes) -> Mapping[str, object]:

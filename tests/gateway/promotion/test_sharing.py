@@ -137,6 +137,16 @@ def test_what_was_promoted_in_one_state_directory_is_what_the_first_shared_one_r
     assert other.versions.all()[0].verdict == {"evidence": "seen"}
 
 
+def test_one_that_decided_before_may_be_promoted_again(redis_server: RedisServer, tmp_path: Path) -> None:
+    one, other = (Replica(tmp_path / name, redis_server.url) for name in ("one", "other"))
+    for name in ("first", "second"):
+        one.versions.promote(variant(tmp_path, name), {})
+    assert one.promote(variant(tmp_path, "first")) == 3
+    assert other.shared.take_up()
+    assert other.versions.in_force() == (1, 2, 3)
+    assert other.decides == Parcel.of(variant(tmp_path, "first")).digest
+
+
 def test_numbers_that_a_replica_has_given_itself_are_not_mistaken_for_those_of_all(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:
@@ -208,6 +218,28 @@ def test_whoever_comes_second_builds_on_what_the_first_has_done(
     assert one.promote(variant(tmp_path, "second")) == 2
     other.shared.take_up()
     assert other.versions.in_force() == (1, 2)
+    with redis_server.client() as client:
+        kept = client.keys()
+        assert {*kept} == {ORDER.encode(), files_of(1).encode(), files_of(2).encode()}
+        assert {client.ttl(key) for key in kept} == {-1}  # they stay
+
+
+def test_what_was_sent_by_one_that_is_killed_before_it_is_in_force_goes_by_itself(
+    redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gateway.promotion.sharing._put", killed)
+        with pytest.raises(KeyboardInterrupt):
+            Replica(tmp_path / "one", redis_server.url).promote(variant(tmp_path, "first"))
+    other = Replica(tmp_path / "other", redis_server.url)
+    assert not other.shared.take_up()
+    with redis_server.client() as client:
+        (sent,) = client.keys()
+        assert 0 < client.ttl(sent) <= 3_600
+    assert other.promote(variant(tmp_path, "first")) == 1
 
 
 def test_redis_keeps_the_files_of_the_last_few_alone(redis_server: RedisServer, tmp_path: Path) -> None:
