@@ -50,13 +50,13 @@ class Breaker:
         """The request ended without telling anything about the backend."""
         self.probing = False
 
-    def fail(self, now: float, *, rest_s: float | None = None) -> None:
-        """The backend failed. `rest_s` is how long it asked to be left alone, which opens the breaker at once.
+    def fail(self, now: float, *, rest_s: float | None = None, at_once: bool = False) -> None:
+        """The backend failed. `rest_s` is how long it asked to be left alone, which opens the breaker `at_once`.
 
         A rest that is already longer is never shortened.
         """
         self.failures += 1
-        if rest_s is None and not self.probing and self.failures < self.failures_to_open:
+        if rest_s is None and not at_once and not self.probing and self.failures < self.failures_to_open:
             return
         self.probing = False
         own_rest = min(self.longest_rest_s, self.first_rest_s * 2.0**self.rests)

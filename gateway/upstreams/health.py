@@ -57,6 +57,7 @@ class Health:
         """`clock` is monotonic, in seconds; what a server says of its load counts for `stale_after_s`."""
         self._clock, self._stale_after_s = clock, stale_after_s
         self._heard: dict[str, _Heard] = {}
+        self._last_heard_s: dict[str, float] = {}  # also of readings that are forgotten
         self._overfull: set[str] = set()  # those whose server said that it has more to do than their limits allow
         self._backends: dict[str, BackendHealth] = {}
         self._troubled: set[str] = set()  # those with a breaker that is not closed
@@ -112,7 +113,8 @@ class Health:
         elif isinstance(outcome, UpstreamError):
             limited = isinstance(outcome, UpstreamStatusError) and outcome.status == 429
             rest_s = outcome.retry_after_s if isinstance(outcome, UpstreamStatusError) and limited else None
-            health.breaker.fail(self._clock(), rest_s=rest_s)
+            hangs = isinstance(outcome, UpstreamTimeoutError) and self._has_fallen_silent(backend.id)
+            health.breaker.fail(self._clock(), rest_s=rest_s, at_once=hangs)
             if health.breaker.open_until:
                 self._troubled.add(backend.id)
             if limited:
@@ -169,6 +171,7 @@ class Health:
         heard = _Heard(load, ids, self._ours(ids), self._clock())
         for backend in backends:
             self._heard[backend.id] = heard
+            self._last_heard_s[backend.id] = heard.at_s
             if _exceeds(load, backend):
                 self._overfull.add(backend.id)
             else:
@@ -238,6 +241,11 @@ class Health:
         del self._heard[backend_id]
         self._overfull.discard(backend_id)
         return None
+
+    def _has_fallen_silent(self, backend_id: str) -> bool:
+        """Whether a server that told how busy it is does so no more: it hangs, and others need not wait to see it."""
+        last_s = self._last_heard_s.get(backend_id)
+        return last_s is not None and self._clock() - last_s > self._stale_after_s
 
     def _is_overfull(self, backend_id: str) -> bool:
         return backend_id in self._overfull and self._fresh(backend_id) is not None

@@ -37,10 +37,11 @@ class UpstreamCall:
 
     def timed_out(self, phase: str, *, after_s: float) -> UpstreamTimeoutError:
         """The failure of this call to get further than that, so many seconds after it began."""
+        is_silence = phase == "next byte" and after_s < self.deadline_s
         return UpstreamTimeoutError(
             backend_id=self.backend.id,
             phase=phase,
-            after_s=round(after_s, 3),
+            after_s=round(self.next_byte_s if is_silence else after_s, 3),
             was_hurried=self._was_hurried(phase, after_s),
         )
 

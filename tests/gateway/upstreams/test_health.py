@@ -1,5 +1,10 @@
 from catalog import Limits
-from gateway.errors import UpstreamNotAskedError, UpstreamStatusError, UpstreamUnreachableError
+from gateway.errors import (
+    UpstreamNotAskedError,
+    UpstreamStatusError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+)
 from gateway.upstreams.health import Health
 from gateway.upstreams.server_load import ServerLoad
 from tests.gateway.running import backend, serve_fixed
@@ -113,6 +118,25 @@ def test_a_stale_reading_is_forgotten() -> None:
     assert health.server_loads()["cheap"].cache_use == 0.5
     now[0] = 10.1
     assert (health.server_loads(), health.load().waiting) == ({}, {})
+
+
+def test_a_server_that_falls_silent_and_keeps_one_waiting_hangs_and_is_left_alone_at_once() -> None:
+    now = [0.0]
+    health = Health(clock=lambda: now[0], stale_after_s=10.0)
+    late = UpstreamTimeoutError(backend_id="cheap", phase="first byte", after_s=60.0)
+    health.heard((CHEAP,), ServerLoad(running=1.0, waiting=0.0))
+    now[0] = 10.0  # it may only be slow
+    for _ in range(2):
+        health.begin(CHEAP)
+        health.end(CHEAP, late)
+        assert health.available(POOL) is None
+        health.heard((CHEAP,), ServerLoad(running=1.0, waiting=0.0))
+    now[0] = 21.0
+    health.begin(CHEAP)
+    health.end(CHEAP, late)
+    assert health.available(POOL).tolist() == [True, False]
+    now[0] = 21.0 + 5.0
+    assert health.begin(CHEAP)  # the probe
 
 
 def test_a_server_beyond_the_operators_limits_gets_nothing_until_it_recovers_or_falls_silent() -> None:
