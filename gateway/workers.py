@@ -27,6 +27,7 @@ from .listening import server_config
 __all__ = ["WorkersFailedError", "run_workers"]
 
 _INTERRUPT: Final = {signal.SIGINT}
+_TOLD_TO_STOP: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 _LONGEST_START_S: Final = 120.0  # of a worker on a busy machine; then it hangs
 _YOUNG_S: Final = 60.0
 _FIRST_PAUSE_S: Final = 0.5
@@ -91,9 +92,37 @@ class _Supervisor(Multiprocess):
         self.config = self._later
 
     def handle_signals(self) -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)  # one that waits is told now
-        signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPT)
+        _hear_interrupts()
         super().handle_signals()
+
+    def restart_all(self) -> None:
+        """Replace one after the other, each once the new one serves, which on a busy machine takes its time."""
+        for index, old in enumerate(self.processes):
+            new = Process(self.config, self.sockets)
+            new.start()
+            life = _Life(began_s=time.monotonic())
+            if not self._comes_to_serve(new, life):
+                new.kill()
+                new.join()
+                if not self._is_told_to_stop():
+                    log.error("worker_not_replaced", pid=old.pid, why="the new one does not serve")
+                return
+            old.terminate()
+            old.join()
+            self.processes[index], self._lives[new] = new, life
+
+    def _comes_to_serve(self, new: Process, life: "_Life") -> bool:
+        while time.monotonic() < life.began_s + _LONGEST_START_S and new.process.is_alive():
+            if life.look(new):
+                return True
+            if self._is_told_to_stop():
+                return False
+            time.sleep(0.1)
+        return False
+
+    def _is_told_to_stop(self) -> bool:
+        _hear_interrupts()
+        return not _TOLD_TO_STOP.isdisjoint(self.signal_queue)
 
     def keep_subprocess_alive(self) -> None:
         """Replace who has died or hangs; those that are still starting are not asked whether they hang."""
@@ -139,6 +168,12 @@ class _Supervisor(Multiprocess):
         new.start()
         self.processes[index] = new
         self._lives[new] = _Life(began_s=time.monotonic(), died_young=life.died_young)
+
+
+def _hear_interrupts() -> None:
+    """Let one that waits be told now."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPT)
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ is started again when it dies itself; where both did, the next to start takes ov
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from .protocol import RecordKind
 from .spool import Spool
 
 __all__ = ["SpooledHealth", "SpooledJournal", "Spooling", "journal_line"]
+
+_BETWEEN_LOSSES_S = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +78,7 @@ class SpooledJournal:
     ) -> None:
         """`root` is the spools' of all writers; `store` is what the other process opens."""
         self.prompts, self.refuse_when_full = prompts, refuse_when_full
+        self._told_loss_at_s = -math.inf
         self._clock, self._health, self._is_closed = clock, SpooledHealth(limit_bytes=spool_max_bytes), False
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._spool = Spool(root, segment_bytes=segment_bytes, max_bytes=spool_max_bytes)
@@ -93,7 +97,7 @@ class SpooledJournal:
         return self._health
 
     def write(self, kind: RecordKind, record: Mapping[str, object]) -> None:
-        """Keep one record; see `Journal.write`. A record that cannot be kept is counted in `health.lost` and logged."""
+        """Keep one record; see `Journal.write`. Those that cannot be kept are counted in `health.lost`, and told of."""
         if kind == "decision":
             record = keep_prompt(record, self.prompts)
         line = journal_line(kind, self._clock(), record)
@@ -101,13 +105,18 @@ class SpooledJournal:
             self._spool.append(line)
         except JournalFullError as exc:
             self._health.lost += 1
-            log.error(  # noqa: TRY400 - a full disk needs no traceback per record
-                "journal_record_lost", kind=kind, reason=exc.problem, lost=self._health.lost
-            )
+            self._tell_loss(kind, exc)
             if self.refuse_when_full:
                 raise
             return
         self._health.written += 1
+
+    def _tell_loss(self, kind: RecordKind, problem: JournalFullError) -> None:
+        """Now and then: the log may lie on the disk that is full, and thousands may be lost in a second."""
+        now_s = self._clock()
+        if abs(now_s - self._told_loss_at_s) >= _BETWEEN_LOSSES_S:
+            self._told_loss_at_s = now_s
+            log.error("journal_record_lost", kind=kind, reason=problem.problem, lost=self._health.lost)
 
     async def close(self) -> None:
         """Move what waits into the store and let go of it; what that refuses stays in the spool for the next start."""

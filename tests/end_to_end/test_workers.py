@@ -128,16 +128,22 @@ ALONE = """
 import os, signal, socket, sys
 from functools import partial
 from gateway.workers import run_workers
+async def application(scope, receive, send):
+    while (await receive())["type"] != "lifespan.shutdown":
+        await send({"type": "lifespan.startup.complete"})
+    await send({"type": "lifespan.shutdown.complete"})
+def build():
+    return application if sys.argv[1] == "serves" else os._exit(7)
 if __name__ == "__main__":
-    run_workers(partial(os._exit, 7), [socket.create_server(("127.0.0.1", 0))], workers=2, orphaned=partial(int))
+    run_workers(build, [socket.create_server(("127.0.0.1", 0))], workers=2, orphaned=partial(int))
 """
 
 
-def supervisor(folder: Path) -> subprocess.Popen[str]:
-    """Two workers that die as soon as they would make the application."""
+def supervisor(folder: Path, worker: str = "dies") -> subprocess.Popen[str]:
+    """Two workers of which each dies as soon as it would make the application, or serves."""
     program = folder / "alone.py"
     program.write_text(ALONE, encoding="utf-8")
-    command = [sys.executable, "-P", str(program)]
+    command = [sys.executable, "-P", str(program), worker]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
@@ -161,3 +167,20 @@ def test_an_interrupt_meets_workers_that_are_only_starting_without_a_traceback(t
         os.killpg(process.pid, signal.SIGINT)
         said = process.communicate(timeout=60)[1]
     assert (process.returncode, said) == (0, "")
+
+
+def test_workers_are_replaced_one_by_one_and_end_when_told_amid_it(tmp_path: Path) -> None:
+    with supervisor(tmp_path, "serves") as process:
+        while len(first := workers_of(process.pid)) < 2:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGHUP)
+        seen: set[int] = set()
+        while set(first) & set(now := workers_of(process.pid)) or len(now) < 2:
+            assert process.poll() is None
+            seen.add(len(now))
+            time.sleep(0.01)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said) == (0, "")
+    assert min(seen) == 2  # never fewer

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+import structlog
 
 from gateway.journal import JournalFullError, JournalReader, SqliteJournal
 
@@ -151,6 +152,17 @@ def test_a_full_spool_counts_what_it_cannot_keep(tmp_path: Path) -> None:
     assert journal.health.written + journal.health.lost == 5
     assert journal.health.lost > 0
     journal.close_now()
+
+
+def test_what_is_lost_is_told_now_and_then_and_not_by_a_line_each(tmp_path: Path) -> None:
+    now = [1e9]
+    journal = SqliteJournal(tmp_path / "journal.sqlite3", spool_max_bytes=10, clock=lambda: now[0])
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(20):
+            journal.write("decision", {"decision_id": "d1"})
+            now[0] += 1.0
+    journal.close_now()
+    assert [event["lost"] for event in logged if event["event"] == "journal_record_lost"] == [1, 11]
 
 
 def test_a_full_spool_refuses_where_it_was_told_to(tmp_path: Path) -> None:
