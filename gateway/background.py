@@ -219,7 +219,6 @@ async def _follow_shared_predictors(parts: Parts, dispatcher: Dispatcher, adapte
             if isinstance(exc, OSError):  # there is one, and it cannot be kept here
                 dispatcher.telemetry.predictor_behind("replicas", is_behind=True)
         except ParetoGateError as exc:
-            dispatcher.telemetry.predictor_behind("replicas", is_behind=True)
             problem = str(exc)
             if problem != told:
                 log.error("predictor_refused", reason=problem)  # noqa: TRY400 - the reason says all

@@ -97,6 +97,8 @@ async def test_one_that_is_refused_changes_nothing_and_is_told_by_a_metric_until
             wrong = Order(last=2, in_force=(*order.in_force, Promoted(number=2, digest=damaged.digest)))
             client.set(ORDER, wrong.content)
         await shows(gateway, 'paretogate_predictor_behind{place="replicas"} 1.0')
+        await asyncio.sleep(4 * WATCH_S)  # it is asked for again meanwhile, and not read again
+        assert 'paretogate_predictor_behind{place="replicas"} 1.0' in (await gateway.client.get("/metrics")).text
         await decided_by(gateway, first)
         worker.shared.roll_back()
         await shows(gateway, 'paretogate_predictor_behind{place="replicas"} 0.0')
