@@ -44,6 +44,7 @@ class Asker:
         plan = AttemptPlan(ranking, budget=self._budget)
         attempt = plan.first(self._begins)
         if attempt is None:
+            self._accounts.conclude(call, status="rejected")
             raise self._health.resting(backend_of(entry) for entry in ranking)
         while True:
             try:

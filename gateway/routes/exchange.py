@@ -1,5 +1,6 @@
 """The client's side of one request: what it is told, in its own protocol."""
 
+import asyncio
 import math
 from collections.abc import Awaitable, Mapping
 from contextlib import aclosing
@@ -9,7 +10,7 @@ import structlog
 
 from catalog import ParetoGateError
 from gateway.dispatch import Call, Dispatcher, OpenStream
-from gateway.errors import ErrorReply, reply_to
+from gateway.errors import ErrorReply, OverloadedError, reply_to
 from gateway.privacy import Redaction, StreamRestorer, restored_answer
 from gateway.stored import Keeping
 from gateway.tracing import RequestTrace
@@ -21,6 +22,8 @@ from gateway.wire.dropped_parameters import dropped_parameters
 __all__ = ["Exchange"]
 
 _STREAM: Headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+
+_END_OF_GRACE = "graceful shutdown exceeded"  # as the server says when it cancels what is still being answered
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +81,10 @@ class Exchange:
             await answering
         except ClientGoneError:
             return "cancelled"
+        except asyncio.CancelledError as exc:
+            if _END_OF_GRACE not in str(exc):
+                raise
+            return await self.fail(reply_to(OverloadedError("the gateway is stopping; ask again")))
         except ParetoGateError as exc:
             exc.__traceback__ = None  # the failure of a stream stays with its call, to which its frames lead
             return await self.fail(reply_to(exc))

@@ -7,13 +7,14 @@ Portkey-AI/gateway#1797 (a truncated stream ends clean).
 import asyncio
 from pathlib import Path
 
+import httpx
 import openai
 import orjson
 import pytest
 
 from catalog import Limits
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
-from tests.gateway.running import HI, backend, pair, running
+from tests.gateway.running import CHAT, HI, backend, pair, running
 
 pytestmark = pytest.mark.loopback
 
@@ -244,3 +245,30 @@ async def test_a_storm_of_requests_leaves_nothing_behind(tmp_path: Path) -> None
     assert 'paretogate_backend_inflight{backend="strong"} 0.0' in metrics
     assert 'paretogate_backend_inflight{backend="cheap"} 0.0' in metrics
     assert len(gateway.journal.of("outcome")) == 60
+
+
+async def test_a_model_that_was_named_and_rests_has_an_outcome_on_record_too(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (gateway, strong, _):
+        strong.always_misbehave("strong-raw", Misbehaviour(fault="reset"))
+        answers = [await gateway.chat(model="strong") for _ in range(6)]
+    assert answers[-1].status_code == 503
+    decided = [record["decision_id"] for record in gateway.journal.of("decision")]
+    assert [record["decision_id"] for record in gateway.journal.of("outcome")] == decided
+    assert gateway.journal.of("outcome")[-1]["status"] == "rejected"
+
+
+async def test_a_stream_that_outlasts_the_grace_of_a_gateway_that_stops_is_told_so_in_band(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with FakeProvider() as strong, httpx.AsyncClient() as client:
+        strong.misbehave(Misbehaviour(fault="stall", delay_s=5.0))
+        body = {"model": "auto", "messages": HI, "stream": True}
+        patient = Limits(stall_timeout_s=30.0)
+        async with running(backend("strong", strong.url, limits=patient), tmp_path=tmp_path) as gateway:
+            request = client.build_request("POST", f"{gateway.url}{CHAT}", json=body)
+            answer = await client.send(request, stream=True)
+        told = (await answer.aread()).decode()
+    event = orjson.loads(told.rstrip().splitlines()[-1].removeprefix("data: "))
+    assert (event["error"]["code"], event["choices"][0]["finish_reason"]) == ("overloaded", "error")
+    assert not any("Exception in ASGI" in record.message for record in caplog.records)
+    assert gateway.journal.of("outcome")[0]["status"] == "cancelled"
