@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from catalog import Pool
-from predictors import Forecast, ForecastSource, Load, OneByOne, Query
+from predictors import ForecastSource
 
 from .costs import CostModel
 from .forecasts import BatchForecasts
@@ -63,27 +63,4 @@ class FittedContender:
     def source(self, train: ReplayTable, test: ReplayTable) -> ForecastSource:
         """Bind the saved predictor to the pool; `train` is not looked at."""
         del train
-        return _Remembering(self.bind(test.pool))
-
-
-class _Remembering(OneByOne):
-    """Every operating point of a prompt shares one forecast; a forecast is pure, so nothing else changes."""
-
-    def __init__(self, source: ForecastSource) -> None:
-        self._source = source
-        self._known: dict[Query, Forecast] = {}
-
-    @property
-    def pool(self) -> Pool:
-        return self._source.pool
-
-    @property
-    def version(self) -> str:
-        return self._source.version
-
-    def forecast(self, query: Query, *, load: Load | None = None) -> Forecast:
-        if load is not None:
-            return self._source.forecast(query, load=load)
-        if query not in self._known:
-            self._known[query] = self._source.forecast(query)
-        return self._known[query]
+        return self.bind(test.pool)

@@ -1,19 +1,19 @@
 """Replay a table of outcomes through the real router, beside the rules it has to beat."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 
 from catalog import Floats
-from predictors import Forecast, Query
-from router import Decision, Policy, Router, RoutingOptions
+from predictors import Forecasts, Query
+from router import Decision, Policy, Router, RoutingError, RoutingOptions, RoutingRequest
 
 from . import references
 from .contenders import Contender
 from .folds import Folds
-from .table import Ints, ReplayTable
+from .table import Bools, Ints, ReplayTable
 
 __all__ = ["PAY", "SWEEP", "Choices", "OperatingPoint", "Replay", "Run", "operating_points", "replay", "run_contender"]
 
@@ -22,7 +22,7 @@ __all__ = ["PAY", "SWEEP", "Choices", "OperatingPoint", "Replay", "Run", "operat
 SWEEP, PAY = "sweep", "pay"
 _KNOB = (0.0, 0.5, 2.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 9.5, 10.0)
 _PRICES = (1.0, 3.0, 6.0, 10.0, 16.0, 25.0, 40.0, 65.0, 100.0, 200.0, 500.0)  # a point of quality, in dearest calls
-_TELL_EVERY = 50  # prompts between two words on progress
+_TOGETHER = 64  # prompts that are decided about together, and between two words on progress
 _LONG_SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
@@ -58,7 +58,7 @@ class Run:
     choices: tuple[Choices, ...]
     quality: Floats  # (n_prompts, n_models), as forecast
     quality_se: Floats  # (n_prompts, n_models)
-    decide_us: float  # mean time of one decision, without the forecast's
+    decide_us: float  # mean time of one decision among those made together, without the forecast's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +157,11 @@ def run_contender(
     policies: Mapping[str, Policy] | None = None,
     progress: Progress | None = None,
 ) -> Run:
-    """Route every judged prompt through the router at every operating point, one decision at a time.
+    """Route every judged prompt through the router at every operating point, up to 64 prompts together.
 
     Candidates that were not tried on a prompt are unavailable to its decision, as if their backend were down.
     """
     ledger = _Ledger(table, points)
-    rng = np.random.default_rng(0)  # never drawn from: no operating point explores
     decided_s, tried, done, of = 0.0, table.tried, 0, int(folds.judged.sum())
     rounds = list(folds)
     for number, (train, test) in enumerate(rounds, start=1):
@@ -171,17 +170,38 @@ def run_contender(
             progress(stage, done, of)
         source = contender.source(table.take(train), table.take(test))
         router = Router(source, policies=policies, explore=0.0)
-        for row in test:
-            query = Query.from_prompt(table.prompt[row])
-            ledger.expect(row, source.forecast(query))
+        for rows in _tried_alike(test, tried):
+            queries = [Query.from_prompt(table.prompt[row]) for row in rows]
+            forecasts = source.forecasts(queries)
+            ledger.expect(rows, forecasts)
             started = perf_counter()
-            decisions = [router.decide(query, p.options, rng=rng, available=tried[row]) for p in points]
+            for turn, point in enumerate(points):
+                ledger.enter(turn, rows, _decisions(router, queries, point, forecasts, tried[rows[0]]))
             decided_s += perf_counter() - started
-            ledger.enter(row, decisions)
-            done += 1
-            if progress and done % _TELL_EVERY == 0:
+            done += len(rows)
+            if progress:
                 progress(stage, done, of)
     return ledger.run(contender.name, decide_us=decided_s / max(done * len(points), 1) * 1e6)
+
+
+def _tried_alike(rows: Ints, tried: Bools) -> Iterator[Ints]:
+    """The rows on which the same candidates were tried, a few at a time."""
+    _, kind = np.unique(tried[rows], axis=0, return_inverse=True)
+    for one in range(kind.max(initial=-1) + 1):
+        alike = rows[kind == one]
+        yield from (alike[i : i + _TOGETHER] for i in range(0, len(alike), _TOGETHER))
+
+
+def _decisions(
+    router: Router, queries: Sequence[Query], point: OperatingPoint, forecasts: Forecasts, available: Bools
+) -> list[Decision]:
+    requests = [RoutingRequest(query=query, options=point.options) for query in queries]
+    rng = np.random.default_rng(0)  # never drawn from: no operating point explores
+    decided = list(router.decide_all(requests, rng=rng, available=available, at_no_load=forecasts))
+    for decision in decided:
+        if isinstance(decision, RoutingError):
+            raise decision
+    return [decision for decision in decided if isinstance(decision, Decision)]
 
 
 class _Ledger:
@@ -194,13 +214,13 @@ class _Ledger:
         self._propensity = np.full((len(points), n), np.nan)  # (n_points, n_prompts)
         self._quality, self._quality_se, self._cost_usd = np.full((3, n, m), np.nan)  # (n_prompts, n_models) each
 
-    def expect(self, row: int, forecast: Forecast) -> None:
-        self._quality[row], self._quality_se[row] = forecast.quality, forecast.quality_se
-        self._cost_usd[row] = forecast.cost_usd
+    def expect(self, rows: Ints, forecasts: Forecasts) -> None:
+        self._quality[rows], self._quality_se[rows] = forecasts.quality, forecasts.quality_se
+        self._cost_usd[rows] = forecasts.cost_usd
 
-    def enter(self, row: int, decisions: Sequence[Decision]) -> None:
-        self._chosen[:, row] = [d.ranking[0] for d in decisions]
-        self._propensity[:, row] = [d.propensity for d in decisions]
+    def enter(self, point: int, rows: Ints, decisions: Sequence[Decision]) -> None:
+        self._chosen[point, rows] = [d.ranking[0] for d in decisions]
+        self._propensity[point, rows] = [d.propensity for d in decisions]
 
     def run(self, name: str, *, decide_us: float) -> Run:
         rows = np.arange(len(self._quality))

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from eval.forecasts import BatchForecasts
 from eval.learners import TfidfRidge
 from eval.replay import PAY, SWEEP, Replay, coarser, operating_points, replay
 from eval.summary import obtained
-from predictors import ForecastSource, Query
+from predictors import Forecasts, Load, Query
 from predictors.quality.protocol import QualityEstimate
 from router import Router, RoutingOptions
 
@@ -37,8 +39,8 @@ def replayed(knob: tuple[float, ...] = (0.0, 5.0, 10.0)) -> Replay:
     )
 
 
-def perfect_source() -> BatchForecasts:
-    return BatchForecasts(
+def perfect_source(kind: type[BatchForecasts] = BatchForecasts) -> BatchForecasts:
+    return kind(
         pool=TABLE.pool,
         version="truth",
         prompts=TABLE.prompt,
@@ -69,18 +71,20 @@ def test_replay_makes_the_very_decisions_that_the_router_makes_one_by_one() -> N
         assert choices.chosen.tolist() == alone
 
 
-def test_a_saved_predictor_learns_nothing_from_the_replayed_table() -> None:
-    asked: list[ForecastSource] = []
+def test_a_saved_predictor_learns_nothing_from_the_replayed_table_and_is_asked_once_for_all_operating_points() -> None:
+    asked: list[str] = []
 
-    def bind(_pool: object) -> BatchForecasts:
-        asked.append(perfect_source())
-        return asked[-1]
+    class Asked(BatchForecasts):
+        def forecasts(self, queries: Sequence[Query], *, load: Load | None = None) -> Forecasts:
+            asked.extend(query.text for query in queries)
+            return super().forecasts(queries, load=load)
 
-    contender = FittedContender(name="saved", bind=bind)
-    source = contender.source(TABLE.take(np.arange(0)), TABLE)
-    query = Query.from_prompt(TABLE.prompt[0])
-    assert source.forecast(query) is source.forecast(query)  # made once for all operating points
-    assert source.version == "truth"
+    source = perfect_source(Asked)
+    contender = FittedContender(name="saved", bind=lambda _pool: source)
+    assert contender.source(TABLE.take(np.arange(0)), TABLE) is source
+    folds = Folds.by_group(TABLE, n_folds=2, seed=0)
+    replay(TABLE, [contender], folds, points=operating_points(("best", "cheap")), split="2-fold")
+    assert sorted(asked) == sorted(TABLE.prompt)
 
 
 def test_a_model_that_was_not_tried_on_a_prompt_cannot_be_chosen_for_it() -> None:
@@ -117,7 +121,7 @@ def test_progress_is_told() -> None:
         split="2-fold",
         progress=lambda *seen: told.append(seen),
     )
-    assert told[-1] == ("tfidf_ridge, fold 2 of 2", 100, 120)
+    assert told[-1] == ("tfidf_ridge, fold 2 of 2", 120, 120)
     assert told[0] == ("tfidf_ridge, fold 1 of 2", 0, 120)  # before anything is learned
 
 
