@@ -59,6 +59,7 @@ _REMEDIES = {
     errno.EACCES: "see who may use it, or name another place",
     errno.EPERM: "see who may use it, or name another place",
     errno.EROFS: "name a place that can be written, such as another state.dir (PARETOGATE_STATE__DIR)",
+    errno.ENOMEM: "give it more memory",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
 }
 

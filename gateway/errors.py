@@ -474,6 +474,13 @@ def _not_found(message: str, *, code: str, param: str | None = None) -> ErrorRep
 def _upstream(failures: Sequence[UpstreamError], message: str) -> ErrorReply:
     """The last word of the backends, as the client should act on it."""
     last = failures[-1] if failures else None
+    for failure in failures:  # whoever is away may have more room; the client has something to do at once
+        if (
+            isinstance(failure, UpstreamStatusError)
+            and failure.is_refusal
+            and failure.detail.get("code") == OUT_OF_ROOM
+        ):
+            last = failure
     if isinstance(last, UpstreamStatusError) and last.is_refusal:
         said = last.detail.get("message")
         param, code = last.detail.get("param"), last.detail.get("code")

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -28,6 +30,10 @@ def failing() -> None:
 
 def lacking(name: str) -> None:
     raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def starving() -> None:
+    raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
 
 def threading_in_vain() -> None:
@@ -62,6 +68,7 @@ def with_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
         **room("failing", f"{HERE}:failing"),
         **room("lacking", f"{HERE}:lacking"),
         **room("uninstalled", "no_such_package_of_ours:command"),
+        **room("starving", f"{HERE}:starving"),
         **room("threading", f"{HERE}:threading_in_vain"),
         **room("broken", f"{HERE}:absent"),
     }
@@ -176,6 +183,11 @@ def test_a_full_disk_is_told_with_the_remedy(
     journal.close_now()
     assert cli.main(["journal", "export", "--out", "/dev/full"]) == 1
     assert capsys.readouterr().err == "error: No space left on device; free some space\n"
+
+
+def test_want_of_memory_is_told_with_the_remedy(with_rooms: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["starving"]) == 1
+    assert capsys.readouterr().err == "error: Cannot allocate memory; give it more memory\n"
 
 
 @pytest.mark.parametrize("argv", [["srve"], ["nested", "inner", "seven"], ["refine", "--every", "0"], ["--nonsense"]])

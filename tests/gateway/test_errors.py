@@ -65,6 +65,13 @@ def test_what_a_backend_says_about_the_request_is_passed_on() -> None:
     assert reply_to(AllBackendsFailedError([REFUSED])).message == "too long"
 
 
+def test_a_backend_that_finds_it_too_long_is_heard_though_others_are_away() -> None:
+    said = {"message": "prompt is too long", "code": "context_length_exceeded"}
+    full = UpstreamStatusError(backend_id="a", status=400, detail=said)
+    reply = reply_to(AllBackendsFailedError([GONE, full, GONE]))
+    assert (reply.status, reply.code) == (400, "context_length_exceeded")
+
+
 def test_what_is_not_ours_says_nothing_about_itself() -> None:
     for error in (RuntimeError("a secret"), GatewayError("a secret")):
         assert "secret" not in str(openai_error(reply_to(error)))
