@@ -138,7 +138,8 @@ class ResponseHistory:
         record = await self._found(previous, key)
         if record is None:
             problem = (
-                f"there is no stored response {str(previous)[:100]}, or no longer; send the whole conversation in input"
+                f"there is no stored response {str(previous)[:100]}, or no longer (none is where personal data is"
+                " protected, or where nothing may be retained); send the whole conversation in input"
             )
             raise InvalidRequestError(f"{name}: {problem}", param=name, code="previous_response_not_found")
         return record

@@ -155,6 +155,9 @@ async def test_nothing_is_stored_where_anybody_has_a_reason_against_it(tmp_path:
         assert not await told_it_is_stored(gateway, private)
     async with pair(tmp_path, settings={"privacy": {"mode": "redact"}}) as (gateway, _, __):
         assert not await told_it_is_stored(gateway)
+        goes_on = {"model": "auto", "input": "go on", "previous_response_id": "resp_1"}
+        refused = (await gateway.client.post(RESPONSES, json=goes_on)).json()["error"]
+        assert "none is where personal data is protected" in refused["message"]
     async with serving(tmp_path, max_kb_each=1) as (gateway, _, __):
         assert not await told_it_is_stored(gateway, input="long " * 300)
 
