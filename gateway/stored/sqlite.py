@@ -1,11 +1,11 @@
 """Responses in a file: shared by the workers of one machine, and there after a restart."""
 
 import asyncio
+import fcntl
 import os
 import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -99,18 +99,24 @@ class SqliteResponses:
     def _file(self) -> sqlite3.Connection:
         if self._opened is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(os.fdopen(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))):
-                pass  # made for its owner alone, before anything is in it
-            opened = sqlite3.connect(self._path, timeout=_PATIENCE_S, check_same_thread=False)
-            try:
-                opened.execute("PRAGMA journal_mode = WAL")
-                opened.execute("PRAGMA secure_delete = ON")  # what was deleted is gone from the file
-                opened.executescript(_SCHEMA)
-            except sqlite3.Error:
-                opened.close()  # without its table it would refuse every later call
-                raise
-            self._opened = opened
+            # One after the other: SQLite has no patience with others while a file gets its write-ahead log.
+            held = os.open(self._path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with os.fdopen(held, "w") as lock:  # whoever may open it could keep others waiting
+                fcntl.flock(lock, fcntl.LOCK_EX)  # given back when the file is closed
+                self._opened = self._open()
         return self._opened
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.touch(mode=0o600)  # made for its owner alone, before anything is in it
+        opened = sqlite3.connect(self._path, timeout=_PATIENCE_S, check_same_thread=False)
+        try:
+            opened.execute("PRAGMA journal_mode = WAL")
+            opened.execute("PRAGMA secure_delete = ON")  # what was deleted is gone from the file
+            opened.executescript(_SCHEMA)
+        except sqlite3.Error:
+            opened.close()  # without its table it would refuse every later call
+            raise
+        return opened
 
 
 def _bytes(file: sqlite3.Connection) -> int:

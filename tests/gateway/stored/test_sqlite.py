@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +12,43 @@ import pytest
 
 from gateway.stored import Bounds, SqliteResponses, StoreUnavailableError
 from gateway.stored import sqlite as store_file
+
+_OPENS_AT_THE_SAME_TIME = """
+import asyncio, sys, time
+from pathlib import Path
+from gateway.stored import Bounds, SqliteResponses
+
+async def main():
+    begin_s = float(input())
+    for turn in range(200):
+        store = SqliteResponses(Path(sys.argv[1], f"{turn}.sqlite3"), Bounds(), wall=time.time)
+        while time.time() < begin_s + turn * 0.008:
+            pass
+        await store.put(sys.argv[2], "r", b"x")
+        await store.close()
+
+asyncio.run(main())
+"""
+
+
+def test_workers_that_store_their_first_response_at_the_same_time_both_do(tmp_path: Path) -> None:
+    """One in twenty-five of such files was locked to one of them."""
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _OPENS_AT_THE_SAME_TIME, str(tmp_path), tenant],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for tenant in ("a", "b")
+    ]
+    begin_s = time.time() + 3.0  # by then both are there
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write(f"{begin_s}\n")
+        worker.stdin.flush()
+    problems = [worker.communicate(timeout=60)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], problems
 
 
 async def test_a_writer_waits_for_another_workers_turn(tmp_path: Path) -> None:
