@@ -18,9 +18,8 @@ from .errors import BadArtefactError
 
 __all__ = ["MOST_PARCEL_BYTES", "MOST_PARCEL_FILES", "Parcel"]
 
-MOST_PARCEL_BYTES: Final = (
-    64 << 20
-)  # of all files: ten times what one takes that was fitted to 4,272 prompts of nine models
+# Of all files: ten times what those of a predictor take that was fitted to 4,272 prompts of nine models.
+MOST_PARCEL_BYTES: Final = 64 << 20
 MOST_PARCEL_FILES: Final = 64
 _PART: Final = r"arrays\.npz|manifest\.json"
 _FILE: Final = re.compile(
