@@ -83,7 +83,7 @@ class Accounts:
         tools_called: tuple[str, ...] = (),
     ) -> None:
         """Keep what became of the decision."""
-        response_id = call.stored_as or response_id
+        response_id = call.answer_id or response_id
         if call.trace is not None:
             call.trace.concluded(
                 call,

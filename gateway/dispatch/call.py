@@ -10,6 +10,7 @@ from gateway.serving import Serving
 from gateway.standing import ANONYMOUS, Standing
 from gateway.tracing import RequestTrace
 from gateway.upstreams.passing_on import NOTHING
+from gateway.wire.answer_ids import own_id
 from gateway.wire.body import ChatRequest
 from predictors import Query
 from router import Decision, Reading, RoutingOptions
@@ -54,6 +55,7 @@ class Call:
     tools: "ToolTrail | None" = None  # what was done about the request's tools
     trace: RequestTrace | None = None  # None where nobody listens
     stored_as: str | None = None  # the answer's id where it is stored here, in place of its backend's
+    answer_id: str | None = None  # the answer's id where the client gets another than its backend's
 
     @property
     def options(self) -> RoutingOptions:
@@ -71,6 +73,11 @@ class Call:
     def attempts(self) -> int:
         """Backends asked so far, the one that answered included."""
         return len(self.failures) + (self.entry is not None)
+
+    def asked_at(self, path: str) -> None:
+        """Whoever is asked now is asked there, which settles what the client will know the answer by."""
+        prefix = self.request.id_prefix(path)
+        self.answer_id = self.stored_as or (None if prefix is None else own_id(prefix, self.decision_id))
 
     def left_s(self, now_s: float) -> float:
         """How long the client still waits for an answer to begin, or, where it wants the whole at once, to end."""

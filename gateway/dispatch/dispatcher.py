@@ -143,11 +143,13 @@ class Dispatcher:
 
         async def ask(entry: PoolEntry, backend: Backend) -> ChatAnswer:
             asked = upstream_call(call, entry, backend, now_s=call.asked_s)
+            call.asked_at(asked.path)
             raw = await self.upstreams[backend.kind].complete(asked)
             call.ttft_s = None
             if (restore := call.request.restorer(entry, asked.path)) is not None:
                 raw = restore(raw)
-            return call.request.read_answer(raw, backend_id=backend.id, path=asked.path)
+            answer = call.request.read_answer(raw, backend_id=backend.id, path=asked.path)
+            return answer if call.answer_id is None else replace(answer, response_id=call.answer_id)
 
         try:
             answer, backend = await self._asker.first_answer(call, ask)
@@ -176,6 +178,7 @@ class Dispatcher:
 
         async def ask(entry: PoolEntry, backend: Backend) -> OpenStream:
             asked = upstream_call(call, entry, backend, now_s=call.asked_s)
+            call.asked_at(asked.path)
             reader = call.request.reader(asked.path)(
                 model_id=entry.profile.id,
                 wants_usage=call.request.wants_usage,

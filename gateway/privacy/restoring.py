@@ -1,6 +1,7 @@
 """Placeholders back to values in an answer, also where a stream cuts a placeholder in two."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -23,7 +24,7 @@ def restored_answer(answer: ChatAnswer, redaction: Redaction, *, backend_id: str
         for holder in (choice, choice.get("message")):
             if isinstance(holder, dict):
                 _restore_whole(holder, redaction)
-    return read_answer(orjson.dumps(body), backend_id=backend_id)
+    return replace(read_answer(orjson.dumps(body), backend_id=backend_id), response_id=answer.response_id)
 
 
 def _restore_whole(holder: dict[str, Any], redaction: Redaction) -> None:

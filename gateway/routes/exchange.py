@@ -120,7 +120,7 @@ class Exchange:
             model_id=profile.id,
             maker=profile.owner,
             created_s=int(self._dispatcher.clocks.wall()),
-            fallback_id=call.decision_id,
+            answer_id=call.answer_id or call.decision_id,
             stored_as=self.keeping.response_id if self.keeping is not None else None,
         )
 

@@ -34,7 +34,7 @@ class ResponsesDialect:
     def answer(self, answer: ChatAnswer, answering: Answering, routing: Mapping[str, object] | None) -> bytes:
         """See `Dialect.answer`."""
         if isinstance(answer, NativeResponse):
-            return answer.named(answering.model_id, answering.stored_as, routing)
+            return answer.named(answering.model_id, routing)
         response = response_of(answer, answering, routing)
         return orjson.dumps(response, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
 

@@ -26,6 +26,7 @@ from gateway.errors import (
     UpstreamUnsupportedError,
     UpstreamUnusableError,
 )
+from gateway.wire.answer_ids import chat_id
 
 from .openai import retry_after_s
 from .protocol import Upstream, UpstreamCall
@@ -64,7 +65,7 @@ class LiteLLMUpstream:
         if call.path == _RESPONSES:
             return await self._direct.complete(self._as_it_is(call))
         answer = await self._call(call, stream=False, within_s=call.deadline_s)
-        return str(answer.model_dump_json(exclude_none=True, warnings=False)).encode()
+        return _told(answer)
 
     async def stream(self, call: UpstreamCall) -> AsyncGenerator[bytes, None]:
         """See `Upstream.stream`."""
@@ -88,7 +89,7 @@ class LiteLLMUpstream:
                 raise call.timed_out(phase, after_s=loop.time() - start) from exc
             except Exception as exc:
                 raise self._translated(exc, call, phase=phase, within_s=deadline - start) from exc
-            yield b"data: " + str(chunk.model_dump_json(exclude_none=True, warnings=False)).encode() + b"\n\n"
+            yield b"data: " + _told(chunk) + b"\n\n"
             deadline, phase = min(loop.time() + call.next_byte_s, start + call.deadline_s), "next byte"
         yield b"data: [DONE]\n\n"
 
@@ -163,6 +164,12 @@ class LiteLLMUpstream:
         if status in _LASTING or isinstance(causes[-1], ImportError):
             return UpstreamUnusableError(backend_id=backend_id, cause=cause)
         return UpstreamProtocolError(f"failed inside litellm ({cause})", backend_id=backend_id)
+
+
+def _told(answer: Any) -> bytes:  # noqa: ANN401 - as above
+    """An answer or a chunk of one, as chat; of models that know Responses alone litellm leaves their names."""
+    answer.id = chat_id(answer.id)
+    return str(answer.model_dump_json(exclude_none=True, warnings=False)).encode()
 
 
 def _causes(exc: BaseException) -> Iterator[BaseException]:

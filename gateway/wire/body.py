@@ -71,6 +71,10 @@ class ChatRequest:
         """Where this backend is asked, below its base URL; `changed`: with other messages than the client's own."""
         return "/chat/completions"
 
+    def id_prefix(self, path: str) -> str | None:  # noqa: ARG002 - others depend on it
+        """How ids of answers from there begin where they are told in another protocol; None where they pass."""
+        return None
+
     def restorer(self, recipient: PoolEntry, path: str) -> Callable[[bytes], bytes] | None:
         """Puts the client's names of tools back into an answer from there; None where they were sent as they came."""
         return restorer(self.body, recipient) if path == "/chat/completions" else None

@@ -24,6 +24,7 @@ _ONLY_WHERE_SPOKEN: Mapping[str, object] = {  # and the value of each that asks 
     "logprobs": None,
     "suffix": None,
 }
+_OWN_PATH = "/completions"
 _REMEDY = "the backend that was chosen answers chats only; leave it out, or name a model on vLLM or llama.cpp"
 
 
@@ -46,7 +47,11 @@ class CompletionRequest(ChatRequest):
 
     def path(self, recipient: PoolEntry, *, changed: bool = False) -> str:  # noqa: ARG002 - chat's
         """Where this backend is asked, below its base URL."""
-        return "/completions" if _speaks(recipient) else "/chat/completions"
+        return _OWN_PATH if _speaks(recipient) else "/chat/completions"
+
+    def id_prefix(self, path: str) -> str | None:
+        """See `ChatRequest.id_prefix`."""
+        return None if path == _OWN_PATH else "cmpl-"
 
     def for_backend(
         self,
@@ -101,7 +106,7 @@ def completion_of(
         return None
     body = orjson.loads(answer.raw)
     completion = {
-        "id": answer.response_id or answering.fallback_id,
+        "id": answer.response_id or answering.answer_id,
         "object": "text_completion",
         "created": body.get("created", answering.created_s),
         "model": answering.model_id,
@@ -143,7 +148,7 @@ class CompletionsStream:
 
     def _head(self, chunk: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            "id": chunk.get("id") or self._answering.fallback_id,
+            "id": self._answering.answer_id,
             "object": "text_completion",
             "created": chunk.get("created", self._answering.created_s),
             "model": self._answering.model_id,

@@ -21,7 +21,7 @@ class Answering:
     model_id: str  # the catalog's name of the model that answers
     maker: str
     created_s: int  # since the epoch
-    fallback_id: str  # the answer's id where the backend gave none
+    answer_id: str  # the answer's id where it is told in another protocol than the one it came in
     stored_as: str | None = None  # its id where it is stored here
 
 

@@ -72,6 +72,7 @@ class MessagesRequest(OwnProtocolRequest):
     own_protocol: ClassVar = ANTHROPIC_MESSAGES
     own_path: ClassVar = "/messages"
     own_stream: ClassVar = PassingStream
+    own_prefix: ClassVar = "msg_"
     goes_there_anyway: ClassVar = True
 
     def _own_body(self, model_name: str, *, without: Collection[str], recipient: PoolEntry) -> bytes:

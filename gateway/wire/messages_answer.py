@@ -32,7 +32,7 @@ def message_of(answer: ChatAnswer, answering: Answering, routing: Mapping[str, o
     pieces = pieces_of(choice.get("message"), author=answering.maker)
     reason, sequence = stop_of(choice, answering.request.body.get("stop"), pieces)
     message = {
-        "id": answer.response_id or answering.fallback_id,
+        "id": answer.response_id or answering.answer_id,
         "type": "message",
         "role": "assistant",
         "model": answering.model_id,

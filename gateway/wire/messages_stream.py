@@ -49,22 +49,22 @@ class MessagesStream:
             if chunk == "comment":
                 events.append({"type": "ping"})
             elif chunk == "done":
-                events += self._begin({}) + self._told(self._sequence.finish())
+                events += self._begin() + self._told(self._sequence.finish())
                 events += self._end() if self._backends.fault is None else []
             else:
-                events += self._begin(chunk) + self._chunk(chunk)
+                events += self._begin() + self._chunk(chunk)
         return b"".join(_event(event) for event in events)
 
     def error(self, reply: ErrorReply, *, request_id: str) -> bytes:
         """See `StreamTranslation.error`."""
         return _event(anthropic_error(reply, request_id=request_id))
 
-    def _begin(self, chunk: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def _begin(self) -> list[dict[str, Any]]:
         if self._begun:
             return []
         self._begun = True
         message: dict[str, Any] = {
-            "id": chunk.get("id") or self._answering.fallback_id,
+            "id": self._answering.answer_id,
             "type": "message",
             "role": "assistant",
             "model": self._answering.model_id,

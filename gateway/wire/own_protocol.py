@@ -24,6 +24,7 @@ class OwnProtocolRequest(TranslatedRequest, ABC):
     own_protocol: ClassVar[str]  # one of `catalog.PROTOCOLS`
     own_path: ClassVar[str]  # where its provider is asked, below its base URL
     own_stream: ClassVar[type[ChatStream]]  # what reads a stream that comes from there
+    own_prefix: ClassVar[str]  # how its answers' ids begin
     goes_there_anyway: ClassVar[bool]  # also where chat has words for all of it
 
     read_as: dict[str, Any]  # the chat request that it was read as, before anything was taken out of it
@@ -42,6 +43,10 @@ class OwnProtocolRequest(TranslatedRequest, ABC):
     def path(self, recipient: PoolEntry, *, changed: bool = False) -> str:
         """Where this backend is asked, below its base URL."""
         return self.own_path if self._passes(recipient) and not changed else _CHAT
+
+    def id_prefix(self, path: str) -> str | None:
+        """See `ChatRequest.id_prefix`."""
+        return None if path == self.own_path else self.own_prefix
 
     def reader(self, path: str) -> type[ChatStream]:
         """What reads a stream that comes from there."""

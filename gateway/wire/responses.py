@@ -72,6 +72,7 @@ class ResponsesRequest(OwnProtocolRequest):
     own_protocol: ClassVar = OPENAI_RESPONSES
     own_path: ClassVar = "/responses"
     own_stream: ClassVar = PassingResponse
+    own_prefix: ClassVar = "resp_"
     goes_there_anyway: ClassVar = False
 
     left_out: tuple[str, ...] = ()  # kinds of tools that it came with, and may do without

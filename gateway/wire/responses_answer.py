@@ -47,7 +47,7 @@ def response_of(
     """The whole Response."""
     choice = answer.choices[0]
     pieces = pieces_of(choice.get("message"), author=answering.maker, logprobs=choice.get("logprobs"))
-    frame = frame_of(answering, response_id=answer.response_id)
+    frame = frame_of(answering, response_id=answer.response_id or answering.answer_id)
     status, details = outcome_of(choice.get("finish_reason"))
     items = [item_of(piece, frame["id"], answering, status="completed") for piece in pieces]
     if items and status == "incomplete" and "status" in items[-1]:
@@ -57,13 +57,13 @@ def response_of(
     return frame if routing is None else {**frame, "routing": routing}
 
 
-def frame_of(answering: Answering, *, response_id: str | None) -> dict[str, Any]:
-    """A Response without an answer yet; `response_id` is what the backend calls it."""
+def frame_of(answering: Answering, *, response_id: str) -> dict[str, Any]:
+    """A Response without an answer yet; `response_id` is its name where it is not stored."""
     client_body = answering.request.as_sent
     reasoning = client_body.get("reasoning") or {}
     echoed = {key: default if client_body.get(key) is None else client_body[key] for key, default in _ECHOED.items()}
     return {
-        "id": answering.stored_as or response_id or answering.fallback_id,
+        "id": answering.stored_as or response_id,
         "object": "response",
         "created_at": answering.created_s,
         "status": "in_progress",

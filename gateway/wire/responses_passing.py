@@ -48,11 +48,11 @@ class NativeResponse(ChatAnswer):
         message = {"role": "assistant", "content": "".join(texts)}
         return [{"index": 0, "message": message, "finish_reason": self.finish_reason}]
 
-    def named(self, model_id: str, stored_as: str | None, routing: Mapping[str, object] | None) -> bytes:
+    def named(self, model_id: str, routing: Mapping[str, object] | None) -> bytes:
         """The answer under the names that the client knows; see `ChatAnswer.for_client`."""
-        if stored_as is None:
+        if self.response_id == self._body.get("id"):
             return self.for_client(model_id, routing)
-        body = {**self._body, "id": stored_as, "model": model_id}
+        body = {**self._body, "id": self.response_id, "model": model_id}
         return _dump(body if routing is None else {**body, "routing": routing})
 
 

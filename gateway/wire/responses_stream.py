@@ -74,9 +74,9 @@ class ResponsesStream:
             if chunk == "comment":
                 out += b": waiting\n\n"
             elif chunk == "done":
-                out += self._begin({}) + self._last(self._sequence.finish()) + self._end()
+                out += self._begin() + self._last(self._sequence.finish()) + self._end()
             else:
-                out += self._begin(chunk) + self._chunk(chunk)
+                out += self._begin() + self._chunk(chunk)
         return out
 
     def take_whole(self) -> bytes | None:
@@ -87,16 +87,16 @@ class ResponsesStream:
     def error(self, reply: ErrorReply, *, request_id: str) -> bytes:
         """See `StreamTranslation.error`."""
         refusal = openai_error(reply)["error"]
-        frame = self._frame or frame_of(self._answering, response_id=None)
+        frame = self._frame or frame_of(self._answering, response_id=self._answering.answer_id)
         error = {"code": failure_code(reply), "message": reply.message}
         failed = {**frame, "status": "failed", "error": error, "output": self._items, "usage": usage_of(self._usage)}
         more = {"code": reply.code, "message": reply.message, "param": reply.param, "error": refusal}
         return self._event("response.failed", response=failed) + self._event("error", **more, request_id=request_id)
 
-    def _begin(self, chunk: Mapping[str, Any]) -> bytes:
+    def _begin(self) -> bytes:
         if self._frame is not None:
             return b""
-        self._frame = frame_of(self._answering, response_id=str(chunk["id"]) if chunk.get("id") else None)
+        self._frame = frame_of(self._answering, response_id=self._answering.answer_id)
         return self._event("response.created", response=self._frame) + self._event(
             "response.in_progress", response=self._frame
         )
@@ -179,7 +179,7 @@ class ResponsesStream:
 
     @property
     def _id(self) -> str:
-        return str(self._frame["id"]) if self._frame else self._answering.fallback_id
+        return self._answering.stored_as or self._answering.answer_id
 
     def _event(self, kind: str, **facts: Any) -> bytes:  # noqa: ANN401 - whatever the event tells
         event = {"type": kind, "sequence_number": self._count, **facts}

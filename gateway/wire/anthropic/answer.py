@@ -8,6 +8,7 @@ import orjson
 
 from gateway.errors import UpstreamProtocolError
 from gateway.wire.answer import answered_object
+from gateway.wire.answer_ids import chat_id
 
 from .usage import chat_usage
 
@@ -64,7 +65,7 @@ def completion_of(message: Mapping[str, Any]) -> dict[str, Any]:
     if message.get("stop_sequence") is not None:
         choice["stop_reason"] = message["stop_sequence"]  # where vLLM tells it
     return {
-        "id": message.get("id"),
+        "id": chat_id(message.get("id")),
         "object": "chat.completion",
         "created": int(time.time()),  # Anthropic does not say
         "model": message.get("model"),

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from gateway.errors import UpstreamProtocolError
+from gateway.wire.answer_ids import chat_id
 
 from .answer import JSON_TOOL, finish_of
 from .events import fault_of, merged, read_event
@@ -88,7 +89,7 @@ class ChunkWriter:
 
     def _begin(self, message: Mapping[str, Any]) -> bytes:
         self._begun = True
-        self._head |= {"id": message.get("id"), "model": message.get("model")}
+        self._head |= {"id": chat_id(message.get("id")), "model": message.get("model")}
         self._counts = message.get("usage")
         return self._chunk({"role": "assistant", "content": ""})
 

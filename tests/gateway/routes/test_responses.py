@@ -20,13 +20,15 @@ async def test_a_streamed_response_ends_as_the_whole_one(tmp_path: Path) -> None
         streamed = events_in((await gateway.client.post(RESPONSES, json={**body, "stream": True})).content)
     last = streamed[-1]["response"]
     assert whole["output"][0]["content"][0]["text"] == "strong words"
-    assert {k: v for k, v in last.items() if k not in {"created_at", "routing"}} == {
-        k: v for k, v in whole.items() if k != "created_at"
+    assert {k: v for k, v in last.items() if k not in {"created_at", "routing", "id", "output"}} == {
+        k: v for k, v in whole.items() if k not in {"created_at", "id", "output"}
     }
+    (message,) = last["output"]
+    assert [{**message, "id": whole["output"][0]["id"]}] == whole["output"]
     assert strong.requests[0] == {"model": "strong-raw", "messages": [{"role": "user", "content": "hi"}]}
     first, second = gateway.journal.of("outcome")
     assert first["cost_usd"] == second["cost_usd"] == last["routing"]["cost_usd"]
-    assert first["response_id"] == whole["id"]
+    assert (first["response_id"], second["response_id"]) == (whole["id"], last["id"])
 
 
 async def test_a_decision_alone_asks_nobody(tmp_path: Path) -> None:

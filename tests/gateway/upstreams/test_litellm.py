@@ -91,6 +91,8 @@ async def test_a_model_that_knows_only_responses_answers_chats(tmp_path: Path, s
     assert answer.headers["x-paretogate-left-out"] == "temperature"
     assert "hel" in answer.text
     assert '"model":"maker/strong"' in answer.text
+    assert '"id":"chatcmpl-' in answer.text
+    assert '"id":"resp_' not in answer.text
     assert '"name":"weather"' in called.text
     assert '"finish_reason":"tool_calls"' in called.text
     outcome = gateway.journal.of("outcome")[0]

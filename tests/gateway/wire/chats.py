@@ -79,4 +79,4 @@ def asked_by_responses(**told: Any) -> Answering:
 
 
 def _answering(request: Any) -> Answering:
-    return Answering(request=request, model_id="maker/model", maker="maker", created_s=7, fallback_id="fallback")
+    return Answering(request=request, model_id="maker/model", maker="maker", created_s=7, answer_id="own-1")

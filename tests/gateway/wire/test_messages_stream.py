@@ -23,7 +23,7 @@ def test_a_text_has_a_beginning_deltas_and_an_end() -> None:
     events = told(streamed({"role": "assistant", "content": ""}, {"content": "Hel"}, {"content": "lo"}))
     start, *blocks, last, stop = events
     assert start["message"] == {
-        "id": "chatcmpl-1",
+        "id": "own-1",
         "type": "message",
         "role": "assistant",
         "model": "maker/model",

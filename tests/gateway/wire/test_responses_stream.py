@@ -33,7 +33,7 @@ def test_a_text_is_told_in_the_documented_order() -> None:
     assert [event["sequence_number"] for event in events] == list(range(10))
     part = {"type": "output_text", "text": "Hello", "annotations": [], "logprobs": []}
     message = {
-        "id": "msg_chatcmpl-1_0",
+        "id": "msg_own-1_0",
         "type": "message",
         "status": "completed",
         "role": "assistant",
@@ -64,7 +64,7 @@ def test_a_tool_call_streams_its_arguments() -> None:
     ]
     assert events[2]["item"]["arguments"] == ""
     assert events[-2]["item"] == {
-        "id": "fc_chatcmpl-1_0",
+        "id": "fc_own-1_0",
         "type": "function_call",
         "status": "completed",
         "call_id": "call_1",
