@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.dispatch import Clocks
@@ -46,7 +46,7 @@ def tools_routes(desk: ToolDesk, governor: Governor, clocks: Clocks) -> APIRoute
     router = APIRouter(prefix="/v1/tools", tags=["tools"])
 
     @router.post("/search")
-    async def search(given: Search, request: Request) -> dict[str, Any]:
+    async def search(given: Search, request: Request, response: Response) -> dict[str, Any]:
         """The tools that a request needs, best first, of those that the key may use. It counts as a request."""
         key = request.scope.get("paretogate.key")
         await governor.consult(key)
@@ -60,7 +60,11 @@ def tools_routes(desk: ToolDesk, governor: Governor, clocks: Clocks) -> APIRoute
             min_score=given.min_score,
             category=given.category,
         )
-        return {"object": "list", "data": found}
+        told: dict[str, Any] = {"object": "list", "data": found.tools}
+        if found.selection is None:
+            return told
+        response.headers["x-paretogate-tool-selection"] = found.selection
+        return {**told, "tool_selection": found.selection}
 
     @router.get("/registries")
     async def registries(request: Request) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from .checking import check_installed
 from .cutting import choose_tools
 from .deferral import HeldBack, held_back, with_references
 from .errors import InvalidRegistryError, UnknownRegistryError
+from .found import ANOTHER_VERSION, ToolsFound
 from .kept_indexes import KeptIndexes
 from .mending import AskAgain, mended
 from .metrics import ToolMetrics
@@ -246,7 +247,7 @@ class ToolDesk:
                 index = await self.index_over(offer, stored, searched=searched)
             why = "failed"
             sent = await choose_tools(offer, index, events, wishes, earlier=earlier)
-            told = "index_of_another_version" if index.stands_in else None
+            told = ANOTHER_VERSION if index.stands_in else None
             trail = replace(whole, sent=sent, how="cut", why=told, registry=stored.label if stored else None)
         except Exception as exc:  # whatever it is: a request with too many tools is better than none
             log.warning("tool_selection_failed", kind=type(exc).__name__, offered=len(offer))
@@ -274,8 +275,8 @@ class ToolDesk:
         top_k: int = 10,
         min_score: float = 0.0,
         category: str | None = None,
-    ) -> list[dict[str, Any]]:
-        """The tools that serve a request: `{name, score, description, parameters}`, best first.
+    ) -> ToolsFound:
+        """The tools that serve a request.
 
         Raises:
             InvalidRequestError: neither a registry nor tools are named.
@@ -294,7 +295,7 @@ class ToolDesk:
         if category is not None and stored is not None:
             offer = offer.only({t.name for t in stored.tools if t.category == category})
         if not len(offer):
-            return []
+            return ToolsFound(tools=[], searched=stored.label if stored else None)
         try:
             async with asyncio.timeout(_SEARCH_WAITS_S):
                 index = await self.index_over(offer, stored)
@@ -302,15 +303,16 @@ class ToolDesk:
             raise _nothing_chosen("index_not_ready") from exc
         ranking = (await index.rank_apart([query], k=max(top_k, 1)))[0]
         ranked = zip(ranking.tool_ids, ranking.scores, strict=True)
-        return [
-            {
-                **_described(offer.declared[name]),
-                "score": round(float(score), 6),
-                "set": stored.label if stored else None,
-            }
-            for name, score in ranked
-            if score >= min_score
-        ]
+        searched = stored.label if stored else None
+        return ToolsFound(
+            tools=[
+                {**_described(offer.declared[name]), "score": round(float(score), 6), "set": searched}
+                for name, score in ranked
+                if score >= min_score
+            ],
+            searched=searched,
+            selection=ANOTHER_VERSION if index.stands_in else None,
+        )
 
     async def index_over(self, offer: Offer, stored: StoredRegistry | None, *, searched: bool = False) -> ToolIndex:
         """An index over what of the offer can be ranked: over the request's own words, or over a stored registry.

@@ -12,6 +12,7 @@ from functools import wraps
 from importlib.util import find_spec
 from typing import Any
 
+import orjson
 import structlog
 
 from catalog import ParetoGateError
@@ -31,6 +32,7 @@ from gateway.wire.body import read_json
 
 from .desk import ToolDesk
 from .errors import InvalidRegistryError, UnknownRegistryError
+from .found import ToolsFound
 from .servers import call_server
 from .wishes import wishes_of
 
@@ -39,6 +41,7 @@ __all__ = ["McpEndpoint"]
 log = structlog.get_logger(__name__)
 
 _MOST_FOUND = 64  # as many as a ranking holds
+_SELECTION = "paretogate/tool-selection"  # in a result's `_meta`: NAME@VERSION -> why it may be better later
 _CALLER: ContextVar[ApiKey | None] = ContextVar("caller", default=None)
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -119,15 +122,17 @@ class McpEndpoint:
         """Find the tools that serve a request: names, descriptions, parameters, and the registry to call them in."""
         most = max(1, min(_MOST_FOUND, top_k))
         labels = [registry] if registry else [self._desk.settings.set or "", *self._desk.store.names()]
-        found: list[dict[str, Any]] = []
+        found: list[ToolsFound] = []
         for label in dict.fromkeys(label for label in labels if label):
             try:
-                found += await self._desk.search(query, label=label, key=_CALLER.get(), top_k=most)
+                found.append(await self._desk.search(query, label=label, key=_CALLER.get(), top_k=most))
             except (InvalidRegistryError, UnknownRegistryError):
                 if registry:
                     raise
                 log.warning("tool_registry_skipped", registry=label)  # the others are still worth searching
-        return sorted(found, key=lambda tool: -tool["score"])[:most]
+        tools = sorted((tool for each in found for tool in each.tools), key=lambda tool: -tool["score"])[:most]
+        told = {each.searched: each.selection for each in found if each.selection is not None}
+        return tools if not told else _with_selection(tools, told)
 
     async def _call_tool(self, registry: str, name: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - the SDK's
         """Call a tool that `search_tools` found, on the MCP server that its registry was imported from."""
@@ -146,6 +151,20 @@ class McpEndpoint:
                 "isError": answer["is_error"],
             }
         )
+
+
+def _with_selection(tools: list[dict[str, Any]], told: Mapping[str | None, str]) -> Any:  # noqa: ANN401 - the SDK's
+    """What the SDK makes of these tools, and beside it which registries another version's index served."""
+    from mcp_types import CallToolResult  # noqa: PLC0415 - of the extra `mcp`
+
+    texts = [orjson.dumps(tool, option=orjson.OPT_INDENT_2).decode() for tool in tools]
+    return CallToolResult.model_validate(
+        {
+            "content": [{"type": "text", "text": text} for text in texts],
+            "structuredContent": {"result": tools},
+            "_meta": {_SELECTION: told},
+        }
+    )
 
 
 def _telling(tool: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

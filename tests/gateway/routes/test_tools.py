@@ -1,9 +1,14 @@
 import asyncio
+import threading
 from pathlib import Path
 
+import httpx
+import orjson
 import pytest
+from mcp import Client
 
 from gateway.tools import RegistryStore, StoredTool
+from predictors.tools import StackedRetriever
 from tests.gateway.running import CHAT, RunningGateway, pair
 from tests.gateway.tools.offers import functions, history
 
@@ -60,6 +65,43 @@ async def test_tools_are_kept_listed_and_found(tmp_path: Path) -> None:
         found = await gateway.client.post("/v1/tools/search", json={"query": "weather", "set": "office", "top_k": 2})
         best = found.json()["data"]
         assert (len(best), best[0]["name"], best[0]["set"]) == (2, "weather_tool", "office@1")
+
+
+async def test_a_search_says_while_the_index_of_another_version_serves_it_over_http_and_mcp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit, go_on, ask = StackedRetriever.fit, threading.Event(), {"query": "weather", "set": "office", "top_k": 2}
+    registry, why = "/v1/tools/registries/office", "index_of_another_version"
+    tools, by_mcp = functions(), {"query": "weather", "top_k": 2}
+    async with pair(tmp_path, settings=SETTINGS) as (gateway, _, _), Client(f"{gateway.url}/mcp") as mcp:
+        await gateway.client.put(registry, json={"tools": tools})
+        await ready_indexes(gateway)
+        own, own_by_mcp = await found_by(gateway, ask), await mcp.call_tool("search_tools", by_mcp)
+        monkeypatch.setattr(StackedRetriever, "fit", lambda *given: (go_on.wait(30), fit(*given))[1])
+        try:
+            await gateway.client.put(registry, json={"tools": tools[1:]})
+            for_now, for_now_by_mcp = await found_by(gateway, ask), await mcp.call_tool("search_tools", by_mcp)
+            nothing = await found_by(gateway, {**ask, "category": "none of these"})
+        finally:
+            go_on.set()
+        await ready_indexes(gateway)
+        later, later_by_mcp = await found_by(gateway, ask), await mcp.call_tool("search_tools", by_mcp)
+    for told, version in ((own, 1), (for_now, 2), (later, 2)):
+        assert [tool["set"] for tool in told.json()["data"]] == [f"office@{version}"] * 2
+    for told in (own, later, nothing):
+        assert "x-paretogate-tool-selection" not in told.headers
+        assert "tool_selection" not in told.json()
+    assert (for_now.headers["x-paretogate-tool-selection"], for_now.json()["tool_selection"]) == (why, why)
+    assert (for_now_by_mcp.meta or {})["paretogate/tool-selection"] == {"office@2": why}
+    for said in (own_by_mcp, later_by_mcp):
+        assert "paretogate/tool-selection" not in (said.meta or {})
+    for said, told in ((own_by_mcp, own), (for_now_by_mcp, for_now), (later_by_mcp, later)):
+        assert said.structured_content == {"result": told.json()["data"]}
+        assert [orjson.loads(part.text) for part in said.content if part.type == "text"] == told.json()["data"]
+
+
+async def found_by(gateway: RunningGateway, asked: dict[str, object]) -> httpx.Response:
+    return await gateway.client.post("/v1/tools/search", json=asked)
 
 
 async def ready_indexes(gateway: RunningGateway) -> str:

@@ -17,6 +17,7 @@ from gateway.settings import ToolSettings
 from gateway.telemetry import Telemetry
 from gateway.tools import Prepared, RegistryStore, StoredTool, ToolDesk
 from gateway.tools.errors import UnknownRegistryError
+from gateway.tools.found import ToolsFound
 from gateway.wire.body import read_chat
 from gateway.wire.responses import read_responses
 from predictors.tools import StackedRetriever, UsageStatistics
@@ -484,8 +485,8 @@ async def test_calls_whose_results_come_back_are_noted_and_taken_up_by_the_index
     await at.indexes.take_up(stored, learned)
     after = await at.search(question, label="office", key=None, top_k=40)
 
-    def place(found: list[dict[str, Any]]) -> int:
-        return [tool["name"] for tool in found].index("garden_tool")
+    def place(found: ToolsFound) -> int:
+        return [tool["name"] for tool in found.tools].index("garden_tool")
 
     assert place(after) <= place(before)
     assert place(after) == 0
