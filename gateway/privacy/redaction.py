@@ -2,6 +2,7 @@
 
 Equal values get equal placeholders, numbered in order of appearance, so that a growing conversation keeps its prefix
 and the provider's cache its worth. Signed reasoning stays as it is in both directions: its author would refuse it.
+Where a message has words of which nobody here knows what they are, they are named, and stay as they are.
 """
 
 import json
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .detection import find_personal
+from .json_texts import is_json, rewritten
 
 __all__ = ["Redaction"]
 
@@ -17,6 +19,10 @@ _PLACEHOLDER = re.compile(r"\[[A-Z]+_\d+\]")
 
 _TEXTS = ("name", "refusal", "reasoning_content", "reasoning")  # of a message; its content has a form of its own
 _TEXTS_OF_PARTS = ("text", "refusal")
+_CALLS = ("tool_calls", "function_call")
+_READ = frozenset({*_TEXTS, *_CALLS, "content", "role", "tool_call_id", "thinking_blocks", "reasoning_details"})
+_READ_OF_PARTS = frozenset({*_TEXTS_OF_PARTS, "type", "cache_control", "file", "input_audio", "image_url"})
+_DATA_URL = "data:"
 
 
 class Redaction:
@@ -28,7 +34,7 @@ class Redaction:
         self._placeholders: dict[str, str] = {}  # value -> placeholder
         self._values: dict[str, str] = {}  # and back
         self._next: dict[str, int] = {}
-        self._pattern: re.Pattern[str] | None = None
+        self.unread: list[Any] = []  # values of messages that stay as they are, whatever is in them
 
     @property
     def found(self) -> bool:
@@ -41,9 +47,12 @@ class Redaction:
         return tuple(self._values)
 
     def redacted(self, text: str) -> str:
-        """The text without personal data."""
+        """The text without personal data; one that is JSON is JSON afterwards."""
+        findings = find_personal(text, region=self._region)
+        if (findings or "\\" in text) and is_json(text):
+            return rewritten(text, self.redacted)
         out, at = [], 0
-        for finding in find_personal(text, region=self._region):
+        for finding in findings:
             out += [text[at : finding.start], self._placeholder(finding.kind, text[finding.start : finding.end])]
             at = finding.end
         return "".join([*out, text[at:]]) if out else text
@@ -56,12 +65,11 @@ class Redaction:
         """The text with every placeholder's value; escaped where the text is JSON, such as a tool call's arguments."""
         if not self._values or "[" not in text:
             return text
-        if self._pattern is None:
-            self._pattern = re.compile("|".join(map(re.escape, self._values)))
-        return self._pattern.sub(lambda found: self._value(found[0], in_json), text)
+        return _PLACEHOLDER.sub(lambda found: self._value(found[0], in_json), text)
 
     def _value(self, placeholder: str, in_json: bool) -> str:  # noqa: FBT001 - private, and named at the one call
-        value = self._values[placeholder]
+        if (value := self._values.get(placeholder)) is None:
+            return placeholder  # nobody's
         return json.dumps(value, ensure_ascii=False)[1:-1] if in_json else value
 
     def _placeholder(self, kind: str, value: str) -> str:
@@ -71,7 +79,7 @@ class Redaction:
                 number += 1
             self._next[kind] = number + 1
             placeholder = f"[{kind}_{number}]"
-            self._placeholders[value], self._values[placeholder], self._pattern = placeholder, value, None
+            self._placeholders[value], self._values[placeholder] = placeholder, value
         return self._placeholders[value]
 
     def _message(self, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,17 +89,23 @@ class Redaction:
             out["content"] = self.redacted(content)
         elif isinstance(content, list):
             out["content"] = [self._part(part) for part in content]
-        for call_key in ("tool_calls", "function_call"):
+        for call_key in _CALLS:
             if message.get(call_key):
                 out[call_key] = self._deep(message[call_key])
+        self.unread += [value for key, value in message.items() if key not in _READ]
         return out | self._texts(message, _TEXTS)
 
     def _part(self, part: Any) -> Any:  # noqa: ANN401 - any JSON
         if not isinstance(part, Mapping):
-            return part
+            return self._deep(part)
         told = {**part, **self._texts(part, _TEXTS_OF_PARTS)}
         if isinstance(file := part.get("file"), Mapping):
             told["file"] = {**file, **self._texts(file, ("filename",))}
+        self.unread += [value for key, value in part.items() if key not in _READ_OF_PARTS]
+        picture = part.get("image_url")
+        address = picture.get("url") if isinstance(picture, Mapping) else picture
+        if isinstance(address, str) and not address.startswith(_DATA_URL):
+            self.unread.append(address)
         return told
 
     def _texts(self, holder: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Placeholders back to values in an answer, also where a stream cuts a placeholder in two."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -46,8 +47,8 @@ class StreamRestorer:
     """Whole chat events in, whole chat events out; holds back what may be the beginning of a placeholder."""
 
     def __init__(self, redaction: Redaction) -> None:
-        self._redaction = redaction
-        self._longest = max(map(len, redaction.placeholders), default=0)
+        self._redaction, self._names = redaction, sorted(redaction.placeholders)
+        self._longest = max(map(len, self._names), default=0)
         self._held: dict[Place, str] = {}
         self._last: dict[str, Any] = {}
 
@@ -95,8 +96,8 @@ class StreamRestorer:
         return self._redaction.restored(text, in_json=in_json)
 
     def _may_go_on(self, beginning: str) -> bool:
-        names = self._redaction.placeholders
-        return beginning not in names and any(name.startswith(beginning) for name in names)
+        at = bisect_left(self._names, beginning)  # a name that begins so is the next one, or the same
+        return at < len(self._names) and self._names[at] != beginning and self._names[at].startswith(beginning)
 
     def _flush(self, choice: dict[str, Any], index: object) -> None:
         """What was held back turned out to be no placeholder: it goes out with the end of its choice."""

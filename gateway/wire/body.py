@@ -58,6 +58,11 @@ class ChatRequest:
         return None
 
     @property
+    def may_go_as_sent(self) -> bool:
+        """Whether a backend may get `as_sent`, where that is another thing than `body`."""
+        return False
+
+    @property
     def protocol(self) -> str | None:
         """The protocol that such a backend speaks, one of `catalog.PROTOCOLS`; None where any backend can answer."""
         return None

@@ -36,6 +36,11 @@ class OwnProtocolRequest(TranslatedRequest, ABC):
         return self.only_there
 
     @property
+    def may_go_as_sent(self) -> bool:
+        """See `ChatRequest.may_go_as_sent`."""
+        return self.goes_there_anyway or self.only_there is not None
+
+    @property
     def protocol(self) -> str | None:
         """See `ChatRequest.protocol`."""
         return None if self.only_there is None else self.own_protocol
@@ -80,8 +85,7 @@ class OwnProtocolRequest(TranslatedRequest, ABC):
     def _passes(self, recipient: PoolEntry) -> bool:
         """Whether it goes as it came, to somebody who speaks its protocol."""
         is_there = recipient.backend is not None and self.own_protocol in recipient.backend.abilities
-        is_wanted = self.goes_there_anyway or self.only_there is not None
-        return is_there and is_wanted and self.body["messages"] is self.read_as["messages"]
+        return is_there and self.may_go_as_sent and self.body["messages"] is self.read_as["messages"]
 
     @abstractmethod
     def _own_body(self, model_name: str, *, without: Collection[str], recipient: PoolEntry) -> bytes:
