@@ -71,6 +71,8 @@ class Decision:
     relaxed: str | None = None  # the constraints that gave way under on_infeasible
     value: Floats | None = None  # (n_candidates,), the utility of the ineligible too: what a constraint keeps away
     propensities: Floats | None = None  # (n_candidates,), of everybody; None where nobody else could have been chosen
+    cautious_quality: Floats | None = None  # (n_candidates,), by which the policy admits and compares
+    quality_within: float | None = None  # how far below the best one's it admits; None admits everybody
 
     def broken_by(self, backend_id: str) -> tuple[str, ...]:
         """The constraints that a backend breaks: under `on_infeasible` a fallback may break others than the chosen."""

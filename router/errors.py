@@ -66,6 +66,7 @@ def _how_to_state(constraint: str) -> str:
 
 
 _ABILITIES = ("needs", "capabilities")
+_DATES = ("released_after", "knowledge_after")
 
 
 def _change(closest: Mapping[str, object]) -> str:
@@ -77,4 +78,6 @@ def _change(closest: Mapping[str, object]) -> str:
         lacks = closest.get("lacks")
         missing = f", not {', '.join(lacks)}" if isinstance(lacks, list) else ""
         return f"which can only do {', '.join(map(str, has))}{missing}{more}"
+    if closest["constraint"] in _DATES and closest["relax_to"] is not None:
+        return f"which {closest['constraint']} {has} would admit{more}"
     return f"its {closest['constraint']} is {has}{more}"

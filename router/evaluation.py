@@ -43,6 +43,8 @@ class Evaluation:
     best: int  # of the front; where nobody is eligible, nobody in particular
     by_utility: list[int]  # the eligible, the admitted first
     near: Bools  # (n_candidates,), who may be drawn instead of the best
+    quality: Floats  # (n_candidates,), the cautious one
+    quality_within: float | None
 
 
 @record
@@ -61,6 +63,8 @@ class Evaluations:
     best: Positions
     by_utility: Positions  # the eligible first
     near: Bools
+    quality: Floats
+    quality_within: float | None
 
     def __getitem__(self, row: int) -> Evaluation:
         """The evaluation of one request."""
@@ -76,6 +80,8 @@ class Evaluations:
             best=self.best.item(row),
             by_utility=self.by_utility[row, :n_eligible].tolist(),
             near=self.near[row],
+            quality=self.quality[row],
+            quality_within=self.quality_within,
         )
 
 
@@ -117,4 +123,6 @@ class Evaluator:
             best=best,
             by_utility=self._order.by_utility(utility, eligible, admitted),
             near=self._exploration.near_best(utility, admitted, best),
+            quality=valuation.quality,
+            quality_within=options.preferences.quality_within,
         )

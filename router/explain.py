@@ -8,8 +8,8 @@ import numpy as np
 from catalog import Floats
 from predictors import Thinking
 
-from .decision import Decision
-from .infeasible import fact, plain
+from .decision import Bools, Decision
+from .infeasible import admitting, fact, plain
 from .options import RoutingOptions
 from .screening import RELAXABLE
 
@@ -55,32 +55,44 @@ def explain(
 def shadow_prices(decision: Decision) -> list[dict[str, object]]:
     """Per binding constraint on an amount: the smallest relaxation that changes the choice, and what it gains.
 
-    Binding means that somebody who breaks this constraint alone would have been preferred to the chosen one.
+    Binding means that the policy would choose somebody else if this constraint alone were less strict.
     """
     if decision.value is None or decision.relaxed is not None:
         return []
     screening, found = decision.screening, []
-    held = decision.value[decision.ranking[0]]
+    now = _choice(decision, screening.eligible)
     broken = screening.violated.sum(axis=0)
     for k, name in enumerate(screening.constraints):
         if name not in RELAXABLE:
             continue
-        alone = np.flatnonzero(screening.violated[k] & (broken == 1))
         values = cast("Floats", screening.values[k])
-        upward = 1.0 if name.startswith("max_") else -1.0  # which way the limit has to move
-        tempting = [i for i in alone.tolist() if not np.isnan(values[i]) and decision.value[i] > held]
-        if tempting:
-            nearest = min(tempting, key=lambda i: upward * values[i])
-            found.append(
-                {
-                    "constraint": name,
-                    "limit": plain(screening.limits[k]),
-                    "relax_to": fact(screening, k, nearest),
-                    "chosen": decision.pool.ids[nearest],
-                    "gain": _gain(decision, nearest),
-                }
-            )
+        far = np.asarray(values) * (1.0 if name.startswith("max_") else -1.0)  # (n_candidates,), how far it has to move
+        alone = screening.violated[k] & (broken == 1) & ~np.isnan(far)
+        for nearest in sorted(np.flatnonzero(alone).tolist(), key=far.__getitem__):
+            then = _choice(decision, screening.eligible | (alone & (far <= far[nearest])))
+            if then not in {now, decision.ranking[0]}:
+                found.append(
+                    {
+                        "constraint": name,
+                        "limit": plain(screening.limits[k]),
+                        "relax_to": admitting(screening, k, nearest),
+                        "chosen": decision.pool.ids[then],
+                        "gain": _gain(decision, then),
+                    }
+                )
+                break
     return found
+
+
+def _choice(decision: Decision, eligible: Bools) -> int:
+    """Whom the policy would choose among these; of equals the cheapest, who alone is on the front."""
+    assert decision.value is not None  # noqa: S101 - narrows the type; its caller has looked
+    admitted, quality = eligible, decision.cautious_quality
+    if decision.quality_within is not None and quality is not None:
+        best = np.max(quality, where=eligible, initial=-np.inf)
+        admitted = eligible & (quality >= best - decision.quality_within)
+    value = np.where(admitted, decision.value, -np.inf)
+    return int(np.lexsort((decision.forecast.cost_usd, -value, ~admitted))[0])
 
 
 def _gain(decision: Decision, other: int) -> dict[str, object]:

@@ -16,9 +16,9 @@ from .decision import Bools, Screening
 from .errors import NoEligibleModelError, TooLong
 from .screening import RELAXABLE
 
-__all__ = ["Shortfall", "no_eligible", "shortfall"]
+__all__ = ["Shortfall", "admitting", "fact", "no_eligible", "plain", "shortfall"]
 
-_UNKNOWN_IS_FAR = 1e6  # an unknown fact is further from any limit than a known one
+_UNKNOWN_IS_FAR = 1e30  # an unknown fact is further from any limit than a known one, a limit of nothing included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +82,17 @@ def fact(screening: Screening, constraint: int, candidate: int) -> object:
     return value
 
 
+def admitting(screening: Screening, constraint: int, candidate: int) -> object:
+    """The nearest limit that would admit a candidate, as JSON knows it; None where its fact is unknown.
+
+    What was released on a day was not released after it, so that of dates it is the day before.
+    """
+    value = screening.values[constraint][candidate]
+    if isinstance(screening.limits[constraint], date) and isinstance(value, float) and math.isfinite(value):
+        return date.fromordinal(int(value) - 1).isoformat()
+    return fact(screening, constraint, candidate)
+
+
 def _unknown(screening: Screening) -> tuple[str, ...]:
     """Constraints on a fact that no candidate has."""
     return tuple(
@@ -119,7 +130,7 @@ def _closest(pool: Pool, screening: Screening) -> dict[str, object] | None:
 
 def _change(screening: Screening, constraint: int, candidate: int) -> dict[str, object]:
     """What would have to give way; of abilities also which are lacking."""
-    change = {"constraint": screening.constraints[constraint], "relax_to": fact(screening, constraint, candidate)}
+    change = {"constraint": screening.constraints[constraint], "relax_to": admitting(screening, constraint, candidate)}
     limit, has = screening.limits[constraint], screening.values[constraint][candidate]
     if isinstance(has, frozenset):
         change["relax_to"] = sorted(has - PROTOCOLS)  # what a backend speaks is nothing that a wish can name

@@ -206,6 +206,8 @@ class Router:
             policy=options.policy,
             reason=reason,
             value=evaluation.value,
+            cautious_quality=evaluation.quality,
+            quality_within=evaluation.quality_within,
         )
 
     def _relaxed(self, evaluation: Evaluation, request: RoutingRequest) -> Decision:

@@ -1,11 +1,14 @@
 import json
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from predictors import Query, Thinking
-from router import Constraints, RoutingOptions, explain, shadow_prices
+from router import PRESETS, Constraints, NoEligibleModelError, RoutingOptions, explain, shadow_prices
 
 from .examples import three_model_router
 
@@ -92,3 +95,67 @@ def test_a_relaxed_decision_has_no_shadow_prices() -> None:
     decision = three_model_router().decide(ASKED, options, rng=np.random.default_rng(0))
     assert shadow_prices(decision) == []
     assert explain(decision, options)["relaxed"] == "min_quality"
+
+
+def relaxed(options: RoutingOptions, *, constraint: str, to: object) -> RoutingOptions:
+    limit = date.fromisoformat(to) if isinstance(to, str) else to
+    return replace(options, require=replace(options.require, **{constraint: limit}))
+
+
+AMOUNTS = {
+    "max_cost_usd": st.sampled_from([0.0, 0.0005, 0.005, 0.05]),
+    "max_latency_s": st.floats(0.5, 5.0),
+    "min_quality": st.floats(0.3, 1.0),
+    "max_params_b": st.sampled_from([0.5, 10.0, 100.0]),
+    "released_after": st.sampled_from([date(2023, 1, 1), date(2024, 1, 1), date(2024, 8, 1), date(2026, 1, 1)]),
+}
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    policy=st.sampled_from(sorted(PRESETS)),
+    require=st.fixed_dictionaries({}, optional=AMOUNTS),
+    quality=st.lists(st.floats(0.3, 1.0), min_size=3, max_size=3),
+    cost_usd=st.lists(st.sampled_from([0.0, 0.001, 0.01]), min_size=3, max_size=3),
+    latency_s=st.lists(st.floats(0.5, 5.0), min_size=3, max_size=3),
+)
+def test_a_relaxation_does_what_it_says(
+    policy: str,
+    require: dict[str, object],
+    quality: list[float],
+    cost_usd: list[float],
+    latency_s: list[float],
+) -> None:
+    """What would help admits somebody, and what has a price changes the choice as it says."""
+    router = three_model_router(quality=quality, cost_usd=cost_usd, latency_s=latency_s)
+    options = RoutingOptions(policy=policy, require=Constraints(**require))  # type: ignore[arg-type]
+    try:
+        decision = router.decide(ASKED, options, rng=np.random.default_rng(0))
+    except NoEligibleModelError as exc:
+        closest = exc.closest or {}
+        changes = [closest, *closest["also"]]  # type: ignore[misc]
+        if any(c["relax_to"] is None or c["constraint"] not in AMOUNTS for c in changes):
+            return  # an unknown fact is never enough, and `private` is kept from two of them
+        for change in changes:
+            options = relaxed(options, constraint=change["constraint"], to=change["relax_to"])
+        router.decide(ASKED, options, rng=np.random.default_rng(0))
+        return
+    for price in shadow_prices(decision):
+        looser = relaxed(options, constraint=str(price["constraint"]), to=price["relax_to"])
+        then = router.decide(ASKED, looser, rng=np.random.default_rng(0))
+        assert then.chosen.profile.id == price["chosen"] != decision.chosen.profile.id
+
+
+def test_a_date_is_relaxed_to_the_day_before_a_release() -> None:
+    options = RoutingOptions(policy="best", require=Constraints(released_after=date(2025, 1, 1)))
+    with pytest.raises(NoEligibleModelError, match="peak/large comes closest, which released_after 2024-12-31 would"):
+        explained(options)
+    held = RoutingOptions(policy="cheap", require=Constraints(released_after=date(2024, 6, 1)))
+    (price,) = explained(held)["shadow_prices"]
+    assert (price["relax_to"], price["chosen"]) == ("2024-05-31", "hill/middle")  # it was released on the day after
+
+
+def test_a_price_is_not_told_for_who_is_too_far_below_the_best_to_be_chosen() -> None:
+    """`cheap` takes nobody more than 0.15 below the best: small at 0.6 would not be chosen, whatever the floor."""
+    options = RoutingOptions(policy="cheap", require=Constraints(min_quality=0.75))
+    assert explained(options, quality=[0.6, 0.8, 0.9])["shadow_prices"] == []

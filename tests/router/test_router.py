@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -205,6 +206,14 @@ def test_a_caller_who_rather_has_somebody_learns_what_gave_way(on_infeasible: st
     decision = decide(RoutingOptions(require=require, on_infeasible=on_infeasible))
     assert (decision.ranking[0], decision.relaxed, decision.reason) == (chosen, relaxed, f"{on_infeasible}_relaxed")
     assert decision.propensity == 1.0
+
+
+def test_who_has_no_known_price_is_further_from_a_limit_of_nothing_than_who_has_one() -> None:
+    router = three_model_router(cost_usd=[np.nan, 0.001, 0.01])
+    nothing = RoutingOptions(require=Constraints(max_cost_usd=0.0), on_infeasible="closest")
+    assert decide(nothing, router=router).ranking == (MIDDLE, LARGE, SMALL)
+    with pytest.raises(NoEligibleModelError, match="hill/middle comes closest, its max_cost_usd is"):
+        decide(replace(nothing, on_infeasible="fail"), router=router)
 
 
 def test_a_boundary_never_gives_way() -> None:
