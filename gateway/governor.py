@@ -16,7 +16,7 @@ import numpy as np
 import structlog
 
 from catalog import Pool, Usage
-from router import NoEligibleModelError, Reading, RoutingOptions, SessionState
+from router import Decision, NoEligibleModelError, Reading, RoutingOptions, SessionState
 
 from .budget_watch import BudgetWatch
 from .dispatch import Call, Clocks
@@ -57,6 +57,7 @@ class Visit:
     lease_id: str
     headers: dict[str, str] = field(default_factory=dict)  # what the client is told of its limits
     spendable_usd: float | None = None  # where the budget is tighter than what the caller allows
+    usd_left: float | None = None  # of the budget, whatever the caller allows
     held_tokens: int = 0
     held_usd: float = 0.0
     has_left: bool = False
@@ -193,6 +194,7 @@ class Governor:
             session_id=conversation.session_id,
             session=session,
         )
+        visit.usd_left = grant.usd_left
         if grant.usd_left is not None:
             self._cap(visit, grant.usd_left)
         return visit
@@ -229,6 +231,9 @@ class Governor:
     async def hold(self, visit: Visit, call: Call) -> None:
         """Reserve what the forecast says the call will take, beside what the visit holds already.
 
+        A caller who lets amounts give way lets the request's own, not the budget's: nobody dearer than what is left
+        is then asked in the chosen one's place.
+
         Raises:
             RateLimitedError, BudgetExceededError: that is more than what is left.
         """
@@ -242,6 +247,8 @@ class Governor:
             visit,
             Claim(holder=visit.holder, quota=visit.quota, wall_s=visit.wall_s, tokens=tokens, cost_usd=usd),
         )
+        if call.decision.relaxed is not None and visit.usd_left is not None:
+            call.decision = _affordable(call.decision, visit.usd_left)
         visit.held_tokens += tokens
         visit.held_usd += usd
 
@@ -266,14 +273,15 @@ class Governor:
         """Settle by what the call really took; a task to wait for, or None where there is nothing to wait for.
 
         A call that nobody answered costs nothing. One that was answered, but whose bill is not known (the client left
-        midway, the backend counts no tokens), costs what was reserved.
+        midway, the backend counts no tokens), costs what was reserved, or, where another than the chosen one answered,
+        what was forecast of that one.
         """
         if visit.has_left:
             return None
         visit.has_left = True
         usage = call.usage if call is not None else None
         answered = call is not None and call.entry is not None
-        tokens, usd = (visit.held_tokens, visit.held_usd) if answered else (0, 0.0)
+        tokens, usd = (visit.held_tokens, _reserved_usd(visit, call)) if answered else (0, 0.0)
         if usage is not None:
             tokens = usage.input_tokens + usage.output_tokens
         if call is not None and call.cost_usd is not None:
@@ -379,6 +387,22 @@ class Governor:
         tools = trail.sent if trail is not None and trail.how != "failed_open" else ()  # that was no choice to keep to
         state = SessionState(backend_id=entry.backend.id, cached_tokens=held, tools=tools)
         return Remembered(session_id=visit.conversation.session_id, state=state, keep_s=self._session_keep_s)
+
+
+def _affordable(decision: Decision, usd_left: float) -> Decision:
+    """The decision without fallbacks that are not known to cost at most so much."""
+    first, *rest = decision.ranking
+    cost_usd = decision.forecast.cost_usd
+    return replace(decision, ranking=(first, *(p for p in rest if cost_usd.item(p) <= usd_left)))
+
+
+def _reserved_usd(visit: Visit, call: Call | None) -> float:
+    """What the visit holds, as if it had been reserved for whoever answered."""
+    if call is None or not visit.quota.has_budget:
+        return visit.held_usd
+    expected = call.decision.forecast.cost_usd
+    chosen, answered = expected.item(call.decision.ranking[0]), expected.item(call.position)
+    return visit.held_usd if np.isnan(answered - chosen) else visit.held_usd + answered - chosen
 
 
 def _counts_more_than_requests(quota: Quota) -> bool:

@@ -67,7 +67,7 @@ class Accounts:
             model=entry.profile.id,
             usage=usage,
             cost_usd=call.cost_usd,
-            predicted_usd=float(call.decision.forecast.cost_usd[call.decision.ranking[0]]),
+            predicted_usd=float(call.decision.forecast.cost_usd[call.position]),
             ttft_s=call.ttft_s,
         )
 

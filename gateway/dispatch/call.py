@@ -70,6 +70,12 @@ class Call:
         return self.entry
 
     @property
+    def position(self) -> int:
+        """Where in the pool the one is who answered, else who was chosen: the forecasts of the call are theirs."""
+        entries, ranking = self.decision.pool.entries, self.decision.ranking
+        return next((position for position in ranking if entries[position] is self.entry), ranking[0])
+
+    @property
     def attempts(self) -> int:
         """Backends asked so far, the one that answered included."""
         return len(self.failures) + (self.entry is not None)

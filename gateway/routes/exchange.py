@@ -132,9 +132,9 @@ class Exchange:
         call = self.call
         if call is None or call.entry is None or call.entry.backend is None:
             return found
-        decision, chosen = call.decision, call.decision.ranking[0]
+        decision, position = call.decision, call.position
         overhead_ms = 1e3 * (self._dispatcher.clocks.monotonic() - call.started_s - call.waited_s)
-        quality, cost_usd = decision.forecast.quality.item(chosen), decision.forecast.cost_usd.item(chosen)
+        quality, cost_usd = decision.forecast.quality.item(position), decision.forecast.cost_usd.item(position)
         found += [
             (b"x-paretogate-decision-id", call.decision_id.encode()),
             (b"x-paretogate-model", _ascii(call.entry.profile.id)),

@@ -86,6 +86,19 @@ async def test_before_the_answer_another_backend_takes_over(tmp_path: Path, how:
     assert (outcome["backend"], outcome["status"]) == ("cheap", "ok")
 
 
+async def test_what_is_told_and_measured_of_a_forecast_is_of_whoever_answered(tmp_path: Path) -> None:
+    """The forecast of the dear model that failed is no forecast of the cheap one's bill: an alert compares the two."""
+    async with pair(tmp_path) as (gateway, strong, _):
+        strong.misbehave(Misbehaviour(fault="status", status=503), times=9)
+        answer = await gateway.chat(routing={"policy": "best"})
+        metrics = (await gateway.client.get("/metrics")).text
+    assert answer.headers["x-paretogate-model"] == "maker/cheap"
+    assert answer.headers["x-paretogate-predicted-quality"] == "0.8000"
+    assert answer.headers["x-paretogate-predicted-cost-usd"] == "0.002"  # strong: 0.2
+    (sum_line,) = [line for line in metrics.splitlines() if line.startswith("paretogate_prediction_error_sum{")]
+    assert float(sum_line.split()[-1]) == pytest.approx(float(answer.headers["x-paretogate-cost-usd"]) / 0.002)
+
+
 @pytest.mark.parametrize("how", cases(BEFORE_CONTENT))
 async def test_before_the_first_content_of_a_stream_another_backend_takes_over(
     tmp_path: Path, how: Misbehaviour

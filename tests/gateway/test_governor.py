@@ -128,6 +128,29 @@ async def test_who_cannot_afford_the_best_gets_what_is_affordable_and_then_nothi
         assert (len(strong.requests), len(cheap.requests)) == (0, 1)
 
 
+async def test_who_lets_amounts_give_way_is_not_answered_by_a_fallback_beyond_the_budget(tmp_path: Path) -> None:
+    key = make_key(tmp_path, budget_usd_per_day=0.1)  # the forecast says $0.002 for cheap and $0.2 for strong
+    wish = {"require": {"max_cost_usd": 1e-9}, "on_infeasible": "cheapest"}
+    async with pair(tmp_path) as (gateway, strong, cheap):
+        cheap.misbehave(Misbehaviour(fault="status", status=503), times=9)
+        assert (await gateway.chat(routing=wish)).json()["model"] == "maker/strong"  # without a budget
+        cheap.misbehave(Misbehaviour(fault="status", status=503), times=9)
+        assert (await ask(gateway, key, routing=wish)).status_code == 502
+    assert (len(strong.requests), len(cheap.requests) >= 2) == (1, True)
+
+
+async def test_a_fallback_whose_bill_nobody_knows_is_charged_its_own_forecast(tmp_path: Path) -> None:
+    key = make_key(tmp_path, budget_usd_per_day=0.21)  # of which the forecast for strong would leave $0.01
+    async with pair(tmp_path) as (gateway, strong, cheap):
+        cheap.answers_as = "another"  # which has no price here
+        strong.misbehave(Misbehaviour(fault="status", status=503), times=9)
+        fell_back = await ask(gateway, key, routing={"policy": "best"})
+        assert fell_back.headers["x-paretogate-fallback-from"] == "strong"
+        strong.behave()
+        second = await ask(gateway, key, routing={"policy": "best"})
+    assert second.json()["model"] == "maker/strong"
+
+
 async def test_a_failed_call_costs_nothing_and_gives_its_place_back(tmp_path: Path) -> None:
     key = make_key(tmp_path, max_concurrency=1, budget_usd_per_day=0.0021)
     async with (
