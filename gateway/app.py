@@ -315,7 +315,12 @@ def _governor(parts: Parts, keys: KeyRing, telemetry: Telemetry) -> Governor:
         shared: StateStore = FileState(settings.limits_dir, clock=clocks.wall)
         if not url.startswith("memory://"):
             _need("redis", key="state.url")
-            shared = RedisState.at(url, timeout_s=settings.state.timeout_ms / 1e3, cluster=settings.state.cluster)
+            shared = RedisState.at(
+                url,
+                timeout_s=settings.state.timeout_ms / 1e3,
+                cluster=settings.state.cluster,
+                namespace=settings.state.namespace,
+            )
         store = GuardedState(shared, own, clock=clocks.monotonic, watcher=telemetry)
     return Governor(
         keys=keys,

@@ -42,6 +42,10 @@ def collect(
         bool, typer.Option("--take-over", help="Go on where the group's former file ended, which is gone for good.")
     ] = False,
     cluster: Annotated[bool, typer.Option("--cluster", help="--from is any node of a Redis Cluster.")] = False,
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", help="How the installation's keys begin; state.namespace where left out."),
+    ] = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -49,7 +53,7 @@ def collect(
 
     What every group has in its file is then removed from Redis. It may be killed at any moment and started again.
     """
-    flags = {"journal": {"url": source, "cluster": True if cluster else None}}
+    flags = {"journal": {"url": source, "cluster": True if cluster else None}, "state": {"namespace": namespace}}
     settings = load_settings(config=config, environ=os.environ, flags=flags, folder=working_folder())
     path = to or settings.journal_path
     with collecting(settings, path=path, group=group, consumer=consumer, take_over=take_over, note=warn) as work:

@@ -94,7 +94,7 @@ def examine(*, config: Path | None, environ: Mapping[str, str], offline: bool) -
         yield asyncio.run(_shared_state(settings))
     yield _journal(settings)
     if not offline and settings.journal.stream_url is not None:
-        yield from stream_checks(settings.journal)
+        yield from stream_checks(settings)
         yield from predictor_checks(settings)
     yield _measured(settings)
     yield from _canaries(settings)
@@ -188,9 +188,8 @@ async def _shared_state(settings: Settings) -> Check:
     if (problem := await why_no_shared_state(settings.state, timeout_s=_PATIENCE_S)) is not None:
         return Check(subject="shared state", verdict="note", detail=problem, remedy=NO_SHARED_STATE)
     took_ms = 1e3 * (time.monotonic() - started_s)
-    return Check(
-        subject="shared state", verdict="ok", detail=f"Redis answered in {took_ms:.0f} ms, connecting included"
-    )
+    detail = f"Redis answered in {took_ms:.0f} ms, connecting included; keys {settings.state.namespace}:*"
+    return Check(subject="shared state", verdict="ok", detail=detail)
 
 
 def _journal(settings: Settings) -> Check:

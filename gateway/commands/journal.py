@@ -65,7 +65,7 @@ def _waiting(settings: Settings) -> int | None:
     if settings.journal.stream_url is None:
         return None
     try:
-        records = read_stream_state(settings.journal).records
+        records = read_stream_state(settings).records
     except JournalUnavailableError as exc:
         typer.echo(f"what waits in Redis is not known: {exc}", err=True)
         return None

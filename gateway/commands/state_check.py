@@ -18,7 +18,8 @@ async def why_no_shared_state(settings: StateSettings, *, timeout_s: float) -> s
 
     Asked what every request asks, so that a Redis that answers but takes no scripts is found, too.
     """
-    state = RedisState.at(settings.url.get_secret_value(), timeout_s=timeout_s, cluster=settings.cluster)
+    url = settings.url.get_secret_value()
+    state = RedisState.at(url, timeout_s=timeout_s, cluster=settings.cluster, namespace=settings.namespace)
     try:
         await state.reserve(Claim(holder="doctor", quota=Quota(), wall_s=time.time()))
     except StateUnavailableError as exc:

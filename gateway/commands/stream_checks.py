@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gateway.journal import JournalUnavailableError
 from gateway.journal.stream_state import StreamState, read_stream_state
-from gateway.settings import JournalSettings
+from gateway.settings import Settings
 
 from .check import Check
 
@@ -16,7 +16,7 @@ _LONG_S = 3_600.0
 _COLLECT = "run `paretogate journal collect --watch`, or `paretogate refine --watch`, somewhere"
 
 
-def stream_checks(settings: JournalSettings) -> Iterator[Check]:
+def stream_checks(settings: Settings) -> Iterator[Check]:
     """Whether Redis can be asked, what waits there, and whether it would keep that."""
     try:
         state = read_stream_state(settings)
@@ -47,23 +47,24 @@ def stream_checks(settings: JournalSettings) -> Iterator[Check]:
         )
 
 
-def _told(state: StreamState, settings: JournalSettings) -> str:
+def _told(state: StreamState, settings: Settings) -> str:
     groups = ", ".join(
         f"{group.name} (consumers: {group.consumers}, not acknowledged: {group.unacknowledged})"
         for group in state.groups
     )
     oldest = "" if state.oldest_s is None else f", the oldest for {_duration(state.oldest_s)}"
+    waiting = f"{state.records:,} of {settings.journal.stream_max_records:,} records wait{oldest}"
     return (
-        f"Redis {_dotted(state.version)} at {settings.shown_stream}; {state.records:,} of"
-        f" {settings.stream_max_records:,} records wait{oldest}; groups: {groups or 'none'}"
+        f"Redis {_dotted(state.version)} at {settings.journal.shown_stream}, keys {settings.state.namespace}:*;"
+        f" {waiting}; groups: {groups or 'none'}"
     )
 
 
-def _collected(state: StreamState, settings: JournalSettings) -> Check | None:
+def _collected(state: StreamState, settings: Settings) -> Check | None:
     """A note where records come and nobody takes them away, or not fast enough."""
     if state.records and not state.groups:
         return Check(subject=_SUBJECT, verdict="note", detail="nobody collects", remedy=_COLLECT)
-    if state.records > settings.stream_max_records / 2 or (state.oldest_s or 0.0) > _LONG_S:
+    if state.records > settings.journal.stream_max_records / 2 or (state.oldest_s or 0.0) > _LONG_S:
         detail = "records wait for long: a group's collector is down, or slower than they come"
         remedy = f"{_COLLECT}; delete a group that nobody needs any more (XGROUP DESTROY)"
         return Check(subject=_SUBJECT, verdict="note", detail=detail, remedy=remedy)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from gateway.journal_store import StoreFailedError
-from gateway.settings import JournalSettings
+from gateway.redis_keys import JournalKeys
+from gateway.settings import Settings
 
 from .errors import JournalUnavailableError
 
@@ -16,9 +17,11 @@ _T = TypeVar("_T")
 class JournalRedis:
     """Used by one thread at a time; whoever was refused may ask again."""
 
-    def __init__(self, settings: JournalSettings, *, timeout_s: float = 5.0) -> None:
+    def __init__(self, settings: Settings, *, timeout_s: float = 5.0) -> None:
         """Connects when it is first asked. The journal of the settings is one in Redis."""
-        self._url, self._cluster, self._timeout_s = settings.stream_url or "", settings.cluster, timeout_s
+        told = settings.journal
+        self.keys = JournalKeys(settings.state.namespace)
+        self._url, self._cluster, self._timeout_s = told.stream_url or "", told.cluster, timeout_s
         self._client: Any = None
 
     def ask(self, act: Callable[[Any], _T]) -> _T:

@@ -85,6 +85,7 @@ def collecting(
         cluster=settings.journal.cluster,
         take_over=take_over,
         keep_days=settings.journal.keep_days,
+        namespace=settings.state.namespace,
         note=note,
     )
     with closing(collector):

@@ -30,6 +30,7 @@ def open_journal(settings: Settings) -> SpooledJournal:
         told.stream_url,
         cluster=told.cluster,
         most_records=told.stream_max_records,
+        namespace=settings.state.namespace,
         **spooling,
     )
 

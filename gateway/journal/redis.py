@@ -6,6 +6,8 @@ from typing import Any, Unpack
 
 import structlog
 
+from gateway.redis_keys import NAMESPACE
+
 from .spooled import SpooledJournal, Spooling
 
 __all__ = ["RedisJournal"]
@@ -26,11 +28,21 @@ class RedisJournal(SpooledJournal):
         cluster: bool = False,
         most_records: int = 1_000_000,
         timeout_s: float = 5.0,
+        namespace: str = NAMESPACE,
         **spooling: Unpack[Spooling],
     ) -> None:
-        """`root` is the spools'; `most_records` may wait in Redis, and more wait in the spools."""
+        """`root` is the spools'; `most_records` may wait in Redis, and more wait in the spools.
+
+        `namespace` begins every key.
+        """
         self._most, self._has_warned = most_records, False
-        store = {"url": url, "cluster": cluster, "most_records": most_records, "timeout_s": timeout_s}
+        store = {
+            "url": url,
+            "cluster": cluster,
+            "most_records": most_records,
+            "timeout_s": timeout_s,
+            "namespace": namespace,
+        }
         super().__init__(root, store, **spooling)
         self._health.stream_limit = most_records
 

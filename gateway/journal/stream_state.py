@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.journal_store import StoreFailedError
-from gateway.settings import JournalSettings
+from gateway.redis_keys import JournalKeys
+from gateway.settings import Settings
 
 from .errors import JournalUnavailableError
 
@@ -32,7 +33,7 @@ class StreamState:
     persists: bool  # each write goes to an append-only file
 
 
-def read_stream_state(settings: JournalSettings, *, timeout_s: float = 5.0) -> StreamState:
+def read_stream_state(settings: Settings, *, timeout_s: float = 5.0) -> StreamState:
     """Ask Redis.
 
     Raises:
@@ -40,29 +41,28 @@ def read_stream_state(settings: JournalSettings, *, timeout_s: float = 5.0) -> S
     """
     from gateway.journal_store.stream import redis_errors, stream_client  # noqa: PLC0415 - it brings the client
 
-    url = settings.stream_url or ""
+    told = settings.journal
+    url = told.stream_url or ""
     try:
         with redis_errors(url):
-            client = stream_client(url, cluster=settings.cluster, timeout_s=timeout_s)
+            client = stream_client(url, cluster=told.cluster, timeout_s=timeout_s)
             try:
-                return _read(client, cluster=settings.cluster)
+                return _read(client, JournalKeys(settings.state.namespace).records, cluster=told.cluster)
             finally:
                 client.close()
     except StoreFailedError as exc:
         raise JournalUnavailableError(problem=str(exc)) from None
 
 
-def _read(client: Any, *, cluster: bool) -> StreamState:  # noqa: ANN401 - redis's own types
-    from gateway.journal_store.stream import STREAM  # noqa: PLC0415 - as above
-
-    node = {"target_nodes": client.get_node_from_key(STREAM)} if cluster else {}
+def _read(client: Any, stream: str, *, cluster: bool) -> StreamState:  # noqa: ANN401 - redis's own types
+    node = {"target_nodes": client.get_node_from_key(stream)} if cluster else {}
     info = client.info(**node)
     seconds, microseconds = client.time(**node)
-    first = client.xrange(STREAM, count=1)
-    groups = client.xinfo_groups(STREAM) if client.exists(STREAM) else ()
+    first = client.xrange(stream, count=1)
+    groups = client.xinfo_groups(stream) if client.exists(stream) else ()
     return StreamState(
         version=tuple(int(part) for part in str(info["redis_version"]).split(".")[:3]),
-        records=client.xlen(STREAM),
+        records=client.xlen(stream),
         oldest_s=seconds + microseconds / 1e6 - int(first[0][0].split(b"-")[0]) / 1e3 if first else None,
         groups=tuple(
             GroupState(

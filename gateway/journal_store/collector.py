@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.redis_keys import NAMESPACE, JournalKeys
+
 from .retention import Retention
 from .segments import lock_file
 from .sqlite import Run, SqliteStore
 from .store import StoreFailedError
-from .stream import GROUPS, STREAM, redis_errors, stream_client
+from .stream import redis_errors, stream_client
 
 __all__ = ["Collector", "FileTakenError", "GroupTakenError"]
 
@@ -111,6 +113,7 @@ class Collector:
         take_over: bool = False,
         keep_days: float | None = None,
         timeout_s: float = 5.0,
+        namespace: str = NAMESPACE,
         note: Callable[..., None] = lambda _event, **_facts: None,
     ) -> None:
         """Connects and opens when it first collects.
@@ -125,11 +128,14 @@ class Collector:
             take_over: the group filled another file, which is gone.
             keep_days: how long records are kept in the file.
             timeout_s: how long Redis may take.
+            namespace: begins every key.
             note: is told what an operator should know.
         """
         self.path, self.group, self.consumer = path, group, consumer
         self._url, self._cluster, self._timeout_s = url, cluster, timeout_s
         self._take_over, self._note = take_over, note
+        keys = JournalKeys(namespace)
+        self._stream, self._groups = keys.records, keys.groups
         self._retention = Retention(keep_days, clock=clock, note=note)
         self._client: Any = None
         self._store: SqliteStore | None = None
@@ -207,18 +213,18 @@ class Collector:
             return 0
         identity = str(store.identity).encode()
         if self._take_over:
-            self._client.hset(GROUPS, self.group, identity)
+            self._client.hset(self._groups, self.group, identity)
             self._take_over = False
-        self._client.hsetnx(GROUPS, self.group, identity)
-        if self._client.hget(GROUPS, self.group) != identity:
+        self._client.hsetnx(self._groups, self.group, identity)
+        if self._client.hget(self._groups, self.group) != identity:
             raise GroupTakenError(group=self.group, path=self.path)
         try:
-            self._client.xgroup_create(STREAM, self.group, id="0", mkstream=True)
+            self._client.xgroup_create(self._stream, self.group, id="0", mkstream=True)
         except ResponseError as exc:
             if not str(exc).startswith("BUSYGROUP"):
                 raise
         moved = self._take_abandoned(store)
-        self._client.eval(_TIDY, 1, STREAM, self.group, self.consumer, _FORGOTTEN_AFTER_MS)
+        self._client.eval(_TIDY, 1, self._stream, self.group, self.consumer, _FORGOTTEN_AFTER_MS)
         self._acknowledge([])
         self._is_begun = True
         return moved
@@ -227,7 +233,7 @@ class Collector:
         """The file's lock is ours, so whoever was handed these out before is gone: they are claimed at once."""
         moved, start = 0, b"0-0"
         while True:
-            claimed = self._client.xautoclaim(STREAM, self.group, self.consumer, 0, start, count=_BATCH)
+            claimed = self._client.xautoclaim(self._stream, self.group, self.consumer, 0, start, count=_BATCH)
             moved += self._take(store, [_entry(*entry) for entry in claimed[1] if entry[1]])
             removed = len(claimed[2]) if len(claimed) > 2 else self._give_up_removed(claimed[1])
             if removed:
@@ -240,14 +246,14 @@ class Collector:
         """Acknowledge what somebody else removed before it was collected, as Redis does by itself since version 7."""
         if all(facts for _, facts in claimed):
             return 0
-        ids = [told["message_id"] for told in self._client.xpending_range(STREAM, self.group, "-", "+", _BATCH)]
-        gone = [name for name in ids if not self._client.xrange(STREAM, name, name)]
+        ids = [told["message_id"] for told in self._client.xpending_range(self._stream, self.group, "-", "+", _BATCH)]
+        gone = [name for name in ids if not self._client.xrange(self._stream, name, name)]
         self._acknowledge(gone)
         return len(gone)
 
     def _read(self, *, wait_s: float) -> list[_Entry]:
         block_ms = round(1e3 * wait_s) or None
-        reply = self._client.xreadgroup(self.group, self.consumer, {STREAM: ">"}, count=_BATCH, block=block_ms)
+        reply = self._client.xreadgroup(self.group, self.consumer, {self._stream: ">"}, count=_BATCH, block=block_ms)
         return [_entry(*entry) for entries in _lists(reply) for entry in entries]
 
     def _take(self, store: SqliteStore, entries: Sequence[_Entry]) -> int:
@@ -259,7 +265,7 @@ class Collector:
         return len(entries)
 
     def _acknowledge(self, ids: Sequence[bytes]) -> None:
-        self._client.eval(_ACKNOWLEDGE, 1, STREAM, self.group, *ids)
+        self._client.eval(_ACKNOWLEDGE, 1, self._stream, self.group, *ids)
 
 
 def _lists(reply: Any) -> Sequence[Sequence[Any]]:  # noqa: ANN401 - as either version of Redis's protocol has it

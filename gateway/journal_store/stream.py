@@ -11,15 +11,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from gateway.redis_keys import NAMESPACE, JournalKeys
 from gateway.redis_secrets import without_secrets
 
 from .store import StoreFailedError
 
-__all__ = ["GROUPS", "POSITIONS", "STREAM", "StreamFullError", "StreamStore", "redis_errors", "stream_client"]
-
-STREAM = "paretogate:{journal}:records"
-POSITIONS = "paretogate:{journal}:positions"  # a hash: segment -> offset in bytes up to which it is in the stream
-GROUPS = "paretogate:{journal}:groups"  # a hash: consumer group -> the identity of the file that it fills
+__all__ = ["StreamFullError", "StreamStore", "redis_errors", "stream_client"]
 
 _BATCH_BYTES = 256 << 10  # a script; Redis does nothing else meanwhile
 
@@ -61,9 +58,19 @@ class StreamStore:
     exists = True
     waiting: int | None = None
 
-    def __init__(self, url: str, *, cluster: bool = False, most_records: int, timeout_s: float = 5.0) -> None:
-        """Connects when it is first asked."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        cluster: bool = False,
+        most_records: int,
+        timeout_s: float = 5.0,
+        namespace: str = NAMESPACE,
+    ) -> None:
+        """Connects when it is first asked; `namespace` begins every key."""
         self._url, self._most = url, most_records
+        keys = JournalKeys(namespace)
+        self._stream, self._positions = keys.records, keys.positions
         with redis_errors(url):
             self._client = stream_client(url, cluster=cluster, timeout_s=timeout_s)
 
@@ -73,7 +80,7 @@ class StreamStore:
         for batch in _batches(lines):
             with redis_errors(self._url):
                 reached, self.waiting = self._client.eval(
-                    _APPEND, 2, STREAM, POSITIONS, segment, offset, self._most, *batch
+                    _APPEND, 2, self._stream, self._positions, segment, offset, self._most, *batch
                 )
             offset += sum(map(len, batch)) + len(batch)
             if reached < offset:
@@ -87,13 +94,13 @@ class StreamStore:
     def position(self, segment: str) -> int:
         """See `Store.position`."""
         with redis_errors(self._url):
-            reached, self.waiting = self._client.eval(_POSITION, 2, STREAM, POSITIONS, segment)
+            reached, self.waiting = self._client.eval(_POSITION, 2, self._stream, self._positions, segment)
         return int(reached)
 
     def forget_segment(self, segment: str) -> None:
         """See `Store.forget_segment`."""
         with redis_errors(self._url):
-            self._client.hdel(POSITIONS, segment)
+            self._client.hdel(self._positions, segment)
 
     def forget_before(self, time: float) -> int:  # noqa: ARG002
         """Nothing: what nobody has collected is never too old; those who collect forget it."""

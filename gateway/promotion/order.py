@@ -11,9 +11,8 @@ import orjson
 from predictors import BadArtefactError
 from predictors.versions import rolled_back
 
-__all__ = ["MOST_IN_FORCE", "MOST_ORDER_BYTES", "ORDER", "Order", "Promoted"]
+__all__ = ["MOST_IN_FORCE", "MOST_ORDER_BYTES", "Order", "Promoted"]
 
-ORDER: Final = "paretogate:{journal}:predictors"  # a string: the order
 MOST_IN_FORCE: Final = 4  # Redis keeps the files of so many: rolling back reaches the three before, and what ships
 MOST_ORDER_BYTES: Final = 1 << 16
 _FORMAT: Final = 1
@@ -48,8 +47,8 @@ class Order:
             raise ValueError("numbers grow, up to the last that was given")
 
     @classmethod
-    def read(cls, content: bytes) -> Self:
-        """As `content` wrote it.
+    def read(cls, content: bytes, *, key: str) -> Self:
+        """As `content` wrote it, which stands under this key.
 
         Raises:
             BadArtefactError: it is damaged, or of another version of this program.
@@ -59,9 +58,9 @@ class Order:
             versions = tuple(Promoted(number=told["number"], digest=told["digest"]) for told in said["in_force"])
             order, form = cls(last=said["last"], in_force=versions), said["format_version"]
         except (ValueError, TypeError, KeyError) as exc:
-            raise _bad(f"it is no order of predictors ({exc})") from exc
+            raise _bad(key, f"it is no order of predictors ({exc})") from exc
         if form != _FORMAT:
-            raise _bad(f"its format is {form!r}, this program reads {_FORMAT}")
+            raise _bad(key, f"its format is {form!r}, this program reads {_FORMAT}")
         return order
 
     @property
@@ -94,9 +93,9 @@ class Order:
         return type(self)(last=self.last, in_force=self.in_force[: len(left)])
 
 
-def _bad(problem: str) -> BadArtefactError:
+def _bad(key: str, problem: str) -> BadArtefactError:
     return BadArtefactError(
-        path=f"{ORDER} in the journal's Redis",
+        path=f"{key} in the journal's Redis",
         problem=problem,
         remedy="upgrade this replica where others are newer, else delete that key there (DEL) and promote again",
     )

@@ -23,18 +23,18 @@ from catalog import ParetoGateError
 from gateway.errors import GatewayError
 from gateway.journal import JournalUnavailableError
 from gateway.journal.asking import JournalRedis
+from gateway.redis_keys import JournalKeys
 from gateway.settings import Settings
 from predictors import BadArtefactError, Forecaster
 from predictors.parcel import MOST_PARCEL_BYTES, MOST_PARCEL_FILES, Parcel
 from predictors.versions import Followed, PredictorVersions
 
-from .order import MOST_IN_FORCE, MOST_ORDER_BYTES, ORDER, Order, Promoted
+from .order import MOST_IN_FORCE, MOST_ORDER_BYTES, Order, Promoted
 
 __all__ = ["NotSharedError", "SharedPredictors", "take_up_at_start"]
 
 log = structlog.get_logger(__name__)
 
-_FILES: Final = "paretogate:{journal}:predictor:"  # and a number; a hash: name -> content
 _VERDICT: Final = "verdict.json"
 _VERDICT_BYTES: Final = 1 << 20
 _FORGOTTEN_AFTER_S: Final = 3_600  # files that were sent and not put in force
@@ -90,7 +90,7 @@ class SharedPredictors:
         `note` is told what an operator should know.
         """
         self._note = note
-        self._redis = JournalRedis(settings.journal, timeout_s=timeout_s)
+        self._redis = JournalRedis(settings, timeout_s=timeout_s)
         self._versions = PredictorVersions(settings.predictors_dir)
         self._predictor = settings.predictor
         self._refused: bytes | None = None  # an order
@@ -107,8 +107,8 @@ class SharedPredictors:
             JournalUnavailableError: Redis cannot be asked.
             BadArtefactError: what it says is damaged, or of another version of this program.
         """
-        content = self._redis.ask(_order)
-        return None if content is None else Order.read(content)
+        content = self._redis.ask(self._content)
+        return None if content is None else self._read(content)
 
     def deciding(self) -> Path | None:
         """Where the version that decides for all is kept here; None is the predictor that ships.
@@ -138,19 +138,19 @@ class SharedPredictors:
             BadArtefactError: what it says, or the version in force, is damaged or not for us; nothing was changed.
             OSError: it cannot be written here; what decided goes on deciding.
         """
-        content = self._redis.ask(_order)
+        content = self._redis.ask(self._content)
         if content is None or content != self._refused:
             self._refused = None
         if content is None or self.is_refused:
             return False
         since = self._versions.followed()
         try:
-            order = Order.read(content)
+            order = self._read(content)
             if since.order == order.name and not again:
                 return False
             return self._follow(order, since)
         except BadArtefactError:
-            if self._redis.ask(_order) != content:
+            if self._redis.ask(self._content) != content:
                 return False  # it was replaced, and with it what we read
             self._refused = content
             raise
@@ -196,6 +196,13 @@ class SharedPredictors:
         """Let go of Redis."""
         self._redis.close()
 
+    def _content(self, client: Any) -> bytes | None:  # noqa: ANN401 - redis's own type
+        """No more of the order than tells that it is too long."""
+        return bytes(client.getrange(self._redis.keys.predictors, 0, MOST_ORDER_BYTES)) or None
+
+    def _read(self, content: bytes) -> Order:
+        return Order.read(content, key=self._redis.keys.predictors)
+
     def _follow(self, order: Order, since: Followed) -> bool:
         fetched: dict[int, _Judged] = {}
         for version in order.in_force:
@@ -212,7 +219,7 @@ class SharedPredictors:
         return self._versions.follow(order.name, chain, fetched, since=since)
 
     def _fetched(self, version: Promoted) -> _Judged:
-        files = self._redis.ask(partial(_files, number=version.number))
+        files = self._redis.ask(partial(_files, key=self._redis.keys.predictor(version.number)))
         if files is None:
             raise _bad(version, f"it takes more than {MOST_PARCEL_BYTES:,} bytes in {MOST_PARCEL_FILES} files")
         verdict = files.pop(_VERDICT, b"")
@@ -242,22 +249,22 @@ class SharedPredictors:
 
     def _change(self, act: Callable[[Order], Order], judged: Mapping[str, _Judged]) -> Order:
         for _ in range(_ATTEMPTS):
-            content = self._redis.ask(_order)
-            before, known = (Order.read(content), judged) if content is not None else self._begun(judged)
+            content = self._redis.ask(self._content)
+            before, known = (self._read(content), judged) if content is not None else self._begun(judged)
             after = act(before)
             if content is not None and after == before:
                 return after
             there = () if content is None else before.in_force
             sent = {v.number: self._sent(*known[v.digest]) for v in after.in_force if v not in there}
             gone = [version.number for version in there if version not in after.in_force]
-            if self._redis.ask(partial(_put, before=content, after=after, sent=sent, gone=gone)):
+            if self._redis.ask(partial(_put, keys=self._redis.keys, before=content, after=after, sent=sent, gone=gone)):
                 return after
         raise JournalUnavailableError(problem="others change the predictor in force all the time")
 
     def _sent(self, parcel: Parcel, verdict: Mapping[str, object]) -> str:
         told = orjson.dumps(verdict)
         files = {**parcel.files, _VERDICT: told if len(told) <= _VERDICT_BYTES else b"{}"}
-        return self._redis.ask(partial(_send, files=files))
+        return self._redis.ask(partial(_send, keys=self._redis.keys, files=files))
 
     def _begun(self, judged: Mapping[str, _Judged]) -> tuple[Order, Mapping[str, _Judged]]:
         """Where nobody has promoted for all, it begins with what is in force here, as far as that can be shared."""
@@ -290,22 +297,16 @@ def take_up_at_start(settings: Settings) -> bool:
         shared.close()
 
 
-def _order(client: Any) -> bytes | None:  # noqa: ANN401 - redis's own type
-    """No more of it than tells that it is too long."""
-    return bytes(client.getrange(ORDER, 0, MOST_ORDER_BYTES)) or None
-
-
-def _files(client: Any, number: int) -> dict[str, bytes] | None:  # noqa: ANN401 - as above
+def _files(client: Any, key: str) -> dict[str, bytes] | None:  # noqa: ANN401 - redis's own type
     """None where there are more than may be."""
-    key = f"{_FILES}{number}"
     if not 0 <= client.eval(_SIZE, 1, key, MOST_PARCEL_FILES) <= MOST_PARCEL_BYTES + _VERDICT_BYTES:
         return None
     return {name.decode(errors="replace"): content for name, content in client.hgetall(key).items()}
 
 
-def _send(client: Any, files: Mapping[str, bytes]) -> str:  # noqa: ANN401 - as above
+def _send(client: Any, *, keys: JournalKeys, files: Mapping[str, bytes]) -> str:  # noqa: ANN401 - as above
     """Where they lie then; they go by themselves unless they are put in force. No script: it would hold Redis up."""
-    key = f"{_FILES}sent:{uuid4().hex}"
+    key = keys.predictor(f"sent:{uuid4().hex}")
     client.hset(key, _VERDICT, files[_VERDICT])
     client.expire(key, _FORGOTTEN_AFTER_S)  # before what is large
     client.hset(key, mapping=files)
@@ -315,15 +316,16 @@ def _send(client: Any, files: Mapping[str, bytes]) -> str:  # noqa: ANN401 - as 
 def _put(
     client: Any,  # noqa: ANN401 - as above
     *,
+    keys: JournalKeys,
     before: bytes | None,
     after: Order,
     sent: Mapping[int, str],
     gone: Sequence[int],
 ) -> bool:
     """Whether the order was still the one before; what was sent in vain is gone."""
-    places = [key for number, place in sent.items() for key in (place, f"{_FILES}{number}")]
-    keys = [ORDER, *places, *(f"{_FILES}{number}" for number in gone)]
-    if client.eval(_CHANGE, len(keys), *keys, before or b"", after.content, len(sent)):
+    places = [key for number, place in sent.items() for key in (place, keys.predictor(number))]
+    concerned = [keys.predictors, *places, *(keys.predictor(number) for number in gone)]
+    if client.eval(_CHANGE, len(concerned), *concerned, before or b"", after.content, len(sent)):
         return True
     if sent:
         client.unlink(*sent.values())

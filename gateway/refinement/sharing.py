@@ -17,8 +17,6 @@ from gateway.settings import Settings
 
 __all__ = ["SharedFindings"]
 
-_FILES = "paretogate:{journal}:learned"  # a hash: name -> content
-_TIMES = "paretogate:{journal}:learned-at"  # a hash: name -> when it was written, nanoseconds since the epoch
 _NAME = re.compile(r"measured\.json|tools/usage/[A-Za-z0-9][A-Za-z0-9._-]{0,63}/\d+\.npz")
 
 # KEYS: files, times. ARGV: name, content, time
@@ -33,7 +31,7 @@ class SharedFindings:
 
     def __init__(self, settings: Settings, *, timeout_s: float = 5.0) -> None:
         """Connects when it is first asked. The journal of the settings is one in Redis."""
-        self._redis, self._folder = JournalRedis(settings.journal, timeout_s=timeout_s), settings.state_dir
+        self._redis, self._folder = JournalRedis(settings, timeout_s=timeout_s), settings.state_dir
 
     def publish(self) -> int:
         """Tell replicas of every file that was written since; returns how many were told."""
@@ -48,22 +46,23 @@ class SharedFindings:
         self._redis.close()
 
     def _publish(self, client: Any) -> int:  # noqa: ANN401 - redis's own type
-        known, told = client.hgetall(_TIMES), 0
+        keys = self._redis.keys
+        known, told = client.hgetall(keys.learned_at), 0
         for name, path in self._files():
             written = str(path.stat().st_mtime_ns).encode()
             if known.get(name.encode()) == written:
                 continue
-            client.eval(_PUBLISH, 2, _FILES, _TIMES, name, path.read_bytes(), written)
+            client.eval(_PUBLISH, 2, keys.learned, keys.learned_at, name, path.read_bytes(), written)
             told += 1
         return told
 
     def _fetch(self, client: Any) -> int:  # noqa: ANN401 - as above
-        taken = 0
-        for field, written in client.hgetall(_TIMES).items():
+        keys, taken = self._redis.keys, 0
+        for field, written in client.hgetall(keys.learned_at).items():
             name, written_ns = field.decode(errors="replace"), int(written)
             if not _NAME.fullmatch(name) or written_ns <= _written_ns(path := self._folder / name):
                 continue
-            if (content := client.hget(_FILES, name)) is not None:
+            if (content := client.hget(keys.learned, name)) is not None:
                 write_atomically(path, content)
                 os.utime(path, ns=(written_ns, written_ns))
                 taken += 1

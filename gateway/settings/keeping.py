@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import SecretStr, field_validator, model_validator
 
 from gateway.journal.prompts import PromptKeeping
+from gateway.redis_keys import NAMESPACE, check_namespace
 
 from .section import Count, Positive, Section
 from .state_url import check_cluster_url, check_journal_url, check_state_url, shown_url
@@ -67,6 +68,7 @@ class StateSettings(Section):
         "memory://"
     )  # redis://HOST, rediss://HOST or unix://PATH where replicas share it; `state_url` has the options
     cluster: bool = False  # the address is that of any node of a Redis Cluster
+    namespace: str = NAMESPACE  # how every key in Redis begins, the journal's too: another for each installation
     timeout_ms: Positive = 100.0  # after which Redis counts as away, and each replica keeps its own state
     session_keep_s: Positive = 600.0  # a conversation's model is remembered for so long after its last answer
     dir: Path | None = None  # the user's state directory where left out
@@ -75,6 +77,12 @@ class StateSettings(Section):
     @classmethod
     def _is_known(cls, value: SecretStr) -> SecretStr:
         check_state_url(value.get_secret_value())
+        return value
+
+    @field_validator("namespace")
+    @classmethod
+    def _begins_keys(cls, value: str) -> str:
+        check_namespace(value)
         return value
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from typing import Any, Self, get_args
 
 import orjson
 
+from gateway.redis_keys import NAMESPACE
 from gateway.redis_secrets import without_secrets
 from router import SessionState
 
@@ -45,19 +46,23 @@ class RedisState:
         client: Any,  # noqa: ANN401 - redis.asyncio.Redis or RedisCluster, imported only where one is configured
         *,
         timeout_s: float = 0.1,
-        prefix: str = "paretogate",
+        namespace: str = NAMESPACE,
         clock: Callable[[], float] | None = None,
         url: str = "",
     ) -> None:
-        """`clock` replaces Redis's own, in seconds, for tests; failures are told without the secrets of `url`."""
-        self._client, self._timeout_s, self._prefix, self._clock = client, timeout_s, prefix, clock
+        """`namespace` begins every key; `clock` replaces Redis's own, in seconds, for tests.
+
+        Failures are told without the secrets of `url`.
+        """
+        self._client, self._timeout_s, self._namespace, self._clock = client, timeout_s, namespace, clock
         self._url = url
         self._reserve, self._settle = _Script(text=RESERVE), _Script(text=SETTLE)
 
     @classmethod
-    def at(cls, url: str, *, timeout_s: float = 0.1, cluster: bool = False) -> Self:
+    def at(cls, url: str, *, timeout_s: float = 0.1, cluster: bool = False, namespace: str = NAMESPACE) -> Self:
         """At `redis://`, `rediss://` or `unix://`, or at any node of a cluster; connects when it is first asked."""
-        return cls(redis_client(url, timeout_s=timeout_s, cluster=cluster), timeout_s=timeout_s, url=url)
+        client = redis_client(url, timeout_s=timeout_s, cluster=cluster)
+        return cls(client, timeout_s=timeout_s, namespace=namespace, url=url)
 
     async def reserve(self, claim: Claim) -> Grant:
         """Take everything that is claimed, or nothing."""
@@ -114,7 +119,7 @@ class RedisState:
         await self._client.aclose()
 
     def _key(self, holder: str, what: str) -> str:
-        return f"{self._prefix}:{{{holder}}}:{what}"
+        return f"{self._namespace}:{{{holder}}}:{what}"
 
     def _now(self) -> str:
         return "" if self._clock is None else repr(self._clock())

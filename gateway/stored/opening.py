@@ -38,7 +38,15 @@ def _store(
             timeout_s = settings.state.timeout_ms / 1e3
             url = settings.state.url.get_secret_value()
             client = redis_client(url, timeout_s=timeout_s, cluster=settings.state.cluster)
-            return RedisResponses(client, bounds, timeout_s=timeout_s, wall=wall, clock=clock, url=url)
+            return RedisResponses(
+                client,
+                bounds,
+                timeout_s=timeout_s,
+                wall=wall,
+                clock=clock,
+                namespace=settings.state.namespace,
+                url=url,
+            )
         case _:
             return None
 

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from gateway.redis_keys import NAMESPACE
 from gateway.redis_secrets import without_secrets
 from gateway.upstreams.breaker import Breaker
 
@@ -41,13 +42,13 @@ class RedisResponses:
         timeout_s: float,
         wall: Callable[[], float],
         clock: Callable[[], float],
-        prefix: str = "paretogate",
+        namespace: str = NAMESPACE,
         url: str = "",
     ) -> None:
-        """`wall` is in seconds since the epoch, `clock` monotonic; see `RedisState` for `url`."""
+        """`wall` is in seconds since the epoch, `clock` monotonic; see `RedisState` for `namespace` and `url`."""
         self._url = url
         self._client, self._bounds, self._timeout_s = client, bounds, timeout_s
-        self._wall, self._clock, self._prefix = wall, clock, prefix
+        self._wall, self._clock, self._namespace = wall, clock, namespace
         self._breaker = Breaker(failures_to_open=3, first_rest_s=1.0, longest_rest_s=30.0)
 
     async def put(self, tenant: str, response_id: str, record: bytes) -> None:
@@ -71,10 +72,10 @@ class RedisResponses:
 
     def _start(self, tenant: str) -> str:
         """How the keys of a tenant's records begin."""
-        return f"{self._prefix}:{{{_digest(tenant)}}}:response:"
+        return f"{self._namespace}:{{{_digest(tenant)}}}:response:"
 
     def _ages(self, tenant: str) -> str:
-        return f"{self._prefix}:{{{_digest(tenant)}}}:responses"
+        return f"{self._namespace}:{{{_digest(tenant)}}}:responses"
 
     async def _ask(self, act: Callable[[], Awaitable[T]]) -> T:
         from redis.exceptions import RedisError  # noqa: PLC0415 - loaded with the client

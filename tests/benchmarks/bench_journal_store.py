@@ -19,7 +19,8 @@ import numpy as np
 from gateway.journal import journal_line
 from gateway.journal_store import Keeper, SqliteStore, Store, lock_folder, segment_path
 from gateway.journal_store.collector import Collector
-from gateway.journal_store.stream import STREAM, StreamStore
+from gateway.journal_store.stream import StreamStore
+from gateway.redis_keys import JournalKeys
 from tests.gateway.state.servers import RedisServer
 
 from .bench_journal import decision
@@ -106,7 +107,7 @@ def main() -> None:
                     into_redis.append(moved(lambda _: StreamStore(server.url, most_records=10 * RECORDS)))
                     after = client.info("cpu")
                     servers_s.append(sum(after[key] - before[key] for key in ("used_cpu_user", "used_cpu_sys")))
-                    held.append(client.memory_usage(STREAM, samples=0) / RECORDS)
+                    held.append(client.memory_usage(JournalKeys().records, samples=0) / RECORDS)
                     from_redis.append(collected(server))
         finally:
             server.kill()

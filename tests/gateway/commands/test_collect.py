@@ -16,7 +16,7 @@ from gateway import cli
 from gateway.commands.doctor import examine
 from gateway.journal import JournalReader, RedisJournal
 from gateway.journal_store.collector import Collector
-from gateway.journal_store.stream import STREAM
+from gateway.redis_keys import JournalKeys
 from gateway.refinement import read_measured
 from tests.end_to_end.conftest import environment
 from tests.gateway.state.servers import RedisServer
@@ -145,7 +145,7 @@ def test_refining_collects_first(
     code, _, told = run(capsys, "refine")
     assert (code, told.startswith("30 new outcomes")) == (0, True)
     assert read_measured(tmp_path / "state" / "measured.json")["b"].n_calls == 30
-    assert client.xlen(STREAM) == 0
+    assert client.xlen(JournalKeys().records) == 0
 
 
 def test_refining_leaves_the_file_to_a_collector_that_fills_it(
@@ -178,7 +178,7 @@ def test_a_standby_waits_for_the_file_and_told_to_end_they_end(
         leader.terminate()
         assert leader.wait(timeout=30) == 0
         answered(tmp_path / "spool", configured, 0, 2)
-        while client.xlen(STREAM):
+        while client.xlen(JournalKeys().records):
             time.sleep(0.05)
         standby.terminate()
         assert standby.wait(timeout=30) == 0
@@ -227,11 +227,27 @@ def test_the_doctor_tells_what_waits_and_what_would_be_lost(
     ((verdict, told, _),) = stream_notes(tmp_path, redis_server.url)
     assert verdict == "ok"
     assert "0 of 1,000,000 records wait; groups: paretogate (consumers: 1, not acknowledged: 0)" in told
+    assert ", keys paretogate:*; " in told
+
+
+def test_another_installations_records_are_collected_by_its_namespace(
+    configured: RedisServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = RedisJournal(tmp_path / "spool", configured.url, drain_every_s=0.01, namespace="team-b")
+    journal.write("decision", {"decision_id": "d", "candidates": [], "query": {"tokens": 10}})
+    journal.close_now()
+    file = tmp_path / "state" / "journal.sqlite3"
+    assert run(capsys, "journal", "collect") == (0, "", f"0 records into {file}\n")
+    other = tmp_path / "other.sqlite3"
+    asked = ("journal", "collect", "--namespace", "team-b", "--to", str(other))
+    assert run(capsys, *asked) == (0, "", f"1 records into {other}\n")
+    code, _, said = run(capsys, "journal", "collect", "--namespace", "team {b}")
+    assert (code, "state.namespace" in said) == (1, True)
 
 
 def test_the_doctor_notes_a_collector_that_is_down(redis_server: RedisServer, tmp_path: Path, client: Redis) -> None:
-    client.xadd(STREAM, {"line": "x"}, id="1-1")
-    client.xgroup_create(STREAM, "paretogate", id="0")
+    client.xadd(JournalKeys().records, {"line": "x"}, id="1-1")
+    client.xgroup_create(JournalKeys().records, "paretogate", id="0")
     client.config_set("appendonly", "yes")
     (ok, _, _), (verdict, told, remedy) = stream_notes(tmp_path, redis_server.url)
     assert (ok, verdict) == ("ok", "note")

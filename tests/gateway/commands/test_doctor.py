@@ -152,7 +152,8 @@ def test_a_folder_of_the_journal_that_cannot_be_written_is_broken(tmp_path: Path
 @pytest.mark.loopback
 def test_a_redis_is_asked_what_requests_ask(tmp_path: Path, redis_server: RedisServer) -> None:
     url = {"PARETOGATE_STATE__URL": redis_server.url}
-    assert checked(tmp_path, environ=url, offline=False)["shared state"].verdict == "ok"
+    good = checked(tmp_path, environ=url, offline=False)["shared state"]
+    assert (good.verdict, good.detail.endswith("; keys paretogate:*")) == ("ok", True)
     with redis_server.client() as redis:
         redis.config_set("requirepass", "hush")
     locked = checked(tmp_path, environ=url, offline=False)["shared state"]

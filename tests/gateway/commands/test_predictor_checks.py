@@ -5,7 +5,7 @@ import pytest
 from gateway.commands.doctor import examine
 from gateway.commands.predictor_checks import predictor_checks
 from gateway.promotion import Order
-from gateway.promotion.order import ORDER
+from gateway.redis_keys import JournalKeys
 from tests.gateway.promotion.replicas import SHIPPED, Replica, open_encoder_once, variant
 from tests.gateway.state.servers import RedisServer
 
@@ -47,11 +47,11 @@ def test_what_is_damaged_is_told_with_the_remedy_and_one_that_is_away_is_not_tol
 ) -> None:
     here = Replica(tmp_path / "here", redis_server.url)
     with redis_server.client() as client:
-        client.set(ORDER, Order().content.replace(b":1", b":2"))
+        client.set(JournalKeys().predictors, Order().content.replace(b":1", b":2"))
     (check,) = predictor_checks(here.settings)
     assert (check.verdict, check.detail) == (
         "note",
-        f"{ORDER} in the journal's Redis: its format is 2, this program reads 1",
+        f"{JournalKeys().predictors} in the journal's Redis: its format is 2, this program reads 1",
     )
     assert "upgrade this replica" in str(check.remedy)
     assert told(Replica(tmp_path / "own", redis_server.url, path=SHIPPED))[0] == "ok"

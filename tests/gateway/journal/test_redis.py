@@ -14,7 +14,7 @@ import structlog
 
 from gateway.journal import JournalReader, RedisJournal
 from gateway.journal_store.collector import Collector
-from gateway.journal_store.stream import STREAM
+from gateway.redis_keys import JournalKeys
 from tests.end_to_end.conftest import environment
 from tests.gateway.state.servers import RedisServer
 
@@ -87,7 +87,7 @@ def all_moved(spool: Path) -> bool:
 
 def in_stream(server: RedisServer) -> int:
     with server.client() as client:
-        return int(client.xlen(STREAM))
+        return int(client.xlen(JournalKeys().records))
 
 
 def numbered(count: int, name: str = "d") -> list[str]:
@@ -275,7 +275,7 @@ def test_two_writers_and_a_collector_that_is_killed_again_and_again(
         assert own == numbered(len(own), name)
         assert len(own) - seen[index] in (0, 1)
     with redis_server.client() as client:
-        assert client.xlen(STREAM) == 0
+        assert client.xlen(JournalKeys().records) == 0
 
 
 def rows(path: Path) -> int:

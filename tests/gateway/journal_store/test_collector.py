@@ -9,7 +9,8 @@ import pytest
 from gateway.journal import JournalReader
 from gateway.journal_store import StoreFailedError
 from gateway.journal_store.collector import Collector, FileTakenError, GroupTakenError
-from gateway.journal_store.stream import STREAM, StreamStore
+from gateway.journal_store.stream import StreamStore
+from gateway.redis_keys import JournalKeys
 from tests.gateway.state.servers import RedisServer
 
 from .streams import line, lines, stored_ids
@@ -49,7 +50,7 @@ def ids(first: int, end: int) -> list[str]:
 
 def waiting(server: RedisServer) -> int:
     with server.client() as client:
-        return int(client.xlen(STREAM))
+        return int(client.xlen(JournalKeys().records))
 
 
 def test_what_has_come_is_collected_and_then_trimmed(server: RedisServer, tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ def test_what_a_consumer_that_died_was_handed_comes_first(server: RedisServer, t
     OPEN.pop().close()
     fill(server, 0, 4)
     with server.client() as client:
-        client.xreadgroup("g", "died", {STREAM: ">"}, count=3)
+        client.xreadgroup("g", "died", {JournalKeys().records: ">"}, count=3)
     assert collector(server, path, consumer="heir").collect_all() == 4
     assert stored_ids(path) == ids(0, 4)
 
@@ -114,8 +115,8 @@ def test_nothing_is_trimmed_that_another_group_has_yet_to_collect(server: RedisS
     one.collect_all()
     assert waiting(server) == 6
     with server.client() as client:
-        handed = client.xreadgroup("slow", "reads", {STREAM: ">"}, count=4)[0][1]
-        client.xack(STREAM, "slow", handed[0][0])  # of what it was handed, the first alone is done
+        handed = client.xreadgroup("slow", "reads", {JournalKeys().records: ">"}, count=4)[0][1]
+        client.xack(JournalKeys().records, "slow", handed[0][0])  # of what it was handed, the first alone is done
     fill(server, 6, 7)
     one.collect_all()
     assert waiting(server) == 6
@@ -155,7 +156,7 @@ def test_writers_whose_lines_mingle_are_told_apart(server: RedisServer, tmp_path
         fill(server, number, number + 1, segment=f"w{number % 2}/1")
     StreamStore(server.url, most_records=99).take("w9/1", 0, [line(b"d9"), b"rubbish \xff", line(b"d8")])
     with server.client() as client:  # of two writers each line has a place of its own
-        assert client.xlen(STREAM) == 9
+        assert client.xlen(JournalKeys().records) == 9
     collector(server, tmp_path / "copy").collect_all()
     assert stored_ids(tmp_path / "copy") == [*ids(0, 6), "d9", "d8"]
     with JournalReader(tmp_path / "copy") as reader:
@@ -196,8 +197,8 @@ def test_what_somebody_else_removed_after_it_was_handed_out_is_told_and_stops_no
     OPEN.pop().close()
     fill(server, 0, 4)
     with server.client() as client:
-        client.xreadgroup("g", "died", {STREAM: ">"}, count=2)
-        client.xtrim(STREAM, maxlen=3, approximate=False)
+        client.xreadgroup("g", "died", {JournalKeys().records: ">"}, count=2)
+        client.xtrim(JournalKeys().records, maxlen=3, approximate=False)
     collector(server, path).collect_all()
     assert ("journal_records_removed_uncollected", {"entries": 1}) in NOTED
     assert stored_ids(path) == ids(1, 4)
@@ -236,7 +237,7 @@ def test_consumers_that_hold_nothing_and_never_came_back_are_forgotten(
         collector(server, tmp_path / "copy", consumer=name).collect()
         OPEN.pop().close()
     with server.client() as client:
-        assert [told["name"] for told in client.xinfo_consumers(STREAM, "g")] == [b"pod-2"]
+        assert [told["name"] for told in client.xinfo_consumers(JournalKeys().records, "g")] == [b"pod-2"]
 
 
 @pytest.mark.parametrize("protocol", [2, 3])

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway.journal_store import StoreFailedError
-from gateway.journal_store.stream import POSITIONS, STREAM, StreamFullError, StreamStore
+from gateway.journal_store.stream import StreamFullError, StreamStore
+from gateway.redis_keys import JournalKeys
 from tests.gateway.state.clusters import redis_cluster
 from tests.gateway.state.quoting import quoting_redis
 from tests.gateway.state.servers import RedisServer
@@ -27,14 +28,14 @@ def open_store(server: RedisServer, *, most: int = 1_000) -> StreamStore:
 
 def held(server: RedisServer) -> list[bytes]:
     with server.client() as client:
-        return [facts[b"line"] for _, facts in client.xrange(STREAM)]
+        return [facts[b"line"] for _, facts in client.xrange(JournalKeys().records)]
 
 
 def test_lines_are_entries_that_say_where_they_stood(server: RedisServer) -> None:
     store = open_store(server)
     assert store.take("w/1", 0, lines(0, 2)) == 2 * SIZE == store.position("w/1")
     with server.client() as client:
-        facts = [told for _, told in client.xrange(STREAM)]
+        facts = [told for _, told in client.xrange(JournalKeys().records)]
     assert [(told[b"segment"], told[b"offset"]) for told in facts] == [(b"w/1", b"0"), (b"w/1", b"%d" % SIZE)]
     assert store.waiting == 2
 
@@ -117,7 +118,7 @@ def test_no_more_waits_than_may_and_the_refusal_says_what_to_do(server: RedisSer
         store.take("w/1", 0, lines(0, 5))
     assert (held(server), store.position("w/1"), store.waiting) == (lines(0, 3), 3 * SIZE, 3)
     with server.client() as client:
-        client.xtrim(STREAM, maxlen=0, approximate=False)
+        client.xtrim(JournalKeys().records, maxlen=0, approximate=False)
     store.take("w/1", 3 * SIZE, lines(3, 5))
     assert held(server) == lines(3, 5)
 
@@ -140,7 +141,7 @@ def test_a_segment_that_is_gone_leaves_nothing_behind(server: RedisServer) -> No
     store.take("w/1", 0, lines(0, 1))
     store.forget_segment("w/1")
     with server.client() as client:
-        assert client.hgetall(POSITIONS) == {}
+        assert client.hgetall(JournalKeys().positions) == {}
 
 
 def test_a_cluster_keeps_all_of_it_on_one_shard(cluster_url: str) -> None:

@@ -11,7 +11,7 @@ from catalog import Backend, Catalog
 from gateway.app import build
 from gateway.parts import Binder
 from gateway.promotion import Order, Promoted
-from gateway.promotion.order import ORDER
+from gateway.redis_keys import JournalKeys
 from gateway.settings import Settings
 from predictors import BadArtefactError, Forecaster
 from predictors.parcel import Parcel
@@ -95,7 +95,7 @@ async def test_one_that_is_refused_changes_nothing_and_is_told_by_a_metric_until
         await shows(gateway, 'paretogate_predictor_behind{place="replicas"} 0.0')
         with redis_server.client() as client:
             wrong = Order(last=2, in_force=(*order.in_force, Promoted(number=2, digest=damaged.digest)))
-            client.set(ORDER, wrong.content)
+            client.set(JournalKeys().predictors, wrong.content)
         await shows(gateway, 'paretogate_predictor_behind{place="replicas"} 1.0')
         await asyncio.sleep(4 * WATCH_S)  # it is asked for again meanwhile, and not read again
         assert 'paretogate_predictor_behind{place="replicas"} 1.0' in (await gateway.client.get("/metrics")).text

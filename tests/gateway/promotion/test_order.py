@@ -40,7 +40,7 @@ def test_the_last_few_can_be_gone_back_to_and_what_ships() -> None:
 
 def test_what_is_written_is_read_and_every_order_has_a_name_of_its_own() -> None:
     orders = [Order(), Order().promoted(A), Order().promoted(A).rolled_back(), Order().promoted(B)]
-    assert [Order.read(order.content) for order in orders] == orders
+    assert [Order.read(order.content, key="x:{journal}:predictors") for order in orders] == orders
     assert len({order.name for order in orders}) == 4
 
 
@@ -63,4 +63,4 @@ def test_what_is_written_is_read_and_every_order_has_a_name_of_its_own() -> None
 )
 def test_what_is_no_order_is_refused_with_the_remedy(content: bytes) -> None:
     with pytest.raises(BadArtefactError, match=r"delete that key there \(DEL\)"):
-        Order.read(content)
+        Order.read(content, key="x:{journal}:predictors")

@@ -15,7 +15,8 @@ import pytest
 
 from gateway.journal import JournalUnavailableError
 from gateway.promotion import Order, Promoted, SharedPredictors, take_up_at_start
-from gateway.promotion.order import MOST_IN_FORCE, ORDER
+from gateway.promotion.order import MOST_IN_FORCE
+from gateway.redis_keys import JournalKeys
 from predictors import BadArtefactError
 from predictors.parcel import MOST_PARCEL_BYTES, Parcel
 from predictors.persistence import load_artefact
@@ -43,7 +44,7 @@ def plant(server: RedisServer, files: dict[str, bytes], *, number: int = 1) -> N
     with server.client() as client:
         if files:
             client.hset(files_of(number), mapping=files)
-        client.set(ORDER, order.content)
+        client.set(JournalKeys().predictors, order.content)
 
 
 def shipped(**others: bytes) -> dict[str, bytes]:
@@ -220,7 +221,7 @@ def test_whoever_comes_second_builds_on_what_the_first_has_done(
     assert other.versions.in_force() == (1, 2)
     with redis_server.client() as client:
         kept = client.keys()
-        assert {*kept} == {ORDER.encode(), files_of(1).encode(), files_of(2).encode()}
+        assert {*kept} == {JournalKeys().predictors.encode(), files_of(1).encode(), files_of(2).encode()}
         assert {client.ttl(key) for key in kept} == {-1}  # they stay
 
 
@@ -346,10 +347,10 @@ def test_what_is_replaced_while_it_is_read_is_not_taken_for_damaged(
     one.promote(variant(tmp_path, "first"))
     read = Order.read
 
-    def overtaken(content: bytes) -> Order:
+    def overtaken(content: bytes, *, key: str) -> Order:
         monkeypatch.setattr(Order, "read", read)
         one.shared.roll_back()
-        return read(content)
+        return read(content, key=key)
 
     monkeypatch.setattr(Order, "read", overtaken)
     assert not other.shared.take_up()
@@ -364,14 +365,14 @@ def test_an_order_of_another_version_or_program_is_refused_once_and_not_built_up
 ) -> None:
     replica = Replica(tmp_path / "state", redis_server.url)
     with redis_server.client() as client:
-        client.set(ORDER, content)
+        client.set(JournalKeys().predictors, content)
         with pytest.raises(BadArtefactError, match="upgrade this replica"):
             replica.shared.take_up()
         assert not replica.shared.take_up()
         for act in (replica.shared.roll_back, lambda: replica.promote(SHIPPED)):
             with pytest.raises(BadArtefactError, match=r"\(DEL\)"):
                 act()
-        assert client.get(ORDER) == content
+        assert client.get(JournalKeys().predictors) == content
 
 
 def test_an_encoder_that_may_be_an_endpoint_is_shared_where_every_operator_named_it(
