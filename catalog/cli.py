@@ -171,6 +171,7 @@ def validate(
     file: Annotated[Path, typer.Argument(help="The file; `shipped` is the catalog that ships.")],
     *,
     catalog: _File = None,
+    as_json: _Json = False,
 ) -> None:
     """Check a file of facts: an overlay in TOML or YAML, a price map or a compiled catalog in JSON.
 
@@ -181,28 +182,30 @@ def validate(
 
     if str(file) == "shipped" or is_compiled(file):
         known = _open(None if str(file) == "shipped" else file, None)
-        _tell_contradictions(contradictions(known, file=file.name), f"{len(known)} models")
+        found = contradictions(known, file=file.name)
+        _tell_findings(found, of=f"{len(known)} models", kind="contradictions", as_json=as_json)
         return
     if file.suffix != ".json":
         told = read_overlay(file)
         for profile in told:
-            typer.echo(f"{profile.id}: {len(profile.provenance)} facts")
+            typer.echo(f"{profile.id}: {len(profile.provenance)} facts", err=as_json)
         merged = _open(catalog, [file])
         found = contradictions([merged[profile.id] for profile in told], file=file.name)
-        _tell_contradictions(found, f"{len(told)} models")
+        _tell_findings(found, of=f"{len(told)} models", kind="contradictions", as_json=as_json)
         return
     prices = read_price_map(file)
-    for finding in prices.findings:
-        typer.echo(str(finding))
-    typer.echo(f"{sum(map(len, prices.offers.values()))} offers of {len(prices.offers)} models are good", err=True)
-    if prices.findings:
-        raise typer.Exit(1)
+    good = f"{sum(map(len, prices.offers.values()))} good offers of {len(prices.offers)} models"
+    _tell_findings(prices.findings, of=good, kind="left out", as_json=as_json)
 
 
-def _tell_contradictions(found: Sequence[Finding], of: str) -> None:
-    for finding in found:
-        typer.echo(str(finding))
-    typer.echo(f"{of}, {len(found)} contradictions", err=True)
+def _tell_findings(found: Sequence[Finding], *, of: str, kind: str, as_json: bool) -> None:
+    """Each, and how many there are of how much; any is a failure."""
+    if as_json:
+        typer.echo(json.dumps({"findings": [asdict(finding) for finding in found]}))
+    else:
+        for finding in found:
+            typer.echo(str(finding))
+    typer.echo(f"{of}, {len(found)} {kind}", err=True)
     if found:
         raise typer.Exit(1)
 
@@ -258,6 +261,7 @@ def refresh(
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that the download may take.")] = 30.0,
     out: Annotated[Path, typer.Option(help="Where the compiled catalog is written.")] = SHIPPED,
     catalog: _File = None,
+    as_json: _Json = False,
 ) -> None:
     """Renew offers and list prices from litellm's price map; everything else stays as it is.
 
@@ -275,6 +279,9 @@ def refresh(
     for finding in told.findings:
         typer.echo(f"left out: {finding}", err=True)
     typer.echo(f"{changed} list prices changed, {len(profiles) - len(known)} models new; written to {out}", err=True)
+    if as_json:
+        left_out = [asdict(finding) for finding in told.findings]
+        typer.echo(json.dumps({"changed": changed, "new": len(profiles) - len(known), "left_out": left_out}))
 
 
 @commands.command()

@@ -102,7 +102,10 @@ def list_keys(*, config: ConfigFile = None, as_json: AsJson = False) -> None:
 
 @commands.command()
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="As `keys list` shows it.")], *, config: ConfigFile = None
+    key_id: Annotated[str, typer.Argument(help="As `keys list` shows it.")],
+    *,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Close a key for good; its record stays, so that the journal's key ids keep their meaning."""
     now_s = time.time()
@@ -114,6 +117,8 @@ def revoke(
 
     _file(config).change(edit)
     typer.echo(f"revoked {key_id}", err=True)
+    if as_json:
+        typer.echo(orjson.dumps({"key_id": key_id, "revoked": True}).decode())
 
 
 def _file(config: Path | None) -> KeyFile:

@@ -74,6 +74,8 @@ def test_a_price_map_with_a_bad_entry_fails_its_check_and_names_it(tmp_path: Pat
     result = RUN.invoke(commands, ["validate", str(path)])
     assert result.exit_code == 1
     assert "prices.json: gpt-x: input_cost_per_token" in result.stdout
+    (found,) = json.loads(RUN.invoke(commands, ["validate", str(path), "--json"]).stdout)["findings"]
+    assert (found["file"], found["entry"], found["field"]) == ("prices.json", "gpt-x", "input_cost_per_token")
 
 
 def test_an_imported_file_becomes_part_of_a_catalog(tmp_path: Path) -> None:

@@ -87,6 +87,24 @@ def test_help_names_every_command_and_loads_none() -> None:
         assert any(f" {command} " in line for line in shown), command
 
 
+def test_every_command_has_words_for_machines() -> None:
+    """Those that say nothing but JSON anyway, and where `--json` would be of no use, are named here."""
+    root: Any = typer.main.get_command(cli.app)
+
+    def leaves(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            yield path, command
+        for name, each in (inner or {}).items():
+            yield from leaves(f"{path} {name}", each)
+
+    without = set()
+    for name in root.list_commands(None):
+        real = cli._as_command(name, root.get_command(None, name)._load)
+        without |= {path for path, each in leaves(name, real) if not any("--json" in p.opts for p in each.params)}
+    assert without == {"journal export", "tools synthesize"}
+
+
 def test_an_interrupt_while_the_command_line_is_loaded_is_no_traceback() -> None:
     program = """
 import signal, sys

@@ -105,8 +105,9 @@ async def test_a_refresh_from_an_address_renews_prices_and_a_failed_one_leaves_t
     out = tmp_path / "catalog.json"
     run = CliRunner()
     async with serving(saying(GOOD)) as url:
-        done = await asyncio.to_thread(run.invoke, commands, ["refresh", "--url", url, "--out", str(out)])
+        done = await asyncio.to_thread(run.invoke, commands, ["refresh", "--url", url, "--out", str(out), "--json"])
     assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == {"changed": 1, "new": 0, "left_out": []}
     price = Catalog.load(out)["openai/gpt-4o-mini"].price
     assert price is not None
     assert price.output_usd_per_mtok == Decimal(9)

@@ -110,7 +110,8 @@ def test_the_command_makes_lists_and_revokes(
     assert made["key_id"] in shown
     assert made["key"].rpartition("-")[2] not in shown
     assert "budget_usd_per_day=5" in shown
-    assert main(["keys", "revoke", made["key_id"]]) == 0
+    assert main(["keys", "revoke", made["key_id"], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"key_id": made["key_id"], "revoked": True}
     with pytest.raises(UnknownKeyError, match="revoked"):
         KeyRing(KeyFile(tmp_path / "keys.json"), clock=Time(), wall=Time()).find(made["key"])
     assert main(["keys", "revoke", "nobody"]) == 1
