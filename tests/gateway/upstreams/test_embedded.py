@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.upstreams.embedded import EmbeddedModel, EmbeddedUnavailableError, find_weights
+from gateway.upstreams.embedded import EmbeddedModel, EmbeddedUnavailableError, check_llama_cpp, find_weights
 
 PROFILE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
@@ -100,3 +100,16 @@ def test_a_file_that_is_no_model_is_a_clear_error(weights: Path, tmp_path: Path)
         pytest.raises(EmbeddedUnavailableError, match=r"nonsense\.gguf"),
     ):
         running.wait(timeout_s=60)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="libraries are found otherwise elsewhere")
+def test_a_library_of_the_machine_that_is_missing_is_named_with_its_package(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "libgomp.so.1").touch()  # as good as missing, and found before the machine's own
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    told = pytest.raises(EmbeddedUnavailableError, match=r"libgomp\.so\.1: .*libgomp1")
+    with EmbeddedModel(weights, profile_id=PROFILE) as running, told:
+        running.wait(timeout_s=60)
+    with told:
+        check_llama_cpp()
