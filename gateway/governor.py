@@ -40,6 +40,8 @@ _UNASKED = Grant()  # nobody had to be asked
 _DEFAULT_POLICY = RoutingOptions().policy
 _MAX_RULES = 1_000  # different allow and deny lists whose closed models are remembered
 _LONG_BYTES = 16 << 10  # of a request that is looked through in a thread; a tenth of a second at most up to there
+_MOST_TOOLS_KEPT = 256  # of one conversation, by their names
+_MOST_CHARS_KEPT = 16_384
 _PUBLIC = "public"  # who has no key shares this holder, which has no quota
 
 
@@ -385,6 +387,8 @@ class Governor:
         held = usage.input_tokens + usage.output_tokens if usage is not None else call.query.input_tokens
         trail = call.tools
         tools = trail.sent if trail is not None and trail.how != "failed_open" else ()  # that was no choice to keep to
+        if len(tools) > _MOST_TOOLS_KEPT or sum(map(len, tools)) > _MOST_CHARS_KEPT:
+            tools = ()  # they are judged anew: what a caller makes up must not fill the memory
         state = SessionState(backend_id=entry.backend.id, cached_tokens=held, tools=tools)
         return Remembered(session_id=visit.conversation.session_id, state=state, keep_s=self._session_keep_s)
 

@@ -330,7 +330,11 @@ def _model_names(entry: PoolEntry) -> tuple[str, ...]:
 
 
 def _any_glob(names: Sequence[str], globs: Sequence[str]) -> bool:
-    return any(name == glob or fnmatchcase(name, glob) for name in names for glob in globs)
+    """Most are plain names: to compile a pattern takes longer than to compare a thousand of these."""
+    if not frozenset(names).isdisjoint(globs):
+        return True
+    patterns = [glob for glob in globs if "*" in glob or "?" in glob or "[" in glob]
+    return any(fnmatchcase(name, glob) for name in names for glob in patterns)
 
 
 _Fact = tuple[Callable[[PoolEntry], Any], Callable[[Any, Any], bool]]  # the fact, and whether it fits the limit

@@ -19,6 +19,12 @@ __all__ = [
 ]
 
 
+_MOST_NAMES = 1_000
+_MOST_PATTERNS = 100  # each is compiled, which takes a hundred times as long as to compare a name
+_LONGEST_NAME = 256  # characters
+_OF_PATTERNS = frozenset("*?[")
+
+
 def number(value: object, field: str, *, least: float = 0.0, most: float = math.inf) -> float:
     """A finite number between the bounds."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -51,12 +57,20 @@ def choice(value: object, field: str, allowed: Collection[str]) -> str:
 
 
 def strings(value: object, field: str) -> tuple[str, ...]:
-    """A list of strings; a single string is a list of one."""
+    """A list of strings, not too many and none too long; a single string is a list of one."""
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list | tuple):
         raise InvalidRoutingError(field=field, problem=f"must be a list of strings, not {value!r}")
-    return tuple(text(item, f"{field}[{i}]") for i, item in enumerate(value))
+    if len(value) > _MOST_NAMES:
+        raise InvalidRoutingError(field=field, problem=f"has {len(value)} entries; at most {_MOST_NAMES} are read")
+    found = tuple(text(item, f"{field}[{i}]") for i, item in enumerate(value))
+    if any(len(item) > _LONGEST_NAME for item in found):
+        raise InvalidRoutingError(field=field, problem=f"has an entry of more than {_LONGEST_NAME} characters")
+    if sum(not _OF_PATTERNS.isdisjoint(item) for item in found) > _MOST_PATTERNS:
+        problem = f"has more than {_MOST_PATTERNS} patterns; name models in full, or say `*`"
+        raise InvalidRoutingError(field=field, problem=problem)
+    return found
 
 
 def names(value: object, field: str, allowed: Collection[str] | None = None) -> frozenset[str]:

@@ -49,7 +49,7 @@ class Feedback(_Reference):
     metric: Name = Field(validation_alias="metric_name", default="quality")
     value: bool | float | Annotated[str, Field(max_length=10_000)]
     source: Annotated[str, Field(max_length=200)] | None = None
-    tags: dict[str, str] = Field(default_factory=dict)
+    tags: dict[Name, Annotated[str, Field(max_length=2_000)]] = Field(default_factory=dict, max_length=64)
     dryrun: bool = False
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
@@ -121,9 +121,14 @@ def _whose(request: Request) -> dict[str, str]:
 
 
 def _key(request: Request, key: str) -> str:
-    """The same thing said by two tenants is two things, so that nobody can say it first in another's place."""
-    whose = _whose(request)
-    return f"{whose['tenant']}:{key}" if whose else key
+    """The same thing said by two tenants is two things, so that nobody can say it first in another's place.
+
+    What stands before the first colon is whose it is, and nobody else's, whatever tenants are called and clients say.
+    """
+    tenant = _whose(request).get("tenant")
+    if tenant is None:
+        return f":{key}" if ":" in key else key
+    return f"{tenant.replace('%', '%25').replace(':', '%3A')}:{key}"
 
 
 def _reference(given: _Reference) -> dict[str, str | None]:

@@ -62,8 +62,7 @@ class MemoryState:
             key = (settlement.holder, settlement.remember.session_id)
             self._sessions[key] = (now_s + settlement.remember.keep_s, settlement.remember.state)
             self._sessions.move_to_end(key)
-            while len(self._sessions) > self._max_sessions:
-                self._sessions.popitem(last=False)
+            self._forget_sessions(now_s)
         if settlement.quota.is_unlimited:
             return
         account = self._accounts.setdefault(settlement.holder, Account())
@@ -96,6 +95,14 @@ class MemoryState:
             self._sessions.pop((holder, session_id), None)
             return None
         return kept[1]
+
+    def _forget_sessions(self, now_s: float) -> None:
+        """Those that nobody goes on with, and the oldest beyond the bound; all are kept equally long."""
+        while self._sessions:
+            until_s, _ = next(iter(self._sessions.values()))
+            if until_s > now_s and len(self._sessions) <= self._max_sessions:
+                break
+            self._sessions.popitem(last=False)
 
     def _rates(self, claim: Claim, account: Account, now_s: float) -> Grant:
         """Whether both rates allow it; takes nothing yet."""

@@ -8,14 +8,16 @@ Never stored: what the caller says is not to be (`store: false`), asks to be ret
 (`require.privacy = "no_retention"`), or whose key or gateway protects personal data.
 """
 
+import asyncio
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 import orjson
 import structlog
 
-from gateway.errors import InvalidRequestError, NotFoundError
+from gateway.errors import BodyTooLargeError, InvalidRequestError, NotFoundError
 from gateway.keys import ApiKey
 from gateway.wire.body import ChatRequest, read_object
 from gateway.wire.responses_passing import PassingResponseEvents
@@ -29,6 +31,7 @@ __all__ = ["Keeping", "ResponseHistory"]
 
 log = structlog.get_logger(__name__)
 
+_MOST_BYTES = 10 << 20
 _REFERRING = (b'"previous_response_id"', b'"item_reference"')
 _EVERYBODY = "public"  # who has no key shares this tenant
 _NO_STORE = "nothing is stored here; send the whole conversation in input"
@@ -69,14 +72,16 @@ class Keeping:
 class ResponseHistory:
     """Stored Responses as the doors see them; without a store, what refers to one is refused."""
 
-    def __init__(self, store: ResponseStore | None, bounds: Bounds) -> None:
-        self._store, self._bounds = store, bounds
+    def __init__(self, store: ResponseStore | None, bounds: Bounds, *, max_body_bytes: int = _MOST_BYTES) -> None:
+        """`max_body_bytes` is the longest that a request may be, what it refers to included."""
+        self._store, self._bounds, self._max_body_bytes = store, bounds, max_body_bytes
 
     async def continued(self, raw: bytes, key: ApiKey | None) -> bytes:
         """The request with everything that it refers to in its `input`; the very bytes where it refers to nothing.
 
         Raises:
             InvalidRequestError: what it refers to is not stored, or no longer.
+            BodyTooLargeError: with what it refers to it is longer than a request may be.
         """
         if not any(mark in raw for mark in _REFERRING):
             return raw
@@ -87,7 +92,7 @@ class ResponseHistory:
         before: list[dict[str, Any]] = []
         if (previous := told.get("previous_response_id")) is not None:
             before = conversation(await self._previous(previous, key))
-        told["input"] = [*before, *[await self._resolved(item, i, key) for i, item in enumerate(items)]]
+        told["input"] = [*before, *await self._resolved(items, key, already_bytes=len(raw))]
         return orjson.dumps(told)
 
     def place_for(
@@ -144,19 +149,34 @@ class ResponseHistory:
             raise InvalidRequestError(f"{name}: {problem}", param=name, code="previous_response_not_found")
         return record
 
-    async def _resolved(self, item: object, position: int, key: ApiKey | None) -> object:
-        """An item, or the one that it refers to."""
-        if not isinstance(item, dict) or item.get("type") != "item_reference":
-            return item
-        wanted, where = item.get("id"), f"input[{position}]"
-        if self._store is None:
-            raise InvalidRequestError(f"{where}: {_NO_STORE}", param=where, code="response_not_stored")
-        record = await self._found(response_of_item(wanted), key)
-        for known in conversation(record) if record is not None else ():
-            if known.get("id") == wanted:
-                return known
-        problem = f"there is no stored item {str(wanted)[:100]}, or no longer; send the item itself"
-        raise InvalidRequestError(f"{where}: {problem}", param=where, code="item_not_found")
+    async def _resolved(self, items: Sequence[object], key: ApiKey | None, *, already_bytes: int) -> list[object]:
+        """The items, and in the place of each reference the one that it refers to.
+
+        A reference takes seventy bytes and may mean a megabyte: what all of them mean counts, and each Response that
+        they are from is read once.
+        """
+        known: dict[str, dict[object, Any]] = {}  # items by their ids, by Response
+        resolved: list[object] = []
+        for position, item in enumerate(items):
+            if not isinstance(item, dict) or item.get("type") != "item_reference":
+                resolved.append(item)
+                continue
+            wanted, where = item.get("id"), f"input[{position}]"
+            if self._store is None:
+                raise InvalidRequestError(f"{where}: {_NO_STORE}", param=where, code="response_not_stored")
+            if (response_id := response_of_item(wanted) or "") not in known:
+                await asyncio.sleep(0)  # others have their turn: a record takes milliseconds to read
+                record = await self._found(response_id, key)
+                known[response_id] = {i.get("id"): i for i in reversed(conversation(record) if record else [])}
+            found = known[response_id].get(wanted) if isinstance(wanted, str) else None
+            if found is None:
+                problem = f"there is no stored item {str(wanted)[:100]}, or no longer; send the item itself"
+                raise InvalidRequestError(f"{where}: {problem}", param=where, code="item_not_found")
+            already_bytes += len(orjson.dumps(found))
+            if already_bytes > self._max_body_bytes:
+                raise BodyTooLargeError(limit_bytes=self._max_body_bytes)
+            resolved.append(found)
+        return resolved
 
     async def _found(self, response_id: object, key: ApiKey | None) -> dict[str, Any] | None:
         if self._store is None or not isinstance(response_id, str) or not RESPONSE_ID.fullmatch(response_id):

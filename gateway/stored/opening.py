@@ -16,14 +16,14 @@ __all__ = ["open_history"]
 
 def open_history(settings: Settings, *, wall: Callable[[], float], clock: Callable[[], float]) -> ResponseHistory:
     """Nothing is connected or opened before it is needed; `wall` is since the epoch, `clock` monotonic, in seconds."""
-    told = settings.responses
+    told, most = settings.responses, settings.server.max_body_bytes
     bounds = Bounds(
         keep_s=told.keep_s,
         max_per_tenant=told.max_per_tenant,
         max_bytes=told.max_mb << 20,
         max_bytes_each=told.max_kb_each << 10,
     )
-    return ResponseHistory(_store(settings, bounds, wall=wall, clock=clock), bounds)
+    return ResponseHistory(_store(settings, bounds, wall=wall, clock=clock), bounds, max_body_bytes=most)
 
 
 def _store(

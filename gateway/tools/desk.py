@@ -320,7 +320,10 @@ class ToolDesk:
         What a registry does not know is ranked beside what it knows where all of the offer is `searched`.
         """
         if stored is None or (searched and offer.readable.keys().isdisjoint(stored.by_name)):
-            return await self.shelf.index(offer.digest, lambda: self.shelf.fit(_registry_of(offer), ToolUsage()))
+            chars = sum(len(t.name) + len(t.description) + len(t.parameters) for t in offer.readable.values())
+            return await self.shelf.index(
+                offer.digest, lambda: self.shelf.fit(_registry_of(offer), ToolUsage()), brought=chars
+            )
         index = await self.indexes.of(stored)
         hidden = [name for name in stored.by_name if name not in offer.declared]
         strangers = [tool for name, tool in offer.readable.items() if searched and name not in stored.by_name]

@@ -13,6 +13,8 @@ __all__ = ["IndexShelf", "ToolIndex", "open_encoder"]
 
 _MAX_INDEXES = 64
 _MAX_RANKINGS = 4_096  # remembered per index: a conversation's earlier turns are ranked again with every request
+_MOST_BROUGHT_CHARS = 32 << 20  # of such tools in all indexes; one takes some five times as many bytes
+_MOST_AT_ONCE = 2  # indexes over tools that came with requests: each takes all of a core, and the event loop's turns
 _INLINE_TOOLS = 2_000  # times texts: ranking more than this takes long enough to be a thread's work
 
 
@@ -85,6 +87,8 @@ class IndexShelf:
         self._encoder: Encoder | None = None
         self._indexes: OrderedDict[str, asyncio.Task[ToolIndex]] = OrderedDict()
         self._encoder_lock = threading.Lock()
+        self._places = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._brought: dict[str, int] = {}  # characters of the tools of an index, by key
 
     @property
     def encoder(self) -> Encoder:
@@ -94,32 +98,55 @@ class IndexShelf:
                 self._encoder = self._open_encoder()
             return self._encoder
 
-    async def index(self, key: str, make: Callable[[], ToolIndex]) -> ToolIndex:
-        """The index of this key, made in a thread where there is none yet. One that failed is tried again next time."""
-        return await asyncio.shield(self.begin(key, make))
+    async def index(self, key: str, make: Callable[[], ToolIndex], *, brought: int = 0) -> ToolIndex:
+        """The index of this key, made in a thread where there is none yet. One that failed is tried again next time.
+
+        `brought`: how many characters of tools a request brought along. Of such only a few are made at once.
+        """
+        return await asyncio.shield(self.begin(key, make, brought=brought))
 
     def made(self, key: str) -> ToolIndex | None:
         """The index of this key where it is ready."""
         task = self._indexes.get(key)
         return task.result() if task is not None and task.done() and _worked(task) else None
 
-    def begin(self, key: str, make: Callable[[], ToolIndex]) -> asyncio.Task[ToolIndex]:
+    def begin(self, key: str, make: Callable[[], ToolIndex], *, brought: int = 0) -> asyncio.Task[ToolIndex]:
         """See to it that the index of this key is made, without waiting for it."""
         task = self._indexes.get(key)
         if task is None or (task.done() and not _worked(task)):
-            task = asyncio.create_task(asyncio.to_thread(make))
+            task = asyncio.create_task(self._in_turn(make) if brought else asyncio.to_thread(make))
             self._told("begun")
             task.add_done_callback(lambda made: self._told("ready" if _worked(made) else "failed"))
             self._indexes[key] = task
+        if brought:
+            self._brought[key] = brought
         self._indexes.move_to_end(key)
-        while len(self._indexes) > _MAX_INDEXES:
-            self._indexes.popitem(last=False)
+        self._let_go(but=key)
         return task
+
+    def _let_go(self, *, but: str) -> None:
+        """The least used ones beyond the bounds."""
+        many = len(self._indexes) - _MAX_INDEXES
+        gone = list(self._indexes)[: max(0, many)]
+        chars = sum(self._brought.values()) - sum(self._brought.get(key, 0) for key in gone)
+        for key in [key for key in self._indexes if key in self._brought and key not in gone and key != but]:
+            if chars <= _MOST_BROUGHT_CHARS:
+                break
+            chars -= self._brought[key]
+            gone.append(key)
+        for key in gone:
+            del self._indexes[key]
+            self._brought.pop(key, None)
+
+    async def _in_turn(self, make: Callable[[], ToolIndex]) -> ToolIndex:
+        async with self._places:
+            return await asyncio.to_thread(make)
 
     def forget(self, prefix: str) -> None:
         """Let go of the indexes whose keys begin so."""
         for key in [key for key in self._indexes if key.startswith(prefix)]:
             del self._indexes[key]
+            self._brought.pop(key, None)
 
     def fit(self, registry: ToolRegistry, usage: ToolUsage) -> ToolIndex:
         """A new index."""

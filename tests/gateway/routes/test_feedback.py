@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.running import pair
+from tests.gateway.test_governor import make_key
 
 pytestmark = pytest.mark.loopback
 
@@ -43,6 +44,8 @@ async def test_a_verdict_becomes_a_score(tmp_path: Path) -> None:
         ({"decision_id": "d"}, "value"),
         ({"decision_id": "d", "value": 1, "colour": "red"}, "colour"),
         ({"decision_id": "d", "value": [1]}, "value"),
+        ({"decision_id": "d", "value": 1, "tags": {"t": "x" * 2_001}}, "tags"),
+        ({"decision_id": "d", "value": 1, "tags": {str(number): "" for number in range(65)}}, "tags"),
     ],
 )
 async def test_wrong_feedback_is_told_what_is_wrong(tmp_path: Path, body: dict[str, object], names: str) -> None:
@@ -51,3 +54,20 @@ async def test_wrong_feedback_is_told_what_is_wrong(tmp_path: Path, body: dict[s
     assert answer.status_code == 400
     assert names in answer.json()["error"]["message"]
     assert gateway.journal.of("feedback") == []
+
+
+async def test_nobody_says_in_anothers_place_what_that_other_has_yet_to_say(tmp_path: Path) -> None:
+    """Whatever the tenants are called, and whatever keys their clients give: the first to say a thing is believed."""
+    said: list[tuple[dict[str, str], str]] = [
+        ({}, "acme:eu:1"),
+        (make_key(tmp_path, tenant="acme"), "eu:1"),
+        (make_key(tmp_path, tenant="acme:eu"), "1"),
+        (make_key(tmp_path, tenant="acme%3Aeu"), "1"),
+        ({}, ":acme:eu:1"),
+    ]
+    async with pair(tmp_path) as (gateway, _, __):
+        for key, idempotency_key in said:
+            headers = {**key, "idempotency-key": idempotency_key}
+            answer = await gateway.client.post("/v1/feedback", json={"decision_id": "d", "value": 1}, headers=headers)
+            assert answer.status_code == 200
+    assert len({record["idempotency_key"] for record in gateway.journal.of("feedback")}) == len(said)
