@@ -14,6 +14,7 @@ import structlog
 
 from catalog import Backend, ParetoGateError
 from catalog.capability.canary_file import Fingerprint
+from predictors import EncoderAwayError
 
 from .adapters import Adapters
 from .canaries import CanaryBudget, CanaryWatch, watched_backends
@@ -22,7 +23,7 @@ from .governor import Governor
 from .journal import JournalUnavailableError
 from .memory import let_go
 from .parts import Binder, Parts
-from .promotion import SharedPredictors
+from .promotion import PredictorWaitsError, SharedPredictors
 from .refinement import MeasuredFileError, SharedFindings, apply_measured, read_measured
 from .telemetry import Telemetry
 from .tools import ToolDesk
@@ -211,13 +212,16 @@ async def _follow_shared_predictors(parts: Parts, dispatcher: Dispatcher, adapte
         problem, pause_s = "", settings.learning.watch_s
         try:
             await asyncio.to_thread(shared.take_up)
-            dispatcher.telemetry.predictor_behind("replicas", is_behind=shared.is_refused)
+            dispatcher.telemetry.predictor_behind("replicas", is_behind=shared.is_behind)
         except (JournalUnavailableError, OSError) as exc:
             problem, pause_s = "away", _AWAY_S
             if problem != told:
                 log.warning("shared_predictor_not_taken_up", reason=str(exc))
             if isinstance(exc, OSError):  # there is one, and it cannot be kept here
                 dispatcher.telemetry.predictor_behind("replicas", is_behind=True)
+        except PredictorWaitsError as exc:
+            log.warning("predictor_waits", reason=str(exc))  # each time: the next is ever later
+            dispatcher.telemetry.predictor_behind("replicas", is_behind=True)
         except ParetoGateError as exc:
             problem = str(exc)
             if problem != told:
@@ -236,6 +240,8 @@ async def _let_decide(binder: Binder, parts: Parts, dispatcher: Dispatcher, adap
         await asyncio.to_thread(binder.renew)
         await _serve_anew(parts, dispatcher, adapters)
         refused = False
+    except EncoderAwayError as exc:
+        log.warning("predictor_waits", reason=str(exc))
     except (MeasuredFileError, ParetoGateError) as exc:
         log.error("predictor_refused", reason=str(exc))  # noqa: TRY400 - the reason says all
     else:

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from catalog import Backend, Catalog
-from predictors import BadArtefactError, Forecaster
+from predictors import BadArtefactError, EncoderAwayError, Forecaster
 from predictors.versions import PredictorVersions
 from router import PRESETS, Router
 
 from .dispatch import Clocks
 from .journal import Journal
+from .pauses import Patience
 from .policies import configured_policies
 from .serving import Serving, ServingFactory
 from .settings import Settings
@@ -62,16 +63,39 @@ class Binder:
         self._versions = PredictorVersions(settings.predictors_dir)
         self._policies = configured_policies(settings.policies)
         self._seen: int | None = None
+        self._patience = Patience(clock=time.monotonic)
         self.renew()
 
     def is_behind(self) -> bool:
-        """Whether another version was put in force since; never where the operator's own predictor decides."""
-        return self._settings.predictor.path is None and self._versions.changed_ns() != self._seen
+        """Whether another version was put in force since, or one whose encoder was away is to be tried again.
+
+        Never where the operator's own predictor decides.
+        """
+        if self._settings.predictor.path is not None:
+            return False
+        is_due = self._patience.is_tried and not self._patience.is_waiting
+        return is_due or self._versions.changed_ns() != self._seen
 
     def renew(self) -> None:
-        """Take up the version in force; one that is refused is not tried again, and what decided goes on deciding."""
-        self._seen = self._versions.changed_ns()
-        self._forecaster = self._load()
+        """Take up the version in force; until it is, what decided goes on deciding.
+
+        Raises:
+            EncoderAwayError: its encoder does not answer for the moment; `is_behind` says when to try again.
+            BadArtefactError, EncoderUnavailableError: it is refused, and not tried again.
+        """
+        changed_ns = self._versions.changed_ns()
+        if changed_ns != self._seen:
+            self._patience.begin_anew()
+        self._seen = changed_ns
+        try:
+            self._forecaster = self._load()
+        except EncoderAwayError:
+            self._patience.failed()
+            raise
+        except BaseException:
+            self._patience.begin_anew()
+            raise
+        self._patience.begin_anew()
 
     def know(self, catalog: Catalog) -> None:
         """Another catalog, for all that is bound from now on."""

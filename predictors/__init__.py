@@ -1,6 +1,13 @@
 """What a model would do with a prompt, before asking it."""
 
-from .errors import BadArtefactError, EncoderUnavailableError, InvalidOutcomesError, NotFittedError, PredictorError
+from .errors import (
+    BadArtefactError,
+    EncoderAwayError,
+    EncoderUnavailableError,
+    InvalidOutcomesError,
+    NotFittedError,
+    PredictorError,
+)
 from .forecast import Forecast, Load
 from .forecaster import Forecaster
 from .forecasts import Forecasts, ForecastSource, OneByOne
@@ -12,6 +19,7 @@ from .thinking_length import untold_tokens
 
 __all__ = [
     "BadArtefactError",
+    "EncoderAwayError",
     "EncoderUnavailableError",
     "Forecast",
     "ForecastSource",

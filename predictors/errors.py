@@ -6,11 +6,19 @@ ParetoGateError
     ├── InvalidOutcomesError      a table of outcomes lacks a column or holds an impossible value  (ValueError)
     ├── BadArtefactError          a saved predictor is missing, damaged or of another version      (ValueError)
     └── EncoderUnavailableError   the encoder's package, weights or endpoint cannot be had
+        └── EncoderAwayError      its endpoint does not answer for the moment: later it may
 """
 
 from catalog import ParetoGateError
 
-__all__ = ["BadArtefactError", "EncoderUnavailableError", "InvalidOutcomesError", "NotFittedError", "PredictorError"]
+__all__ = [
+    "BadArtefactError",
+    "EncoderAwayError",
+    "EncoderUnavailableError",
+    "InvalidOutcomesError",
+    "NotFittedError",
+    "PredictorError",
+]
 
 
 class PredictorError(ParetoGateError):
@@ -38,3 +46,7 @@ class BadArtefactError(PredictorError, ValueError):
 
 class EncoderUnavailableError(PredictorError):
     """The encoder's package, weights or endpoint cannot be had; the message says how to get it."""
+
+
+class EncoderAwayError(EncoderUnavailableError):
+    """The encoder's endpoint cannot be reached, is too slow, or says that it cannot answer now."""

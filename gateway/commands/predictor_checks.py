@@ -47,5 +47,5 @@ def predictor_checks(settings: Settings) -> Iterator[Check]:
         verdict="note",
         detail=f"{name} is in force for all replicas, and here decides {here}",
         remedy="a gateway that runs here takes it up within learning.watch_s, or its log says why not"
-        " (predictor_refused); what was promoted by --here stays until something is promoted for all",
+        " (predictor_refused, predictor_waits); what was promoted by --here stays until something is promoted for all",
     )

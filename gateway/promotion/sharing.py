@@ -10,6 +10,7 @@ with an encoder which the operator did not name: those may be endpoints.
 """
 
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,15 +24,16 @@ from catalog import ParetoGateError
 from gateway.errors import GatewayError
 from gateway.journal import JournalUnavailableError
 from gateway.journal.asking import JournalRedis
+from gateway.pauses import Patience
 from gateway.redis_keys import JournalKeys
 from gateway.settings import Settings
-from predictors import BadArtefactError, Forecaster
+from predictors import BadArtefactError, EncoderAwayError, Forecaster
 from predictors.parcel import MOST_PARCEL_BYTES, MOST_PARCEL_FILES, Parcel
 from predictors.versions import Followed, PredictorVersions
 
 from .order import MOST_IN_FORCE, MOST_ORDER_BYTES, Order, Promoted
 
-__all__ = ["NotSharedError", "SharedPredictors", "take_up_at_start"]
+__all__ = ["NotSharedError", "PredictorWaitsError", "SharedPredictors", "take_up_at_start"]
 
 log = structlog.get_logger(__name__)
 
@@ -79,26 +81,46 @@ class NotSharedError(GatewayError):
         self.problem = problem
 
 
+class PredictorWaitsError(GatewayError):
+    """What is in force for all cannot be loaded here for the moment, and is tried again."""
+
+    def __init__(self, *, number: int, problem: str) -> None:
+        super().__init__(f"version {number}, which was promoted for all, waits for its encoder: {problem}")
+        self.number, self.problem = number, problem
+
+
 class SharedPredictors:
     """Used by one thread at a time. Give it back by `close`."""
 
     def __init__(
-        self, settings: Settings, *, timeout_s: float = 5.0, note: Callable[..., object] = log.warning
+        self,
+        settings: Settings,
+        *,
+        timeout_s: float = 5.0,
+        note: Callable[..., object] = log.warning,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Connects when it is first asked. The journal of the settings is one in Redis.
 
-        `note` is told what an operator should know.
+        `note` is told what an operator should know; `clock` is monotonic, in seconds.
         """
         self._note = note
         self._redis = JournalRedis(settings, timeout_s=timeout_s)
         self._versions = PredictorVersions(settings.predictors_dir)
         self._predictor = settings.predictor
-        self._refused: bytes | None = None  # an order
+        self._tried: bytes | None = None  # the order that was to be taken up last
+        self._is_refused = False
+        self._patience = Patience(clock=clock)
 
     @property
     def is_refused(self) -> bool:
-        """Whether what is in force for all was refused here."""
-        return self._refused is not None
+        """Whether what is in force for all was refused here, and is not tried again."""
+        return self._is_refused
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it was refused, or waits here for its encoder."""
+        return self._is_refused or self._patience.is_tried
 
     def order(self) -> Order | None:
         """What is in force for all; None where nothing was ever promoted for all.
@@ -130,30 +152,39 @@ class SharedPredictors:
     def take_up(self, *, again: bool = False) -> bool:
         """Put in force here what is in force for all; whether that was to be done.
 
-        What is refused is refused once, until something else is in force. `again`: see to it that all is here and
-        whole, also where nothing else was put in force since.
+        What is refused is refused once, until something else is in force; what only waits for its encoder is tried
+        again, ever later. `again`: see to it now that all is here and whole, also where nothing else was put in force
+        since.
 
         Raises:
+            PredictorWaitsError: the encoder of the version in force is away for the moment; nothing was changed.
             JournalUnavailableError: Redis cannot be asked; nothing was changed.
             BadArtefactError: what it says, or the version in force, is damaged or not for us; nothing was changed.
             OSError: it cannot be written here; what decided goes on deciding.
         """
         content = self._redis.ask(self._content)
-        if content is None or content != self._refused:
-            self._refused = None
-        if content is None or self.is_refused:
+        if content != self._tried:
+            self._tried, self._is_refused = content, False
+            self._patience.begin_anew()
+        if content is None or self._is_refused or (self._patience.is_waiting and not again):
             return False
         since = self._versions.followed()
         try:
             order = self._read(content)
             if since.order == order.name and not again:
                 return False
-            return self._follow(order, since)
+            is_followed = self._follow(order, since)
         except BadArtefactError:
             if self._redis.ask(self._content) != content:
                 return False  # it was replaced, and with it what we read
-            self._refused = content
+            self._is_refused = True
+            self._patience.begin_anew()
             raise
+        except PredictorWaitsError:
+            self._patience.failed()
+            raise
+        self._patience.begin_anew()
+        return is_followed
 
     def promote(self, challenger: Parcel, verdict: Mapping[str, object]) -> int:
         """Let a predictor decide in all replicas; its number.
@@ -230,7 +261,12 @@ class SharedPredictors:
         return parcel, _verdict(verdict)
 
     def _check_that_it_loads(self, version: Promoted | None, fetched: Mapping[int, _Judged]) -> None:
-        """Whoever cannot be loaded is not put in force here, whatever the reason."""
+        """Whoever cannot be loaded is not put in force here, whatever the reason.
+
+        Raises:
+            PredictorWaitsError: its encoder is away for the moment.
+            BadArtefactError: any other reason.
+        """
         if version is None:
             return
         key = self._predictor.encoder_key
@@ -242,6 +278,8 @@ class SharedPredictors:
                 folder = self._versions.here(version.number, version.digest) or folder
             try:
                 Forecaster.load(folder, encoder_key=key.get_secret_value() if key else None)
+            except EncoderAwayError as exc:
+                raise PredictorWaitsError(number=version.number, problem=str(exc)) from exc
             except ParetoGateError as exc:
                 raise _bad(version, exc.problem if isinstance(exc, BadArtefactError) else str(exc)) from exc
             except Exception as exc:

@@ -1,9 +1,8 @@
 """Who is asked next when a backend fails: down the decision's own ranking, then once more, within a budget."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from tenacity import RetryCallState, wait_random_exponential
+from tenacity import wait_random_exponential
 from tenacity.wait import wait_base
 
 from catalog import PoolEntry, record
@@ -14,6 +13,7 @@ from gateway.errors import (
     UpstreamUnsupportedError,
     UpstreamUnusableError,
 )
+from gateway.pauses import pause_s
 
 __all__ = ["AttemptPlan", "NextAttempt", "RetryBudget"]
 
@@ -106,12 +106,4 @@ class AttemptPlan:
                 return None
             if failure.retry_after_s is not None:
                 return failure.retry_after_s
-        return self._backoff(_after_attempts(len(self._tried)))
-
-
-def _after_attempts(n_attempts: int) -> RetryCallState:
-    """As much of tenacity's state as its waiting rules look at: we only ask it how long, the retrying is ours."""
-    nothing: Any = None
-    state = RetryCallState(retry_object=nothing, fn=None, args=(), kwargs={})
-    state.attempt_number = n_attempts
-    return state
+        return pause_s(self._backoff, n_attempts=len(self._tried))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
-from predictors.errors import EncoderUnavailableError
+from predictors.errors import EncoderAwayError, EncoderUnavailableError
 
 from .protocol import Vectors
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["RemoteEncoder"]
 
 _BATCH: Final = 16  # a model on a few cores takes a second a text
+_FOR_NOW: Final = frozenset({408, 425, 429})  # statuses that a later request need not get
+_BROKEN: Final = 500  # and all from here on
 _BLANK: Final = " "  # the empty text is refused by OpenAI and most others
 
 
@@ -32,7 +34,8 @@ class RemoteEncoder:
         client: an httpx client to use instead of our own (tests pass one with a mock transport).
 
     Raises:
-        EncoderUnavailableError: the endpoint does not answer, refuses, or answers something else than vectors.
+        EncoderAwayError: the endpoint does not answer, or says that it cannot now.
+        EncoderUnavailableError: it refuses, or answers something else than vectors.
     """
 
     def __init__(
@@ -90,14 +93,16 @@ class RemoteEncoder:
             response = self._client.post(self.url, json=body, headers=self._headers, timeout=patience)
             response.raise_for_status()
         except httpx.ReadTimeout as exc:
-            raise EncoderUnavailableError(
+            raise EncoderAwayError(
                 f"{self.url} did not answer within {patience.read:g} s for {len(texts)} texts; give it more resources, "
                 "or use the static encoder"
             ) from exc
         except httpx.HTTPStatusError as exc:
-            raise self._unusable(f"status {exc.response.status_code}") from exc
+            status = exc.response.status_code
+            raise self._unusable(f"status {status}", for_now=status in _FOR_NOW or status >= _BROKEN) from exc
         except httpx.HTTPError as exc:
-            raise EncoderUnavailableError(
+            is_away = isinstance(exc, httpx.TimeoutException | httpx.NetworkError | httpx.RemoteProtocolError)
+            raise (EncoderAwayError if is_away else EncoderUnavailableError)(
                 f"{self.url} cannot be reached ({type(exc).__name__}); check base_url, or use the static encoder"
             ) from exc
         try:
@@ -109,7 +114,7 @@ class RemoteEncoder:
             raise self._unusable(f"{len(vectors)} embeddings for {len(texts)} texts")
         return vectors
 
-    def _unusable(self, what: str) -> EncoderUnavailableError:
-        return EncoderUnavailableError(
+    def _unusable(self, what: str, *, for_now: bool = False) -> EncoderUnavailableError:
+        return (EncoderAwayError if for_now else EncoderUnavailableError)(
             f"{self.url} answered {what} for model {self.model!r}; check base_url, model, dim and the API key"
         )

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from gateway.journal import JournalUnavailableError
-from gateway.promotion import Order, Promoted, SharedPredictors, take_up_at_start
+from gateway.promotion import Order, PredictorWaitsError, Promoted, SharedPredictors, take_up_at_start
 from gateway.promotion.order import MOST_IN_FORCE
 from gateway.redis_keys import JournalKeys
 from predictors import BadArtefactError
@@ -390,7 +390,7 @@ def test_an_encoder_that_may_be_an_endpoint_is_shared_where_every_operator_named
     assert one.promote(with_endpoint) == 1
     with pytest.raises(BadArtefactError, match=r"predictor\.shared_encoders"):
         other.shared.take_up()
-    with pytest.raises(BadArtefactError, match=r"version 1.*127\.0\.0\.1:9"):  # it was asked, and is not there
+    with pytest.raises(PredictorWaitsError, match=r"version 1.*127\.0\.0\.1:9"):  # it was asked, and is not there
         allowed.shared.take_up()
 
 
