@@ -5,6 +5,9 @@ adding a candidate would turn round the preference between two others. So amount
 scales, `log(1 + amount / floor) / log(1 + ceiling / floor)`: a ratio counts the same everywhere (people and prices
 think in factors), zero is a proper value (a local model is free), and below the floor differences stop to matter.
 The scale goes on above 1, so that of two dear candidates the dearer is still the worse.
+
+Tryage (Hari and Thomson, arXiv 2308.11601) names size, recency, security, verbosity and readability and, as far as it
+could be read, gives no formula of theirs: all of these are reconstructed.
 """
 
 import math

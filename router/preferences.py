@@ -3,7 +3,8 @@
     chosen = argmin over m of  w_q * loss(x, m) + sum over j of lambda_j * C_j(m, x)
 
 Only the lower-left convex hull of (loss, C) can be reached by turning the lambdas; `Policy.quality_within` and the
-hard constraints reach the rest of the front. Source: Hari and Thomson, Tryage, arXiv 2308.11601.
+hard constraints reach the rest of the front. Source: Hari and Thomson, Tryage, arXiv 2308.11601; its text was not to be
+had, so that the sum is reconstructed from its abstract and from what others write of it.
 """
 
 from collections.abc import Mapping

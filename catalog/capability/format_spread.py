@@ -4,7 +4,8 @@ A format is drawn from a grammar of meaningless choices: what stands between a f
 fields, between options and their marks, and how names are cased. Two phases of Thompson sampling then look for the
 best and for the worst format; the difference of the two is the spread.
 
-Source: FormatSpread, arXiv 2310.11324, ICLR 2024, by its paper and the grammar of its code.
+Source: FormatSpread, arXiv 2310.11324, ICLR 2024, by its paper and the grammar of its code, without the roman numerals
+that Unicode has signs of their own for.
 """
 
 from collections.abc import Callable, Sequence

@@ -2,7 +2,8 @@
 
     text size = mean over texts of 8 x UTF-8 bytes / tokens      (bits per token; the TS of information capacity)
 
-Source: Yuan et al., Information Capacity, arXiv 2511.08066. The price per megabyte of text is ours.
+Source: Yuan et al., Information Capacity, arXiv 2511.08066, whose code leaves each text's first token out and rounds
+the mean to two decimals; here all tokens count and nothing is rounded. The price per megabyte of text is ours.
 """
 
 from collections.abc import Mapping, Sequence

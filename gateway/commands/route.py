@@ -17,7 +17,7 @@ from gateway.errors import InvalidRequestError
 from gateway.settings import Settings, load_settings
 from gateway.startup import find_backends, open_catalog, planned_embedded
 from predictors import read_query
-from router import Decision, RoutingOptions, read_options
+from router import Decision, InvalidRoutingError, RoutingOptions, read_options
 from router import explain as explanation_of
 
 from .options import AsJson, ConfigFile, PolicyName, PoolGlobs, Requirements, console, working_folder
@@ -135,7 +135,12 @@ def _options(
     if tradeoff is not None:
         routing["cost_quality_tradeoff"] = tradeoff
     headers = {"x-paretogate-require": "; ".join(require)} if require else {}
-    return read_options(model="auto", body={**body, "routing": routing}, headers=headers, policies=policies).options
+    wishes = {**body, "routing": routing}
+    try:
+        return read_options(model="auto", body=wishes, headers=headers, policies=policies).options
+    except InvalidRoutingError as exc:
+        field = exc.field.replace("x-paretogate-require", "--require", 1)
+        raise InvalidRoutingError(field=field, problem=exc.problem) from exc
 
 
 def _nothing_to_choose_among(pool: Sequence[str] | None) -> str:

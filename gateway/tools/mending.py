@@ -1,7 +1,8 @@
 """Tool calls asked for again: while they break their schema, or until the model says the same twice.
 
-Self-refinement follows ToolACE-R (Zeng et al., 2025): the model is shown its call and asked whether it stands, until
-the canonical call repeats. How many rounds that takes is recorded, as a sign of how hard the request was.
+Self-refinement follows ToolACE-R (Zeng et al., arXiv 2504.01400), of which the abstract alone was read, so that the
+loop is reconstructed: the model is shown its call and asked whether it stands, until the canonical call repeats. How
+many rounds that takes is recorded, as a sign of how hard the request was.
 """
 
 import asyncio

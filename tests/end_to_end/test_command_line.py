@@ -38,7 +38,7 @@ def test_explain_shows_why_others_were_rejected(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("route", "Hello", "--pool", "all", "-r", "max_colour=3"), 1, "max_colour"),
+        (("route", "Hello", "--pool", "all", "-r", "max_colour=3"), 1, "--require.max_colour: unknown"),
         (("route", "Hello", "--pool", "all", "-r", "max_params_b=0.0001"), 1, "no model satisfies"),
         (("route", "Hello", "--pool", "all", "-p", "frugal"), 1, "frugal"),
         (("route", "Hello", "--pool", "no-such-owner/*"), 1, "matches no model"),

@@ -22,6 +22,7 @@ def test_four_models_in_strict_order_play_as_computed_by_hand(rounds: int, expec
 
 
 def test_in_the_reference_the_winner_stalls_alone_in_its_group() -> None:
+    np.testing.assert_allclose(wins(LADDER, dropped=1), (1, 2 / 3, 1 / 3, 0), atol=0.015)
     assert wins(np.repeat(LADDER, 2, axis=1), dropped=1)[0] == 2.0
     assert wins(np.repeat(LADDER, 4, axis=1), dropped=1)[0] == 2.0
 

@@ -35,6 +35,7 @@ def test_several_judges_lie_between_their_mean_and_their_maximum() -> None:
     harm = np.array([0.1, 0.1, 0.7])
     assert judges_agree(harm, sharpness=1e-6) == pytest.approx(0.3, abs=1e-4)
     assert judges_agree(harm, sharpness=500.0) == pytest.approx(0.7, abs=0.01)
+    assert judges_agree(harm, sharpness=5.0) == pytest.approx(0.4992621)  # ln((2 e^0.5 + e^3.5) / 3) / 5
 
 
 @given(st.lists(st.floats(0, 0.99), min_size=1, max_size=3))  # nearer to certainty 1 - R has no digits left
