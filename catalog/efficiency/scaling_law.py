@@ -4,8 +4,9 @@
     accuracy  y = g + (1 - g) exp(-a C^-b - c)       of one cluster of equally hard questions, C operations
 
 Of the second, the law and the test of whether a cluster may be extrapolated are here; the clusters themselves and the
-map from them to a whole benchmark are not. A family with one measured member borrows the size term (A, alpha) of others and keeps its own level: four percent is
-about the best such a law gets, twenty still separate many choices, so every forecast carries that band.
+map from them to a whole benchmark are not. A family with one measured member borrows the size term (A, alpha) of others
+and keeps its own level: four percent is about the best such a law gets, twenty still separate many choices, so every
+forecast carries that band.
 
 Source: Choshen et al., A Hitchhiker's Guide to Scaling Law Estimation, arXiv 2410.11840, with the constants of
 Muennighoff et al. 2023; Xu et al., Clustering On Difficulty, arXiv 2502.17262.
