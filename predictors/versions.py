@@ -23,7 +23,14 @@ from typing import Any, Final
 from .errors import BadArtefactError, PredictorError
 from .parcel import Parcel
 
-__all__ = ["Followed", "NothingToRollBackError", "PredictorVersion", "PredictorVersions", "rolled_back"]
+__all__ = [
+    "Followed",
+    "NothingToRollBackError",
+    "OvertakenError",
+    "PredictorVersion",
+    "PredictorVersions",
+    "rolled_back",
+]
 
 _FORMAT: Final = 1
 _VERDICT: Final = "verdict.json"
@@ -32,6 +39,17 @@ _UNFINISHED: Final = "new-"  # how names begin of what is still being written, a
 
 class NothingToRollBackError(PredictorError):
     """There is no such version to go back to; the message lists those there are."""
+
+
+class OvertakenError(PredictorError):
+    """Another predictor decides by now than the one that the challenger was judged against."""
+
+    def __init__(self, *, decides: str) -> None:
+        super().__init__(
+            f"{decides} decides by now, and it was judged against another; run `paretogate promote` again, which"
+            " compares it with that one"
+        )
+        self.decides = decides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +129,22 @@ class PredictorVersions:
             for number in self._numbers()
         )
 
-    def promote(self, predictor: Path, verdict: Mapping[str, object]) -> int:
+    def promote(self, predictor: Path, verdict: Mapping[str, object], *, over: int | None = None) -> int:
         """Copy a predictor and let it decide; returns its number.
 
+        Args:
+            predictor: its folder.
+            verdict: what is kept beside it.
+            over: the version that it was judged against, 0 for the one that ships; None: over whichever decides.
+
         Raises:
+            OvertakenError: another decides by now; nothing was changed.
             OSError: it cannot be copied; what decided goes on deciding.
         """
         with self._alone():
+            decides = (self._chain() or [0])[-1]
+            if over is not None and decides != over:
+                raise OvertakenError(decides=_told(decides))
             number = max(self._numbers(), default=0) + 1
             self._install(number, lambda fresh: shutil.copytree(predictor, fresh, dirs_exist_ok=True), verdict)
             self._put([*self._chain(), number], self.followed())
@@ -266,6 +293,10 @@ class PredictorVersions:
             else:
                 with suppress(OSError):  # another user's; it is in nobody's way
                     path.unlink()
+
+
+def _told(number: int) -> str:
+    return f"version {number}" if number else "the predictor that ships"
 
 
 def _to_disk(folder: Path) -> None:

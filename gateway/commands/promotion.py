@@ -5,7 +5,7 @@ Where Redis keeps the journal, both reach every replica that writes to it; else,
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -21,12 +21,12 @@ from catalog import ParetoGateError
 from gateway.journal import JournalUnavailableError, JournalUnreadableError
 from gateway.journal.opening import check_collected
 from gateway.policies import configured_policies
-from gateway.promotion import NotSharedError, SharedPredictors
+from gateway.promotion import Champion, NotSharedError, SharedPredictors
 from gateway.settings import InvalidSettingsError, Settings, load_settings
 from predictors import Forecaster
 from predictors.cli_options import DataFolder, data_folder
 from predictors.parcel import Parcel
-from predictors.versions import PredictorVersions
+from predictors.versions import OvertakenError, PredictorVersions
 from router.promotion import Judge, PromotionRules, Verdict
 
 from .collect import warn
@@ -35,6 +35,7 @@ from .options import AsJson, ConfigFile, console, working_folder
 __all__ = ["promote", "rollback"]
 
 _RULES = PromotionRules()
+_JUDGED_AT_MOST = 3  # times, where others put predictors in force meanwhile
 _PATIENCE_S = 30.0  # megabytes may go a long way to Redis
 
 Here = Annotated[
@@ -94,11 +95,11 @@ def promote(
             path=str(settings.journal_path),
             problem="it does not exist; serve some requests first, or name evidence: --on",
         )
-    number = None
-    with _reach(settings, versions, here=here) as reach:
-        sent = reach.sent(challenger)
-        verdict = _judge()(
-            reach.champion(),
+    judge = _judge()
+
+    def judged_against(champion: Path | None) -> Verdict:
+        return judge(
+            champion,
             challenger,
             on or str(settings.journal_path),
             rules=PromotionRules(policy=policy, margin=margin, max_nfr=max_nfr, at_least=at_least),
@@ -106,9 +107,33 @@ def promote(
             data=data_folder(data, os.environ),
             seed=seed,
         )
-        if verdict.passed and not dry_run:
-            number = reach.promote(challenger, sent, verdict.facts)
+
+    with _reach(settings, versions, here=here) as reach:
+        verdict, number = _promoted(reach, challenger, judged_against, dry_run=dry_run)
     _tell(reach, verdict, number, as_json=as_json)
+
+
+def _promoted(
+    reach: "_Reach", challenger: Path, judged_against: Callable[[Path | None], Verdict], *, dry_run: bool
+) -> tuple[Verdict, int | None]:
+    """The verdict over what decides when it is put in force, and its number; None where it is not.
+
+    Raises:
+        OvertakenError: others put predictors in force as often as it was judged.
+    """
+    sent = reach.sent(challenger)
+    for left in reversed(range(_JUDGED_AT_MOST)):
+        champion = reach.champion()
+        verdict = judged_against(champion.folder)
+        if dry_run or not verdict.passed:
+            break
+        try:
+            return verdict, reach.promote(challenger, sent, verdict.facts, over=champion)
+        except OvertakenError as exc:
+            if not left:
+                raise
+            typer.echo(f"{exc.decides} was put in force meanwhile; comparing with that", err=True)
+    return verdict, None
 
 
 def rollback(
@@ -152,20 +177,25 @@ class _Reach:
         self.shared.check(parcel := Parcel.of(challenger))
         return parcel
 
-    def champion(self) -> Path | None:
-        """The predictor that decides for those whom it reaches; None is the one that ships."""
+    def champion(self) -> Champion:
+        """The predictor that decides for those whom it reaches."""
         if self.shared is None:
-            return self.versions.deciding()
+            folder = self.versions.deciding()
+            return Champion(folder=folder, name="" if folder is None else folder.name)
         with _not_shared():
             self.shared.take_up()
-            return self.shared.deciding()
+            return self.shared.champion()
 
-    def promote(self, challenger: Path, sent: Parcel | None, verdict: Mapping[str, object]) -> int:
-        """Let it decide; its number."""
+    def promote(self, challenger: Path, sent: Parcel | None, verdict: Mapping[str, object], *, over: Champion) -> int:
+        """Let it decide in the place of the one that it was judged against; its number.
+
+        Raises:
+            OvertakenError: another decides by now.
+        """
         if self.shared is None or sent is None:
-            return self.versions.promote(challenger, verdict)
+            return self.versions.promote(challenger, verdict, over=0 if over.folder is None else int(over.folder.name))
         with _not_shared():
-            number = self.shared.promote(sent, verdict)
+            number = self.shared.promote(sent, verdict, over=over)
         self.look()
         return number
 

@@ -12,6 +12,7 @@ with an encoder which the operator did not name: those may be endpoints.
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -29,11 +30,11 @@ from gateway.redis_keys import JournalKeys
 from gateway.settings import Settings
 from predictors import BadArtefactError, EncoderAwayError, Forecaster
 from predictors.parcel import MOST_PARCEL_BYTES, MOST_PARCEL_FILES, Parcel
-from predictors.versions import Followed, PredictorVersions
+from predictors.versions import Followed, OvertakenError, PredictorVersions
 
 from .order import MOST_IN_FORCE, MOST_ORDER_BYTES, Order, Promoted
 
-__all__ = ["NotSharedError", "PredictorWaitsError", "SharedPredictors", "take_up_at_start"]
+__all__ = ["Champion", "NotSharedError", "PredictorWaitsError", "SharedPredictors", "take_up_at_start"]
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +69,14 @@ local size = 0
 for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do size = size + #name + redis.call('HSTRLEN', KEYS[1], name) end
 return size
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Champion:
+    """What decides for all, and by what it is known whether it still does."""
+
+    folder: Path | None  # where it is kept here; None is the predictor that ships
+    name: str  # the same for no two of them
 
 
 class NotSharedError(GatewayError):
@@ -132,22 +141,23 @@ class SharedPredictors:
         content = self._redis.ask(self._content)
         return None if content is None else self._read(content)
 
-    def deciding(self) -> Path | None:
-        """Where the version that decides for all is kept here; None is the predictor that ships.
+    def champion(self) -> Champion:
+        """What decides for all, kept here.
 
         Raises:
-            JournalUnavailableError, BadArtefactError, OSError: as `take_up`.
+            JournalUnavailableError, PredictorWaitsError, BadArtefactError, OSError: as `take_up`.
         """
-        if (order := self.order()) is None:
-            return self._versions.deciding()
+        order = self.order()
+        if order is None:
+            return Champion(folder=self._versions.deciding(), name=self._decides(None))
         if (version := order.deciding) is None:
-            return None
+            return Champion(folder=None, name=self._decides(order))
         if (folder := self._versions.here(version.number, version.digest)) is None:
             self.take_up(again=True)
             folder = self._versions.here(version.number, version.digest)
         if folder is None:
             raise _bad(version, "it did not come")
-        return folder
+        return Champion(folder=folder, name=self._decides(order))
 
     def take_up(self, *, again: bool = False) -> bool:
         """Put in force here what is in force for all; whether that was to be done.
@@ -186,17 +196,29 @@ class SharedPredictors:
         self._patience.begin_anew()
         return is_followed
 
-    def promote(self, challenger: Parcel, verdict: Mapping[str, object]) -> int:
+    def promote(self, challenger: Parcel, verdict: Mapping[str, object], *, over: Champion | None = None) -> int:
         """Let a predictor decide in all replicas; its number.
 
+        Args:
+            challenger: the predictor.
+            verdict: what is kept beside it.
+            over: what it was judged against; None: over whichever decides.
+
         Raises:
+            OvertakenError: another decides by now, and not the challenger either; nothing was changed.
             JournalUnavailableError, BadArtefactError: as `order`, or an encoder that replicas would not take.
         """
         self.check(challenger)
         above = max((version.number for version in self._versions.all()), default=0)
-        order = self._change(
-            lambda order: order.promoted(challenger.digest, above=above), {challenger.digest: (challenger, verdict)}
-        )
+
+        def put_in_force(order: Order, decides: str) -> Order:
+            after = order.promoted(challenger.digest, above=above)
+            if over is not None and decides != over.name and after != order:
+                version = order.deciding
+                raise OvertakenError(decides=f"version {version.number}" if version else "the predictor that ships")
+            return after
+
+        order = self._change(put_in_force, {challenger.digest: (challenger, verdict)})
         return order.in_force[-1].number
 
     def roll_back(self, to: int | None = None) -> int:
@@ -206,7 +228,7 @@ class SharedPredictors:
             JournalUnavailableError, BadArtefactError: as `order`.
             NothingToRollBackError: there is none.
         """
-        order = self._change(lambda order: order.rolled_back(to), {})
+        order = self._change(lambda order, _: order.rolled_back(to), {})
         return order.deciding.number if order.deciding is not None else 0
 
     def check(self, predictor: Parcel) -> None:
@@ -285,11 +307,18 @@ class SharedPredictors:
             except Exception as exc:
                 raise _bad(version, f"it cannot be loaded ({type(exc).__name__})") from exc
 
-    def _change(self, act: Callable[[Order], Order], judged: Mapping[str, _Judged]) -> Order:
+    def _decides(self, order: Order | None) -> str:
+        """A name for what decides: by number and digest, since one may be promoted again; without an order, here."""
+        if order is None:
+            return f"here: {(self._versions.in_force() or (0,))[-1]}"
+        return "what ships" if order.deciding is None else f"{order.deciding.number}: {order.deciding.digest}"
+
+    def _change(self, act: Callable[[Order, str], Order], judged: Mapping[str, _Judged]) -> Order:
+        """`act` makes the order from the one before, and from the name of what decides by that."""
         for _ in range(_ATTEMPTS):
             content = self._redis.ask(self._content)
             before, known = (self._read(content), judged) if content is not None else self._begun(judged)
-            after = act(before)
+            after = act(before, self._decides(None if content is None else before))
             if content is not None and after == before:
                 return after
             there = () if content is None else before.in_force

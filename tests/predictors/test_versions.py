@@ -8,7 +8,7 @@ import pytest
 
 from predictors import BadArtefactError
 from predictors.parcel import Parcel
-from predictors.versions import Followed, NothingToRollBackError, PredictorVersions
+from predictors.versions import Followed, NothingToRollBackError, OvertakenError, PredictorVersions
 
 
 def saved(folder: Path, name: str) -> Path:
@@ -132,6 +132,19 @@ def test_promotions_of_several_processes_wait_for_each_other(tmp_path: Path) -> 
 def _promote_often(folder: Path, predictor: Path) -> None:
     for _ in range(4):
         PredictorVersions(folder).promote(predictor, {})
+
+
+def test_whoever_was_judged_against_another_than_decides_is_not_put_in_force(tmp_path: Path) -> None:
+    versions = PredictorVersions(tmp_path / "versions")
+    assert versions.promote(saved(tmp_path, "a"), {}, over=0) == 1
+    with pytest.raises(OvertakenError, match="version 1 decides by now"):
+        versions.promote(saved(tmp_path, "b"), {}, over=0)
+    assert versions.promote(saved(tmp_path, "b"), {}, over=1) == 2
+    versions.roll_back(0)
+    with pytest.raises(OvertakenError, match="the predictor that ships decides by now"):
+        versions.promote(saved(tmp_path, "c"), {}, over=2)
+    assert [version.number for version in versions.all()] == [1, 2]
+    assert versions.deciding() is None
 
 
 def test_what_a_killed_promotion_left_behind_is_cleared_by_the_next(tmp_path: Path) -> None:

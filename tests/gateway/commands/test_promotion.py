@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -267,3 +269,82 @@ def test_what_cannot_be_kept_here_is_shared_all_the_same_and_told(
     assert f"warning: {state / 'predictors'} does not have what is in force for all" in said
     assert "version 1 decides" in said
     assert Replica(tmp_path / "other", shared.url).shared.take_up()
+
+
+def judged_while(
+    monkeypatch: pytest.MonkeyPatch, *meanwhile: Callable[[], object], worse_than_the_last: bool = False
+) -> list[object]:
+    """A judge during whose first, second, ... work something else happens; the champions that it is given."""
+    champions: list[object] = []
+
+    def judge(champion: object, *_: object, **__: object) -> Verdict:
+        champions.append(champion)
+        if len(champions) <= len(meanwhile):
+            meanwhile[len(champions) - 1]()
+            return Verdict(objections=(), facts=FACTS)
+        return Verdict(objections=("it is worse",) if worse_than_the_last else (), facts=FACTS)
+
+    monkeypatch.setattr(promotion, "_judge", lambda: judge)
+    return champions
+
+
+@pytest.mark.parametrize("worse", [False, True])
+def test_what_another_command_puts_in_force_meanwhile_is_what_it_is_compared_with_then(
+    state: Path,
+    challenger: str,
+    tmp_path: Path,
+    worse: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    versions, first = PredictorVersions(state / "predictors"), variant(tmp_path, "first")
+    champions = judged_while(monkeypatch, lambda: versions.promote(first, {}), worse_than_the_last=worse)
+    assert main(["promote", challenger]) == int(worse)
+    assert champions == [None, state / "predictors" / "0001"]
+    assert versions.in_force() == ((1,) if worse else (1, 2))
+    said = capsys.readouterr().err
+    assert "version 1 was put in force meanwhile; comparing with that" in said
+    assert ("refused: it is worse" in said) is worse
+
+
+@pytest.mark.loopback
+def test_so_it_is_where_all_replicas_follow(
+    state: Path,
+    shared: RedisServer,
+    challenger: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    other, first = Replica(tmp_path / "other", shared.url), variant(tmp_path, "first")
+    champions = judged_while(monkeypatch, lambda: other.promote(first), other.shared.roll_back)
+    assert main(["promote", challenger]) == 0
+    assert champions == [None, state / "predictors" / "0001", None]
+    order = other.shared.order()
+    assert order is not None
+    assert [version.number for version in order.in_force] == [2]
+    said = capsys.readouterr().err
+    assert "version 1 was put in force meanwhile" in said
+    assert "the predictor that ships was put in force meanwhile" in said
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("here", [[], ["--here"]])
+def test_where_others_are_faster_every_time_it_is_refused_with_the_remedy(
+    state: Path,
+    shared: RedisServer,
+    challenger: str,
+    here: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    other, own = Replica(tmp_path / "other", shared.url), PredictorVersions(state / "predictors")
+    put = (lambda made: own.promote(made, {})) if here else other.promote
+    champions = judged_while(monkeypatch, *(partial(put, variant(tmp_path, str(i))) for i in range(3)))
+    assert main(["promote", challenger, *here]) == 1
+    assert len(champions) == 3
+    said = capsys.readouterr().err
+    assert "error: version 3 decides by now" in said
+    assert "run `paretogate promote` again" in said
+    assert own.in_force()[-1] == (3 if here else 2)  # what it was compared with last, where all are followed

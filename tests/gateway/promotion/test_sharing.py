@@ -20,7 +20,7 @@ from gateway.redis_keys import JournalKeys
 from predictors import BadArtefactError
 from predictors.parcel import MOST_PARCEL_BYTES, Parcel
 from predictors.persistence import load_artefact
-from predictors.versions import NothingToRollBackError
+from predictors.versions import NothingToRollBackError, OvertakenError
 from tests.gateway.state.servers import RedisServer
 
 from .replicas import SHIPPED, Replica, variant
@@ -174,7 +174,9 @@ def test_what_one_replica_promotes_here_alone_stays_until_something_is_promoted_
     own.versions.promote(variant(tmp_path, "own"), {})
     assert not own.shared.take_up()
     assert own.decides == Parcel.of(variant(tmp_path, "own")).digest
-    assert own.shared.deciding() == own.settings.predictors_dir / "0001"  # what a challenger for all is compared with
+    assert (
+        own.shared.champion().folder == own.settings.predictors_dir / "0001"
+    )  # what a challenger for all is compared with
     one.shared.roll_back()
     assert own.shared.take_up()
     assert own.decides is None
@@ -203,6 +205,51 @@ def test_promotions_at_once_come_one_after_the_other_and_the_same_for_all(
         replica.shared.take_up()
         assert replica.versions.in_force() == tuple(range(1, n + 1))
         assert replica.decides == last
+
+
+def test_of_promotions_at_once_over_the_same_champion_one_is_put_in_force_and_the_others_hear_so(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    n = 4
+    replicas = [Replica(tmp_path / str(i), redis_server.url) for i in range(n)]
+    made = [variant(tmp_path, f"v{i}") for i in range(n)]
+    champions = [replica.shared.champion() for replica in replicas]
+    together, put, heard = threading.Barrier(n), [], []
+
+    def promote(i: int) -> None:
+        together.wait()
+        try:
+            put.append(replicas[i].shared.promote(Parcel.of(made[i]), {}, over=champions[i]))
+        except OvertakenError as exc:
+            heard.append(exc.decides)
+
+    threads = [threading.Thread(target=promote, args=(i,)) for i in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (put, heard) == ([1], ["version 1"] * (n - 1))
+    with redis_server.client() as client:
+        assert {*client.keys()} == {JournalKeys().predictors.encode(), files_of(1).encode()}  # nothing else was sent
+
+
+def test_the_champion_is_another_after_a_promotion_or_a_rollback_and_the_same_after_neither(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    one, other = (Replica(tmp_path / name, redis_server.url) for name in ("one", "other"))
+    first, second = (Parcel.of(variant(tmp_path, name)) for name in ("first", "second"))
+    ships = one.shared.champion()
+    assert other.shared.promote(first, {}, over=other.shared.champion()) == 1
+    with pytest.raises(OvertakenError, match="version 1 decides by now.*paretogate promote"):
+        one.shared.promote(second, {}, over=ships)
+    was_first = one.shared.champion()
+    assert other.shared.roll_back() == 0
+    with pytest.raises(OvertakenError, match="the predictor that ships decides by now"):
+        one.shared.promote(second, {}, over=was_first)
+    now = one.shared.champion()
+    assert one.shared.promote(second, {}, over=now) == 2
+    assert one.shared.promote(second, {}, over=now) == 2  # an answer may be lost: it decides already
+    assert other.shared.promote(first, {}) == 3  # nobody says over what
 
 
 def test_whoever_comes_second_builds_on_what_the_first_has_done(
@@ -459,7 +506,7 @@ def test_a_copy_that_was_damaged_here_is_fetched_again_by_a_gateway_that_cannot_
     assert take_up_at_start(other.settings)
     assert other.decides == Parcel.of(variant(tmp_path, "first")).digest
     (other.settings.predictors_dir / "0002" / "arrays.npz").write_bytes(b"damaged again")
-    compared = other.shared.deciding()  # a challenger is compared with one that is whole
+    compared = other.shared.champion().folder  # a challenger is compared with one that is whole
     assert compared is not None
     assert Parcel.of(compared).digest == Parcel.of(variant(tmp_path, "first")).digest
 
