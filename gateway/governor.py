@@ -16,7 +16,7 @@ import numpy as np
 import structlog
 
 from catalog import Pool, Usage
-from router import Decision, NoEligibleModelError, Reading, RoutingOptions, SessionState
+from router import Decision, NoEligibleModelError, Reading, SessionState
 
 from .budget_watch import BudgetWatch
 from .dispatch import Call, Clocks
@@ -37,7 +37,6 @@ log = structlog.get_logger(__name__)
 _OURS = "sk-pg-"
 _UNLIMITED = Quota()
 _UNASKED = Grant()  # nobody had to be asked
-_DEFAULT_POLICY = RoutingOptions().policy
 _MAX_RULES = 1_000  # different allow and deny lists whose closed models are remembered
 _LONG_BYTES = 16 << 10  # of a request that is looked through in a thread; a tenth of a second at most up to there
 _MOST_TOOLS_KEPT = 256  # of one conversation, by their names
@@ -342,7 +341,7 @@ class Governor:
                     raise ForbiddenError(f"this key may not use {model_id}; ask for another model", param="model")
         elif key.allow or key.deny:
             options = replace(options, deny=(*options.deny, *self._closed(key, serving.pool)))
-        if key.policy is not None and options.policy == _DEFAULT_POLICY and key.policy in serving.policies:
+        if key.policy is not None and not reading.names_policy and key.policy in serving.policies:
             options = replace(options, policy=key.policy)
         return reading if options is reading.options else replace(reading, options=options)
 

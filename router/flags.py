@@ -36,6 +36,7 @@ class Reading:
 
     options: RoutingOptions
     target: str | None  # the one model that is named, None when the router shall choose
+    names_policy: bool = False  # some way or other; else the policy of the options is the default
     consumed: frozenset[str] = frozenset()  # top-level keys of the body to take out before it is forwarded
     messages: Sequence[object] | None = None  # the messages without their flags, None when they had none
     prompt: str | Sequence[object] | None = None  # the same of a completion's prompt
@@ -102,7 +103,7 @@ def _read(model: str, own: Mapping[str, object], said: _Said, policies: frozense
     _check_policy(options.policy, policies)
     if target is not None and "models" in own and options.order:  # OpenRouter: the model, then the fallback list
         options, target = replace(options, order=(target, *(name for name in options.order if name != target))), None
-    return Reading(options=options, target=target, consumed=_consumed(own, foreign))
+    return Reading(options=options, target=target, names_policy="policy" in wish, consumed=_consumed(own, foreign))
 
 
 _FOREIGN = frozenset(BODY_KEYS)

@@ -93,6 +93,22 @@ async def test_a_key_opens_the_models_on_its_list(tmp_path: Path) -> None:
         assert strong.requests == []
 
 
+async def test_a_keys_policy_is_for_requests_that_name_none(tmp_path: Path) -> None:
+    key = make_key(tmp_path, policy="cheap")
+    named = (
+        ({}, {}, "cheap"),
+        ({"routing": {"require": {"min_quality": 0.1}}}, {}, "cheap"),
+        ({"routing": {"policy": "balanced"}}, {}, "balanced"),  # which is what says nothing, too
+        ({"model": "auto:balanced"}, {}, "balanced"),
+        ({}, {"x-paretogate-policy": "balanced"}, "balanced"),
+        ({"routing": {"policy": "best"}}, {}, "best"),
+    )
+    async with pair(tmp_path) as (gateway, _, __):
+        for body, headers, policy in named:
+            answer = await ask(gateway, {**key, **headers}, **body)
+            assert answer.headers.get("x-paretogate-policy") == policy, body
+
+
 async def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path) -> None:
     key = make_key(tmp_path, requests_per_minute=2)
     async with pair(tmp_path) as (gateway, _, __):
