@@ -137,9 +137,10 @@ def _promote_often(folder: Path, predictor: Path) -> None:
 def test_whoever_was_judged_against_another_than_decides_is_not_put_in_force(tmp_path: Path) -> None:
     versions = PredictorVersions(tmp_path / "versions")
     assert versions.promote(saved(tmp_path, "a"), {}, over=0) == 1
+    challenger = saved(tmp_path, "b")
     with pytest.raises(OvertakenError, match="version 1 decides by now"):
-        versions.promote(saved(tmp_path, "b"), {}, over=0)
-    assert versions.promote(saved(tmp_path, "b"), {}, over=1) == 2
+        versions.promote(challenger, {}, over=0)
+    assert versions.promote(challenger, {}, over=1) == 2
     versions.roll_back(0)
     with pytest.raises(OvertakenError, match="the predictor that ships decides by now"):
         versions.promote(saved(tmp_path, "c"), {}, over=2)

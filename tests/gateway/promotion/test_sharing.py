@@ -240,7 +240,7 @@ def test_the_champion_is_another_after_a_promotion_or_a_rollback_and_the_same_af
     first, second = (Parcel.of(variant(tmp_path, name)) for name in ("first", "second"))
     ships = one.shared.champion()
     assert other.shared.promote(first, {}, over=other.shared.champion()) == 1
-    with pytest.raises(OvertakenError, match="version 1 decides by now.*paretogate promote"):
+    with pytest.raises(OvertakenError, match=r"version 1 decides by now.*paretogate promote"):
         one.shared.promote(second, {}, over=ships)
     was_first = one.shared.champion()
     assert other.shared.roll_back() == 0
