@@ -30,7 +30,7 @@ from gateway.wire.answer_ids import chat_id
 
 from .openai import retry_after_s
 from .protocol import Upstream, UpstreamCall
-from .refusals import own_words
+from .refusals import own_words, secrets_of, unquoting
 
 __all__ = ["LiteLLMMissingError", "LiteLLMUpstream", "missing_credentials"]
 
@@ -152,7 +152,10 @@ class LiteLLMUpstream:
                 backend_id=backend_id,
                 status=status,
                 retry_after_s=retry_after_s(headers.get("retry-after")),
-                detail=_own_words(message) if isinstance(message, str) else None,
+                detail=unquoting(
+                    _own_words(message) if isinstance(message, str) else None,
+                    secrets_of(call.backend, self._api_keys.get(backend_id), self._usual_key),
+                ),
             )
         cause = type(causes[-1]).__name__
         if any(isinstance(each, OSError) for each in causes):

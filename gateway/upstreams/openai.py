@@ -4,7 +4,7 @@ import asyncio
 import errno
 import math
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -34,7 +34,7 @@ from .http1 import (
 )
 from .protocol import UpstreamCall
 from .proxies import Proxy, ProxyRefusedError
-from .refusals import own_words
+from .refusals import own_words, secrets_of, unquoting
 
 __all__ = ["OpenAIUpstream"]
 
@@ -112,7 +112,8 @@ class OpenAIUpstream:
 
     async def _refusal(self, response: Response, backend: Backend, until: float) -> UpstreamStatusError:
         """What an answer with another status says."""
-        return await _refusal(response, backend, until)
+        secrets = secrets_of(backend, self._api_keys.get(backend.id))
+        return await _refusal(response, backend, until, secrets=secrets)
 
     def _target(self, backend: Backend, path: str) -> Target:
         """Where and how this backend is asked; looked up anew when a reload has exchanged it."""
@@ -166,7 +167,9 @@ def _why_not(exc: ssl.SSLError | ProxyRefusedError) -> str | None:
     return "no TLS is spoken there; base_url may have to begin with http://" if exc.reason in _NO_TLS else None
 
 
-async def _refusal(response: Response, backend: Backend, until: float) -> UpstreamStatusError:
+async def _refusal(
+    response: Response, backend: Backend, until: float, *, secrets: Collection[str]
+) -> UpstreamStatusError:
     soon = min(until, asyncio.get_running_loop().time() + _ERROR_BODY_S)
     try:
         detail = orjson.loads(await response.read(until=soon, limit_bytes=_MAX_ERROR_BYTES) or b"")
@@ -177,7 +180,7 @@ async def _refusal(response: Response, backend: Backend, until: float) -> Upstre
         backend_id=backend.id,
         status=response.status,
         retry_after_s=retry_after_s(asked["retry-after"], exactly_ms=asked[_EXACTLY]),
-        detail=own_words(detail),
+        detail=unquoting(own_words(detail), secrets),
     )
 
 

@@ -6,14 +6,15 @@ wraps the last in a `message`, as an object or as text.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from catalog import Backend
 from gateway.errors import OUT_OF_ROOM
 
-__all__ = ["own_words"]
+__all__ = ["own_words", "secrets_of", "unquoting"]
 
 _UNKNOWN_FIELD = re.compile(  # of Gemini; of Groq and Cerebras; of OpenAI
     r"Unknown name \"(\w+)\"|property '([\w.\[\]]+)' is unsupported"
@@ -32,6 +33,7 @@ _UNTAKEN = "unsupported_parameter"  # OpenAI's code for it
 _FORBIDDEN = "extra_forbidden"  # pydantic's
 _OUTER = ("body", "query", "path", "header")  # of places, which clients need not know
 _MOST_CHARS = 2_000
+_SECRET_CHARS = 8  # a shorter value of a header is no secret, and stands in other words too
 
 
 def own_words(said: object) -> Mapping[str, object] | None:
@@ -49,6 +51,28 @@ def own_words(said: object) -> Mapping[str, object] | None:
     if _TOO_LONG.search(message):
         return {**inner, "code": OUT_OF_ROOM}
     return {**inner, "code": _UNTAKEN} if inner.get("code") is None and _NOT_BY_IT.search(message) else inner
+
+
+def secrets_of(backend: Backend, *keys: str | None) -> frozenset[str]:
+    """What a backend is shown of us and nobody else is to see: keys, and what stands in configured headers."""
+    shown = [
+        *filter(None, keys),
+        *(word for value in backend.headers.values() for word in (value, value.split(" ")[-1])),
+    ]
+    return frozenset(secret for secret in shown if len(secret) >= _SECRET_CHARS)
+
+
+def unquoting(said: Mapping[str, object] | None, secrets: Collection[str]) -> Mapping[str, object] | None:
+    """The same without our secrets, which some servers quote: "incorrect API key provided: ..."."""
+    if said is None or not secrets:
+        return said
+    return {name: _without(value, secrets) if isinstance(value, str) else value for name, value in said.items()}
+
+
+def _without(text: str, secrets: Collection[str]) -> str:
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
 
 
 def _inner(said: object) -> dict[str, Any] | None:

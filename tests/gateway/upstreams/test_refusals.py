@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from gateway.upstreams.fake import FakeProvider
+from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from gateway.upstreams.refusals import own_words
 from tests.gateway.running import backend, running
 
@@ -136,3 +136,28 @@ async def test_an_account_without_credit_is_no_rate_limit_that_would_pass(
     assert (named.status_code, named.headers["x-should-retry"]) == (502, "false")  # which SDKs obey
     assert "out of credit" in named.json()["error"]["message"]
     assert len(strong.requests) == 2  # each time once
+
+
+KEY, IN_A_HEADER = "9f8e7d6c5b4a-of-ours", "tok-of-a-gate"
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_a_refusal_that_quotes_our_key_is_told_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, stream: bool
+) -> None:
+    """Some servers quote the whole key, and some say 400 where others say 401."""
+    error = {"message": f"Incorrect API key provided: {KEY}, {IN_A_HEADER}", "param": KEY, "code": KEY, "type": "x"}
+    monkeypatch.setattr("gateway.upstreams.fake._ERROR", {"error": error})
+    shown = {"x-gate": f"Token {IN_A_HEADER}", "x-short": "api"}
+    async with (
+        FakeProvider() as provider,
+        running(backend("strong", provider.url, headers=shown), tmp_path=tmp_path, api_keys={"strong": KEY}) as gateway,
+    ):
+        provider.misbehave(Misbehaviour(fault="status", status=status))
+        answer = await gateway.chat(model="strong", stream=stream)
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"] == "Incorrect API key provided: ***, ***"
+    assert KEY not in answer.text + str(answer.headers)
+    assert provider.request_headers[-1]["x-gate"] == shown["x-gate"]
