@@ -42,6 +42,7 @@ def framework(lifespan: Lifespan) -> FastAPI:
         version=version("paretogate"),
         description="A model-routing gateway: predicts quality, cost and latency per prompt, and chooses.",
         lifespan=lifespan,
+        docs_url=None,  # a page with scripts from elsewhere could read the key that the dashboard keeps for its tab
         redoc_url=None,
     )
     app.add_exception_handler(ParetoGateError, _on_error)

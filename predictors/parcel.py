@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from .errors import BadArtefactError
 
-__all__ = ["MOST_PARCEL_BYTES", "MOST_PARCEL_FILES", "Parcel"]
+__all__ = ["MOST_PARCEL_BYTES", "MOST_PARCEL_FILES", "Parcel", "unpacked_bytes"]
 
 # Of all files: ten times what those of a predictor take that was fitted to 4,272 prompts of nine models.
 MOST_PARCEL_BYTES: Final = 64 << 20
@@ -87,8 +87,7 @@ class Parcel:
         for name, content in self.files.items():
             if name.endswith(".npz"):
                 try:
-                    with zipfile.ZipFile(io.BytesIO(content)) as packed:
-                        size = sum(member.file_size for member in packed.infolist())
+                    size = unpacked_bytes(content)
                 except (zipfile.BadZipFile, ValueError, OSError) as exc:
                     raise _bad(f"{name} cannot be read ({exc})") from exc
                 if size > _UNPACKED_BYTES:
@@ -100,6 +99,16 @@ class Parcel:
             path = folder / name
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(content)
+
+
+def unpacked_bytes(content: bytes) -> int:
+    """How much memory the arrays of an `.npz` take.
+
+    Raises:
+        zipfile.BadZipFile, ValueError, OSError: it is none.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        return sum(member.file_size for member in packed.infolist())
 
 
 def _predictors_files(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -2,7 +2,7 @@
 
 Files travel as they are, named by their place in the state directory and told apart by the time they were written: a
 replica takes what is newer than its own, and writes it with that time. Redis names files, so only such as refinement
-writes are taken.
+writes are taken, and none that would fill the memory of whoever reads it.
 """
 
 import os
@@ -10,14 +10,23 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
+
+import structlog
 
 from gateway.atomic_files import write_atomically
 from gateway.journal.asking import JournalRedis
 from gateway.settings import Settings
+from predictors.parcel import unpacked_bytes
 
 __all__ = ["SharedFindings"]
 
-_NAME = re.compile(r"measured\.json|tools/usage/[A-Za-z0-9][A-Za-z0-9._-]{0,63}/\d+\.npz")
+log = structlog.get_logger(__name__)
+
+_MOST_DIGITS = 19  # of nanoseconds that fit a file's time
+_MOST_BYTES = 64 << 20  # of a file
+_MOST_UNPACKED_BYTES = 4 * _MOST_BYTES
+_NAME = re.compile(r"measured\.json|tools/usage/[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[0-9]{1,9}\.npz")
 
 # KEYS: files, times. ARGV: name, content, time
 _PUBLISH = """
@@ -59,10 +68,16 @@ class SharedFindings:
     def _fetch(self, client: Any) -> int:  # noqa: ANN401 - as above
         keys, taken = self._redis.keys, 0
         for field, written in client.hgetall(keys.learned_at).items():
-            name, written_ns = field.decode(errors="replace"), int(written)
+            name, written_ns = field.decode(errors="replace"), _number(written)
             if not _NAME.fullmatch(name) or written_ns <= _written_ns(path := self._folder / name):
                 continue
-            if (content := client.hget(keys.learned, name)) is not None:
+            if client.hstrlen(keys.learned, name) > _MOST_BYTES:
+                log.warning("shared_findings_refused", file=name, reason=f"more than {_MOST_BYTES:,} bytes")
+            elif (content := client.hget(keys.learned, name)) is None:
+                continue
+            elif _is_bomb(name, content):
+                log.warning("shared_findings_refused", file=name, reason="it unpacks to more than anybody learns")
+            else:
                 write_atomically(path, content)
                 os.utime(path, ns=(written_ns, written_ns))
                 taken += 1
@@ -80,3 +95,16 @@ def _written_ns(path: Path) -> int:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
         return -1
+
+
+def _is_bomb(name: str, content: bytes) -> bool:
+    """Whether it would fill the memory; what is merely damaged is told of by whoever reads it."""
+    try:
+        return name.endswith(".npz") and unpacked_bytes(content) > _MOST_UNPACKED_BYTES
+    except (BadZipFile, ValueError, OSError):
+        return False
+
+
+def _number(written: bytes) -> int:
+    """Nanoseconds since the epoch; what is none is as old as anything."""
+    return int(written) if written.isdigit() and len(written) <= _MOST_DIGITS else -1

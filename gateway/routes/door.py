@@ -36,7 +36,7 @@ __all__ = ["Admission", "AnswerDoor", "DecisionDoor", "RequestIds"]
 log = structlog.get_logger(__name__)
 
 _LARGE_BYTES = 500_000  # reading so much takes some milliseconds: others have their turn before it goes on
-_SANE_ID = re.compile(r"[\w.:/=+@-]{1,128}")
+_SANE_ID = re.compile(r"[\w.:/=+@-]{1,128}", re.ASCII)
 
 
 class Admission:

@@ -7,11 +7,14 @@ __all__ = ["clauses_of"]
 
 _BOUNDARY: Final = re.compile(
     r"""[.!?;\n,\s](?:  # branches look back at this: passing over other characters is quick where one class leads
-        (?<=[.!?;\n])[.!?;\n]*(?:\s+|$)
-        | (?:(?<=,)\s+|(?<=\s)\s*)
+        # A run of stops or of blanks is tried at its beginning alone: where that fails, so does all of it, and to try
+        # A run of stops or of blanks is tried at its beginning alone. Where that fails, so does all of it, and to try
+        # everywhere takes the square of its length.
+        (?<=[.!?;\n])(?<![.!?;][.!?;\n])[.!?;\n]*(?:\s+|$)
+        | (?:(?<=,)\s+|(?<=\s)(?<!\s\s)\s*)
           (?:and\s+then|then|and\s+also|after\s+(?:that|which)|followed\s+by|as\s+well\s+as)\s+
         | (?<=,)\s+(?:and\s+|or\s+)?
-        | (?<=\s)\s*and\s+
+        | (?<=\s)(?<!\s\s)\s*and\s+
     )""",
     re.IGNORECASE | re.VERBOSE,
 )

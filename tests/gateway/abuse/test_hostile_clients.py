@@ -296,3 +296,12 @@ async def test_whoever_does_not_read_an_answer_is_let_go(tmp_path: Path) -> None
                 await asyncio.sleep(0.05)
         writer.close()
     assert gateway.journal.of("outcome")[0]["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("given", [b"\xe9", b"a b", b"<b>", b"x" * 129, b'"', b"a,b"])
+async def test_an_odd_request_id_is_not_repeated(gateway: RunningGateway, given: bytes) -> None:
+    """What is sent back is plain ASCII, which every log, proxy and client reads alike."""
+    asked = json.dumps({"model": "auto", "messages": HI}).encode()
+    reply = await say(gateway.url, post(CHAT, asked, b"x-request-id: " + given))
+    assert reply.status == 200
+    assert re.search(rb"\r\nx-request-id: req_[0-9a-f]+\r\n", reply.head)

@@ -1,7 +1,9 @@
 """What one worker learned reaches every replica by a real Redis, and nothing else does."""
 
 import os
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
@@ -56,6 +58,29 @@ def test_whoever_writes_to_redis_writes_no_file_but_those_of_refinement(
         client.hset("paretogate:{journal}:learned-at", name, b"9")
     assert at(tmp_path / "state", redis_server.url).fetch() == 0
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.read_bytes() == b"planted"]
+
+
+def test_whoever_writes_to_redis_fills_no_memory_and_stops_nothing(
+    redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = BytesIO()
+    with ZipFile(packed, "w", ZIP_DEFLATED) as bomb, bomb.open("totals.npy", "w") as member:
+        for _ in range(300):
+            member.write(bytes(1 << 20))  # 300 MB of nothing, in as many kilobytes
+    monkeypatch.setattr("gateway.refinement.sharing._MOST_BYTES", 1 << 20)
+    planted = {
+        "tools/usage/a/1.npz": (packed.getvalue(), b"9"),
+        "tools/usage/b/1.npz": (bytes(2 << 20), b"9"),
+        "tools/usage/c/1.npz": (b"x", b"yesterday"),
+        "tools/usage/d/1.npz": (b"x", b"9" * 30),
+        "measured.json": (b"facts", b"9"),
+    }
+    with redis_server.client() as client:
+        for name, (content, written) in planted.items():
+            client.hset("paretogate:{journal}:learned", name, content)
+            client.hset("paretogate:{journal}:learned-at", name, written)
+    assert at(tmp_path / "state", redis_server.url).fetch() == 1
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["measured.json"]
 
 
 def test_a_redis_that_is_away_is_asked_again_later(redis_server: RedisServer, tmp_path: Path) -> None:

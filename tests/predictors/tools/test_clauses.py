@@ -1,3 +1,5 @@
+import pytest
+
 from predictors.tools.clauses import clauses_of
 
 
@@ -20,3 +22,15 @@ def test_there_are_at_most_eight_parts() -> None:
 
 def test_nothing_is_one_clause() -> None:
     assert clauses_of("") == [""]
+
+
+@pytest.mark.parametrize("run", [" ", "\r", ".", "!?", ", ", " and"])
+def test_a_long_run_of_blanks_or_stops_takes_no_longer_than_it_is_long(run: str) -> None:
+    """Two thousand blanks, as pasted tables have, took half a second, and as many turns as a conversation has."""
+    for turn in range(300):
+        clauses_of(run * 2_000 + f"x{turn}")
+
+
+def test_blanks_around_a_boundary_belong_to_it() -> None:
+    text = "find a red car,\n\n  ...then sell it to me  \r  and  buy some more bread  "
+    assert clauses_of(text)[1:] == ["find a red car", "...then sell it to me", "buy some more bread"]
