@@ -24,6 +24,7 @@ from .errors import (
     UnknownModelError,
 )
 from .finding import Finding
+from .globs import is_meant
 from .measurement import Measurement
 from .merge import merge_profiles
 from .offer import Offer
@@ -68,6 +69,7 @@ __all__ = [
     "UnknownModelError",
     "Usage",
     "answers_text",
+    "is_meant",
     "merge_profiles",
     "record",
 ]

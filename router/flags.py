@@ -25,6 +25,7 @@ _HEADERS = ("x-paretogate-policy", "x-paretogate-require")
 _AUTO = ("auto", "paretogate/auto")
 _SUFFIXES = {"floor": "cheap", "nitro": "fast"}  # OpenRouter's: the cheapest, or the fastest, that serves this model
 _DEFAULT = RoutingOptions()
+_PATTERN = frozenset("*?[")
 _LONGEST_REMEMBERED = 2_048  # characters: what a caller makes up must not fill the memory
 
 _Said = tuple[tuple[str, str], ...]  # our headers and their values
@@ -36,6 +37,7 @@ class Reading:
 
     options: RoutingOptions
     target: str | None  # the one model that is named, None when the router shall choose
+    narrowed_to: str | None = None  # the one model that a suffix such as `:floor` leaves to choose from
     names_policy: bool = False  # some way or other; else the policy of the options is the default
     consumed: frozenset[str] = frozenset()  # top-level keys of the body to take out before it is forwarded
     messages: Sequence[object] | None = None  # the messages without their flags, None when they had none
@@ -103,7 +105,13 @@ def _read(model: str, own: Mapping[str, object], said: _Said, policies: frozense
     _check_policy(options.policy, policies)
     if target is not None and "models" in own and options.order:  # OpenRouter: the model, then the fallback list
         options, target = replace(options, order=(target, *(name for name in options.order if name != target))), None
-    return Reading(options=options, target=target, names_policy="policy" in wish, consumed=_consumed(own, foreign))
+    return Reading(
+        options=options,
+        target=target,
+        narrowed_to=_narrowed_to(alias),
+        names_policy="policy" in wish,
+        consumed=_consumed(own, foreign),
+    )
 
 
 _FOREIGN = frozenset(BODY_KEYS)
@@ -128,6 +136,12 @@ def _read_alias(model: str, policies: Collection[str]) -> tuple[str | None, Wish
     if colon and suffix in _SUFFIXES:
         return None, {"policy": _SUFFIXES[suffix], "allow": (base,)}
     return model, {}
+
+
+def _narrowed_to(alias: Wish) -> str | None:
+    """The model that an alias names beside its suffix; a pattern may mean nobody."""
+    named = cast("tuple[str, ...]", alias.get("allow", ()))
+    return named[0] if named and _PATTERN.isdisjoint(named[0]) else None
 
 
 def _read_headers(said: _Said) -> Wish:

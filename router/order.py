@@ -1,11 +1,10 @@
 """Who is tried first, second, and so on."""
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 import numpy as np
 
-from catalog import Floats, Pool
+from catalog import Floats, Pool, is_meant
 
 from .decision import Bools, Positions
 from .options import RoutingOptions
@@ -47,8 +46,9 @@ class Order:
         """The first of the caller's names that means this candidate: an id or glob, a backend, or a provider."""
         entry = self._pool.entries[candidate]
         provider = entry.backend.provider if entry.backend else entry.profile.owner
-        names = {entry.profile.id, provider, *entry.profile.aliases} | ({entry.backend.id} if entry.backend else set())
+        names = (entry.profile.id, *entry.profile.aliases)
+        others = {provider} | ({entry.backend.id} if entry.backend else set())
         for turn, wanted in enumerate(order):
-            if wanted in names or fnmatchcase(entry.profile.id, wanted):
+            if wanted in others or is_meant(names, (wanted,)):
                 return turn
         return len(order)

@@ -7,14 +7,13 @@ nobody published is not held against a model that nobody complained about.
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
-from catalog import Floats, Pool, PoolEntry, PrivacyTier, record
+from catalog import Floats, Pool, PoolEntry, PrivacyTier, is_meant, record
 from predictors import Forecasts
 from predictors.cost import input_token_ratio, input_tokens_added
 
@@ -329,14 +328,6 @@ def _model_names(entry: PoolEntry) -> tuple[str, ...]:
     return (entry.profile.id, *entry.profile.aliases)
 
 
-def _any_glob(names: Sequence[str], globs: Sequence[str]) -> bool:
-    """Most are plain names: to compile a pattern takes longer than to compare a thousand of these."""
-    if not frozenset(names).isdisjoint(globs):
-        return True
-    patterns = [glob for glob in globs if "*" in glob or "?" in glob or "[" in glob]
-    return any(fnmatchcase(name, glob) for name in names for glob in patterns)
-
-
 _Fact = tuple[Callable[[PoolEntry], Any], Callable[[Any, Any], bool]]  # the fact, and whether it fits the limit
 _FACTS: dict[str, _Fact] = {
     "needs": (_capabilities, lambda has, needed: needed <= has),
@@ -352,6 +343,6 @@ _FACTS: dict[str, _Fact] = {
         lambda e: (e.backend and e.backend.quantization) or "unknown",  # a kind of its own, as OpenRouter has it
         lambda quantization, admitted: quantization in admitted,
     ),
-    "models.allow": (_model_names, _any_glob),
-    "models.deny": (_model_names, lambda names, globs: not _any_glob(names, globs)),
+    "models.allow": (_model_names, is_meant),
+    "models.deny": (_model_names, lambda names, globs: not is_meant(names, globs)),
 }

@@ -32,7 +32,7 @@ def create(
     *,
     tenant: Annotated[str, typer.Option(help="Whose key it is; tenants see only what is theirs.")],
     name: Annotated[str, typer.Option(help="What it is for.")] = "",
-    allow: Annotated[list[str] | None, typer.Option(help="Models it may use: globs over ids, repeatable.")] = None,
+    allow: Annotated[list[str] | None, typer.Option(help="Models it may use: ids, names or globs, repeatable.")] = None,
     deny: Annotated[list[str] | None, typer.Option(help="Models it may not use, repeatable.")] = None,
     tools_allow: Annotated[list[str] | None, typer.Option(help="Tools it may use: globs over names.")] = None,
     tools_deny: Annotated[list[str] | None, typer.Option(help="Tools it may not use, repeatable.")] = None,

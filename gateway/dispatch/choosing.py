@@ -100,12 +100,14 @@ class Chooser:
         self, reading: Reading, query: Query, serving: Serving, *, standing: Standing, dry_run: bool
     ) -> Decision:
         options, named, among = reading.options, None, None
+        if reading.narrowed_to is not None:
+            serving.positions(reading.narrowed_to)  # who is unknown is told so, rather than that nobody qualifies
         if reading.target is not None:
             positions = serving.positions(reading.target)
-            if options.require == _NO_CONSTRAINTS:
+            if options.require == _NO_CONSTRAINTS and not options.deny:
                 named = _speaking(positions, serving, query.needs & PROTOCOLS)
             else:
-                options = replace(options, allow=(serving.pool.ids[positions[0]],), explore=False)
+                options = replace(_by_id(options, serving), allow=(serving.pool.ids[positions[0]],), explore=False)
                 among = positions if len(positions) < serving.pool.ids.count(options.allow[0]) else None
         elif options.allow or options.deny or options.order:
             options = _by_id(options, serving)
@@ -205,6 +207,7 @@ def _by_id(options: RoutingOptions, serving: Serving) -> RoutingOptions:
     """Lists of models by their catalog ids, as the router knows them; globs stay as they are."""
 
     def ids(names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(serving.pool.ids[found[0]] if (found := serving.names.get(name)) else name for name in names)
+        known = ((name, serving.names.get(name) or serving.names.get(name.lower())) for name in names)
+        return tuple(serving.pool.ids[found[0]] if found else name for name, found in known)
 
     return replace(options, allow=ids(options.allow), deny=ids(options.deny), order=ids(options.order))

@@ -10,9 +10,9 @@ import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from fnmatch import fnmatchcase
 from typing import Any
 
+from catalog import is_meant
 from gateway.errors import GatewayError
 from gateway.state import Quota
 
@@ -93,8 +93,7 @@ class ApiKey:
 
     def may_use(self, model_id: str) -> bool:
         """Whether a catalog model is on its list."""
-        allowed = not self.allow or any(fnmatchcase(model_id, glob) for glob in self.allow)
-        return allowed and not any(fnmatchcase(model_id, glob) for glob in self.deny)
+        return (not self.allow or is_meant((model_id,), self.allow)) and not is_meant((model_id,), self.deny)
 
     def record(self) -> dict[str, Any]:
         """Plain values, with what was left at its default left out."""

@@ -23,6 +23,7 @@ from router import (
     Reading,
     Router,
     RoutingOptions,
+    read_options,
 )
 from tests.gateway.running import backend, serve_fixed
 
@@ -79,6 +80,26 @@ async def test_a_backend_that_was_named_is_no_other_of_its_model_whatever_else_i
     (refused,) = await chosen(chooser(), [reading(beyond, target="strong")], serving)
     assert isinstance(refused, NoEligibleModelError)
     assert "max_cost_usd" in refused.rejections
+
+
+async def test_a_model_that_is_denied_is_not_asked_however_its_name_is_written() -> None:
+    serving = serve_fixed((backend("strong", URL), backend("cheap", URL)))
+    for written in ("maker/strong", "Maker/STRONG", "Strong", "STRONG", "str*", "STRONG-raw", "strong"):
+        denied = RoutingOptions(policy="best", deny=(written,))
+        assert names(await chosen(chooser(), [reading(denied)], serving)) == ["cheap"], written
+        (refused,) = await chosen(chooser(), [reading(denied, target="strong")], serving)
+        assert isinstance(refused, NoEligibleModelError), written  # who names and denies it is not answered by it
+
+
+async def test_who_asks_for_the_cheapest_offer_of_an_unknown_model_is_told_that_it_is_unknown() -> None:
+    serving = serve_fixed((backend("strong", URL), backend("cheap", URL)))
+    wished = [
+        read_options(model=model, body={}, headers={})
+        for model in ("maker/nosuch:floor", "maker/strong:floor", "STRONG:nitro", "maker/*:floor")
+    ]
+    unknown, *known = await chosen(chooser(), wished, serving)
+    assert isinstance(unknown, UnknownModelError)
+    assert names(known) == ["strong", "strong", "cheap"]
 
 
 async def test_an_error_of_one_request_reaches_only_that_one() -> None:

@@ -84,6 +84,10 @@ def test_lists_of_models_are_globs_and_no_beats_yes() -> None:
     assert key.may_use("openai/gpt-4o")
     assert not key.may_use("openai/gpt-5-mini")
     assert not key.may_use("other/model")
+    for written in ("OpenAI/GPT-5-mini", "gpt-5-mini", "GPT-5*"):
+        assert not issue(random_bytes=os.urandom, now_s=0.0, tenant="a", deny=(written,))[0].may_use(
+            "openai/gpt-5-mini"
+        )
 
 
 @pytest.mark.parametrize(
