@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from catalog import Limits
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.gateway.anthropic_provider import FakeAnthropic
 from tests.gateway.running import HI, ListJournal, backend, running
@@ -40,7 +41,7 @@ async def ask(tmp_path: Path, door: str, how: Misbehaviour, *, stream: bool, **r
         FakeProvider(words=("cheap",)) as cheap,
         running(
             replace(backend("strong", strong.url, limits=limits_for(how)), kind="anthropic"),
-            backend("cheap", cheap.url),
+            backend("cheap", cheap.url, limits=Limits()),
             tmp_path=tmp_path,
         ) as gateway,
     ):

@@ -12,6 +12,7 @@ import httpx
 import orjson
 import pytest
 
+from catalog import Limits
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.gateway.running import HI, ListJournal, backend, running
 from tests.gateway.test_faults import BEFORE_CONTENT, MIDWAY, ONLY_WHOLE, cases, limits_for
@@ -50,7 +51,7 @@ async def ask(tmp_path: Path, door: str, how: Misbehaviour, *, stream: bool, **r
         FakeProvider(words=("cheap",)) as cheap,
         running(
             backend("strong", strong.url, limits=limits_for(how)),
-            backend("cheap", cheap.url),
+            backend("cheap", cheap.url, limits=Limits()),
             tmp_path=tmp_path,
         ) as gateway,
     ):
