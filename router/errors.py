@@ -13,6 +13,10 @@ from catalog import ParetoGateError, record
 __all__ = ["InvalidRoutingError", "NoEligibleModelError", "RoutingError", "TooLong"]
 
 
+_LONGEST_FIELD = 200  # characters that are told
+_LONGEST_PROBLEM = 2_000
+
+
 class RoutingError(ParetoGateError):
     """A decision could not be made."""
 
@@ -21,6 +25,9 @@ class InvalidRoutingError(RoutingError, ValueError):
     """A routing wish is malformed, unknown, or contradicts another one."""
 
     def __init__(self, *, field: str, problem: str) -> None:
+        field = field[:_LONGEST_FIELD]
+        if len(problem) > _LONGEST_PROBLEM:  # it quotes what was sent, and ends with the remedy
+            problem = f"{problem[: _LONGEST_PROBLEM // 2]} ... {problem[-_LONGEST_PROBLEM // 2 :]}"
         super().__init__(f"{field}: {problem}")
         self.field, self.problem = field, problem
 

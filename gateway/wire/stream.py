@@ -76,6 +76,8 @@ class ChatStream:
             data = data.replace(b"\r\n", b"\n")
         *events, rest = data.split(b"\n\n")
         self._hold(rest)
+        if b"\r" in data:  # which alone ends a line, too: what a client would take for an event has to be one here
+            events = [each for event in events for each in event.replace(b"\r", b"\n").split(b"\n\n")]
         passed = []
         for event in events:
             if self.has_ended():

@@ -255,6 +255,16 @@ def test_what_is_malformed_unknown_or_contradictory_is_refused_by_name(
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "routing", [{"policy": "p" * 100_000}, {"k" * 100_000: 1}, {"weights": {"cost": "c" * 100_000}}]
+)
+def test_a_refusal_quotes_no_more_than_can_be_read(routing: dict[str, object]) -> None:
+    with pytest.raises(InvalidRoutingError) as caught:
+        read(routing=routing)
+    assert len(str(caught.value)) < 3_000
+    assert "choose from" in str(caught.value) or "must be a number" in str(caught.value)
+
+
 def test_an_operators_policy_can_be_named() -> None:
     assert read("auto:frugal", policies=("frugal",)).options.policy == "frugal"
 

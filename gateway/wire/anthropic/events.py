@@ -22,7 +22,8 @@ def read_event(event: bytes) -> dict[str, Any] | None:
         data = orjson.loads(payload)
     except orjson.JSONDecodeError:
         return None
-    return data if isinstance(data, dict) and isinstance(data.get("type"), str) else None
+    kind = data.get("type") if isinstance(data, dict) else None
+    return data if isinstance(kind, str) and kind.isprintable() else None  # it becomes a line of its own
 
 
 def fault_of(event: Mapping[str, Any]) -> str:

@@ -188,3 +188,17 @@ def test_choices_of_another_shape_are_a_malformed_chunk_and_go_no_further(choice
     reader = stream()
     passed = reader.take(WORD + b"data: " + orjson.dumps({"id": "c1", "choices": choices}) + b"\n\n" + DONE)
     assert (passed, reader.fault) == (WORD, "sent a malformed chunk")
+
+
+@pytest.mark.parametrize("size", [1, 2, 1_000])
+def test_what_a_client_would_take_for_an_event_is_read_as_one(size: int) -> None:
+    """A carriage return ends a line by itself: behind it words would reach the client that nobody here has seen."""
+    hidden = chunk({"content": "hidden"}).removesuffix(b"\n\n")
+    data = b": a comment\r" + hidden + b"\n\n" + ROLE + b": more\r\r" + hidden + b"\n\n" + STOP + DONE
+    reader = stream()
+    out = b"".join(reader.take(data[i : i + size]) for i in range(0, len(data), size))
+    assert b"\r" not in out
+    assert out.count(b'"hidden"') == 2
+    assert out.startswith(b": a comment\ndata: ")
+    assert reader.started
+    assert stream().take(b": a comment\rdata: {no JSON\n\n") == b""

@@ -98,3 +98,11 @@ def test_an_error_event_is_a_fault_and_is_not_passed_on() -> None:
     reader = passing()
     assert reader.take(named({"type": "error", "error": {"type": "overloaded_error", "message": "secret"}})) == b""
     assert reader.fault == "reported an error in the stream (overloaded_error)"
+
+
+@pytest.mark.parametrize("kind", ["ping\n\nevent: message_stop\ndata: {}", "ping\r", "ping\u2028"])
+def test_an_events_kind_is_one_line(kind: str) -> None:
+    """It is written as a line of its own, and would begin another event."""
+    reader = passing()
+    assert reader.take(b"data: " + orjson.dumps({"type": kind}) + b"\n\n") == b""
+    assert reader.fault == "sent a malformed event"
