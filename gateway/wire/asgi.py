@@ -33,6 +33,7 @@ Headers = list[tuple[bytes, bytes]]
 
 _BODY_TIMEOUT_S = 30.0
 _JSON = (b"content-type", b"application/json")
+_WISHES = {b"x-paretogate-require": b"; ", b"x-paretogate-policy": b", "}  # what stands between several of them
 
 
 class DirectConnection(Protocol):
@@ -56,8 +57,19 @@ class ClientGoneError(Exception):
 
 
 def read_headers(scope: Scope) -> dict[str, str]:
-    """Header names in lower case; of repeated ones, the last."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    """Header names in lower case; of repeated ones, the last, but of those that are wishes nothing is lost."""
+    given = scope["headers"]
+    found = {name.decode("latin-1"): value.decode("latin-1") for name, value in given}
+    return found if len(found) == len(given) else {**found, **_repeated_wishes(given)}
+
+
+def _repeated_wishes(given: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """What was wished for line by line, as one line; two different policies make one that nobody knows."""
+    said: dict[bytes, dict[bytes, None]] = {}
+    for name, value in given:
+        if name in _WISHES:
+            said.setdefault(name, {})[value] = None
+    return {name.decode("latin-1"): _WISHES[name].join(values).decode("latin-1") for name, values in said.items()}
 
 
 async def read_body(scope: Scope, receive: Receive, *, limit_bytes: int) -> bytes:

@@ -5,12 +5,13 @@ import gzip
 import socket
 from pathlib import Path
 
+import httpx
 import openai
 import orjson
 import pytest
 
 from gateway.upstreams.fake import Misbehaviour
-from tests.gateway.running import CHAT, HI, backend, pair, running
+from tests.gateway.running import CHAT, HI, RunningGateway, backend, pair, running
 
 pytestmark = pytest.mark.loopback
 
@@ -38,6 +39,24 @@ async def test_a_constraint_excludes_the_dear_model(tmp_path: Path) -> None:
         answer = await gateway.chat(routing={"policy": "best", "require": {"max_cost_usd": 0.01}})
     assert answer.json()["model"] == "maker/cheap"
     assert strong.requests == []
+
+
+async def test_constraints_in_several_lines_of_a_header_all_hold(tmp_path: Path) -> None:
+    """Of repeated headers the last counts elsewhere: a boundary would be lost without a word."""
+
+    async def asked(gateway: RunningGateway, *lines: tuple[str, str]) -> httpx.Response:
+        body = {"model": "auto", "messages": HI, "routing": {"policy": "best"}}
+        return await gateway.client.post(CHAT, json=body, headers=list(lines))
+
+    cheap, slow = ("x-paretogate-require", "max_cost_usd=0.01"), ("x-paretogate-require", "max_ttft_s=100")
+    async with pair(tmp_path) as (gateway, _, __):
+        assert (await asked(gateway, cheap, slow)).json()["model"] == "maker/cheap"
+        assert (await asked(gateway, slow, cheap, slow)).json()["model"] == "maker/cheap"
+        twice = await asked(gateway, cheap, ("x-paretogate-require", "max_cost_usd=1"))
+        assert (twice.status_code, twice.json()["error"]["code"]) == (400, "invalid_routing")
+        both = [("x-paretogate-policy", name) for name in ("cheap", "best")]
+        refused = await gateway.client.post(CHAT, json={"model": "auto", "messages": HI}, headers=both)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_routing")
 
 
 async def test_the_answer_says_which_constraints_whoever_gave_it_breaks(tmp_path: Path) -> None:
