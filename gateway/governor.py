@@ -241,7 +241,7 @@ class Governor:
         if not visit.quota.has_budget and visit.quota.tokens_per_minute is None:
             return
         chosen = call.decision.ranking[0]
-        output_tokens = float(call.decision.forecast.output_tokens[chosen])
+        output_tokens = float(call.decision.forecast.output_tokens[chosen]) * call.query.n_answers
         tokens = call.query.input_tokens + (0 if np.isnan(output_tokens) else round(output_tokens))
         usd = self._expected_usd(visit, call)
         await self._reserve(

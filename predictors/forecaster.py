@@ -135,8 +135,9 @@ class BoundForecaster:
         )
         read = _read(queries)
         cached = np.array([[query.cached_tokens] for query in queries], dtype=np.float64)  # (n_queries, 1)
+        written, written_sd = _of_all_answers(queries, tokens, tokens_sd)
         cost, cost_sd = self._cost.estimate(
-            input_tokens=read, cached_tokens=cached, output_tokens=tokens, output_tokens_sd=tokens_sd
+            input_tokens=read, cached_tokens=cached, output_tokens=written, output_tokens_sd=written_sd
         )
         ttft, ttft_sd, latency, latency_sd = self._latency.estimate(
             input_tokens=read, output_tokens=tokens, output_tokens_sd=tokens_sd, load=load
@@ -173,6 +174,14 @@ class BoundForecaster:
 
 def _read(queries: Sequence[Query]) -> Floats:
     return np.array([[query.input_tokens] for query in queries], dtype=np.float64)  # (n_queries, 1)
+
+
+def _of_all_answers(queries: Sequence[Query], tokens: Floats, tokens_sd: Floats) -> tuple[Floats, Floats]:
+    """What is written in all, (n_queries, n_candidates): answers to one prompt are long or short together."""
+    if all(query.n_answers == 1 for query in queries):
+        return tokens, tokens_sd
+    answers = np.array([[query.n_answers] for query in queries], dtype=np.float64)  # (n_queries, 1)
+    return answers * tokens, answers * tokens_sd
 
 
 def _insist(part: str, fitted_on: str, features: Features) -> None:

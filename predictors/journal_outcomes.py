@@ -112,6 +112,7 @@ class _Asked(NamedTuple):
     model: str | None  # of the chosen candidate
     served_by: _Served
     propensity: float | None
+    n_answers: float
 
 
 class _Answered(NamedTuple):
@@ -161,6 +162,7 @@ def _asked(decision: Record, known: dict[tuple[tuple[str, str | None], ...], _Se
         model=None if chosen is None else names[chosen][1],
         served_by=served_by,
         propensity=_number(decision.get("propensity")),
+        n_answers=_number(query.get("n_answers")) or 1.0 if isinstance(query, Mapping) else 1.0,
     )
 
 
@@ -189,9 +191,9 @@ def _row(key: str, asked: _Asked | None, answered: _Answered, rewards: list[floa
         "prompt": asked.prompt,
         "model": model,
         "score": sum(rewards) / len(rewards),
-        "cost_usd": answered.cost_usd,
+        "cost_usd": answered.cost_usd if asked.n_answers == 1.0 else None,  # of several answers at once
         "input_tokens": answered.input_tokens,
-        "output_tokens": answered.output_tokens,
+        "output_tokens": answered.output_tokens if asked.n_answers == 1.0 else None,
         "ttft_s": answered.ttft_s,
         "latency_s": answered.latency_s,
         "propensity": asked.propensity,

@@ -21,6 +21,7 @@ class Query:
     n_turns: int = 1
     tool_names: tuple[str, ...] = ()
     max_output_tokens: int | None = None  # what the caller allows
+    n_answers: int = 1  # asked for at once: `n`, `best_of`, several prompts; forecasts of length are of one of them
     cached_tokens: int = 0  # how much of the input the session's model has likely cached
     thinking: Thinking | None = None  # what the request says of it; None where it says nothing
     needs: frozenset[str] = frozenset()  # what the request itself requires: of catalog.CAPABILITIES, or of a backend

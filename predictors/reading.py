@@ -25,6 +25,7 @@ _TOKENS_PER_TURN: Final = 4  # role and separators, as OpenAI's own counting rec
 _TOKENS_PER_IMAGE: Final = 800  # about one 1024 x 1024 image in the tiles of today's models
 _TOKENS_PER_FILE: Final = 1_500  # a short document; nothing here opens one
 _TOKENS_PER_AUDIO: Final = 300  # about 10 to 30 seconds of speech
+_MOST_ANSWERS: Final = 1_000_000  # whoever asks for more has a cost that nobody pays anyway
 _MAX_DEPTH: Final = 8  # of blocks within blocks; a body nested deeper is not a conversation
 
 _SYSTEM_ROLES: Final = ("system", "developer")
@@ -72,6 +73,7 @@ def read_query(body: Mapping[str, object]) -> Query:
         n_turns=max(1, seen.n_turns),
         tool_names=tuple(name for tool in tools if (name := _tool_name(tool))),
         max_output_tokens=_token_limit(body),
+        n_answers=_n_answers(body),
         thinking=read_thinking(body),
         needs=frozenset(seen.needs),
     )
@@ -204,6 +206,15 @@ def _token_limit(body: Mapping[str, object]) -> int | None:
         if isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value < float("inf"):
             return int(value)
     return None
+
+
+def _n_answers(body: Mapping[str, object]) -> int:
+    """How many answers are written, and billed: of each prompt `n`, or as many as the best are chosen from."""
+    asked = (body.get(key) for key in ("n", "best_of"))
+    each = max((n for n in asked if isinstance(n, int) and not isinstance(n, bool)), default=1)
+    prompts = _sequence(body.get("prompt"))
+    n_prompts = len(prompts) if any(isinstance(prompt, str | list | tuple) for prompt in prompts) else 1
+    return min(max(each, 1) * n_prompts, _MOST_ANSWERS)
 
 
 def _json_tokens(value: object) -> float:

@@ -71,6 +71,8 @@ def decision_record(
     }
     if decision.forecast.length_ratio != 1.0:
         asked["length_ratio"] = decision.forecast.length_ratio
+    if query.n_answers != 1:
+        asked["n_answers"] = query.n_answers
     if query.thinking is not None:
         asked["thinking"] = query.thinking.facts()
     if text is not None:

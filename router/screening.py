@@ -151,7 +151,7 @@ class Screener:
             before=before,
             of_requests=self._of_requests(requests, forecasts, demands.listed),
             required=[
-                ([_amount(*several) for several in self._of_forecasts(require, forecasts)], static)
+                ([_amount(*several) for several in self._of_forecasts(require, requests, forecasts)], static)
                 for require, static in demands.required
             ],
             shape=(len(requests), len(self.pool)),
@@ -177,7 +177,9 @@ class Screener:
                 checks[row] = found
         return checks
 
-    def _of_forecasts(self, require: Constraints, forecasts: Forecasts) -> Iterator[_Several]:
+    def _of_forecasts(
+        self, require: Constraints, requests: Sequence[RoutingRequest], forecasts: Forecasts
+    ) -> Iterator[_Several]:
         """Amounts that differ from query to query, (n_queries, n_candidates), in force only."""
         if require.max_cost_usd is not None:
             yield "max_cost_usd", require.max_cost_usd, forecasts.cost_usd, True
@@ -186,7 +188,10 @@ class Screener:
         if require.max_ttft_s is not None:
             yield "max_ttft_s", require.max_ttft_s, forecasts.ttft_s, True
         if require.max_energy_wh is not None:
-            energy_wh = self.pool.energy_wh_per_mtok * forecasts.output_tokens / 1e6
+            n_answers = np.array(
+                [[request.query.n_answers] for request in requests], dtype=np.float64
+            )  # (n_queries, 1)
+            energy_wh = self.pool.energy_wh_per_mtok * forecasts.output_tokens * n_answers / 1e6
             yield "max_energy_wh", require.max_energy_wh, energy_wh, True
         if require.min_quality is not None:
             lower = normal_lower_bound(forecasts.quality, forecasts.quality_se, confidence=require.confidence)

@@ -156,7 +156,7 @@ def _answer(entry: JournalledOutcome, at_s: float) -> CallFacts:
     return CallFacts(
         at_s=at_s,
         status="ok",
-        output_tokens=_number(counted.get("output_tokens")),
+        output_tokens=_number(counted.get("output_tokens")) if _n_answers(entry.decision) == 1 else None,
         length_ratio=_length_ratio(entry.decision),
         cut_off=entry.outcome.get("finish_reason") == "length",
         input_tokens=_number(counted.get("input_tokens")),
@@ -166,6 +166,12 @@ def _answer(entry: JournalledOutcome, at_s: float) -> CallFacts:
         thinking=_thinking(entry.decision),
         answered_as=named if isinstance(named := entry.outcome.get("model_returned"), str) else None,
     )
+
+
+def _n_answers(decision: Mapping[str, object] | None) -> float:
+    """How many answers the counts are of: those of several at once tell neither a length nor a speed."""
+    query = (decision or {}).get("query")
+    return (_number(query.get("n_answers")) if isinstance(query, Mapping) else None) or 1.0
 
 
 def _length_ratio(decision: Mapping[str, object] | None) -> float:

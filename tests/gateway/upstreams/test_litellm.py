@@ -5,7 +5,9 @@ import sys
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from catalog import Backend, Limits
@@ -205,3 +207,43 @@ async def test_what_only_openai_can_do_is_asked_of_such_a_model_as_it_came(
     assert provider.request_headers[0]["authorization"] == "Bearer sk-test"
     (outcome,) = gateway.journal.of("outcome")
     assert (outcome["status"], outcome["usage"]["web_searches"]) == ("ok", 1)
+
+
+ORDERS: list[dict[str, Any]] = [
+    {"api_base": "EVIL"},
+    {"base_url": "EVIL"},
+    {"fallbacks": [{"model": "openai/x", "api_base": "EVIL"}]},
+    {"model_list": [{"model_name": "m", "litellm_params": {"model": "openai/x", "api_base": "EVIL"}}]},
+    {"custom_llm_provider": "hosted_vllm", "api_base": "EVIL"},
+    {"api_key": "os.environ/HOME"},
+    {"extra_headers": {"authorization": "Bearer x"}},
+    {"extra_body": {"model": "dearer"}},
+    {"mock_response": "fooled"},
+    {"aws_bedrock_runtime_endpoint": "EVIL"},
+    {"vertex_credentials": "/etc/passwd"},
+    {"azure_ad_token": "oidc/file//etc/passwd"},
+]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: next(iter(order)))
+@pytest.mark.parametrize("door", ["/v1/chat/completions", "/v1/responses"])
+async def test_no_request_gives_litellm_orders(tmp_path: Path, order: dict[str, Any], door: str) -> None:
+    """`api_base` and `fallbacks` sent our key to whatever address a client named."""
+    asked = {"input": "hi"} if door.endswith("responses") else {"messages": [{"role": "user", "content": "hi"}]}
+    async with FakeProvider() as evil, FakeProvider() as own:
+        ours = Backend(
+            id="strong",
+            profile_id="maker/strong",
+            kind="litellm",
+            provider="openai",
+            model_name="of-ours",
+            base_url=own.url,
+            limits=Limits(timeout_s=30, first_token_timeout_s=30),
+        )
+        told = orjson.loads(orjson.dumps(order).replace(b"EVIL", evil.url.encode()))
+        once = {"server": {"rehearse_ms": 0}}
+        async with running(ours, tmp_path=tmp_path, api_keys={"strong": "sk-ours"}, settings=once) as gateway:
+            answer = await gateway.client.post(door, json={"model": "strong", **asked, **told})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unsupported_parameter")
+    assert answer.json()["error"]["param"] in order
+    assert (evil.requests, own.requests) == ([], [])
