@@ -97,13 +97,13 @@ def run_until_told(config: "uvicorn.Config", doors: list[socket.socket]) -> None
     The server finishes its requests and then raises the signal again; by then there is nothing left for it to end.
     A terminal that is closed (SIGHUP) tells to stop, too, unless it was told to be ignored, as by nohup.
     """
-    import uvicorn  # noqa: PLC0415 - as above
+    from .stopping import PatientServer  # noqa: PLC0415 - as above
 
     for told_to_stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(told_to_stop, lambda *_: None)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
-    uvicorn.Server(config).run(sockets=doors)
+    PatientServer(config).run(sockets=doors)
 
 
 def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:

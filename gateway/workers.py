@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import resource_tracker
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 import typer
@@ -23,6 +23,7 @@ from uvicorn.supervisors.multiprocess import Process
 from catalog import ParetoGateError
 
 from .listening import server_config
+from .stopping import PatientServer
 
 __all__ = ["WorkersFailedError", "run_workers"]
 
@@ -70,6 +71,17 @@ def run_workers(
         raise WorkersFailedError
 
 
+class _Worker(Process):
+    """One whose server takes in who stands before the door when it is told to stop."""
+
+    @property
+    def server(self) -> PatientServer:
+        """Made in the worker itself."""
+        if self._server is None:
+            self._server = PatientServer(config=self.config)
+        return cast("PatientServer", self._server)
+
+
 class _Supervisor(Multiprocess):
     """Uvicorn's: whoever dies is replaced, once anybody has served; where all of the first die before, that is the end.
 
@@ -88,8 +100,17 @@ class _Supervisor(Multiprocess):
         self._lives: dict[Process, _Life] = {}
 
     def init_processes(self) -> None:
-        super().init_processes()
+        for _ in range(self.processes_num):
+            process = _Worker(self.config, self.sockets)
+            process.start()
+            self.processes.append(process)
         self.config = self._later
+
+    def terminate_all(self) -> None:
+        """The last worker to stop shuts the door: while it stood open here, clients would queue for nobody."""
+        for door in self.sockets:
+            door.close()
+        super().terminate_all()
 
     def handle_signals(self) -> None:
         _hear_interrupts()
@@ -98,7 +119,7 @@ class _Supervisor(Multiprocess):
     def restart_all(self) -> None:
         """Replace one after the other, each once the new one serves, which on a busy machine takes its time."""
         for index, old in enumerate(self.processes):
-            new = Process(self.config, self.sockets)
+            new = _Worker(self.config, self.sockets)
             new.start()
             life = _Life(began_s=time.monotonic())
             if not self._comes_to_serve(new, life):
@@ -164,7 +185,7 @@ class _Supervisor(Multiprocess):
         )
 
     def _replace(self, index: int, life: "_Life") -> None:
-        new = Process(self.config, self.sockets)
+        new = _Worker(self.config, self.sockets)
         new.start()
         self.processes[index] = new
         self._lives[new] = _Life(began_s=time.monotonic(), died_young=life.died_young)
