@@ -34,6 +34,21 @@ from .refusals import own_words, secrets_of, unquoting
 
 __all__ = ["LiteLLMMissingError", "LiteLLMUpstream", "missing_credentials"]
 
+# A chat's fields become arguments of litellm's, many of which are orders to it: where to connect (`api_base`, and our
+# key goes along), which file or variable to read as a secret, whom to ask instead. Only those are given to it that are
+# about the answer, by the specification of OpenAI's chats and the sampling parameters of other providers.
+_ABOUT_THE_ANSWER = frozenset(
+    {
+        *("messages", "model", "stream", "stream_options", "n", "user", "metadata", "store", "service_tier"),
+        *("max_tokens", "max_completion_tokens", "stop", "seed", "logprobs", "top_logprobs", "logit_bias"),
+        *("temperature", "top_p", "frequency_penalty", "presence_penalty", "response_format", "verbosity"),
+        *("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "web_search_options"),
+        *("modalities", "audio", "prediction", "reasoning_effort", "thinking", "context_management"),
+        *("safety_identifier", "prompt_cache_key", "prompt_cache_retention", "safety_settings"),
+        *("top_k", "top_a", "min_p", "min_tokens", "repetition_penalty", "length_penalty", "ignore_eos"),
+        *("include_reasoning", "enable_thinking", "thinking_budget", "chat_template_kwargs"),
+    }
+)
 _UNSUPPORTED = re.compile(r"parameters: \[([^\]]*)\]")
 _LASTING = frozenset({400, 401, 403, 404, 422})  # said by litellm itself, before anybody was asked
 _MOST_CAUSES = 10
@@ -111,7 +126,7 @@ class LiteLLMUpstream:
     async def _call(self, call: UpstreamCall, *, stream: bool, within_s: float) -> Any:  # noqa: ANN401 - litellm ships no usable types
         library = await self._litellm()
         backend, phase = call.backend, "first byte" if stream else "answer"
-        wanted = orjson.loads(call.body)
+        wanted = _about_the_answer(orjson.loads(call.body), backend)
         if _is_translated_to_responses(backend):
             wanted.setdefault("store", False)  # as a chat's answer is not stored unless that is asked for
         wanted.update(model=_model(backend), stream=stream, num_retries=0, max_retries=0, timeout=within_s)
@@ -167,6 +182,18 @@ class LiteLLMUpstream:
         if status in _LASTING or isinstance(causes[-1], ImportError):
             return UpstreamUnusableError(backend_id=backend_id, cause=cause)
         return UpstreamProtocolError(f"failed inside litellm ({cause})", backend_id=backend_id)
+
+
+def _about_the_answer(body: Mapping[str, Any], backend: Backend) -> dict[str, Any]:
+    """What of a request litellm may be told.
+
+    Raises:
+        UpstreamUnsupportedError: there is more, which it would not pass on but obey.
+    """
+    told = {name: value for name, value in body.items() if value is not None}
+    if unknown := sorted(told.keys() - _ABOUT_THE_ANSWER):
+        raise UpstreamUnsupportedError(backend_id=backend.id, parameters=[name[:80] for name in unknown[:10]])
+    return told
 
 
 def _told(answer: Any) -> bytes:  # noqa: ANN401 - as above
