@@ -144,6 +144,15 @@ async def test_who_cannot_afford_the_best_gets_what_is_affordable_and_then_nothi
         assert (len(strong.requests), len(cheap.requests)) == (0, 1)
 
 
+async def test_a_request_for_several_answers_takes_the_tokens_of_all(tmp_path: Path) -> None:
+    key = make_key(tmp_path, tokens_per_minute=300)  # an answer is forecast to have 100
+    async with pair(tmp_path) as (gateway, _, __):
+        assert (await ask(gateway, key, n=5)).status_code == 429
+        assert (await ask(gateway, key, n=2)).status_code == 200
+    decisions = gateway.journal.of("decision")
+    assert [decision["query"]["n_answers"] for decision in decisions] == [5, 2]
+
+
 async def test_who_lets_amounts_give_way_is_not_answered_by_a_fallback_beyond_the_budget(tmp_path: Path) -> None:
     key = make_key(tmp_path, budget_usd_per_day=0.1)  # the forecast says $0.002 for cheap and $0.2 for strong
     wish = {"require": {"max_cost_usd": 1e-9}, "on_infeasible": "cheapest"}

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from decimal import Decimal
 
 import numpy as np
@@ -158,3 +158,14 @@ def test_the_default_forecaster_loads_and_names_its_parts() -> None:
     assert forecaster.version.startswith("quality-")
     assert ((forecast.quality > 0) & (forecast.quality < 1)).all()
     assert 0.0 <= forecast.familiarity <= 1.0
+
+
+def test_answers_that_are_asked_for_at_once_are_all_paid_for(forecaster: Forecaster) -> None:
+    source = forecaster.bind(POOL)
+    query = Query(text="What is 2 + 2?", input_tokens=10)
+    one, five = source.forecasts([query, replace(query, n_answers=5)])
+    read_usd = 10 * 2 / 1e6  # of the first candidate
+    assert five.cost_usd[0] - read_usd == pytest.approx(5 * (one.cost_usd[0] - read_usd))
+    assert five.cost_usd_sd[0] == pytest.approx(5 * one.cost_usd_sd[0])
+    assert five.output_tokens[0] == one.output_tokens[0]  # each is as long as one alone
+    assert five.latency_s[0] == one.latency_s[0]  # and they are written beside each other

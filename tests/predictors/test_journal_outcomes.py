@@ -65,6 +65,14 @@ def test_tokens_are_taken_over_but_not_the_length_of_an_answer_that_was_cut_off(
     assert table["output_tokens"].to_list() == [9.0, None]
 
 
+def test_what_several_answers_took_is_not_what_one_takes(tmp_path: Path) -> None:
+    records = _records(1)
+    records["decisions"][0]["query"] |= {"n_answers": 3}  # type: ignore[operator]
+    records["outcomes"][0] |= {"usage": {"input_tokens": 7, "output_tokens": 27}}
+    (row,) = Outcomes.read([_exported(tmp_path / "j.jsonl", records)]).table.to_dicts()
+    assert (row["input_tokens"], row.get("output_tokens"), row.get("cost_usd")) == (7.0, None, None)
+
+
 def test_after_a_fallback_the_reward_belongs_to_the_model_that_answered(tmp_path: Path) -> None:
     records = _records(1)
     records["outcomes"][0]["backend"] = "large-1"

@@ -92,6 +92,24 @@ def test_a_completion_has_a_prompt_a_list_of_them_or_token_ids() -> None:
     assert read_query({"prompt": [[1, 2], [3, 4, 5]]}).input_tokens == 5
 
 
+@pytest.mark.parametrize(
+    ("body", "answers"),
+    [
+        ({"messages": [{"role": "user", "content": "hi"}]}, 1),
+        ({"messages": [{"role": "user", "content": "hi"}], "n": 5}, 5),
+        ({"prompt": "Once", "n": 2, "best_of": 4}, 4),  # all four are written and billed
+        ({"prompt": ["Once", "Twice"], "n": 3}, 6),
+        ({"prompt": [1, 2, 3]}, 1),
+        ({"prompt": [[1, 2], [3, 4, 5]]}, 2),
+        ({"prompt": "Once", "n": -1}, 1),
+        ({"prompt": "Once", "n": True, "best_of": "many"}, 1),
+        ({"prompt": "Once", "n": 10**30}, 1_000_000),
+    ],
+)
+def test_as_many_answers_as_are_written_are_counted(body: dict[str, object], answers: int) -> None:
+    assert read_query(body).n_answers == answers
+
+
 def test_the_responses_dialect_is_read() -> None:
     query = read_query(
         {

@@ -191,6 +191,14 @@ def test_an_answer_at_its_limit_tells_no_length(tmp_path: Path) -> None:
     assert measured.seconds_per_output_token == pytest.approx(0.01, rel=0.02)
 
 
+def test_several_answers_at_once_tell_no_length_and_no_speed(tmp_path: Path) -> None:
+    journalled(tmp_path, "a", calls=20, ttft_s=0.1, query={"n_answers": 5})
+    run(tmp_path)
+    measured = read_measured(tmp_path / "measured.json")["a"]
+    assert (measured.output_tokens_mean, measured.seconds_per_output_token) == (None, None)
+    assert measured.ttft_s == pytest.approx(0.1, rel=0.02)
+
+
 def test_what_the_request_said_of_thinking_is_taken_out_of_the_lengths(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     journal = SqliteJournal(path, clock=lambda: NOW)
