@@ -85,6 +85,12 @@ def test_each_constraint_rejects_who_breaks_it_or_does_not_say(constraint: str, 
     assert eligible(Constraints(**{constraint: limit})) == left
 
 
+def test_answers_that_are_asked_for_at_once_take_the_energy_of_all() -> None:
+    several = Query(text="Hello", input_tokens=100, max_output_tokens=200, n_answers=3)
+    assert eligible(Constraints(max_energy_wh=0.2), query=several) == []  # three times 0.1 Wh
+    assert eligible(Constraints(max_energy_wh=0.31), query=several) == ["middle"]
+
+
 def test_constraints_hold_together() -> None:
     assert eligible(Constraints(min_quality=0.7, max_cost_usd=0.005)) == ["middle"]
 
