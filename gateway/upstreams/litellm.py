@@ -52,6 +52,7 @@ _ABOUT_THE_ANSWER = frozenset(
 _UNSUPPORTED = re.compile(r"parameters: \[([^\]]*)\]")
 _LASTING = frozenset({400, 401, 403, 404, 422})  # said by litellm itself, before anybody was asked
 _MOST_CAUSES = 10
+_NO_PICTURE = frozenset({"ImageFetchError", "SSRFError"})  # what a prompt says a picture is at, litellm will not fetch
 _OPENAI, _RESPONSES = "https://api.openai.com/v1", "/responses"
 
 
@@ -175,9 +176,7 @@ class LiteLLMUpstream:
         cause = type(causes[-1]).__name__
         if any(isinstance(each, OSError) for each in causes):
             return UpstreamUnreachableError(f"cannot be reached ({cause})", backend_id=backend_id)
-        if "UnsupportedParamsError" in names:
-            found = _UNSUPPORTED.search(str(exc))
-            parameters = [name.strip(" '") for name in found[1].split(",")] if found else ["a parameter"]
+        if (parameters := _not_taken(exc, causes)) is not None:
             return UpstreamUnsupportedError(backend_id=backend_id, parameters=parameters)
         if status in _LASTING or isinstance(causes[-1], ImportError):
             return UpstreamUnusableError(backend_id=backend_id, cause=cause)
@@ -210,6 +209,16 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
             return
         yield seen
         seen = seen.__cause__ or seen.__context__
+
+
+def _not_taken(exc: Exception, causes: list[BaseException]) -> list[str] | None:
+    """What of the request litellm has no word for, or will not fetch; None where that is not what was wrong."""
+    if any(type(each).__name__ in _NO_PICTURE for each in causes):
+        return ["image_url"]
+    if "UnsupportedParamsError" not in {kind.__name__ for kind in type(exc).__mro__}:
+        return None
+    found = _UNSUPPORTED.search(str(exc))
+    return [name.strip(" '") for name in found[1].split(",")] if found else ["a parameter"]
 
 
 def _heard(causes: list[BaseException]) -> Mapping[str, str] | None:

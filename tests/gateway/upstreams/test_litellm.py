@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from catalog import Backend, Limits
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from gateway.upstreams.litellm import _own_words
 from tests.gateway.openai_provider import FakeOpenAI
-from tests.gateway.running import backend, running
+from tests.gateway.running import STRONG, backend, running
 
 pytestmark = [
     pytest.mark.loopback,
@@ -247,3 +248,33 @@ async def test_no_request_gives_litellm_orders(tmp_path: Path, order: dict[str, 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unsupported_parameter")
     assert answer.json()["error"]["param"] in order
     assert (evil.requests, own.requests) == ([], [])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_picture_that_may_not_be_fetched_is_the_requests_fault_and_not_the_backends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    """One such request let the backend rest, for everybody."""
+    sees = replace(STRONG, modalities_in=frozenset({"text", "image"}))
+    monkeypatch.setattr("tests.gateway.running.STRONG", sees)
+    async with FakeProvider() as inner:
+        picture = {"type": "image_url", "image_url": {"url": f"{inner.url}/models"}}  # on this machine
+        strong = Backend(
+            id="strong",
+            profile_id="maker/strong",
+            kind="litellm",
+            provider="gemini",
+            model_name="gemini-2.0-flash",
+            base_url="http://127.0.0.1:9",
+            limits=Limits(timeout_s=30, first_token_timeout_s=30),
+        )
+        once = {"server": {"rehearse_ms": 0}}
+        async with running(strong, tmp_path=tmp_path, api_keys={"strong": "sk-ours"}, settings=once) as gateway:
+            for _ in range(3):
+                answer = await gateway.chat(
+                    model="strong", messages=[{"role": "user", "content": [picture]}], stream=stream
+                )
+            well = (await gateway.client.get("/health/readiness")).json()["available"]
+    told = answer.json()["error"]
+    assert (answer.status_code, told["code"], told["param"]) == (400, "unsupported_parameter", "image_url")
+    assert well == 1
