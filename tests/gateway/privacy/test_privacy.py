@@ -306,7 +306,7 @@ async def test_what_only_anthropics_own_words_hold_does_not_go_along_either(tmp_
             answer = await gateway.client.post("/v1/messages", json={**plain, **body})
             assert answer.status_code == 200, answer.text
     assert MAIL.encode() not in b"".join(provider.raw_requests)
-    assert provider.requests[1]["metadata"] == {"user_id": "u"}
+    assert provider.requests[2]["metadata"] == {"user_id": "u"}
     assert provider.requests[3]["messages"] == shown
 
 
