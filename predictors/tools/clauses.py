@@ -7,7 +7,6 @@ __all__ = ["clauses_of"]
 
 _BOUNDARY: Final = re.compile(
     r"""[.!?;\n,\s](?:  # branches look back at this: passing over other characters is quick where one class leads
-        # A run of stops or of blanks is tried at its beginning alone: where that fails, so does all of it, and to try
         # A run of stops or of blanks is tried at its beginning alone. Where that fails, so does all of it, and to try
         # everywhere takes the square of its length.
         (?<=[.!?;\n])(?<![.!?;][.!?;\n])[.!?;\n]*(?:\s+|$)
