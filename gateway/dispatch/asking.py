@@ -9,6 +9,7 @@ import structlog
 from catalog import Backend, PoolEntry
 from gateway.errors import AllBackendsFailedError, UpstreamError, UpstreamStatusError
 from gateway.telemetry import Telemetry
+from gateway.tracebacks import forget_frames
 from gateway.upstreams.attempts import AttemptPlan, NextAttempt, RetryBudget
 from gateway.upstreams.health import Health
 from gateway.upstreams.passing_on import passed_on
@@ -50,7 +51,7 @@ class Asker:
             try:
                 return await self._attempt(call, attempt.entry, ask)
             except UpstreamError as exc:
-                exc.__traceback__ = None  # it stays with the call, to which its frames lead
+                forget_frames(exc)  # it stays with the call
                 attempt = await self._next(call, plan, attempt.entry, exc)
 
     async def _attempt(

@@ -13,6 +13,7 @@ from gateway.dispatch import Call, Dispatcher, OpenStream
 from gateway.errors import ErrorReply, OverloadedError, reply_to
 from gateway.privacy import Redaction, StreamRestorer, restored_answer
 from gateway.stored import Keeping
+from gateway.tracebacks import forget_frames
 from gateway.tracing import RequestTrace
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.asgi import ClientGoneError, Headers, Send, send_bytes, send_json
@@ -86,7 +87,7 @@ class Exchange:
                 raise
             return await self.fail(reply_to(OverloadedError("the gateway is stopping; ask again")))
         except ParetoGateError as exc:
-            exc.__traceback__ = None  # the failure of a stream stays with its call, to which its frames lead
+            forget_frames(exc)  # the failure of a stream stays with its call
             return await self.fail(reply_to(exc))
         except Exception as exc:  # the last line: the client gets an answer, the operator the reason
             log.exception("request_crashed", request_id=self.request_id)

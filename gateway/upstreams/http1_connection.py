@@ -2,6 +2,7 @@
 
 import asyncio
 import zlib
+from copy import copy
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -214,7 +215,7 @@ class Connection(asyncio.Protocol):
     def _raise_failure(self) -> None:
         answer = self.answer
         if self._failure is not None and not answer.parts and not answer.is_complete:
-            raise self._failure
+            raise copy(self._failure)  # what is raised holds its frames, and these hold us: we hold none of it
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -77,14 +79,20 @@ async def test_two_replicas_spend_one_budget_and_count_one_rate(tmp_path: Path, 
         try:
             async with httpx.AsyncClient(timeout=60, headers={"authorization": f"Bearer {made['key']}"}) as client:
                 body = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
+                began_s = time.monotonic()
                 answers = await asyncio.gather(
                     *(client.post(f"{replicas[i % 2].url}/v1/chat/completions", json=body) for i in range(24))
                 )
+                took_s = time.monotonic() - began_s
         finally:
             for replica in replicas:
                 await asyncio.to_thread(replica.stop)
     spent_nano = sum(int(spent) for spent in shared.read("*:usd:????-??").values())
-    assert sorted(answer.status_code for answer in answers) == [200] * 9 + [429] * 15
+    statuses = Counter(answer.status_code for answer in answers)
+    assert (
+        9 <= statuses[200] <= 9 + int(took_s * 9 / 60)
+    )  # nine, and one more for every 6.7 s that a busy machine takes
+    assert statuses[429] == 24 - statuses[200]
     billed = sum(Decimal(answer.headers["x-paretogate-cost-usd"]) for answer in answers if answer.status_code == 200)
     assert spent_nano == billed * 1_000_000_000
 

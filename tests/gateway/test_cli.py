@@ -108,6 +108,7 @@ def test_every_command_has_words_for_machines() -> None:
 def test_an_interrupt_while_the_command_line_is_loaded_is_no_traceback() -> None:
     program = """
 import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts in the background ignore it
 class Interrupting:
     def find_spec(self, name, path=None, target=None):
         if name == "catalog":
