@@ -23,6 +23,7 @@ from structlog.typing import ExcInfo
 
 from catalog import ParetoGateError, Usage
 
+from .library_logs import LibraryLog
 from .tallies import BufferedCounter, BufferedHistogram
 
 __all__ = ["METRICS_CONTENT_TYPE", "Telemetry", "configure_logging"]
@@ -62,7 +63,7 @@ class Telemetry:
         self._unpriced = self._counter(
             "unpriced_calls", "Answers that no price or no token count was known for", "model"
         )
-        self._fallbacks = self._counter("fallbacks", "Attempts that another backend took over", "from", "to", "reason")
+        self._fallbacks = self._counter("fallbacks", "Attempts after which another was made", "from", "to", "reason")
         self._rejections = self._counter("constraint_rejections", "Requests no model qualified for", "constraint")
         self._explored = self._counter("explore", "Choices made in order to learn")
         self._feedback = self._counter("feedback", "Pieces of feedback", "kind")
@@ -285,6 +286,7 @@ def configure_logging(*, level: str, style: Literal["console", "json"]) -> None:
         logger_factory=structlog.PrintLoggerFactory(file=cast("TextIO", _Steady(sys.stderr))),
         cache_logger_on_first_use=True,
     )
+    LibraryLog.install()
 
 
 class _Steady:

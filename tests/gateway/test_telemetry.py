@@ -1,4 +1,6 @@
 import io
+import json
+import logging
 import os
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import pytest
 import structlog
 
 from catalog import Usage
+from gateway.library_logs import LibraryLog
 from gateway.telemetry import Telemetry, configure_logging
 
 
@@ -72,6 +75,30 @@ def test_a_key_never_reaches_the_log(capsys) -> None:
     assert "crashed" in said
     assert "planted" not in said
     assert "abc.def" not in said
+
+
+def test_what_libraries_log_is_of_our_format_and_quotes_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)  # whatever other tests had it configured to
+    try:
+        configure_logging(level="warning", style="json")
+        structlog.configure(cache_logger_on_first_use=False)
+        logging.getLogger("uvicorn.error").error("Cancel %s running task(s)", 1)
+        try:
+            raise ValueError("could not read planted")
+        except ValueError as exc:
+            logging.getLogger("asyncio").error("Task exception was never retrieved: %r", exc, exc_info=exc)
+    finally:
+        structlog.reset_defaults()
+        logging.getLogger().handlers[:] = [h for h in logging.getLogger().handlers if not isinstance(h, LibraryLog)]
+    said = capsys.readouterr().err
+    served, broke = map(json.loads, said.splitlines())
+    assert served["message"] == "Cancel 1 running task(s)"
+    assert broke["event"] == "library_warned"
+    assert broke["library"] == "asyncio"
+    assert "ValueError" in broke["exception"]
+    assert "planted" not in said
 
 
 class Failing(io.StringIO):
