@@ -22,7 +22,8 @@ class PromptBasis:
 
     The topic part lets a linear head hold one value per domain; its weight says how much more cheaply than a value
     per encoding coordinate. `surface_weight` does the same for surface features: length tells more of how hard a
-    prompt is than any one coordinate of its encoding (both chosen by grouped cross-validation, see docs/quality.md).
+    prompt is than any one coordinate of its encoding (both chosen by grouped cross-validation, see
+    docs/quality-studies.md).
     """
 
     def __init__(

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 # Abilities besides the general one; each enters as its difference from that. Code and knowledge made the place of a
-# model that was never tried worse, the date made it better (docs/quality.md).
+# model that was never tried worse, the date made it better (docs/quality-studies.md).
 AXES = ("maths",)
 FACTS = (
     "log_active_params",
@@ -45,7 +45,7 @@ _EPOCH = date(2023, 1, 1)
 _LAST_YEARS = 2.0  # the outcomes end with models of 2024: what a later date is worth is not extrapolated
 DATE = FACTS.index("years_since_2023")  # where the date stands among the facts
 # How hard what a profile says is drawn to 0. Tables differ in the age and kind of their models, and traits tell tables
-# apart: all but what ability says of strength is worth little on other kinds of prompt (docs/quality.md).
+# apart: all but what ability says of strength is worth little on other kinds of prompt (docs/quality-studies.md).
 _PENALTY = 30.0
 _OF_ABILITY = 1.0
 _NOTHING = 1e6  # an axis says nothing of traits

@@ -25,7 +25,7 @@ __all__ = ["StackedEnsemble", "act_only_when_sure", "stacking_weights"]
 
 _MARGINS = (0.0, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.2)
 _NEVER = 1.0  # a margin no predicted difference exceeds: always the best single model
-_SURFACE_WEIGHT = 2.0  # of length and the like against a coordinate of the encoding (docs/quality.md)
+_SURFACE_WEIGHT = 2.0  # of length and the like against a coordinate of the encoding (docs/quality-studies.md)
 _INDIFFERENT = 0.25  # standard errors of the gain that a smaller margin may lack against the best one
 
 

@@ -38,7 +38,7 @@ class LogisticFactorization:
 
     Item response theory with several latent dimensions: a model's (strength, traits) is a linear function of its
     profile features plus a deviation of its own, shrunk to 0. A model without outcomes gets the first part alone.
-    Ridge penalties are on the scale of `PromptBasis`; they are strong because they had to be (docs/quality.md).
+    Ridge penalties are on the scale of `PromptBasis`; they are strong because they had to be (docs/quality-studies.md).
 
     Source: the multidimensional 2PL of item response theory; the profile regression follows latent-regression IRT.
     """

@@ -14,7 +14,7 @@ from .recognition import BoundTrust, TaskRecognition
 
 __all__ = ["STRANGER", "BoundFamiliarity", "Familiarity", "Unquestioned", "spread_over_domains"]
 
-STRANGER = 0.4  # familiarity below which nothing learned is acted on (docs/quality.md)
+STRANGER = 0.4  # familiarity below which nothing learned is acted on (docs/quality-studies.md)
 
 
 class Familiarity:
@@ -22,7 +22,7 @@ class Familiarity:
 
     Below the `inside` quantile of training distances a query is as near as can be (1); from there it falls by half
     with every `halving` times the interquartile range. Less than `trusted` of the known prompts look so strange that
-    trust in them falls (`recognition`, docs/quality.md). Someone who has seen one task only cannot
+    trust in them falls (`recognition`, docs/quality-studies.md). Someone who has seen one task only cannot
     tell tasks apart: then distance alone decides.
     """
 

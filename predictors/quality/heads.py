@@ -17,7 +17,7 @@ def residual_heads(coordinates: Matrix, score: Matrix, expected: Matrix, *, pena
         coordinates: (n_prompts, basis dim) of `PromptBasis`, centred.
         score: (n_prompts, n_models) observed scores, NaN where not tried.
         expected: (n_prompts, n_models) what the factorization expects.
-        penalty: per prompt, on the scale of `PromptBasis` (chosen on held-out questions, see docs/quality.md).
+        penalty: per prompt, on the scale of `PromptBasis` (chosen on held-out questions, see docs/quality-studies.md).
 
     Returns:
         (basis dim, n_models) weights; `coordinates @ weights` is to be added to the expected scores.

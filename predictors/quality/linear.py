@@ -19,7 +19,7 @@ class RidgeHeads:
     """Ridge regression on the prompt basis, all models by one factorised Gram matrix.
 
     `penalty` is per prompt: it grows with the training set as the Gram matrix does, so that one value serves tables
-    of 1,000 and of 10,000 prompts (chosen by grouped cross-validation, see docs/quality.md).
+    of 1,000 and of 10,000 prompts (chosen by grouped cross-validation, see docs/quality-studies.md).
     """
 
     def __init__(

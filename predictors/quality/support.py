@@ -3,7 +3,7 @@
 A model that was tried on sums alone has a taste for sums, and what it would do with code follows from a straight line
 through nothing. So away from what it was tried on, a model is where its profile places one that nobody tried, better or
 worse by what it was better or worse than that place where it was tried. Hiding whole tables of a model from training
-chose both numbers below (docs/quality.md).
+chose both numbers below (docs/quality-studies.md).
 """
 
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ class SurfaceSlopes:
 
     Everything is centred within domains before it is fitted: between them a long prompt is merely of another kind, and
     only what holds within each can hold in one more. The encoding is left out, since what it tells is bound to the
-    domains it was learned on (docs/quality.md).
+    domains it was learned on (docs/quality-studies.md).
     """
 
     def __init__(self, *, penalty: float = 1.0) -> None:
