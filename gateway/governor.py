@@ -87,7 +87,7 @@ class Governor:
         self._id_prefix, self._id_count = os.urandom(8).hex(), count(1)
         self._settling: set[asyncio.Task[None]] = set()
         self._budgets = BudgetWatch(telemetry)
-        self._closed_to: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Pool, tuple[str, ...]]] = {}
+        self._closed_to: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Pool, tuple[tuple[str, ...], frozenset[str]]]] = {}
 
     @property
     def asks_for_keys(self) -> bool:
@@ -334,23 +334,28 @@ class Governor:
         raise _refusal(grant, claim, visit.headers)
 
     def _restricted(self, key: ApiKey, reading: Reading, serving: Serving) -> Reading:
-        options = reading.options
+        options, concealed = reading.options, reading.concealed
+        if reading.narrowed_to is not None:
+            serving.positions(reading.narrowed_to, may_see=key.may_use)
         if reading.target is not None:
-            for position in serving.positions(reading.target):
+            for position in serving.positions(reading.target, may_see=key.may_use):
                 if not key.may_use(model_id := serving.pool.ids[position]):
                     raise ForbiddenError(f"this key may not use {model_id}; ask for another model", param="model")
-        elif key.allow or key.deny:
-            options = replace(options, deny=(*options.deny, *self._closed(key, serving.pool)))
+        if key.allow or key.deny:
+            closed, concealed = self._closed(key, serving.pool)
+            options = options if reading.target is not None else replace(options, deny=(*options.deny, *closed))
         if key.policy is not None and not reading.names_policy and key.policy in serving.policies:
             options = replace(options, policy=key.policy)
-        return reading if options is reading.options else replace(reading, options=options)
+        is_same = options is reading.options and concealed is reading.concealed
+        return reading if is_same else replace(reading, options=options, concealed=concealed)
 
-    def _closed(self, key: ApiKey, pool: Pool) -> tuple[str, ...]:
-        """The pool's models that this key may not use."""
+    def _closed(self, key: ApiKey, pool: Pool) -> tuple[tuple[str, ...], frozenset[str]]:
+        """The pool's models that this key may not use, in their order and as a set."""
         rules = (key.allow, key.deny)
         kept = self._closed_to.get(rules)
         if kept is None or kept[0] is not pool:
-            kept = (pool, tuple(dict.fromkeys(name for name in pool.ids if not key.may_use(name))))
+            closed = tuple(dict.fromkeys(name for name in pool.ids if not key.may_use(name)))
+            kept = (pool, (closed, frozenset(closed)))
             if len(self._closed_to) >= _MAX_RULES:
                 self._closed_to.clear()
             self._closed_to[rules] = kept

@@ -1,6 +1,6 @@
 """What is served right now: candidates, their router, and the names they go by. A reload swaps it as a whole."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,16 +34,21 @@ class Serving:
         """Whether any backend here speaks it itself; one of `catalog.PROTOCOLS`."""
         return any(e.backend is not None and protocol in e.backend.abilities for e in self.pool.entries)
 
-    def positions(self, name: str) -> tuple[int, ...]:
-        """Where a concretely named model is in the pool.
+    def positions(self, name: str, *, may_see: Callable[[str], bool] | None = None) -> tuple[int, ...]:
+        """Where a concretely named model is in the pool; of an unknown one, names are suggested of what one may see.
 
         Raises:
             UnknownModelError: no backend here serves it.
         """
         found = self.names.get(name) or self.names.get(name.lower())
         if not found:
-            raise UnknownModelError(name[:200], close=_close(name, self.names))
+            names = self.names if may_see is None else self._names_of(may_see)
+            raise UnknownModelError(name[:200], close=_close(name, names))
         return found
+
+    def _names_of(self, may_see: Callable[[str], bool]) -> Mapping[str, tuple[int, ...]]:
+        seen = {name for name in set(self.pool.ids) if may_see(name)}
+        return {name: at for name, at in self.names.items() if self.pool.ids[at[0]] in seen}
 
 
 class ServingFactory(Protocol):

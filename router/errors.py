@@ -6,7 +6,7 @@ ParetoGateError
     └── NoEligibleModelError      every candidate breaks a constraint; says which, and what would help
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from catalog import ParetoGateError, record
 
@@ -63,6 +63,14 @@ class NoEligibleModelError(RoutingError):
         super().__init__(f"no model satisfies every constraint: {reasons or 'the pool is empty'}{remedy}")
         self.rejections, self.closest = dict(rejections), dict(closest) if closest else None
         self.unknown, self.too_long = tuple(unknown), too_long
+
+    def concealing(self, ids: Collection[str]) -> "NoEligibleModelError":
+        """The same for whoever is not to be told of these models."""
+        if self.closest is None or self.closest["id"] not in ids:
+            return self
+        return NoEligibleModelError(
+            rejections=self.rejections, closest=None, unknown=self.unknown, too_long=self.too_long
+        )
 
 
 def _how_to_state(constraint: str) -> str:

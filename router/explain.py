@@ -1,6 +1,6 @@
 """Why that model: every candidate with its forecast and its rejections, the front, and what each constraint costs."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import cast
 
 import numpy as np
@@ -28,11 +28,14 @@ def explain(
     decision_id: str | None = None,
     versions: Mapping[str, str] | None = None,
     thinking: Thinking | None = None,
+    concealed: Collection[str] = (),
 ) -> dict[str, object]:
     """The explanation as callers see it; intervals cover 90 %, unknown is None.
 
-    `thinking` is what the request said of it, which lengths, costs and latencies were forecast for.
+    `thinking` is what the request said of it, which lengths, costs and latencies were forecast for; `concealed` are
+    ids of models that the caller is not told of, none of which can have been chosen.
     """
+    told = [i for i in _in_order(decision) if decision.pool.ids[i] not in concealed]
     return {
         "decision_id": decision_id,
         "policy": decision.policy,
@@ -45,8 +48,8 @@ def explain(
         "on_infeasible": options.on_infeasible,
         "familiarity": decision.forecast.familiarity,
         "thinking": thinking.facts() if thinking is not None else None,
-        "front": [decision.pool.ids[i] for i in decision.front],
-        "candidates": [_candidate(decision, i) for i in _in_order(decision)],
+        "front": [decision.pool.ids[i] for i in decision.front if i in told],
+        "candidates": [_candidate(decision, i) for i in told],
         "shadow_prices": shadow_prices(decision),
         "versions": dict(versions or {}),
     }

@@ -42,6 +42,7 @@ class Reading:
     consumed: frozenset[str] = frozenset()  # top-level keys of the body to take out before it is forwarded
     messages: Sequence[object] | None = None  # the messages without their flags, None when they had none
     prompt: str | Sequence[object] | None = None  # the same of a completion's prompt
+    concealed: frozenset[str] = frozenset()  # ids of models of which the caller is told nothing
 
     @property
     def replaced(self) -> dict[str, object]:

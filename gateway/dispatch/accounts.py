@@ -128,7 +128,8 @@ class Accounts:
 
 def explanation(call: Call) -> dict[str, object]:
     """Why, in the shape that callers read."""
-    explained = dict(explain(call.decision, call.options, thinking=call.query.thinking))
+    concealed = call.reading.concealed
+    explained = dict(explain(call.decision, call.options, thinking=call.query.thinking, concealed=concealed))
     explained["decision_id"] = call.decision_id
     explained["versions"] = dict(call.serving.versions)
     return explained

@@ -81,7 +81,7 @@ class Chooser:
         except NoEligibleModelError as exc:
             if "available" not in exc.rejections:
                 self._telemetry.rejected(exc.rejections)
-                raise
+                raise exc.concealing(reading.concealed) from exc.__cause__
             raise await self._for_now(reading, query, serving, standing=standing) from exc
 
     async def _for_now(
@@ -92,7 +92,7 @@ class Chooser:
             decision = await self._decided(reading, query, serving, standing=standing, dry_run=True)
         except NoEligibleModelError as exc:
             self._telemetry.rejected(exc.rejections)
-            return exc
+            return exc.concealing(reading.concealed)
         entries = (decision.pool.entries[p] for p in decision.ranking)
         return self._health.resting(entry.backend for entry in entries if entry.backend is not None)
 

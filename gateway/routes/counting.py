@@ -76,14 +76,14 @@ class CountTokensDoor:
         request = self._read(raw)
         reading = self._dispatcher.read_wishes(request, headers, self._dispatcher.serving)
         exact = await self._told(request, reading, key, headers)
-        await exchange.send_json(200, {**self._frame, "input_tokens": exact or self._estimate(request, reading)})
+        await exchange.send_json(200, {**self._frame, "input_tokens": exact or self._estimate(request, reading, key)})
 
-    def _estimate(self, request: ChatRequest, reading: Reading) -> int:
+    def _estimate(self, request: ChatRequest, reading: Reading, key: ApiKey | None) -> int:
         serving = self._dispatcher.serving
         tokens = read_query(request.body).input_tokens
         if reading.target is None:
             return tokens
-        position = serving.positions(reading.target)[0]
+        position = serving.positions(reading.target, may_see=None if key is None else key.may_use)[0]
         ratio, added = (column(serving.pool)[position] for column in (input_token_ratio, input_tokens_added))
         return max(1, round(tokens * float(ratio) + float(added)))
 

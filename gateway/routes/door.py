@@ -93,7 +93,7 @@ class AnswerDoor:
         admission: Admission,
         governor: Governor,
         max_body_bytes: int,
-        serving_for: Callable[[ChatRequest], Serving] | None = None,
+        serving_for: Callable[[ChatRequest, ApiKey | None], Serving] | None = None,
         tools: ToolDesk | None = None,
         history: ResponseHistory | None = None,
     ) -> None:
@@ -142,7 +142,7 @@ class AnswerDoor:
         exchange.wants_stream = request.stream
         if len(raw) > _LARGE_BYTES:
             await asyncio.sleep(0)
-        serving = dispatcher.serving if self._serving_for is None else self._serving_for(request)
+        serving = dispatcher.serving if self._serving_for is None else self._serving_for(request, key)
         reading = dispatcher.read_wishes(request, headers, serving, prompt_flags=governor.prompt_flags(key))
         protected = await governor.protected(key, request, reading)
         reading, exchange.redaction = protected.reading, protected.redaction

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from catalog import Backend
 from gateway.errors import ErrorReply, InvalidRequestError, NotFoundError, openai_error
+from gateway.keys import ApiKey
 from gateway.serving import Serving, ServingFactory
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.body import ChatRequest
@@ -52,8 +53,8 @@ class Embedders:
     def __init__(self, serving: Serving | None) -> None:
         self._serving = serving
 
-    def __call__(self, request: ChatRequest) -> Serving:
-        """The candidates for this request.
+    def __call__(self, request: ChatRequest, key: ApiKey | None) -> Serving:
+        """The candidates for this request; who must name one is told of those that the key may use.
 
         Raises:
             NotFoundError: nothing here embeds.
@@ -65,8 +66,10 @@ class Embedders:
             )
         ids = sorted(set(self._serving.pool.ids))
         if len(ids) > 1 and request.model.partition(":")[0] in _AUTO:
+            open_to_it = [name for name in ids if key is None or key.may_use(name)]
+            named = f"one of {', '.join(open_to_it)}" if open_to_it else "one, of which this key may use none"
             raise InvalidRequestError(
-                f"model: vectors of different models do not compare; name one of {', '.join(ids)}", param="model"
+                f"model: vectors of different models do not compare; name {named}", param="model"
             )
         return self._serving
 

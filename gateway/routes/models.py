@@ -37,19 +37,21 @@ def models_routes(serving: Callable[[], Serving], *, embedding: Serving | None =
     @router.get("/models/{name:path}")
     async def one_model(request: Request, name: str) -> dict[str, Any]:
         """One of them."""
-        found = _found(name)
-        if not _is_open(found, _key(request)):
+        key = _key(request)
+        found = _found(name, key)
+        if not _is_open(found, key):
             raise UnknownModelError(name[:200])
         return _as_anthropics(found) if _is_anthropics(request) else found
 
-    def _found(name: str) -> dict[str, Any]:
+    def _found(name: str, key: ApiKey | None) -> dict[str, Any]:
         current = serving()
         listed = {**embedders, **{model["id"]: model for model in _models(current)}}
         if name in listed:
             return listed[name]
         if name.startswith("auto:"):
             raise UnknownModelError(name[:200], close=tuple(n for n in listed if n.startswith("auto")))
-        return _model(current.pool.entries[current.positions(name)[0]])
+        may_see = None if key is None else key.may_use
+        return _model(current.pool.entries[current.positions(name, may_see=may_see)[0]])
 
     return router
 
