@@ -286,9 +286,12 @@ class UpstreamUnsupportedError(UpstreamError):
 
     reason = "unsupported"
 
-    def __init__(self, *, backend_id: str, parameters: Sequence[str]) -> None:
-        named = ", ".join(parameters)
-        super().__init__(f"does not take {named}; leave it out, or ask another model", backend_id=backend_id)
+    def __init__(self, *, backend_id: str, parameters: Sequence[str] = (), cause: str | None = None) -> None:
+        """`cause` is the kind of failure where nobody knows which parameter it was."""
+        told = f"does not take {', '.join(parameters)}; leave it out, or ask another model"
+        if cause is not None:
+            told = f"cannot be asked this ({cause} when it was translated); ask it otherwise, or another model"
+        super().__init__(told, backend_id=backend_id)
         self.parameters = tuple(parameters)
 
 

@@ -50,7 +50,9 @@ _ABOUT_THE_ANSWER = frozenset(
     }
 )
 _UNSUPPORTED = re.compile(r"parameters: \[([^\]]*)\]")
-_LASTING = frozenset({400, 401, 403, 404, 422})  # said by litellm itself, before anybody was asked
+_LASTING = frozenset({400, 401, 403, 404, 422})  # said by litellm itself, not by a provider
+_CONFIGURED = frozenset({401, 403, 404})  # about credentials and names of models, which no request brings
+_ASKED = "pre_api_call"  # what litellm notes right before it asks
 _MOST_CAUSES = 10
 _NO_PICTURE = frozenset({"ImageFetchError", "SSRFError"})  # what a prompt says a picture is at, litellm will not fetch
 _OPENAI, _RESPONSES = "https://api.openai.com/v1", "/responses"
@@ -137,13 +139,15 @@ class LiteLLMUpstream:
             wanted["api_base"] = backend.base_url
         if backend.headers or call.headers:
             wanted["extra_headers"] = {**call.headers, **backend.headers}
+        noted: list[object] = []
+        wanted["logger_fn"] = lambda facts: noted.append(facts.get("log_event_type"))
         try:
             async with asyncio.timeout(within_s):
                 return await library.acompletion(**wanted)
         except TimeoutError as exc:
             raise call.timed_out(phase, after_s=within_s) from exc
         except Exception as exc:
-            raise self._translated(exc, call, phase=phase, within_s=within_s) from exc
+            raise self._translated(exc, call, phase=phase, within_s=within_s, was_asked=_ASKED in noted) from exc
 
     async def _litellm(self) -> Any:  # noqa: ANN401 - as above
         async with self._importing:
@@ -151,12 +155,16 @@ class LiteLLMUpstream:
                 self._library = await asyncio.to_thread(_import_litellm)
         return self._library
 
-    def _translated(self, exc: Exception, call: UpstreamCall, *, phase: str, within_s: float) -> UpstreamError:
+    def _translated(
+        self, exc: Exception, call: UpstreamCall, *, phase: str, within_s: float, was_asked: bool = True
+    ) -> UpstreamError:
         """Every provider's failure is one of OpenAI's exceptions here; their names are litellm's contract.
 
         So are failures of litellm itself: of credentials that it does not find, of parameters that it has no word for,
         of answers that it does not understand. A status then says nothing about the request. What they say may quote
-        the request, so only the kind of the first cause is told.
+        the request, so only the kind of the first cause is told. What litellm cannot put into the provider's words, or
+        falls over, before anybody `was_asked`, is the request's fault: a backend that rested for it, one caller could
+        take away from all others.
         """
         names = {kind.__name__ for kind in type(exc).__mro__}
         backend_id, status, causes = call.backend.id, getattr(exc, "status_code", None), list(_causes(exc))
@@ -178,6 +186,8 @@ class LiteLLMUpstream:
             return UpstreamUnreachableError(f"cannot be reached ({cause})", backend_id=backend_id)
         if (parameters := _not_taken(exc, causes)) is not None:
             return UpstreamUnsupportedError(backend_id=backend_id, parameters=parameters)
+        if not was_asked and status not in _CONFIGURED and not isinstance(causes[-1], ImportError):
+            return UpstreamUnsupportedError(backend_id=backend_id, cause=cause)
         if status in _LASTING or isinstance(causes[-1], ImportError):
             return UpstreamUnusableError(backend_id=backend_id, cause=cause)
         return UpstreamProtocolError(f"failed inside litellm ({cause})", backend_id=backend_id)
@@ -192,7 +202,12 @@ def _about_the_answer(body: Mapping[str, Any], backend: Backend) -> dict[str, An
     told = {name: value for name, value in body.items() if value is not None}
     if unknown := sorted(told.keys() - _ABOUT_THE_ANSWER):
         raise UpstreamUnsupportedError(backend_id=backend.id, parameters=[name[:80] for name in unknown[:10]])
-    return told
+    tools = told.get("tools")
+    if isinstance(tools, list) and any(isinstance(tool, dict) and tool.get("type") == "mcp" for tool in tools):
+        raise UpstreamUnsupportedError(backend_id=backend.id, parameters=["tools of type mcp"])  # litellm's own servers
+    metadata = told.pop("metadata", None)  # notes to litellm, which sends on no more of it than this
+    user_id = metadata.get("user_id") if isinstance(metadata, dict) else None
+    return {**told, "metadata": {"user_id": user_id}} if isinstance(user_id, str) else told
 
 
 def _told(answer: Any) -> bytes:  # noqa: ANN401 - as above

@@ -14,6 +14,7 @@ import pytest
 from catalog import Backend, Limits
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from gateway.upstreams.litellm import _own_words
+from tests.gateway.anthropic_provider import FakeAnthropic
 from tests.gateway.openai_provider import FakeOpenAI
 from tests.gateway.running import STRONG, backend, running
 
@@ -278,3 +279,56 @@ async def test_a_picture_that_may_not_be_fetched_is_the_requests_fault_and_not_t
     told = answer.json()["error"]
     assert (answer.status_code, told["code"], told["param"]) == (400, "unsupported_parameter", "image_url")
     assert well == 1
+
+
+CALLED_BADLY = {"id": "c", "type": "function", "function": {"name": "weather", "arguments": "{broken"}}
+POISONS: dict[str, dict[str, Any]] = {
+    "a file without content": {"messages": [{"role": "user", "content": [{"type": "file", "file": {}}]}]},
+    "a part of another protocol": {"messages": [{"role": "user", "content": [{"type": "image", "source": {}}]}]},
+    "arguments that are no JSON": {
+        "messages": [
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "tool_calls": [CALLED_BADLY]},
+            {"role": "tool", "tool_call_id": "c", "content": "x"},
+        ]
+    },
+    "an effort that nobody has": {"reasoning_effort": "colossal"},
+    "a search of no size": {"web_search_options": {"search_context_size": "colossal"}},
+    "notes to litellm": {"metadata": {"headers": "x", "hidden_params": "x", "model_group": ["x"]}},
+    "litellm's own servers": {"tools": [{"type": "mcp", "server_url": "litellm_proxy", "server_label": "x"}]},
+}
+
+
+@pytest.mark.parametrize("poison", list(POISONS))
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_litellm_falls_over_takes_no_backend_away_from_others(
+    tmp_path: Path, poison: str, stream: bool
+) -> None:
+    """One request was tried five times, and then nobody was answered for a second, and ever longer."""
+    async with FakeAnthropic(words=("hello",)) as provider:
+        claude = Backend(
+            id="strong",
+            profile_id="maker/strong",
+            kind="litellm",
+            provider="anthropic",
+            model_name="claude-sonnet-4-5",
+            base_url=provider.url.removesuffix("/v1"),
+            limits=Limits(timeout_s=30, first_token_timeout_s=30),
+        )
+        once = {"server": {"rehearse_ms": 0}}
+        async with running(claude, tmp_path=tmp_path, api_keys={"strong": "sk-ant-test"}, settings=once) as gateway:
+            hurt = [await gateway.chat(model="strong", stream=stream, **POISONS[poison]) for _ in range(5)]
+            well = (await gateway.client.get("/health/readiness")).json()["available"]
+            others = await gateway.chat(model="strong")
+    assert {answer.status_code for answer in hurt} <= {200, 400}, hurt[0].text
+    assert [attempts for o in gateway.journal.of("outcome") if len(attempts := o["attempts"]) > 1] == []
+    assert (well, others.status_code) == (1, 200)
+
+
+async def test_an_answer_that_litellm_cannot_read_is_its_backends_fault(tmp_path: Path) -> None:
+    async with through_litellm(tmp_path) as (gateway, provider):
+        provider.misbehave(Misbehaviour(fault="malformed_json"), times=20)
+        for _ in range(5):
+            answer = await gateway.chat()
+        ready = (await gateway.client.get("/health/readiness")).json()["available"]
+    assert (answer.status_code >= 500, ready) == (True, 0)
