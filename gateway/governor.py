@@ -37,6 +37,7 @@ log = structlog.get_logger(__name__)
 _OURS = "sk-pg-"
 _UNLIMITED = Quota()
 _UNASKED = Grant()  # nobody had to be asked
+_Closed = tuple[tuple[str, ...], frozenset[str]]
 _MAX_RULES = 1_000  # different allow and deny lists whose closed models are remembered
 _LONG_BYTES = 16 << 10  # of a request that is looked through in a thread; a tenth of a second at most up to there
 _MOST_TOOLS_KEPT = 256  # of one conversation, by their names
@@ -87,7 +88,9 @@ class Governor:
         self._id_prefix, self._id_count = os.urandom(8).hex(), count(1)
         self._settling: set[asyncio.Task[None]] = set()
         self._budgets = BudgetWatch(telemetry)
-        self._closed_to: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Pool, tuple[tuple[str, ...], frozenset[str]]]] = {}
+        self._closed_to: dict[
+            tuple[tuple[str, ...], tuple[str, ...]], tuple[Pool, tuple[tuple[str, ...], frozenset[str]]]
+        ] = {}
 
     @property
     def asks_for_keys(self) -> bool:
@@ -349,7 +352,7 @@ class Governor:
         is_same = options is reading.options and concealed is reading.concealed
         return reading if is_same else replace(reading, options=options, concealed=concealed)
 
-    def _closed(self, key: ApiKey, pool: Pool) -> tuple[tuple[str, ...], frozenset[str]]:
+    def _closed(self, key: ApiKey, pool: Pool) -> _Closed:
         """The pool's models that this key may not use, in their order and as a set."""
         rules = (key.allow, key.deny)
         kept = self._closed_to.get(rules)

@@ -68,9 +68,7 @@ class Embedders:
         if len(ids) > 1 and request.model.partition(":")[0] in _AUTO:
             open_to_it = [name for name in ids if key is None or key.may_use(name)]
             named = f"one of {', '.join(open_to_it)}" if open_to_it else "one, of which this key may use none"
-            raise InvalidRequestError(
-                f"model: vectors of different models do not compare; name {named}", param="model"
-            )
+            raise InvalidRequestError(f"model: vectors of different models do not compare; name {named}", param="model")
         return self._serving
 
 

@@ -147,7 +147,8 @@ class LiteLLMUpstream:
         except TimeoutError as exc:
             raise call.timed_out(phase, after_s=within_s) from exc
         except Exception as exc:
-            raise self._translated(exc, call, phase=phase, within_s=within_s, was_asked=_ASKED in noted) from exc
+            failure = self._translated(exc, call, phase=phase, within_s=within_s)
+            raise (failure if _ASKED in noted else _before_asking(failure, exc)) from exc
 
     async def _litellm(self) -> Any:  # noqa: ANN401 - as above
         async with self._importing:
@@ -155,16 +156,12 @@ class LiteLLMUpstream:
                 self._library = await asyncio.to_thread(_import_litellm)
         return self._library
 
-    def _translated(
-        self, exc: Exception, call: UpstreamCall, *, phase: str, within_s: float, was_asked: bool = True
-    ) -> UpstreamError:
+    def _translated(self, exc: Exception, call: UpstreamCall, *, phase: str, within_s: float) -> UpstreamError:
         """Every provider's failure is one of OpenAI's exceptions here; their names are litellm's contract.
 
         So are failures of litellm itself: of credentials that it does not find, of parameters that it has no word for,
         of answers that it does not understand. A status then says nothing about the request. What they say may quote
-        the request, so only the kind of the first cause is told. What litellm cannot put into the provider's words, or
-        falls over, before anybody `was_asked`, is the request's fault: a backend that rested for it, one caller could
-        take away from all others.
+        the request, so only the kind of the first cause is told.
         """
         names = {kind.__name__ for kind in type(exc).__mro__}
         backend_id, status, causes = call.backend.id, getattr(exc, "status_code", None), list(_causes(exc))
@@ -186,8 +183,6 @@ class LiteLLMUpstream:
             return UpstreamUnreachableError(f"cannot be reached ({cause})", backend_id=backend_id)
         if (parameters := _not_taken(exc, causes)) is not None:
             return UpstreamUnsupportedError(backend_id=backend_id, parameters=parameters)
-        if not was_asked and status not in _CONFIGURED and not isinstance(causes[-1], ImportError):
-            return UpstreamUnsupportedError(backend_id=backend_id, cause=cause)
         if status in _LASTING or isinstance(causes[-1], ImportError):
             return UpstreamUnusableError(backend_id=backend_id, cause=cause)
         return UpstreamProtocolError(f"failed inside litellm ({cause})", backend_id=backend_id)
@@ -208,6 +203,18 @@ def _about_the_answer(body: Mapping[str, Any], backend: Backend) -> dict[str, An
     metadata = told.pop("metadata", None)  # notes to litellm, which sends on no more of it than this
     user_id = metadata.get("user_id") if isinstance(metadata, dict) else None
     return {**told, "metadata": {"user_id": user_id}} if isinstance(user_id, str) else told
+
+
+def _before_asking(failure: UpstreamError, exc: Exception) -> UpstreamError:
+    """What litellm cannot put into the provider's words, or falls over meanwhile, is the request's fault.
+
+    A backend that rested for it, one caller could take away from all others.
+    """
+    first = list(_causes(exc))[-1]
+    is_configured = getattr(exc, "status_code", None) in _CONFIGURED or isinstance(first, ImportError)
+    if is_configured or not isinstance(failure, UpstreamProtocolError | UpstreamUnusableError):
+        return failure
+    return UpstreamUnsupportedError(backend_id=failure.backend_id, cause=type(first).__name__)
 
 
 def _told(answer: Any) -> bytes:  # noqa: ANN401 - as above

@@ -17,7 +17,9 @@ NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _OF_PROVIDERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "anthropic": ("anthropic-version", "anthropic-beta"),
-        "openai": ("openai-beta", "openai-organization", "openai-project"),
+        "openai": (
+            "openai-beta",
+        ),  # who pays, and by whose rules, is the operator's to say: no organisation, no project
     }
 )
 _OF_TRACES: Final = ("traceparent", "tracestate")  # W3C Trace Context
