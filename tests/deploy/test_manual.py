@@ -1,0 +1,115 @@
+"""The manual's tables say what the code does: settings and their defaults, metrics and their labels, events, panels."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.metrics import MetricWrapperBase
+from pydantic import SecretStr
+
+from gateway.settings import Settings
+from gateway.settings.backends import LimitSettings
+from gateway.telemetry import Telemetry
+from gateway.tools.metrics import ToolMetrics
+
+from .queries import BOARD
+
+ROOT = Path(__file__).parents[2]
+MANUAL = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+TOOLS = (ROOT / "docs" / "tools-in-the-gateway.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def table(page: str, *, first: str) -> Iterator[list[str]]:
+    """The cells of every row of the tables whose first heading begins so."""
+    for block in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
+        heading, _, *rows = ([cell.strip() for cell in line[1:-1].split("|")] for line in block.splitlines())
+        if heading[0].startswith(first):
+            yield from rows
+
+
+def settings_of(page: str) -> list[tuple[str, str]]:
+    return [(row[0].strip("`"), row[1].strip("`")) for row in table(page, first="setting")]
+
+
+def shown(value: Any) -> str:
+    """A default as the manual writes it."""
+    if value in (None, (), {}):
+        return "none"
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return f"{value:,.10g}".removesuffix(".0") if value >= 1 or value == 0 else f"{value:.10f}".rstrip("0")
+        case SecretStr():
+            return value.get_secret_value()
+        case _:
+            return str(value)
+
+
+@pytest.mark.parametrize(("name", "said"), [*settings_of(MANUAL), *settings_of(TOOLS)])
+def test_a_setting_has_the_default_that_the_manual_says(name: str, said: str) -> None:
+    section, _, key = name.partition(".")
+    here = LimitSettings() if section == "limits" else getattr(Settings(), section)
+    assert shown(getattr(here, key)) == said
+
+
+def test_every_setting_of_tools_is_in_the_table_of_its_page() -> None:
+    assert [name.removeprefix("tools.") for name, _ in settings_of(TOOLS)] == list(type(Settings().tools).model_fields)
+
+
+def labels_by_metric() -> dict[str, set[str]]:
+    telemetry = Telemetry()
+    ToolMetrics(telemetry.registry)
+    found = {}
+    for metric in {*telemetry.registry._collector_to_names}:
+        assert isinstance(metric, MetricWrapperBase)
+        (family,) = metric.describe()
+        ending = "_total" if family.type == "counter" else ""
+        found[family.name.removeprefix("paretogate_") + ending] = set(metric._labelnames)
+    return found
+
+
+def test_the_table_of_metrics_has_every_metric_with_its_labels() -> None:
+    told = {
+        row[0].strip("`"): {label for label in row[1].split(", ") if label} for row in table(MANUAL, first="metric")
+    }
+    assert told == labels_by_metric()
+
+
+def test_every_event_of_the_manual_is_one_that_the_code_logs() -> None:
+    code = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "gateway").rglob("*.py")))
+    told = {event for row in table(MANUAL, first="event") for event in re.findall(r"`(\w+)`", row[0])}
+    told |= set(re.findall(r"`(\w+)`(?:, `\w+`)*(?: or `\w+`)? in (?:the|its) log", MANUAL))
+    assert "journal_store_failed" in told
+    assert {event for event in told if f'"{event}"' not in code} == set()
+
+
+def test_every_panel_that_the_runbook_names_is_on_the_board() -> None:
+    runbook = MANUAL.partition("### Runbook")[2].partition("\n## ")[0]
+    named = set(re.findall(r"(?<!\*)\*([A-Z][^*\n]+)\*(?!\*)", runbook))
+    panels = {panel["title"] for panel in json.loads(BOARD.read_text(encoding="utf-8"))["panels"]}
+    assert named
+    assert named - panels == set()
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    lost = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not link.startswith("http") and (
+            not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target))
+        ):
+            lost.append(link)
+    assert lost == []
