@@ -1,4 +1,10 @@
-"""Replay a table of outcomes through the real router, beside the rules it has to beat."""
+"""Replay a table of outcomes through the real router, beside the rules it has to beat.
+
+`replay` fits every contender fold by fold and lets `router.Router` decide about each judged prompt at every operating
+point (`operating_points`: two sweeps of a knob, then named policies). Ours goes through all points, rivals through
+every other one of a sweep. Reference rules (random, best single model, oracle, per domain) need no router. Numbers are
+made of this in `eval.summary`.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,9 @@
-"""A replay in numbers: every rule beside the best single model, with paired intervals."""
+"""A replay in numbers: every rule beside the best single model, with paired intervals.
+
+`summarise` makes points (a rule or a policy: score, cost, what it chose), curves (a sweep: score at the best single
+model's cost, cost at its score, areas, calibration) and, of two models, the pair's recovered gap. Intervals are of one
+bootstrap over groups, so that differences are paired.
+"""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

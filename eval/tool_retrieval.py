@@ -1,4 +1,9 @@
-"""Does retrieval find the tools that requests need: methods side by side on labelled requests, with intervals."""
+"""Does retrieval find the tools that requests need: methods side by side on labelled requests, with intervals.
+
+`evaluate` fits each method on the usage of a `LabelledRegistry`, ranks its test requests and reports metrics, what cold
+requests get beside the best method without usage (`ColdGap`), and the gain over retrieval by description (`Gain`).
+`recall_by_usage` does so with use thinned to so many examples for each tool: the chart of docs/tools.md.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

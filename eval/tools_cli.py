@@ -1,4 +1,8 @@
-"""`paretogate tools`: measure retrieval on labelled requests, and try it on a question."""
+"""`paretogate tools`: measure retrieval on labelled requests, and try it on a question.
+
+`eval`, `search` and `synthesize`, one function each; they read files, call `eval.tool_retrieval` or `predictors.tools`,
+and print. What stands below them is shared: outputs checked beforehand, encoders by name, registries by folder.
+"""
 
 import json
 import os

@@ -1,4 +1,9 @@
-"""What the fitted predictors read of a prompt: its encoding, and a few facts of its surface."""
+"""What the fitted predictors read of a prompt: its encoding, and a few facts of its surface.
+
+`Features.extract` is both end to end, (n, encoding + surface); `surface_of` the surface alone. `SURFACE_FEATURES` names
+the columns with the mean and spread that they are standardised by. Layouts are taken out before anything is read. What
+stands below counts bytes by class, which is quick.
+"""
 
 import math
 import re

@@ -1,4 +1,9 @@
-"""How a quality model is made from outcomes and profiles: the one that is shipped, and anyone's own."""
+"""How a quality model is made from outcomes and profiles: the one that is shipped, and anyone's own.
+
+`fit_quality_model` judges a factorization on a held-out fold (`_judge`: calibration, errors, how new models are
+placed), fits it on everything, adds residual heads and what each model was tried on, and for dense tables an ensemble
+(`_dense_tables`). Which public datasets may be shipped stands first. docs/quality.md has the steps.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,8 @@
-"""The quality model that serves: arrays in, numbers out, for models with outcomes and models with a profile alone."""
+"""The quality model that serves: arrays in, numbers out, for models with outcomes and models with a profile alone.
+
+`QualityModel.from_fit` folds a fit into plain arrays, `save` and `load` keep them, and `bind` makes what answers for
+the candidates of a gateway. `predictors.recipe` is where it is fitted; docs/quality.md has the steps.
+"""
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files

@@ -1,4 +1,8 @@
-"""What every retrieval method looks at, computed once: vectors and words of tools, of past requests and of new ones."""
+"""What every retrieval method looks at, computed once: vectors and words of tools, of past requests and of new ones.
+
+`QueryBatch` is requests, split into clauses and encoded. `Evidence` is a registry with its past requests: who used
+what, how often, and where counts tell too much (`levelled`, `labelled_until`; docs/tools.md, "Leave-one-out features").
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,14 @@
-"""The second look: which of a request's candidates it needs, judged from all evidence together."""
+"""The second look: which of a request's candidates it needs, judged from all evidence together.
+
+Fitting (`fit_second_stage`) goes in this order, each part learned from what the one before says of held-out requests:
+
+1. a listwise linear score, begun at published weights (`PAST_WEIGHTS`, `COLD_WEIGHTS`);
+2. gradient-boosted trees over the best 32 candidates, which see that score, co-use and twins (`with_first_opinion`);
+3. shares of the two, or without trees of the linear score and its start (`_beside_trees`, `_beside_prior`);
+4. Platt's sigmoid, which makes scores probabilities.
+
+Serving is `SecondStage.score`: arrays in, probabilities out, no scikit-learn. docs/tools.md numbers the steps.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,10 @@
-"""The default retriever: every channel the data supports, a shortlist, and a second look tuned on the registry."""
+"""The default retriever: every channel the data supports, a shortlist, and a second look tuned on the registry.
+
+Ranking is `rank`: channels score every tool (of large registries what `Prefilter` puts forward), `CandidateFeatures`
+keeps 64, `SecondStage` judges them. The rest of the file is fitting: past requests are scored leave-one-out
+(`_past_candidates`), and where none of them ever met a new tool some are shown one (`_met_with_new_tools`). The steps
+are numbered in docs/tools.md.
+"""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
