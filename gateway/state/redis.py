@@ -31,6 +31,7 @@ from .scripts import RESERVE, SETTLE
 __all__ = ["RedisState", "redis_client"]
 
 _KEEP_SPENT_S = 40 * 86_400  # longer than any month
+_BEYOND = 1e18  # a billion dollars in billionths, and more seconds and tokens than anybody has
 _FACTS = frozenset(fact.name for fact in fields(SessionState))
 _LIMITS: dict[bytes, LimitName] = {name.encode(): name for name in get_args(LimitName)}
 
@@ -89,7 +90,11 @@ class RedisState:
             to_nano_usd(claim.cost_usd),
             _KEEP_SPENT_S,
         ]
-        return _grant(await self._run(self._reserve, keys, arguments))
+        try:
+            return _grant(await self._run(self._reserve, keys, arguments))
+        except ValueError as exc:
+            problem = f"what is kept of {claim.holder} was not written by a gateway ({exc}); delete its keys"
+            raise StateUnavailableError(problem) from None
 
     async def settle(self, settlement: Settlement) -> None:
         """Correct what was claimed, give the place back, remember the conversation."""
@@ -178,16 +183,35 @@ def _grant(reply: list[bytes]) -> Grant:
     refused, retry, requests_left, requests_reset, tokens_left, tokens_reset, usd_left, session, scarcest, share = reply
     return Grant(
         refused_by=_LIMITS.get(refused),
-        retry_after_s=float(retry) if retry else None,
-        requests_left=int(float(requests_left)) if requests_left else None,
-        tokens_left=int(float(tokens_left)) if tokens_left else None,
-        requests_reset_s=float(requests_reset),
-        tokens_reset_s=float(tokens_reset),
-        usd_left=from_nano_usd(float(usd_left)) if usd_left else None,
+        retry_after_s=_sane(retry),
+        requests_left=_whole(requests_left),
+        tokens_left=_whole(tokens_left),
+        requests_reset_s=_sane(requests_reset) or 0.0,
+        tokens_reset_s=_sane(tokens_reset) or 0.0,
+        usd_left=None if (nano := _sane(usd_left)) is None else from_nano_usd(nano),
         session=_session(session) if session else None,
         scarcest=_LIMITS.get(scarcest),
-        scarcest_share=float(share),
+        scarcest_share=_sane(share) or 0.0,
     )
+
+
+def _sane(told: bytes) -> float | None:
+    """A number that can be told; None where there is none.
+
+    Raises:
+        ValueError: it is none that follows from what gateways write.
+    """
+    if not told:
+        return None
+    value = float(told)
+    if not abs(value) < _BEYOND:  # as is what is no number
+        raise ValueError(f"{value:g}")
+    return value
+
+
+def _whole(told: bytes) -> int | None:
+    value = _sane(told)
+    return None if value is None else int(value)
 
 
 def _session(kept: bytes) -> SessionState | None:
@@ -200,9 +224,22 @@ def _session(kept: bytes) -> SessionState | None:
         facts = {
             name: tuple(told) if isinstance(told, list) else told for name, told in facts.items() if name in _FACTS
         }
-        return SessionState(**facts)
+        session = SessionState(**facts)
     except (orjson.JSONDecodeError, AttributeError, TypeError):
         return None
+    return session if _is_whole(session) else None
+
+
+def _is_whole(session: SessionState) -> bool:
+    """Whether each fact is of its kind, whoever wrote it."""
+    return (
+        isinstance(session.backend_id, str)
+        and isinstance(session.cached_tokens, int)
+        and 0 <= session.cached_tokens < _BEYOND
+        and isinstance(session.pinned, bool)
+        and isinstance(session.tools, tuple)
+        and all(isinstance(name, str) for name in session.tools)
+    )
 
 
 def _number(value: int | None) -> int | str:
