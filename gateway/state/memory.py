@@ -34,6 +34,7 @@ class MemoryState:
         self._accounts: dict[str, Account] = {}
         self._charged: set[str] = set()  # holders, since `newly_spent` was asked
         self._sessions: OrderedDict[tuple[str, str], tuple[float, SessionState]] = OrderedDict()
+        self._sessions_of: dict[str, OrderedDict[str, None]] = {}  # holder -> ids in the same order
 
     async def reserve(self, claim: Claim) -> Grant:
         """Take everything that is claimed, or nothing."""
@@ -62,7 +63,10 @@ class MemoryState:
             key = (settlement.holder, settlement.remember.session_id)
             self._sessions[key] = (now_s + settlement.remember.keep_s, settlement.remember.state)
             self._sessions.move_to_end(key)
-            self._forget_sessions(now_s)
+            own = self._sessions_of.setdefault(key[0], OrderedDict())
+            own[key[1]] = None
+            own.move_to_end(key[1])
+            self._forget_sessions(now_s, holder=key[0])
         if settlement.quota.is_unlimited:
             return
         account = self._accounts.setdefault(settlement.holder, Account())
@@ -91,18 +95,35 @@ class MemoryState:
 
     def _session(self, holder: str, session_id: str) -> SessionState | None:
         kept = self._sessions.get((holder, session_id))
-        if kept is None or kept[0] <= self._clock():
-            self._sessions.pop((holder, session_id), None)
+        if kept is None:
+            return None
+        if kept[0] <= self._clock():
+            self._forget((holder, session_id))
             return None
         return kept[1]
 
-    def _forget_sessions(self, now_s: float) -> None:
-        """Those that nobody goes on with, and the oldest beyond the bound; all are kept equally long."""
+    def _forget_sessions(self, now_s: float, *, holder: str) -> None:
+        """Those that nobody goes on with, and one beyond the bound; all are kept equally long.
+
+        Where this holder has more than its share, it is its own oldest, so that nobody drives out those of others.
+        """
         while self._sessions:
-            until_s, _ = next(iter(self._sessions.values()))
-            if until_s > now_s and len(self._sessions) <= self._max_sessions:
+            oldest, (until_s, _) = next(iter(self._sessions.items()))
+            if until_s > now_s:
                 break
-            self._sessions.popitem(last=False)
+            self._forget(oldest)
+        while len(self._sessions) > self._max_sessions:
+            own = self._sessions_of[holder]
+            has_more = len(own) * len(self._sessions_of) > self._max_sessions
+            self._forget((holder, next(iter(own))) if has_more else next(iter(self._sessions)))
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        holder, session_id = key
+        del self._sessions[key]
+        own = self._sessions_of[holder]
+        del own[session_id]
+        if not own:
+            del self._sessions_of[holder]
 
     def _rates(self, claim: Claim, account: Account, now_s: float) -> Grant:
         """Whether both rates allow it; takes nothing yet."""
