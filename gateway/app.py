@@ -168,7 +168,7 @@ def create_app(parts: Parts) -> Asgi:
     for routes in (
         dashboard_routes(lambda: dispatcher.serving, catalog=parts.catalog),
         models_routes(lambda: dispatcher.serving, embedding=embedding),
-        feedback_routes(parts.journal, telemetry, clocks),
+        feedback_routes(parts.journal, telemetry, clocks, governor=governor),
         stored_responses_routes(history),
         operations_routes(
             serving=lambda: dispatcher.serving,

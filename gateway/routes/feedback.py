@@ -11,6 +11,7 @@ from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.dispatch import Clocks
+from gateway.governor import Governor
 from gateway.journal.protocol import Journal
 from gateway.telemetry import Telemetry
 
@@ -77,13 +78,14 @@ class Accepted(BaseModel):
 IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 
 
-def feedback_routes(journal: Journal, telemetry: Telemetry, clocks: Clocks) -> APIRouter:
-    """Both doors."""
+def feedback_routes(journal: Journal, telemetry: Telemetry, clocks: Clocks, *, governor: Governor) -> APIRouter:
+    """Both doors. Each piece of feedback counts as a request, for it takes a place in the journal."""
     router = APIRouter(prefix="/v1", tags=["feedback"])
 
     @router.post("/feedback")
     async def feedback(given: Feedback, request: Request, idempotency_key: IdempotencyKey = None) -> Accepted:
-        """Say how good an answer was."""
+        """Say how good an answer was. It counts as a request."""
+        await governor.consult(request.scope.get("paretogate.key"))
         key = _key(request, idempotency_key or _digest(given, given.metric, given.value, given.source))
         if not given.dryrun:
             record = {"metric": given.metric, "value": given.value, "source": given.source, "tags": given.tags}
@@ -94,7 +96,8 @@ def feedback_routes(journal: Journal, telemetry: Telemetry, clocks: Clocks) -> A
 
     @router.post("/router/outcomes")
     async def outcome(given: RouterOutcome, request: Request, idempotency_key: IdempotencyKey = None) -> Accepted:
-        """Say whether the choice of model was right."""
+        """Say whether the choice of model was right. It counts as a request."""
+        await governor.consult(request.scope.get("paretogate.key"))
         value = _VERDICTS[given.verdict] if given.score is None else given.score
         key = _key(request, idempotency_key or _digest(given, given.verdict, value, given.source))
         record = {

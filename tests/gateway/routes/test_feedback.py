@@ -4,6 +4,7 @@ import pytest
 
 from tests.gateway.running import pair
 from tests.gateway.test_governor import make_key
+from tests.gateway.test_governor import make_key
 
 pytestmark = pytest.mark.loopback
 
@@ -71,3 +72,19 @@ async def test_nobody_says_in_anothers_place_what_that_other_has_yet_to_say(tmp_
             answer = await gateway.client.post("/v1/feedback", json={"decision_id": "d", "value": 1}, headers=headers)
             assert answer.status_code == 200
     assert len({record["idempotency_key"] for record in gateway.journal.of("feedback")}) == len(said)
+
+
+@pytest.mark.parametrize(
+    ("path", "more"), [("/v1/feedback", {"value": 1}), ("/v1/router/outcomes", {"verdict": "good_fit"})]
+)
+async def test_feedback_counts_as_a_request_for_it_takes_a_place_in_the_journal(
+    tmp_path: Path, path: str, more: dict[str, object]
+) -> None:
+    key = make_key(tmp_path, requests_per_minute=2)
+    async with pair(tmp_path) as (gateway, _, _):
+        said = [
+            await gateway.client.post(path, json={"decision_id": f"dec_{n}", **more}, headers=key) for n in range(3)
+        ]
+    assert [answer.status_code for answer in said] == [200, 200, 429]
+    assert "retry-after" in said[-1].headers
+    assert len(gateway.journal.of("feedback")) == 2
