@@ -4,7 +4,6 @@ import pytest
 
 from tests.gateway.running import pair
 from tests.gateway.test_governor import make_key
-from tests.gateway.test_governor import make_key
 
 pytestmark = pytest.mark.loopback
 
