@@ -1,4 +1,4 @@
-"""The manual's tables say what the code does: settings and their defaults, metrics and their labels, events, panels."""
+"""The manual says what there is: commands, settings and their defaults, metrics and their labels, events, panels."""
 
 import json
 import re
@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 from pydantic import SecretStr
 
+from gateway.cli import main
 from gateway.settings import Settings
 from gateway.settings.backends import LimitSettings
 from gateway.telemetry import Telemetry
@@ -20,6 +21,7 @@ from .queries import BOARD
 ROOT = Path(__file__).parents[2]
 MANUAL = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 TOOLS = (ROOT / "docs" / "tools-in-the-gateway.md").read_text(encoding="utf-8")
+GROUPS = {"catalog", "journal", "keys", "tools"}  # commands that have commands of their own
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -94,6 +96,38 @@ def test_every_panel_that_the_runbook_names_is_on_the_board() -> None:
     panels = {panel["title"] for panel in json.loads(BOARD.read_text(encoding="utf-8"))["panels"]}
     assert named
     assert named - panels == set()
+
+
+def commands_of(page: Path) -> set[str]:
+    """What stands in code and begins with `paretogate`, up to a remark or another command."""
+    text = page.read_text(encoding="utf-8")
+    blocks = "\n".join(re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)).replace("\\\n", " ")
+    found = [*re.findall(r"`paretogate ([^`\n]+)`", text), *re.findall(r"(?:^|\s)paretogate (.*)", blocks)]
+    return {re.split(r"\s(?:#|&&|\||>)|;", line)[0] for line in found}
+
+
+def names_in(command: str) -> tuple[str, ...]:
+    """Of the command and, where it has some, of its own."""
+    words = re.match(r"(?:[a-z-]+(?: |$))*", command)
+    names = words[0].split() if words else []
+    return tuple(names[: 2 if names and names[0] in GROUPS else 1])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_of_a_page_is_there_with_its_options(
+    page: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    unknown = []
+    for command in sorted(commands_of(page)):
+        if not (names := names_in(command)):
+            continue  # a set of commands, or a placeholder
+        done = main([*names, "--help"])
+        options = re.findall(r"(?<= )--[a-z-]+", command)
+        said = capsys.readouterr().out
+        if done or any(not re.search(rf"{option}\b", said) for option in options):
+            unknown.append(command)
+    assert unknown == []
 
 
 def anchors(page: Path) -> set[str]:
