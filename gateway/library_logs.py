@@ -1,7 +1,8 @@
 """What libraries log goes through our own log: in its format, without keys, and without what they quote.
 
 The standard library would print it as it comes, between lines of JSON, with the messages of exceptions, which may hold
-what was being read. Only the server's own messages are kept: it tells of connections and processes, and quotes nothing.
+what was being read. Messages are kept of those that see no prompt: the server tells of connections and processes,
+OpenTelemetry of collectors that are away.
 """
 
 import logging
@@ -11,7 +12,7 @@ import structlog
 
 __all__ = ["LibraryLog"]
 
-_QUOTES_NOTHING: Final = ("uvicorn",)
+_QUOTES_NOTHING: Final = ("opentelemetry", "uvicorn")
 
 
 class LibraryLog(logging.Handler):

@@ -85,6 +85,7 @@ def test_what_libraries_log_is_of_our_format_and_quotes_nothing(
         configure_logging(level="warning", style="json")
         structlog.configure(cache_logger_on_first_use=False)
         logging.getLogger("uvicorn.error").error("Cancel %s running task(s)", 1)
+        logging.getLogger("opentelemetry.exporter").warning("the collector is away")
         try:
             raise ValueError("could not read planted")
         except ValueError as exc:
@@ -93,8 +94,9 @@ def test_what_libraries_log_is_of_our_format_and_quotes_nothing(
         structlog.reset_defaults()
         logging.getLogger().handlers[:] = [h for h in logging.getLogger().handlers if not isinstance(h, LibraryLog)]
     said = capsys.readouterr().err
-    served, broke = map(json.loads, said.splitlines())
+    served, exported, broke = map(json.loads, said.splitlines())
     assert served["message"] == "Cancel 1 running task(s)"
+    assert exported["message"] == "the collector is away"
     assert broke["event"] == "library_warned"
     assert broke["library"] == "asyncio"
     assert "ValueError" in broke["exception"]
