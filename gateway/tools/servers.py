@@ -148,6 +148,8 @@ async def _open(
     from mcp import StdioServerParameters  # noqa: PLC0415 - likewise
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 - likewise
 
+    from .bounded_answers import bounded  # noqa: PLC0415 - likewise
+
     if "url" not in server:
         return StdioServerParameters(command=server["command"], args=server["args"], env=passed or None)
 
@@ -155,7 +157,8 @@ async def _open(
         if response.request.method == "POST" and response.status_code in _REFUSALS:
             refused.append(response.status_code)
 
-    http = httpx2.AsyncClient(headers=headers, timeout=deadline_s, event_hooks={"response": [note]})
+    unpacked = {"accept-encoding": "identity", **headers}
+    http = httpx2.AsyncClient(headers=unpacked, timeout=deadline_s, event_hooks={"response": [note, bounded]})
     return streamable_http_client(server["url"], http_client=await stack.enter_async_context(http))
 
 

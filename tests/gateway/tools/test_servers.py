@@ -1,4 +1,8 @@
+import asyncio
+import gzip
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +152,42 @@ def test_what_cannot_be_named_for_a_server_is_refused(address: str, named: dict[
     with pytest.raises(InvalidRegistryError, match=problem) as raised:
         describe_server(address, **named)
     assert "sk-123" not in str(raised.value)
+
+
+@asynccontextmanager
+async def answering(head: bytes, part: bytes, *, parts: int) -> AsyncIterator[tuple[str, list[int]]]:
+    """A server that answers whatever it is asked in so many equal parts; how many it got rid of."""
+    sent = [0]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65_536)
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n" + head + b"\r\n\r\n")
+        try:
+            for _ in range(parts):
+                writer.write(part)
+                await writer.drain()
+                sent[0] += 1
+        except OSError:
+            pass
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/mcp", sent
+
+
+@pytest.mark.loopback
+async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
+    """800 MB took 2.6 GB and held everybody up for half a minute."""
+    async with answering(b"content-type: application/json", b" " * 1_000_000, parts=200) as (url, sent):
+        with pytest.raises(ToolServerError, match="the answer is longer than 8 MB"):
+            await call_server({"url": url}, "any", {})
+    assert sent[0] < 30
+
+
+@pytest.mark.loopback
+async def test_a_packed_answer_is_refused_unopened() -> None:
+    bomb = gzip.compress(b" " * 50_000_000)
+    head = b"content-type: application/json\r\ncontent-encoding: gzip"
+    async with answering(head, bomb, parts=1) as (url, _):
+        with pytest.raises(ToolServerError, match="the answer is packed"):
+            await call_server({"url": url}, "any", {})
