@@ -3,8 +3,8 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -211,16 +211,23 @@ async def test_a_connection_that_ends_is_said_to_end_once(value: bytes) -> None:
     assert said_ours == await said(cycle_on(Wire(), keep_alive=False), [start(200, (b"connection", value)), body(b"")])
 
 
-@contextmanager
-def without_collector() -> Iterator[list[type]]:
-    """Kinds of the requests made meanwhile that are still there at the end."""
+@asynccontextmanager
+async def without_collector() -> AsyncIterator[list[type]]:
+    """Kinds of the requests made meanwhile that are still there at the end.
+
+    A client may have its answer a moment before the gateway is done with the request: that moment is waited for.
+    """
     left: list[type] = []
     gc.collect()
     gc.freeze()  # what others hold is not looked at
     gc.disable()
     try:
         yield left
-        left += [type(each) for each in gc.get_objects() if isinstance(each, Cycle | ChatRequest)]
+        for _ in range(100):
+            left[:] = [type(each) for each in gc.get_objects() if isinstance(each, Cycle | ChatRequest)]
+            if ChatRequest not in left:
+                break
+            await asyncio.sleep(0.02)
     finally:
         gc.enable()
         gc.unfreeze()
@@ -233,7 +240,7 @@ async def test_requests_that_are_over_need_no_garbage_collector_to_be_gone(
 ) -> None:
     async with pair(tmp_path) as (gateway, _, _):
         await gateway.chat()
-        with without_collector() as left:
+        async with without_collector() as left:
             for _ in range(5):
                 await gateway.chat(**more)
     assert left == [Cycle]  # the connection's last
@@ -244,7 +251,7 @@ async def test_requests_that_are_over_need_no_garbage_collector_to_be_gone(
 async def test_nor_do_requests_at_which_a_backend_failed(tmp_path: Path, said: int, told: int) -> None:
     async with pair(tmp_path) as (gateway, strong, _):
         strong.misbehave(Misbehaviour(fault="status", status=said), times=2)
-        with without_collector() as left:
+        async with without_collector() as left:
             answers = [await gateway.chat(routing={"policy": "best"}) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [told, told]
     assert left == [Cycle]
@@ -255,7 +262,7 @@ async def test_nor_do_requests_at_which_a_backend_failed(tmp_path: Path, said: i
 async def test_nor_do_streams_that_broke_midway(tmp_path: Path, fault: Fault) -> None:
     async with pair(tmp_path) as (gateway, strong, _):
         strong.misbehave(Misbehaviour(fault=fault), times=2)
-        with without_collector() as left:
+        async with without_collector() as left:
             answers = [await gateway.chat(stream=True, routing={"policy": "best"}) for _ in range(2)]
     assert all('"finish_reason":"error"' in answer.text for answer in answers)
     assert left == [Cycle]
