@@ -23,8 +23,8 @@ from structlog.typing import ExcInfo
 
 from catalog import ParetoGateError, Usage
 
-from .library_logs import LibraryLog
 from .tallies import BufferedCounter, BufferedHistogram
+from .third_party_logs import LibraryLog
 
 __all__ = ["METRICS_CONTENT_TYPE", "Telemetry", "configure_logging"]
 

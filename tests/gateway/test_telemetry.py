@@ -10,8 +10,8 @@ import pytest
 import structlog
 
 from catalog import Usage
-from gateway.library_logs import LibraryLog
 from gateway.telemetry import Telemetry, configure_logging
+from gateway.third_party_logs import LibraryLog
 
 
 def text(telemetry: Telemetry) -> str:
