@@ -1,8 +1,9 @@
 """The decision as a gateway takes it: names turned into candidates, the unwell left out, then the router asked."""
 
 import math
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -48,10 +49,17 @@ class _Wanted:
 class Chooser:
     """Asks the router, or obeys a caller who named the model. Requests of the same turn are decided together."""
 
-    def __init__(self, *, health: Health, telemetry: Telemetry, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        *,
+        health: Health,
+        telemetry: Telemetry,
+        rng: np.random.Generator,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._health, self._telemetry, self._rng = health, telemetry, rng
         self._at_once = _FEWEST
-        self._together: Together[_Wanted, Decision] = Together(self._decide_all)
+        self._together: Together[_Wanted, Decision] = Together(self._decide_all, clock=clock)
 
     async def choose(
         self,

@@ -36,8 +36,9 @@ def reading(options: RoutingOptions | None = None, *, target: str | None = None)
 
 
 def chooser(health: Health | None = None, *, seed: int = 0) -> Chooser:
+    """Nothing takes time for it: who is decided about with whom follows from the order of asking alone."""
     rng = np.random.default_rng(seed)
-    return Chooser(health=health or Health(clock=lambda: 0.0), telemetry=Telemetry(), rng=rng)
+    return Chooser(health=health or Health(clock=lambda: 0.0), telemetry=Telemetry(), rng=rng, clock=lambda: 0.0)
 
 
 async def chosen(
