@@ -1,9 +1,8 @@
 """Replay a table of outcomes through the real router, beside the rules it has to beat.
 
 `replay` fits every contender fold by fold and lets `router.Router` decide about each judged prompt at every operating
-point (`operating_points`: two sweeps of a knob, then named policies). Ours goes through all points, rivals through
-every other one of a sweep. Reference rules (random, best single model, oracle, per domain) need no router. Numbers are
-made of this in `eval.summary`.
+point (`operating_points`: two sweeps of a knob, then named policies). Reference rules (random, best single model,
+oracle, per domain) need no router. Numbers are made of this in `eval.summary`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -109,14 +108,6 @@ def operating_points(
     return tuple(points)
 
 
-def coarser(points: Sequence[OperatingPoint]) -> tuple[OperatingPoint, ...]:
-    """Every other point of each sweep, and all named policies: enough for a rival's curve."""
-    kept: list[OperatingPoint] = []
-    for policy in (SWEEP, PAY):
-        kept += [p for p in points if p.policy == policy][::2]
-    return (*kept, *(p for p in points if p.point is None))
-
-
 def replay(
     table: ReplayTable,
     contenders: Sequence[Contender],
@@ -132,7 +123,7 @@ def replay(
 
     Args:
         table: what is replayed.
-        contenders: the first is ours; each routes through `router.Router`, rivals at every other point of a sweep.
+        contenders: the first is ours; each routes through `router.Router` at every point.
         folds: which prompts may be learned from before which are judged.
         points: how the router is asked.
         split: how the folds were made, for the report.
@@ -141,10 +132,7 @@ def replay(
         progress: called with what is being done, how much of it is done, and of how much.
     """
     runs = tuple(
-        run_contender(
-            c, table, folds, points=points if rank == 0 else coarser(points), policies=policies, progress=progress
-        )
-        for rank, c in enumerate(contenders)
+        run_contender(c, table, folds, points=points, policies=policies, progress=progress) for c in contenders
     )
     return Replay(
         table=table.take(folds.judged),

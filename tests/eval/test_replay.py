@@ -7,7 +7,7 @@ from eval.contenders import FittedContender, LearnedContender
 from eval.folds import Folds
 from eval.forecasts import BatchForecasts
 from eval.learners import TfidfRidge
-from eval.replay import PAY, SWEEP, Replay, coarser, operating_points, replay
+from eval.replay import PAY, SWEEP, Replay, operating_points, replay
 from eval.summary import obtained
 from predictors import Forecasts, Load, Query
 from predictors.quality.protocol import QualityEstimate
@@ -145,9 +145,9 @@ def test_the_willingness_to_pay_is_swept_in_multiples_of_what_a_dear_call_costs(
     assert paying[0].options == RoutingOptions(policy="best", willingness_to_pay_usd=0.01, explore=False)
 
 
-def test_rivals_turn_each_knob_at_every_other_point() -> None:
-    points = operating_points(("best",), knob=(0.0, 5.0, 10.0), call_usd=0.01)
-    fewer = coarser(points)
-    assert [p.point for p in fewer if p.policy == SWEEP] == [0, 10]
-    assert sum(p.policy == PAY for p in fewer) == 6
-    assert fewer[-1].policy == "best"
+def test_rivals_are_asked_at_every_point_as_ours_is() -> None:
+    ours, rival = (LearnedContender(learner=TfidfRidge(alpha=alpha), features=Lengths()) for alpha in (1.0, 9.0))
+    points = operating_points(("best",), knob=(0.0, 5.0, 9.0, 10.0), call_usd=0.01)
+    found = replay(TABLE, [ours, rival], Folds.by_group(TABLE, n_folds=2, seed=0), points=points, split="2-fold")
+    asked = [(p.policy, p.point) for p in points]
+    assert [[(c.policy, c.point) for c in run.choices] for run in found.runs] == [asked, asked]
