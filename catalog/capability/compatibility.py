@@ -74,7 +74,7 @@ def compare_scores(
 def per_task(
     old: Floats, new: Floats, tasks: Sequence[str], *, changed: Bools | None = None, right_from: float = 0.5
 ) -> tuple[Flips, ...]:
-    """Flips of all prompts together, then of each task by name."""
+    """Flips of all prompts together, then of each task by name; prompts of no task ("") count among all alone."""
     if len(tasks) != len(old):
         raise InvalidMeasurementError(f"{len(tasks)} tasks for {len(old)} scores")
     names = np.array(tasks, dtype=object)
@@ -86,7 +86,7 @@ def per_task(
             task=task,
             right_from=right_from,
         )
-        for task in sorted(set(tasks))
+        for task in sorted(set(tasks) - {""})
     ]
     return (compare_scores(old, new, changed=changed, right_from=right_from), *each)
 

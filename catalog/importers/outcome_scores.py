@@ -24,7 +24,7 @@ class PairedScores:
 
     old: Floats
     new: Floats
-    tasks: tuple[str, ...]
+    tasks: tuple[str, ...]  # "" where the table names none
     changed: Bools | None  # whether the answers differ; None where the table does not hold both answers of every prompt
 
 
@@ -44,7 +44,7 @@ def read_paired_scores(path: Path, *, old: str, new: str) -> PairedScores:
         except KeyError as exc:
             raise ImportFailedError(source=str(path), problem=f"column {exc} is missing") from exc
         if model in scores and score not in (None, ""):
-            at = str(row.get("benchmark") or "all"), prompt
+            at = str(row.get("benchmark") or ""), prompt
             scores[model][at] = _score(score, path, prompt)
             answers[model][at] = None if row.get("answer") in (None, "") else str(row["answer"])
     shared = sorted(scores[old].keys() & scores[new].keys())

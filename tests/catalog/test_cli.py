@@ -109,6 +109,16 @@ def test_an_update_that_breaks_too_much_is_refused(tmp_path: Path) -> None:
     assert "25.0%" in allowed.stdout
 
 
+def test_an_update_judged_on_no_named_task_is_one_row(tmp_path: Path) -> None:
+    path = tmp_path / "outcomes.csv"
+    path.write_text("prompt_id,model,score,benchmark\n1,v1,1,\n1,v2,0,\n2,v1,1,\n2,v2,1,\n")
+    told = RUN.invoke(commands, ["diff", "v1", "v2", "--outcomes", str(path), "--json"])
+    assert [(row["task"], row["n"]) for row in json.loads(told.stdout)["tasks"]] == [("all", 2)]
+    path.write_text(path.read_text() + "3,v1,1,code\n3,v2,0,code\n")
+    told = RUN.invoke(commands, ["diff", "v1", "v2", "--outcomes", str(path), "--json"])
+    assert [(row["task"], row["n"]) for row in json.loads(told.stdout)["tasks"]] == [("all", 3), ("code", 1)]
+
+
 def test_a_folder_of_model_cards_becomes_part_of_a_catalog(tmp_path: Path) -> None:
     card, out = tmp_path / "cards" / "acme" / "ours" / "README.md", tmp_path / "catalog.json"
     card.parent.mkdir(parents=True)
