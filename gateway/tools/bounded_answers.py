@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import httpx2
 
-__all__ = ["UnfitAnswerError", "bounded"]
+__all__ = ["MOST_BYTES", "UnfitAnswerError", "bounded"]
 
-_MOST_BYTES = 8 << 20
+MOST_BYTES = 8 << 20
 
 
 class UnfitAnswerError(httpx2.ReadError):
@@ -18,6 +18,11 @@ class UnfitAnswerError(httpx2.ReadError):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+    @classmethod
+    def too_long(cls) -> "UnfitAnswerError":
+        """It has no end, or might as well have none."""
+        return cls(f"the answer is longer than {MOST_BYTES >> 20} MB")
 
 
 async def bounded(response: httpx2.Response) -> None:
@@ -40,8 +45,8 @@ class _Bounded(httpx2.AsyncByteStream):
         size = 0
         async for part in self._body:
             size += len(part)
-            if size > _MOST_BYTES:
-                raise UnfitAnswerError(f"the answer is longer than {_MOST_BYTES >> 20} MB")
+            if size > MOST_BYTES:
+                raise UnfitAnswerError.too_long()
             yield part
 
     async def aclose(self) -> None:

@@ -31,7 +31,14 @@ from .mending import AskAgain, mended
 from .metrics import ToolMetrics
 from .observing import observed_in, packed
 from .offer import Event, Offer, digest_of, events_of, read_offer
-from .permissions import permitted, refuse_brought, refuse_chosen, refuse_unseen, without_forbidden_functions
+from .permissions import (
+    is_restricted,
+    permitted,
+    refuse_brought,
+    refuse_chosen,
+    refuse_unseen,
+    without_forbidden_functions,
+)
 from .reader import OfferReader
 from .registries import RegistryStore, StoredRegistry
 from .registry_indexes import RegistryIndexes
@@ -111,7 +118,7 @@ class ToolDesk:
         if not request.body.get("tools") and not (said and said.get("set")):
             return Prepared(request=request, reading=reading)
         _refuse_impossible(request, wishes, said or {})
-        stored = await self._stored(wishes, is_said=bool(said and said.get("set")))
+        stored = await self._stored(wishes, key, is_said=bool(said and said.get("set")))
         offered = await self._offered(request, stored)
         offer = await permitted(offered, wishes)
         refuse_chosen(request, offered, offer)
@@ -177,12 +184,12 @@ class ToolDesk:
         trail = replace(found, n_offered=n_offered, sent=(*held.loaded.declared, *found.sent), how=how)
         return self._as_chosen(request, reading, wishes=wishes, offer=held.everything, trail=trail, stored=stored)
 
-    async def _stored(self, wishes: ToolWishes, *, is_said: bool) -> StoredRegistry | None:
+    async def _stored(self, wishes: ToolWishes, key: ApiKey | None, *, is_said: bool) -> StoredRegistry | None:
         """The registry to rank over. The deployment's own may be missing or damaged; who names one is told."""
         if wishes.set is None:
             return None
         try:
-            return await self._load(wishes.set)
+            return await self.load(wishes.set, key=key)
         except (UnknownRegistryError, InvalidRegistryError) as exc:
             if is_said:
                 raise
@@ -286,7 +293,7 @@ class ToolDesk:
         label = label or self.settings.set
         if label is None and not declared:
             raise InvalidRequestError("set: name a registry, or send tools", param="set")
-        stored = await self._load(label) if label is not None and not declared else None
+        stored = await self.load(label, key=key) if label is not None and not declared else None
         if declared:
             offered = await self._reader.read({"tools": list(declared)})
         else:
@@ -352,7 +359,7 @@ class ToolDesk:
     async def ready(self, label: str) -> None:
         """Read and index a registry, NAME or NAME@VERSION."""
         try:
-            stored = await self._load(label)
+            stored = await self._read(label)
             await self.indexes.of(stored)
             await self._offer_of(stored, {})
             await self.indexes.fitted(stored)  # another's may have stood in for it so far
@@ -363,7 +370,21 @@ class ToolDesk:
         except Exception as exc:  # noqa: BLE001 - nobody asked for it yet
             log.warning("tool_registry_not_ready", registry=label, kind=type(exc).__name__)
 
-    async def _load(self, label: str) -> StoredRegistry:
+    async def load(self, label: str, *, key: ApiKey | None) -> StoredRegistry:
+        """A registry, NAME or NAME@VERSION, for whoever has this key.
+
+        Raises:
+            UnknownRegistryError: there is none; a key that may use some tools only is told of no others.
+            InvalidRegistryError: its file is damaged.
+        """
+        try:
+            return await self._read(label)
+        except UnknownRegistryError as exc:
+            if is_restricted(key):
+                raise UnknownRegistryError(label, known=None) from exc
+            raise
+
+    async def _read(self, label: str) -> StoredRegistry:
         """A registry, read in a thread where that is yet to be done."""
         if self.store.is_read(label):
             return self.store.load(label)

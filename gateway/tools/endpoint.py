@@ -136,9 +136,10 @@ class McpEndpoint:
 
     async def _call_tool(self, registry: str, name: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - the SDK's
         """Call a tool that `search_tools` found, on the MCP server that its registry was imported from."""
-        stored = self._desk.store.load(registry)
-        if not wishes_of(self._desk.settings, _CALLER.get(), None).may_use(name):
+        key = _CALLER.get()
+        if not wishes_of(self._desk.settings, key, None).may_use(name):
             raise ForbiddenError(f"this key may not use the tool {name!r:.80}", param="name")
+        stored = await self._desk.load(registry, key=key)
         if stored.server is None or name not in stored.by_name:
             raise InvalidRequestError(f"{stored.label} has no tool {name!r:.80} that can be called here", param="name")
         from mcp_types import CallToolResult  # noqa: PLC0415 - of the extra `mcp`

@@ -23,10 +23,14 @@ class InvalidRegistryError(InvalidRequestError):
 
 
 class UnknownRegistryError(NotFoundError):
-    """No registry goes by that name and version."""
+    """No registry goes by that name and version; `known` are those that there are, None for who is not to know."""
 
-    def __init__(self, label: str, *, known: Sequence[str]) -> None:
-        there = f"there are {', '.join(known)}" if known else "there is none yet; `paretogate tools import` makes one"
+    def __init__(self, label: str, *, known: Sequence[str] | None) -> None:
+        there = "there is none yet; `paretogate tools import` makes one"
+        if known is None:
+            there = "whoever runs this gateway knows which there are"
+        elif known:
+            there = f"there are {', '.join(known)}"
         super().__init__(f"no registry of tools is called {label!r:.100}; {there}", code="unknown_registry")
         self.label = label
 

@@ -16,13 +16,25 @@ from .offer import Offer, choices_in, name_in
 from .reader import in_pieces
 from .wishes import ToolWishes
 
-__all__ = ["permitted", "refuse_brought", "refuse_chosen", "refuse_unseen", "without_forbidden_functions"]
+__all__ = [
+    "is_restricted",
+    "permitted",
+    "refuse_brought",
+    "refuse_chosen",
+    "refuse_unseen",
+    "without_forbidden_functions",
+]
 
 _CHOICES: Final = frozenset(
     {"allowed_tools", "any", "auto", "custom", "function", "none", "tool"}
 )  # of no kind of tool
 _HOLDING: Final = frozenset({"custom", "function", "functions", "tools"})  # where a declaration has another inside
 _BRINGING: Final = ("tool_search_output", "additional_tools")  # items of Responses that bring tools with them
+
+
+def is_restricted(key: ApiKey | None) -> bool:
+    """Whether there are tools that it may not use."""
+    return key is not None and bool(key.tools_allow or key.tools_deny)
 
 
 def refuse_unseen(request: ChatRequest, key: ApiKey | None) -> None:
@@ -35,7 +47,7 @@ def refuse_unseen(request: ChatRequest, key: ApiKey | None) -> None:
     listed = declared if isinstance(declared, list) else []
     is_server = any(isinstance(tool, dict) and tool.get("type") == "mcp" for tool in listed)
     param = "mcp_servers" if request.as_sent.get("mcp_servers") else "tools" if is_server else None
-    if param is not None and _is_restricted(key):
+    if param is not None and is_restricted(key):
         problem = (
             f"this key's tools are restricted, and those of servers in {param} cannot be told apart; leave them out"
         )
@@ -145,10 +157,6 @@ def _names(declared: object, prefix: str = "") -> Iterator[str]:
 
 def _may_use(wishes: ToolWishes, name: object) -> bool:
     return isinstance(name, str) and wishes.may_use(name)
-
-
-def _is_restricted(key: ApiKey | None) -> bool:
-    return key is not None and bool(key.tools_allow or key.tools_deny)
 
 
 def _forbidden(name: str, param: str) -> ForbiddenError:

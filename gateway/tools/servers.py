@@ -75,7 +75,7 @@ async def import_server(
         ToolServerError: it cannot be reached, refuses us, breaks off, or needs a variable that is not set.
     """
     tools: list[StoredTool] = []
-    async with _connected(server, environ, deadline_s=deadline_s, refused=[]) as client:
+    async with _connected(server, environ, deadline_s=deadline_s, refused=[], is_heard=True) as client:
         cursor: str | None = None
         while True:
             page = await client.list_tools(cursor=cursor)
@@ -115,9 +115,17 @@ async def call_server(
 
 @asynccontextmanager
 async def _connected(
-    server: Mapping[str, Any], environ: Mapping[str, str], *, deadline_s: float, refused: list[int]
+    server: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    deadline_s: float,
+    refused: list[int],
+    is_heard: bool = False,
 ) -> AsyncIterator[Any]:
-    """The SDK's client; statuses by which a server refuses whatever we send it are added to `refused`."""
+    """The SDK's client; statuses by which a server refuses whatever we send it are added to `refused`.
+
+    Where `is_heard`, what a command says on standard error is said on ours.
+    """
     try:
         from mcp import Client  # noqa: PLC0415 - of the extra `mcp`
     except ModuleNotFoundError as exc:
@@ -125,7 +133,10 @@ async def _connected(
     headers, passed = _headers(server, environ), {v: _secret(server, v, environ) for v in server.get("env", ())}
     try:
         async with asyncio.timeout(deadline_s), AsyncExitStack() as stack:
-            target = await _open(server, stack, deadline_s=deadline_s, headers=headers, passed=passed, refused=refused)
+            if "url" in server:
+                target = await _open(server["url"], stack, deadline_s=deadline_s, headers=headers, refused=refused)
+            else:
+                target = _started(server, passed, is_heard=is_heard)
             yield await stack.enter_async_context(Client(target))
     except (ToolServerError, asyncio.CancelledError):
         raise
@@ -134,24 +145,24 @@ async def _connected(
         raise ToolServerError(_refusal(server, refused[0]) if refused else told) from exc
 
 
+def _started(server: Mapping[str, Any], passed: dict[str, str], *, is_heard: bool) -> Any:  # noqa: ANN401 - as below
+    """What the SDK's client starts."""
+    from mcp import StdioServerParameters  # noqa: PLC0415 - of the extra `mcp`
+
+    from .bounded_commands import bounded_command  # noqa: PLC0415 - likewise
+
+    told = StdioServerParameters(command=server["command"], args=server["args"], env=passed or None)
+    return bounded_command(told, is_heard=is_heard)
+
+
 async def _open(
-    server: Mapping[str, Any],
-    stack: AsyncExitStack,
-    *,
-    deadline_s: float,
-    headers: dict[str, str],
-    passed: dict[str, str],
-    refused: list[int],
+    url: str, stack: AsyncExitStack, *, deadline_s: float, headers: dict[str, str], refused: list[int]
 ) -> Any:  # noqa: ANN401 - the SDK is not imported up here
     """What the SDK's client connects to; of what a server at a URL answers, refusals of the caller are noted."""
     import httpx2  # noqa: PLC0415 - of the extra `mcp`: what its SDK connects with
-    from mcp import StdioServerParameters  # noqa: PLC0415 - likewise
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 - likewise
 
     from .bounded_answers import bounded  # noqa: PLC0415 - likewise
-
-    if "url" not in server:
-        return StdioServerParameters(command=server["command"], args=server["args"], env=passed or None)
 
     async def note(response: httpx2.Response) -> None:
         if response.request.method == "POST" and response.status_code in _REFUSALS:
@@ -159,7 +170,7 @@ async def _open(
 
     unpacked = {"accept-encoding": "identity", **headers}
     http = httpx2.AsyncClient(headers=unpacked, timeout=deadline_s, event_hooks={"response": [note, bounded]})
-    return streamable_http_client(server["url"], http_client=await stack.enter_async_context(http))
+    return streamable_http_client(url, http_client=await stack.enter_async_context(http))
 
 
 def _headers(server: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:

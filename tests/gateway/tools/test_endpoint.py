@@ -152,6 +152,36 @@ async def test_whoever_needs_a_key_needs_one_here_too(tmp_path: Path) -> None:
         assert [tool["name"] for tool in found.json()["data"]] == ["delete_notes"]  # what the key may use
 
 
+async def test_a_key_that_may_use_some_tools_is_told_of_no_registries(tmp_path: Path) -> None:
+    key, token = issue(random_bytes=secrets.token_bytes, now_s=0.0, tenant="t", tools_allow=("lend_*",))
+    KeyFile(tmp_path / "keys.json").change(lambda keys: (*keys, key))
+    await registered(tmp_path)
+    hello = [{"role": "user", "content": "hi"}]
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("/mcp", called("search_tools", query="words", registry="library")),
+        ("/mcp", called("call_tool", registry="library", name="lend_book", arguments={})),
+        ("/mcp", called("call_tool", registry="notes", name="count_words", arguments={"text": "x"})),
+        ("/v1/tools/search", {"query": "words", "set": "library"}),
+        ("/v1/chat/completions", {"model": "auto", "messages": hello, "routing": {"tools": {"set": "library"}}}),
+        (
+            "/v1/messages",
+            {"model": "auto", "max_tokens": 9, "messages": hello, "routing": {"tools": {"set": "library"}}},
+        ),
+    ]
+    accept = {"accept": "application/json, text/event-stream"}
+    async with pair(tmp_path) as (gateway, _, _):
+        for path, body in asked:
+            told = await gateway.client.post(path, json=body, headers={"authorization": f"Bearer {token}", **accept})
+            whole = await gateway.client.post(path, json=body, headers=accept)
+            assert "notes" not in told.text, path
+            assert "library" not in whole.text or "there are notes" in whole.text  # who may use all is told of all
+
+
+def called(tool: str, **arguments: Any) -> dict[str, Any]:
+    """A call of one of our own tools, as MCP has it."""
+    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
+
+
 async def test_a_key_has_as_many_requests_for_tools_as_for_anything(tmp_path: Path) -> None:
     key, token = issue(random_bytes=secrets.token_bytes, now_s=0.0, tenant="t", requests_per_minute=2)
     KeyFile(tmp_path / "keys.json").change(lambda keys: (*keys, key))

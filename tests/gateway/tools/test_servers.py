@@ -191,3 +191,54 @@ async def test_a_packed_answer_is_refused_unopened() -> None:
     async with answering(head, bomb, parts=1) as (url, _):
         with pytest.raises(ToolServerError, match="the answer is packed"):
             await call_server({"url": url}, "any", {})
+
+
+def saying(code: str) -> dict[str, Any]:
+    """A server on standard input that does no more than this."""
+    return {"command": sys.executable, "args": ["-uc", f"import os, sys, time; {code}"]}
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize(
+    "flood",
+    ["while True: os.write(1, b'x' * 65536)", "while True: os.write(1, b'no message' * 6000 + b'\\n')"],
+    ids=["a line without end", "lines without end"],
+)
+async def test_a_command_without_end_is_not_read_to_its_end(flood: str) -> None:
+    """A line of any length was kept, and beside it as much again for every further piece."""
+    with pytest.raises(ToolServerError, match="the answer is longer than 8 MB"):
+        await call_server(saying(f"sys.stdin.readline()\n{flood}"), "any", {}, deadline_s=300)
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("call", [call_server, import_server])
+async def test_a_command_that_never_answers_is_stopped_with_its_children(tmp_path: Path, call: Any) -> None:
+    told = tmp_path / "children"
+    code = f"child = os.fork(); open({str(told)!r}, 'a').write(str(os.getpid()) + ' '); time.sleep(600)"
+    given = ("any", {}) if call is call_server else ()
+    with pytest.raises(ToolServerError, match=r"does not answer \(TimeoutError\)"):
+        await call(saying(code), *given, deadline_s=3)
+    pids = [int(pid) for pid in told.read_text().split()]
+    assert len(pids) == 2
+    while any(is_alive(pid) for pid in pids):  # noqa: ASYNC110 - the system takes a moment over it
+        await asyncio.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it runs; one that nobody has buried yet does not."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.loopback
+async def test_what_a_command_says_beside_its_answers_reaches_no_log(capfd: pytest.CaptureFixture[str]) -> None:
+    """It may quote what it was asked."""
+    aside = "sys.stderr.write('the secret question\\n' * 10_000); print('no message', flush=True); "
+    run = f"import runpy; runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+    answer = await call_server(saying(aside + run), "count_words", {"text": "one two"})
+    assert answer["content"][0]["text"] == "2"
+    assert "secret" not in capfd.readouterr().err
+    await import_server(saying(aside + run))  # at a terminal, where nobody has asked anything yet
+    assert "secret" in capfd.readouterr().err
