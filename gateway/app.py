@@ -106,11 +106,11 @@ def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...]
 def _binder(settings: Settings, catalog: Catalog) -> Binder:
     """Where what was promoted cannot be used, as after an upgrade, other replicas may have something else in force."""
     try:
-        return Binder(settings, catalog)
+        return Binder(settings, catalog, waits=True)
     except BadArtefactError:
         if not take_up_at_start(settings):
             raise
-        return Binder(settings, catalog)
+        return Binder(settings, catalog, waits=True)
 
 
 def create_app(parts: Parts) -> Asgi:

@@ -196,8 +196,9 @@ async def _follow_shared_findings(parts: Parts) -> None:
 
 async def _follow_predictor(parts: Parts, dispatcher: Dispatcher, adapters: Adapters) -> None:
     """The version that `paretogate promote` or `rollback` puts in force decides next; a damaged one never does."""
-    dispatcher.telemetry.predictor_behind("state_directory", is_behind=False)
-    while (binder := parts.promoted) is not None:
+    binder = parts.promoted
+    dispatcher.telemetry.predictor_behind("state_directory", is_behind=binder is not None and binder.is_waiting)
+    while binder is not None:
         await asyncio.sleep(parts.settings.learning.watch_s)
         await _let_decide(binder, parts, dispatcher, adapters)
 

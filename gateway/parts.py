@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import structlog
 
 from catalog import Backend, Catalog
 from predictors import BadArtefactError, EncoderAwayError, Forecaster
@@ -24,6 +25,8 @@ from .upstreams.protocol import Upstream
 from .upstreams.proxies import Proxy
 
 __all__ = ["Binder", "Parts"]
+
+log = structlog.get_logger(__name__)
 
 _SYSTEM_CLOCKS = Clocks(wall=time.time, monotonic=time.perf_counter)
 
@@ -55,16 +58,30 @@ class Binder:
     The operator's `predictor.path` decides where it is set; else the version promoted last, else what ships.
 
     Raises:
+        EncoderAwayError: the encoder of the operator's own does not answer for the moment, or of any where `waits` is
+            not said.
         BadArtefactError: the predictor is missing, damaged, or of another version.
     """
 
-    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+    def __init__(self, settings: Settings, catalog: Catalog, *, waits: bool = False) -> None:
+        """Where it `waits`, what ships decides until the encoder of the version promoted last answers."""
         self._settings, self._catalog = settings, catalog
         self._versions = PredictorVersions(settings.predictors_dir)
         self._policies = configured_policies(settings.policies)
         self._seen: int | None = None
         self._patience = Patience(clock=time.monotonic)
-        self.renew()
+        try:
+            self.renew()
+        except EncoderAwayError as exc:
+            if not waits or settings.predictor.path is not None:
+                raise
+            log.warning("predictor_waits", reason=str(exc), decides="the predictor that ships")
+            self._forecaster = Forecaster.load()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the version in force waits for its encoder, and what was there before decides."""
+        return self._patience.is_tried
 
     def is_behind(self) -> bool:
         """Whether another version was put in force since, or one whose encoder was away is to be tried again.

@@ -2,17 +2,25 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from structlog.testing import capture_logs
 
+from catalog import Backend
+from gateway.app import build
 from gateway.pauses import Patience
 from gateway.promotion import PredictorWaitsError, SharedPredictors
-from predictors import BadArtefactError
+from gateway.settings import Settings
+from predictors import BadArtefactError, EncoderAwayError, Forecaster
+from predictors.versions import PredictorVersions
+from tests.gateway.running import ListJournal, RunningGateway, listening
 from tests.gateway.state.servers import RedisServer
 
 from .endpoint import Endpoint
 from .replicas import Replica, variant
-from .test_following import WATCH_S, a_gateway, decided_by, decides, shows
+from .test_following import CATALOG, WATCH_S, a_gateway, decided_by, decides, shows
 
 pytestmark = pytest.mark.loopback
 
@@ -163,3 +171,37 @@ async def test_one_that_was_taken_up_and_whose_encoder_goes_away_before_it_decid
         with endpoint.open():
             await decided_by(gateway, first)
             await shows(gateway, 'paretogate_predictor_behind{place="state_directory"} 0.0')
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+async def test_a_gateway_that_starts_while_the_encoder_is_away_serves_with_what_ships_until_it_is_back(
+    redis_server: RedisServer, tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, is_shared: bool
+) -> None:
+    """It did not start at all."""
+    monkeypatch.setattr("gateway.pauses._EVER_LATER.max", WATCH_S)
+    monkeypatch.setattr("gateway.pauses._EVER_LATER.min", 0.0)
+    first = endpoint.predictor(tmp_path, "first")
+    state = {"dir": tmp_path / "one"}
+    told: dict[str, Any] = {"state": state, "learning": {"watch_s": WATCH_S}}
+    if is_shared:
+        told |= {"journal": {"url": redis_server.url}, "predictor": {"shared_encoders": [endpoint.name]}}
+    PredictorVersions(Settings(**told).predictors_dir).promote(first, {})
+    one = Backend(id="b", profile_id="openai/gpt-4o", kind="openai", provider="openai", model_name="m")
+    with capture_logs() as logs:
+        app = build(Settings(**told), catalog=CATALOG, backends=(one,), environ={})
+    assert [(said["event"], said["decides"]) for said in logs] == [("predictor_waits", "the predictor that ships")]
+    async with listening(app) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+        gateway = RunningGateway(client=client, journal=ListJournal(), url=url, app=app)
+        await shows(gateway, 'paretogate_predictor_behind{place="state_directory"} 1.0')
+        assert await decides(gateway) == Forecaster.load().version
+        with endpoint.open():
+            await decided_by(gateway, first)
+            await shows(gateway, 'paretogate_predictor_behind{place="state_directory"} 0.0')
+
+
+def test_the_operators_own_predictor_waits_for_nobody(tmp_path: Path, endpoint: Endpoint) -> None:
+    """Nothing else is to decide in its place."""
+    own = endpoint.predictor(tmp_path, "own")
+    settings = Settings(state={"dir": tmp_path}, predictor={"path": own})
+    with pytest.raises(EncoderAwayError, match="cannot be reached"):
+        build(settings, catalog=CATALOG, backends=(), environ={})
