@@ -100,7 +100,9 @@ class Rehearsals:
 
     def stir(self) -> None:
         """A request came or went: more may follow soon."""
-        loop: Timers = self._loop or asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()  # kept: it asks the kernel who we are every time
+        loop = self._loop
         self._stirred_s = loop.time()
         if not self._is_going:
             self._is_going = True

@@ -65,7 +65,7 @@ def _said(body: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str, byt
         if value := headers.get(name):
             return name, value.encode()
     metadata = body.get("metadata")
-    if isinstance(metadata, Mapping) and isinstance(user := metadata.get("user_id"), str) and user:
+    if isinstance(metadata, dict) and isinstance(user := metadata.get("user_id"), str) and user:
         return "user_id", user.encode("utf-8", "replace")
     if isinstance(key := body.get("prompt_cache_key"), str) and key:
         return "prompt_cache_key", key.encode("utf-8", "replace")

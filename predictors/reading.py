@@ -110,7 +110,7 @@ def _read_turns(content: object, seen: _Turns) -> None:
         seen.n_turns += 1
         return
     for item in _sequence(content):
-        if isinstance(item, Mapping):
+        if isinstance(item, dict):
             _read_message(item, seen)
         elif isinstance(item, str):
             seen.turns.append(("user", item))
@@ -143,7 +143,7 @@ def _texts(content: object, seen: _Turns, depth: int) -> Iterator[str]:
     """Every text within a content of any shape; images and the like are noted in `seen`."""
     if isinstance(content, str):
         yield content
-    elif isinstance(content, Mapping):
+    elif isinstance(content, dict):
         if not _is_media(content.get("type"), seen) and depth < _MAX_DEPTH:
             for key in ("text", "content", "output", "arguments"):
                 yield from _texts(content.get(key), seen, depth + 1)
@@ -186,17 +186,17 @@ def _read_needs(body: Mapping[str, object], *, tools: list[object], schema: obje
 def _schema_of(body: Mapping[str, object]) -> object:
     """The JSON schema the answer must follow, or None: `response_format` in chat, `text.format` in responses."""
     text = body.get("text")
-    for wanted in (body.get("response_format"), text.get("format") if isinstance(text, Mapping) else None):
-        if isinstance(wanted, Mapping) and wanted.get("type") == "json_schema":
+    for wanted in (body.get("response_format"), text.get("format") if isinstance(text, dict) else None):
+        if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
             return wanted
     return None
 
 
 def _tool_name(tool: object) -> str | None:
-    if not isinstance(tool, Mapping):
+    if not isinstance(tool, dict):
         return None
     function = tool.get("function")
-    name = function.get("name") if isinstance(function, Mapping) else tool.get("name", tool.get("type"))
+    name = function.get("name") if isinstance(function, dict) else tool.get("name", tool.get("type"))
     return name if isinstance(name, str) else None
 
 

@@ -42,7 +42,7 @@ class Evaluation:
     utility: Floats  # (n_candidates,), NaN for the ineligible
     best: int  # of the front; where nobody is eligible, nobody in particular
     by_utility: list[int]  # the eligible, the admitted first
-    near: Bools  # (n_candidates,), who may be drawn instead of the best
+    propensities: Floats  # (n_candidates,), where one may be drawn instead of the best
     quality: Floats  # (n_candidates,), the cautious one
     quality_within: float | None
 
@@ -62,14 +62,14 @@ class Evaluations:
     utility_of_eligible: Floats
     best: Positions
     by_utility: Positions  # the eligible first
-    near: Bools
+    n_eligible: list[int]  # of every query
+    propensities: Floats
     quality: Floats
     quality_within: float | None
 
     def __getitem__(self, row: int) -> Evaluation:
         """The evaluation of one request."""
         screening = self.screenings[row]
-        n_eligible = np.count_nonzero(screening.eligible)
         return Evaluation(
             forecast=self.forecasts[row],
             screening=screening,
@@ -78,8 +78,8 @@ class Evaluations:
             value=self.utility[row],
             utility=self.utility_of_eligible[row],
             best=self.best.item(row),
-            by_utility=self.by_utility[row, :n_eligible].tolist(),
-            near=self.near[row],
+            by_utility=self.by_utility[row, : self.n_eligible[row]].tolist(),
+            propensities=self.propensities[row],
             quality=self.quality[row],
             quality_within=self.quality_within,
         )
@@ -122,7 +122,8 @@ class Evaluator:
             utility_of_eligible=np.where(eligible, utility, np.nan),
             best=best,
             by_utility=self._order.by_utility(utility, eligible, admitted),
-            near=self._exploration.near_best(utility, admitted, best),
+            n_eligible=eligible.sum(axis=1).tolist(),
+            propensities=self._exploration.propensities(utility, admitted, best),
             quality=valuation.quality,
             quality_within=options.preferences.quality_within,
         )

@@ -22,24 +22,21 @@ class Exploration:
     rate: float = 0.02
     reach: float = 0.1
 
-    def near_best(self, utility: Floats, admitted: Bools, best: Positions) -> Bools:
-        """Who may be drawn, (n_queries, n_candidates); utility and admission are of that shape, `best` (n_queries,)."""
-        rows = np.arange(len(best))
-        near: Bools = admitted & (utility >= utility[rows, best][:, None] - self.reach)
-        near[rows, best] = True
-        return near
+    def propensities(self, utility: Floats, admitted: Bools, best: Positions) -> Floats:
+        """How likely everybody is to be chosen, exactly, (n_queries, n_candidates).
 
-    def choose(self, near: Bools, *, best: int, rng: np.random.Generator) -> tuple[int, Floats | None]:
-        """The choice for one query among `near`, (n_candidates,), and the exact probability of everybody's, likewise.
-
-        None in place of the probabilities: nobody else could have been chosen.
+        Utility and admission are of that shape, `best` (n_queries,).
         """
-        if self.rate <= 0.0:
-            return best, None
-        drawable = near.nonzero()[0]
-        chosen = int(rng.choice(drawable)) if rng.random() < self.rate else best
-        if len(drawable) == 1:
-            return chosen, None
-        propensities = np.where(near, self.rate / len(drawable), 0.0)  # (n_candidates,)
-        propensities[best] += 1.0 - self.rate
-        return chosen, propensities
+        rows = np.arange(len(best))
+        near = admitted & (utility >= utility[rows, best][:, None] - self.reach)
+        near[rows, best] = True
+        n_near = near.sum(axis=1)  # (n_queries,)
+        likely: Floats = near * (self.rate / n_near)[:, None]
+        likely[rows, best] = np.where(n_near > 1, self.rate / n_near + (1.0 - self.rate), 1.0)
+        return likely
+
+    def choose(self, propensities: Floats, *, best: int, rng: np.random.Generator) -> int:
+        """The choice for one query, whose propensities these are, (n_candidates,)."""
+        if self.rate <= 0.0 or rng.random() >= self.rate:
+            return best
+        return int(rng.choice(propensities.nonzero()[0]))

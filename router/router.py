@@ -189,8 +189,8 @@ class Router:
         elif kept is not None:
             chosen, reason = kept, "session"
         elif options.explore:
-            chosen, propensities = self.exploration.choose(evaluation.near, best=best, rng=rng)
-            reason = "explored"
+            chosen, reason = self.exploration.choose(evaluation.propensities, best=best, rng=rng), "explored"
+            propensities = evaluation.propensities if evaluation.propensities.item(best) < 1.0 else None
         if chosen == best:
             reason = "pareto" if len(ranking) > 1 else "only_candidate"
         return Decision(

@@ -73,6 +73,8 @@ class Call:
     def position(self) -> int:
         """Where in the pool the one is who answered, else who was chosen: the forecasts of the call are theirs."""
         entries, ranking = self.decision.pool.entries, self.decision.ranking
+        if self.entry is None or entries[ranking[0]] is self.entry:  # as nearly always
+            return ranking[0]
         return next((position for position in ranking if entries[position] is self.entry), ranking[0])
 
     @property

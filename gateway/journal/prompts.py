@@ -28,7 +28,7 @@ def keep_prompt(record: Mapping[str, object], keeping: PromptKeeping) -> Mapping
     `hash` adds `text_sha256`, by which equal prompts can be recognised; a short prompt can be guessed back from it.
     """
     query = record.get("query")
-    if keeping == "full" or not isinstance(query, Mapping) or "text" not in query:
+    if keeping == "full" or not isinstance(query, dict) or "text" not in query:
         return record
     rest: dict[str, object] = {name: value for name, value in query.items() if name != "text"}
     text = query["text"]

@@ -55,12 +55,12 @@ class OpenAIUpstream:
     def __init__(self, *, api_keys: Mapping[str, str], proxy: Proxy | None = None) -> None:
         """`api_keys` maps a backend's id to its key, and may grow; `proxy` is the way to addresses of https://."""
         self._api_keys, self._client = api_keys, Http1Client(proxy=proxy)
+        self._loop = asyncio.get_running_loop()
         self._targets: dict[tuple[str, str], tuple[Backend, Target]] = {}
 
     async def complete(self, call: UpstreamCall) -> bytes:
         """See `Upstream.complete`."""
-        loop = asyncio.get_running_loop()
-        start = loop.time()
+        start = self._loop.time()
         until = start + call.deadline_s
         try:
             response = await self._ask(call, until)
@@ -70,11 +70,11 @@ class OpenAIUpstream:
             finally:
                 response.close()
         except (TimeoutError, OSError, BrokenHttpError) as exc:
-            raise _translated(exc, call, phase="answer", after_s=loop.time() - start) from exc
+            raise _translated(exc, call, phase="answer", after_s=self._loop.time() - start) from exc
 
     async def stream(self, call: UpstreamCall) -> AsyncGenerator[bytes, None]:
         """See `Upstream.stream`."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         start = loop.time()
         until, phase = start + call.first_byte_s, "first byte"
         silence_s, end = call.next_byte_s, start + call.deadline_s

@@ -46,6 +46,7 @@ class ChatRequest:
     model: str
     stream: bool
     wants_usage: bool  # of a stream, in its last chunk
+    left_out: tuple[str, ...] = ()  # kinds of tools that it came with, no chat has, and it may do without
 
     @property
     def as_sent(self) -> Mapping[str, Any]:
@@ -166,7 +167,7 @@ def read_json(raw: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
         raise InvalidRequestError(f"the body is not valid JSON: {exc}", code="invalid_json") from exc
     if _n_openings(raw) > _MAX_DEPTH:
         _check_depth(raw)
-    if b"\\u0000" in raw and _any_text(body, lambda text: "\x00" in text):
+    if b"\\" in raw and b"\\u0000" in raw and _any_text(body, lambda text: "\x00" in text):
         raise InvalidRequestError("the body holds a NUL character (\\u0000); remove it", code="invalid_json")
     return body
 

@@ -17,7 +17,6 @@ from .body import ChatRequest
 from .compatibility import refused_sampling
 from .messages import MessagesRequest
 from .own_protocol import OwnProtocolRequest
-from .responses import ResponsesRequest
 from .translated import fitted
 
 __all__ = ["dropped_parameters"]
@@ -28,8 +27,8 @@ _NO_EFFORT: Final = (None, "none", "minimal")  # a model that does not reason do
 
 def dropped_parameters(request: ChatRequest, recipient: PoolEntry) -> tuple[str, ...]:
     """Names, in the client's protocol, of the fields and kinds of tools that this candidate was asked without."""
-    tools = request.left_out if isinstance(request, ResponsesRequest) else ()
-    return (*(f"tools.{kind}" for kind in tools), *_refused_parameters(request, recipient))
+    tools = [f"tools.{kind}" for kind in request.left_out]
+    return (*tools, *_refused_parameters(request, recipient))
 
 
 def _refused_parameters(request: ChatRequest, recipient: PoolEntry) -> tuple[str, ...]:
@@ -41,28 +40,24 @@ def _refused_parameters(request: ChatRequest, recipient: PoolEntry) -> tuple[str
         sent = _sent(request, recipient, backend)
         names = tuple(name for name in asked if sent.get(name) is None)
     else:
-        sent = _chat(request, recipient)
         names = refused_sampling(request.body, backend, asked_for=request.model)
+        sent = _chat(request, recipient) if efforts else {}
     return names if not efforts or _asks_to_reason(sent) else (*names, *efforts)
 
 
 def _effort_parameters(request: ChatRequest) -> tuple[str, ...]:
     """The fields by which the client says how hard to think, as its protocol calls them."""
     body = request.as_sent
-    by_field = {
-        "reasoning_effort": body.get("reasoning_effort"),
-        "output_config.effort": _inner(body, "output_config"),
-        "reasoning.effort": _inner(body, "reasoning"),
-    }
-    named = [name for name, effort in by_field.items() if effort not in _NO_EFFORT]
-    if isinstance(request, MessagesRequest) and request.body.get("thinking") is not None:
+    named = ["reasoning_effort"] if body.get("reasoning_effort") not in _NO_EFFORT else []
+    named += [f"{field}.effort" for field in ("output_config", "reasoning") if _inner(body, field) not in _NO_EFFORT]
+    if request.body.get("thinking") is not None and isinstance(request, MessagesRequest):
         named.append("thinking")
     return tuple(named)
 
 
 def _inner(body: Mapping[str, object], field: str) -> object:
     value = body.get(field)
-    return value.get("effort") if isinstance(value, Mapping) else None
+    return value.get("effort") if isinstance(value, dict) else None
 
 
 def _asks_to_reason(sent: Mapping[str, object]) -> bool:

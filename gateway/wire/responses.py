@@ -75,8 +75,6 @@ class ResponsesRequest(OwnProtocolRequest):
     own_prefix: ClassVar = "resp_"
     goes_there_anyway: ClassVar = False
 
-    left_out: tuple[str, ...] = ()  # kinds of tools that it came with, and may do without
-
     @property
     def is_kept_there(self) -> bool:
         """See `ChatRequest.is_kept_there`: OpenAI keeps what it is not told not to."""

@@ -98,4 +98,7 @@ def _count(table: Mapping[str, object], name: str) -> int | None:
 
 
 def _first(*counts: int | None) -> int:
-    return next((count for count in counts if count is not None), 0)
+    for count in counts:
+        if count is not None:
+            return count
+    return 0
