@@ -34,7 +34,8 @@ def lineup(
         encoder: what all that learn here read prompts with; None is the static one.
         encoder_key: of the endpoint that the saved predictor's own encoder may be behind.
     """
-    features = FeatureMemory(Features(encoder or open_encoder("static")))
+    reader = open_encoder("static") if encoder is None else encoder  # an encoder that remembers nothing yet is falsy
+    features = FeatureMemory(Features(reader))
     learners: list[Learner] = [
         PredictorLearner(name=name, make=make, features=features) for name, make in _LEARNED.items()
     ]
