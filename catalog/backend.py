@@ -95,6 +95,7 @@ class Backend:
     limits: Limits = field(default_factory=Limits)
     measured: Measured = field(default_factory=Measured)
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    extra_parameters: frozenset[str] = frozenset()  # of requests, beside those that any provider is told
 
     @property
     def abilities(self) -> frozenset[str]:

@@ -58,6 +58,7 @@ from .tracing import open_tracing
 from .upstreams.health import Health
 from .upstreams.protocol import Upstream
 from .upstreams.proxies import Proxy
+from .upstreams.refusals import secrets_in
 from .wire.asgi import Receive, Scope, Send
 from .wire.dialect import Dialect
 from .wire.messages import read_messages
@@ -361,7 +362,7 @@ def _open_upstreams(parts: Parts, stack: AsyncExitStack) -> Mapping[str, Upstrea
     anthropic = AnthropicUpstream(api_keys=parts.api_keys, proxy=parts.proxy)
     usual_key = parts.environ.get("OPENAI_API_KEY", "")
     translated = LiteLLMUpstream(  # which reads the environment by itself
-        api_keys=parts.api_keys, direct=direct, usual_key=usual_key
+        api_keys=parts.api_keys, direct=direct, usual_key=usual_key, secrets=secrets_in(parts.environ)
     )
     for upstream in (direct, translated, anthropic):
         stack.push_async_callback(upstream.close)

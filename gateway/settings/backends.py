@@ -4,10 +4,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from catalog import Backend, BackendKind, DeploymentTier, Limits, Price, PrivacyTier
 
+from .extra_parameters import check_parameter
 from .section import Count, NotNegative, Positive, Section, Share
 
 __all__ = [
@@ -92,6 +93,7 @@ class BackendSettings(Section):
     context_tokens: Count | None = None
     limits: LimitSettings = LimitSettings()
     headers: dict[str, SecretStr] = Field(default_factory=dict)
+    extra_parameters: tuple[Annotated[str, AfterValidator(check_parameter)], ...] = ()  # of kind litellm
 
     @field_validator("base_url")
     @classmethod
@@ -104,6 +106,12 @@ class BackendSettings(Section):
     def _has_an_endpoint(self) -> Self:
         if self.base_url is None and self.kind in {"openai", "vllm", "llama_cpp", "ollama"}:
             raise ValueError(f"a backend of kind {self.kind} needs base_url")
+        return self
+
+    @model_validator(mode="after")
+    def _is_told_by_litellm(self) -> Self:
+        if self.extra_parameters and self.kind != "litellm":
+            raise ValueError(f"extra_parameters are for kind litellm; {self.kind} is told what a request has as it is")
         return self
 
     def backend(self, profile_id: str) -> Backend:
@@ -124,6 +132,7 @@ class BackendSettings(Section):
             context_tokens=self.context_tokens,
             limits=self.limits.limits(),
             headers={name: value.get_secret_value() for name, value in self.headers.items()},
+            extra_parameters=frozenset(self.extra_parameters),
         )
 
 

@@ -36,7 +36,8 @@ __all__ = ["LiteLLMMissingError", "LiteLLMUpstream", "missing_credentials"]
 
 # A chat's fields become arguments of litellm's, many of which are orders to it: where to connect (`api_base`, and our
 # key goes along), which file or variable to read as a secret, whom to ask instead. Only those are given to it that are
-# about the answer, by the specification of OpenAI's chats and the sampling parameters of other providers.
+# about the answer, by the specification of OpenAI's chats and the sampling parameters of other providers, and those
+# that a backend is configured for (`extra_parameters`).
 _ABOUT_THE_ANSWER = frozenset(
     {
         *("messages", "model", "stream", "stream_options", "n", "user", "metadata", "store", "service_tier"),
@@ -54,6 +55,7 @@ _LASTING = frozenset({400, 401, 403, 404, 422})  # said by litellm itself, not b
 _CONFIGURED = frozenset({401, 403, 404})  # about credentials and names of models, which no request brings
 _ASKED = "pre_api_call"  # what litellm notes right before it asks
 _MOST_CAUSES = 10
+_NO = 400  # from here on, a status refuses
 _NO_PICTURE = frozenset({"ImageFetchError", "SSRFError"})  # what a prompt says a picture is at, litellm will not fetch
 _OPENAI, _RESPONSES = "https://api.openai.com/v1", "/responses"
 
@@ -68,12 +70,19 @@ class LiteLLMMissingError(GatewayError):
 class LiteLLMUpstream:
     """Calls backends of kind `litellm`; the model goes by litellm's name, `provider/name`."""
 
-    def __init__(self, *, api_keys: Mapping[str, str], direct: Upstream, usual_key: str = "") -> None:
-        """`api_keys` maps a backend's id to its key; without one, litellm looks where the provider usually keeps it.
+    def __init__(
+        self, *, api_keys: Mapping[str, str], direct: Upstream, usual_key: str = "", secrets: Iterable[str] = ()
+    ) -> None:
+        """Nothing is imported yet.
 
-        `direct` is asked what needs no translation, by `usual_key` where a backend has no key of its own.
+        Args:
+            api_keys: maps a backend's id to its key; without one, litellm looks where the provider usually keeps it.
+            direct: is asked what needs no translation.
+            usual_key: by which it is, where a backend has no key of its own.
+            secrets: what litellm may find where it looks, and nobody is to be told.
         """
         self._api_keys, self._direct, self._usual_key = dict(api_keys), direct, usual_key
+        self._secrets = tuple(secrets)
         self._untranslated: dict[str, tuple[Backend, Backend]] = {}
         self._importing = asyncio.Lock()
         self._library: Any = None
@@ -96,6 +105,7 @@ class LiteLLMUpstream:
         start = loop.time()
         deadline, phase = start + call.first_byte_s, "first byte"
         chunks = await self._call(call, stream=True, within_s=call.first_byte_s)
+        _tell_no_price(chunks)
         iterator = aiter(chunks)
         while True:
             try:
@@ -107,6 +117,10 @@ class LiteLLMUpstream:
                 raise call.timed_out(phase, after_s=loop.time() - start) from exc
             except Exception as exc:
                 raise self._translated(exc, call, phase=phase, within_s=deadline - start) from exc
+            if _is_made_up_end(chunk, chunks):
+                raise UpstreamProtocolError(
+                    "ended the stream before the answer was finished", backend_id=call.backend.id
+                )
             yield b"data: " + _told(chunk) + b"\n\n"
             deadline, phase = min(loop.time() + call.next_byte_s, start + call.deadline_s), "next byte"
         yield b"data: [DONE]\n\n"
@@ -167,17 +181,8 @@ class LiteLLMUpstream:
         backend_id, status, causes = call.backend.id, getattr(exc, "status_code", None), list(_causes(exc))
         if "Timeout" in names or "APITimeoutError" in names:
             return call.timed_out(phase, after_s=within_s)  # the time that it was given
-        if isinstance(status, int) and (headers := _heard(causes)):
-            message = getattr(exc, "message", None)
-            return UpstreamStatusError(
-                backend_id=backend_id,
-                status=status,
-                retry_after_s=retry_after_s(headers.get("retry-after")),
-                detail=unquoting(
-                    _own_words(message) if isinstance(message, str) else None,
-                    secrets_of(call.backend, self._api_keys.get(backend_id), self._usual_key),
-                ),
-            )
+        if headers := _heard(causes):
+            return self._answered(exc, causes, headers, call.backend)
         cause = type(causes[-1]).__name__
         if any(isinstance(each, OSError) for each in causes):
             return UpstreamUnreachableError(f"cannot be reached ({cause})", backend_id=backend_id)
@@ -187,6 +192,24 @@ class LiteLLMUpstream:
             return UpstreamUnusableError(backend_id=backend_id, cause=cause)
         return UpstreamProtocolError(f"failed inside litellm ({cause})", backend_id=backend_id)
 
+    def _answered(
+        self, exc: Exception, causes: list[BaseException], headers: Mapping[str, str], backend: Backend
+    ) -> UpstreamError:
+        """The provider said no, or something that is no answer: litellm gives that a status, too."""
+        status, message = getattr(exc, "status_code", None), getattr(exc, "message", None)
+        if not isinstance(status, int) or not _is_refusal(causes):
+            cause = type(causes[-1]).__name__
+            return UpstreamProtocolError(f"gave an answer that litellm cannot read ({cause})", backend_id=backend.id)
+        return UpstreamStatusError(
+            backend_id=backend.id,
+            status=status,
+            retry_after_s=retry_after_s(headers.get("retry-after")),
+            detail=unquoting(
+                _own_words(message) if isinstance(message, str) else None,
+                secrets_of(backend, self._api_keys.get(backend.id), self._usual_key, *self._secrets),
+            ),
+        )
+
 
 def _about_the_answer(body: Mapping[str, Any], backend: Backend) -> dict[str, Any]:
     """What of a request litellm may be told.
@@ -195,7 +218,7 @@ def _about_the_answer(body: Mapping[str, Any], backend: Backend) -> dict[str, An
         UpstreamUnsupportedError: there is more, which it would not pass on but obey.
     """
     told = {name: value for name, value in body.items() if value is not None}
-    if unknown := sorted(told.keys() - _ABOUT_THE_ANSWER):
+    if unknown := sorted(told.keys() - _ABOUT_THE_ANSWER - backend.extra_parameters):
         raise UpstreamUnsupportedError(backend_id=backend.id, parameters=[name[:80] for name in unknown[:10]])
     tools = told.get("tools")
     if isinstance(tools, list) and any(isinstance(tool, dict) and tool.get("type") == "mcp" for tool in tools):
@@ -253,6 +276,28 @@ def _heard(causes: list[BaseException]) -> Mapping[str, str] | None:
     return None
 
 
+def _is_refusal(causes: list[BaseException]) -> bool:
+    """Whether the provider's answer had a status that says no."""
+    first = causes[-1]
+    status = getattr(first, "status_code", None) or getattr(getattr(first, "response", None), "status_code", None)
+    return (isinstance(status, int) and status >= _NO) or any(
+        "HTTPStatusError" in (kind.__name__ for kind in type(each).__mro__) for each in causes
+    )
+
+
+def _is_made_up_end(chunk: Any, chunks: Any) -> bool:  # noqa: ANN401 - as above
+    """Whether a chunk ends an answer that its provider never ended: litellm does so with what breaks off."""
+    ends = any(getattr(choice, "finish_reason", None) for choice in chunk.choices)
+    said = [getattr(chunks, f"{name}_finish_reason", "unknown") for name in ("received", "intermittent")]
+    return ends and not any(said)
+
+
+def _tell_no_price(chunks: Any) -> None:  # noqa: ANN401 - as above
+    """In a stream litellm puts its own estimate where a provider would say what it charges."""
+    if (accounts := getattr(chunks, "logging_obj", None)) is not None:
+        accounts.response_cost_calculator = lambda *_, **__: None
+
+
 def _own_words(message: str) -> Mapping[str, object]:
     """The provider's error object, which litellm quotes behind words of its own; else all of them."""
     _, _, quoted = message.partition(" - ")
@@ -295,4 +340,5 @@ def _import_litellm() -> Any:  # noqa: ANN401 - as above
         raise LiteLLMMissingError from exc
     library.suppress_debug_info = True
     library.telemetry = False
+    library.disable_hf_tokenizer_download = True  # it would fetch one per call, in the event loop, to estimate a price
     return library

@@ -14,7 +14,7 @@ import orjson
 from catalog import Backend
 from gateway.errors import OUT_OF_ROOM
 
-__all__ = ["own_words", "secrets_of", "unquoting"]
+__all__ = ["own_words", "secrets_in", "secrets_of", "unquoting"]
 
 _UNKNOWN_FIELD = re.compile(  # of Gemini; of Groq and Cerebras; of OpenAI
     r"Unknown name \"(\w+)\"|property '([\w.\[\]]+)' is unsupported"
@@ -33,6 +33,7 @@ _UNTAKEN = "unsupported_parameter"  # OpenAI's code for it
 _FORBIDDEN = "extra_forbidden"  # pydantic's
 _OUTER = ("body", "query", "path", "header")  # of places, which clients need not know
 _MOST_CHARS = 2_000
+_SECRET_NAME = re.compile(r"(?:key|token|secret|password|credentials?)(?:_|$)", re.IGNORECASE)  # of a variable
 _SECRET_CHARS = 8  # a shorter value of a header is no secret, and stands in other words too
 
 
@@ -56,10 +57,15 @@ def own_words(said: object) -> Mapping[str, object] | None:
 def secrets_of(backend: Backend, *keys: str | None) -> frozenset[str]:
     """What a backend is shown of us and nobody else is to see: keys, and what stands in configured headers."""
     shown = [
-        *filter(None, keys),
+        *(key for key in keys if key),
         *(word for value in backend.headers.values() for word in (value, value.split(" ")[-1])),
     ]
     return frozenset(secret for secret in shown if len(secret) >= _SECRET_CHARS)
+
+
+def secrets_in(environ: Mapping[str, str]) -> frozenset[str]:
+    """What variables hold that are called like secrets: some libraries read them by themselves."""
+    return frozenset(value for name, value in environ.items() if _SECRET_NAME.search(name))
 
 
 def unquoting(said: Mapping[str, object] | None, secrets: Collection[str]) -> Mapping[str, object] | None:

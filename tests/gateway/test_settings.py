@@ -1,5 +1,10 @@
+import json
+import os
 import re
+import subprocess
+import sys
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -311,3 +316,48 @@ def test_every_setting_is_named_on_a_page_or_in_an_example() -> None:
         if not re.search(rf"\b{name}\b", pages)
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("api_base", "base_url", "api_key", "api_version", "extra_headers", "extra_body", "custom_llm_provider"),
+        *("aws_region_name", "aws_bedrock_runtime_endpoint", "vertex_project", "vertex_credentials", "azure_ad_token"),
+        *("organization", "mock_response", "fallbacks", "model", "modelId", "deployment_id", "accountId", "apiKey"),
+        *("input_cost_per_token", "timeout", "a b", "", "_x", "safe\nprompt"),
+    ],
+)
+def test_no_further_parameter_says_where_a_request_goes_as_whom_or_at_what_price(tmp_path: Path, name: str) -> None:
+    told = (
+        f"[[backends]]\nid='a'\nprofile='o/m'\nkind='litellm'\nextra_parameters={json.dumps(['safe_prompt', name])}\n"
+    )
+    with pytest.raises(InvalidSettingsError, match=r"paretogate.toml: backends.0.extra_parameters.1: "):
+        load_settings(config=written(tmp_path, told), environ={})
+
+
+def test_further_parameters_are_for_backends_behind_litellm(tmp_path: Path) -> None:
+    names = ("safe_prompt", "guardrailConfig", "additionalModelRequestFields", "reasoning_format", "cached_content")
+    told = f"[[backends]]\nid='a'\nprofile='o/m'\nkind='litellm'\nextra_parameters={json.dumps(names)}\n"
+    (one,) = load_settings(config=written(tmp_path, told), environ={}).backends
+    assert one.backend("o/m").extra_parameters == frozenset(names)
+    other = told.replace("litellm", "anthropic")
+    with pytest.raises(InvalidSettingsError, match="extra_parameters are for kind litellm; anthropic is told"):
+        load_settings(config=written(tmp_path, other), environ={})
+
+
+@pytest.mark.skipif(find_spec("litellm") is None, reason="the extra litellm is not installed")
+def test_nothing_that_this_litellm_takes_for_an_order_may_travel() -> None:
+    code = """
+import inspect, litellm
+from litellm.types.utils import all_litellm_params
+from gateway.settings.extra_parameters import check_parameter
+from gateway.upstreams.litellm import _ABOUT_THE_ANSWER
+for name in sorted({*all_litellm_params, *inspect.signature(litellm.completion).parameters} - _ABOUT_THE_ANSWER):
+    try:
+        print(check_parameter(name))
+    except ValueError:
+        pass
+"""
+    environ = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ)
+    assert done.stdout.split() == []
