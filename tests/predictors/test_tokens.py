@@ -29,3 +29,10 @@ def test_the_estimate_is_near_the_tokenizers_count(text: str, tokens: int) -> No
 
 def test_a_lone_surrogate_is_counted_not_refused() -> None:
     assert estimate_tokens("\ud800") == pytest.approx(1.3)
+
+
+def test_a_long_text_costs_the_sum_of_its_bytes_too() -> None:
+    text = "Zwölf 日本語 {42}\n" * 700 + "x"  # read by pairs of bytes, with one left over
+    assert len(text.encode()) % 2 == 1
+    lines = 700 * estimate_tokens("Zwölf 日本語 {42}\n")
+    assert estimate_tokens(text) == pytest.approx(lines + estimate_tokens("x"), rel=1e-12)
