@@ -1,11 +1,14 @@
 """LoRA adapters that vLLM servers load and unload while a gateway serves them: models that come and go.
 
-A server that is away, or too busy to list them, keeps those that it had.
+A server that is away, or too busy to list them, keeps those that it had. One that lists others all the time is not
+followed for ever: each stays in metrics and in memory.
 """
 
 import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+import structlog
 
 from catalog import Backend, Catalog, ModelProfile
 
@@ -14,7 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Adapters"]
 
+log = structlog.get_logger(__name__)
+
 _PATIENCE_S = 5.0  # nobody waits for the answer, unlike at the start
+_MOST_EVER = 1_000  # adapters in the life of a gateway
 
 
 class Adapters:
@@ -32,6 +38,8 @@ class Adapters:
         self._others = tuple(backend for backend in backends if backend.id not in known)
         self._api_keys = api_keys
         self._profiles: dict[str, ModelProfile] = {}  # of all that were ever listed
+        self._ever = set(known)
+        self._is_full = False
 
     def __bool__(self) -> bool:
         """Whether any server may have some."""
@@ -76,10 +84,23 @@ class Adapters:
             if found is None:
                 continue
             before = self._of[base.id]
-            self._of[base.id] = {adapter.id: before.get(adapter.id, adapter) for _, adapter in found}
-            self._profiles.update((profile.id, profile) for profile, _ in found)
+            listed = [(profile, adapter) for profile, adapter in found if self._has_room_for(adapter.id)]
+            self._of[base.id] = {adapter.id: before.get(adapter.id, adapter) for _, adapter in listed}
+            self._profiles.update((profile.id, profile) for profile, _ in listed)
             has_changed |= before.keys() != self._of[base.id].keys()
         return has_changed
+
+    def _has_room_for(self, adapter_id: str) -> bool:
+        """Whether it may join, or has before."""
+        if adapter_id in self._ever:
+            return True
+        if len(self._ever) >= _MOST_EVER:
+            if not self._is_full:
+                log.warning("adapters_left_out", most=_MOST_EVER)
+            self._is_full = True
+            return False
+        self._ever.add(adapter_id)
+        return True
 
 
 def _is_of(base: Backend, backend: Backend) -> bool:

@@ -1,13 +1,14 @@
 """Model servers that run on this machine: ask the usual ports what they serve.
 
 Every OpenAI-compatible server answers `/v1/models`; Ollama says more at `/api/tags`. A server that does not answer
-in time, or answers nonsense, is not there. What runs at home costs nothing and sees nobody else's data.
+in time, or answers nonsense or without end, is not there. What runs at home costs nothing and sees nobody else's data.
 
 vLLM lists the LoRA adapters that it has loaded beside their base model, their `parent`: each is a model of its own,
 of its base's size and limits. What a catalog knows beyond that of the base is joined by `inherit`.
 """
 
 import asyncio
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -38,6 +39,8 @@ DEFAULT_LOOPBACK = (
 _TIMEOUT_S = 0.6
 _MOST_BYTES = 2_000_000
 _MOST_MODELS = 200
+_MOST_CHARS = 256  # of a name, which stands in logs, metrics and pages
+_MOST_PARAMS_B = 1e6
 _FREE = Price(input_usd_per_mtok=Decimal(0), output_usd_per_mtok=Decimal(0))
 
 
@@ -110,18 +113,31 @@ async def _ask(client: httpx.AsyncClient, url: str) -> list[tuple[ModelProfile, 
 async def _get(
     client: httpx.AsyncClient, url: str, headers: Mapping[str, str] | None = None, *, timeout_s: float = _TIMEOUT_S
 ) -> dict[str, Any] | None:
+    asked = {**(headers or {}), "accept-encoding": "identity"}  # nobody knows what is packed before it is unpacked
     try:
-        async with asyncio.timeout(timeout_s):
-            response = await client.get(url, headers=headers, timeout=timeout_s, follow_redirects=False)
-    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL):
-        return None
-    if response.status_code != httpx.codes.OK or len(response.content) > _MOST_BYTES:
-        return None
-    try:
-        document = response.json()
-    except (ValueError, RecursionError):
+        async with (
+            asyncio.timeout(timeout_s),
+            client.stream("GET", url, headers=asked, timeout=timeout_s, follow_redirects=False) as response,
+        ):
+            if response.status_code != httpx.codes.OK or (body := await _bounded(response)) is None:
+                return None
+        document = json.loads(body)
+    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
+
+
+async def _bounded(response: httpx.Response) -> bytes | None:
+    """The body; None where it is packed, or longer than any list of models."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        return None
+    parts, size = [], 0
+    async for part in response.aiter_bytes():
+        parts.append(part)
+        size += len(part)
+        if size > _MOST_BYTES:
+            return None
+    return b"".join(parts)
 
 
 def _pairs(found: Sequence[tuple[ModelProfile, Backend] | None]) -> list[tuple[ModelProfile, Backend]]:
@@ -226,7 +242,9 @@ def _task_facts(key: str) -> Mapping[str, Any]:
 
 
 def _text(value: object) -> str | None:
-    return value.strip() if isinstance(value, str) and value.strip() else None
+    """A line of text without control characters, such as those by which terminals are told what to do."""
+    text = value.strip() if isinstance(value, str) and len(value) <= _MOST_CHARS else ""
+    return text if text and text.isprintable() else None
 
 
 def _count(value: object) -> int | None:
@@ -238,4 +256,5 @@ def _size_b(text: str | None) -> float | None:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMBT])", text or "", flags=re.IGNORECASE)
     if not found or not (size := float(found[1])):
         return None
-    return size * {"K": 1e-6, "M": 1e-3, "B": 1.0, "T": 1e3}[found[2].upper()]
+    size *= {"K": 1e-6, "M": 1e-3, "B": 1.0, "T": 1e3}[found[2].upper()]
+    return size if size <= _MOST_PARAMS_B else None

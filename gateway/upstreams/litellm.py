@@ -8,6 +8,7 @@ is asked in that protocol already goes there as it is.
 import asyncio
 import os
 import re
+from ast import literal_eval
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -51,6 +52,7 @@ _ABOUT_THE_ANSWER = frozenset(
     }
 )
 _UNSUPPORTED = re.compile(r"parameters: \[([^\]]*)\]")
+_BYTES = re.compile(r"b'(?:[^'\\]|\\.)*'|b\"(?:[^\"\\]|\\.)*\"")
 _LASTING = frozenset({400, 401, 403, 404, 422})  # said by litellm itself, not by a provider
 _CONFIGURED = frozenset({401, 403, 404})  # about credentials and names of models, which no request brings
 _ASKED = "pre_api_call"  # what litellm notes right before it asks
@@ -301,6 +303,8 @@ def _tell_no_price(chunks: Any) -> None:  # noqa: ANN401 - as above
 def _own_words(message: str) -> Mapping[str, object]:
     """The provider's error object, which litellm quotes behind words of its own; else all of them."""
     _, _, quoted = message.partition(" - ")
+    if (as_bytes := _BYTES.fullmatch(quoted.strip())) is not None:  # what refuses a stream is quoted as Python has it
+        quoted = str(literal_eval(as_bytes[0]), errors="replace")
     try:
         told = orjson.loads(quoted)
     except orjson.JSONDecodeError:

@@ -76,7 +76,9 @@ class LoadScraper:
             return
         timeout = aiohttp.ClientTimeout(total=self._timeout_s)
         async with (
-            aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session,
+            aiohttp.ClientSession(
+                timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+            ) as session,
             asyncio.TaskGroup() as group,
         ):
             for server in self._servers:
@@ -111,6 +113,7 @@ class LoadScraper:
             await asyncio.sleep(pause_s * (1 - _JITTER + 2 * _JITTER * self._jitter()))
 
     def _headers(self, server: ScrapedServer) -> dict[str, str]:
-        headers = {name: value for backend in server.backends for name, value in backend.headers.items()}
+        headers = {"accept-encoding": "identity"}  # nobody knows what is packed before it is unpacked
+        headers |= {name: value for backend in server.backends for name, value in backend.headers.items()}
         key = next((self._api_keys[b.id] for b in server.backends if b.id in self._api_keys), None)
         return {"authorization": f"Bearer {key}", **headers} if key else headers

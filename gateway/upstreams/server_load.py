@@ -14,6 +14,8 @@ _RUNNING = ("vllm:num_requests_running", "llamacpp:requests_processing")
 _WAITING = ("vllm:num_requests_waiting", "llamacpp:requests_deferred")
 _CACHE_USE = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc", "llamacpp:kv_cache_usage_ratio")
 _LINES = tuple(f"{name}{after}" for name in (*_RUNNING, *_WAITING, *_CACHE_USE) for after in "{ ")
+_MOST_CHARS, _MOST_IN_ALL = 1_024, 128 << 10  # of a line in question, whose labels the parser takes the square of
+_MOST_REQUESTS = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +34,11 @@ def read_server_load(text: str) -> ServerLoad | None:
     Only the lines in question are parsed, since a server's histograms are a hundred times as long.
 
     Raises:
-        ValueError: a line in question is not in Prometheus's format.
+        ValueError: a line in question is not in Prometheus's format, or there is more than any server has to say.
     """
     lines = [line for line in text.splitlines() if line.startswith(_LINES)]
+    if any(len(line) > _MOST_CHARS for line in lines) or sum(map(len, lines)) > _MOST_IN_ALL:
+        raise ValueError("more engines or labels than any server has")
     values: dict[str, list[float]] = {}
     for family in text_string_to_metric_families("\n".join(lines) + "\n"):
         for sample in family.samples:
@@ -52,5 +56,5 @@ def _first(values: dict[str, list[float]], names: Iterable[str]) -> list[float]:
     """The values under the first of these names that is used; what is no number of requests is left out."""
     for name in names:
         if name in values:
-            return [value for value in values[name] if 0 <= value < float("inf")]
+            return [value for value in values[name] if 0 <= value <= _MOST_REQUESTS]
     return []

@@ -1,3 +1,9 @@
+import asyncio
+import gzip
+import json
+from contextlib import suppress
+from dataclasses import replace
+
 import httpx
 import pytest
 
@@ -65,6 +71,38 @@ async def test_llama_cpp_tells_how_many_parameters_it_loaded() -> None:
 async def test_a_server_that_is_absent_or_talks_nonsense_is_not_there(page: object) -> None:
     async with client({"http://127.0.0.1:1234/v1/models": page}) as http:
         assert await discover(http, urls=["http://127.0.0.1:1234"]) == ()
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("head", [b"content-encoding: gzip", b"x-plain: 1"])
+async def test_a_list_without_end_is_not_read_to_its_end(head: bytes) -> None:
+    """All of it was kept for as long as it was waited for: gigabytes, packed or not."""
+    sent = [0]
+    part = gzip.compress(b" " * 10_000_000) if b"gzip" in head else b" " * 100_000
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n" + head + b"\r\n\r\n")
+        with suppress(OSError):
+            while True:
+                writer.write(part)
+                await writer.drain()
+                sent[0] += len(part)
+        writer.close()
+
+    base = Backend(id="v", profile_id="o/m", kind="vllm", provider="x", model_name="m")
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server, httpx.AsyncClient(trust_env=False) as http:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        assert await discover_adapters(http, replace(base, base_url=f"{url}/v1"), timeout_s=60) is None
+    assert 0 < sent[0] < 20_000_000
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[31mred", "a\u202eb", "a\x00", "\ud800", "x" * 300])
+async def test_a_name_that_no_terminal_or_page_should_show_is_none(name: str) -> None:
+    page = f'{{"data": [{{"id": {json.dumps(name)}}}, {{"id": "good", "owned_by": {json.dumps(name)}}}]}}'
+    async with client({"http://127.0.0.1:1234/v1/models": httpx.Response(200, text=page)}) as http:
+        found = await discover(http, urls=["http://127.0.0.1:1234"])
+    assert [backend.model_name for _, backend in found] == ["good"]
 
 
 async def test_a_server_of_embeddings_is_known_by_its_models_name() -> None:

@@ -166,6 +166,11 @@ async def test_a_provider_that_is_away_is_told_by_its_cause(tmp_path: Path) -> N
         ('litellm.BadRequestError: XException - {"error": {"message": "too long", "code": "c"}}', "too long"),
         ("litellm.BadRequestError: XException - too long", "too long"),
         ("too long", "too long"),
+        (
+            """litellm.BadRequestError: X - b'{"error": {"code": 400, "message": "\\\\u00bb it\\'s too long"}}\\n'""",
+            "» it's too long",
+        ),
+        ("litellm.BadRequestError: X - b'too long", "b'too long"),
     ],
 )
 def test_a_providers_own_words_are_told(message: str, told: str) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -94,6 +95,21 @@ async def test_a_server_that_cannot_be_read_keeps_nobody_from_being_asked(answer
         await until(lambda: len(asked) >= 2)  # it is asked again all the same
         assert health.load().waiting == {}
         assert health.begin(vllm(url))
+
+
+async def test_nothing_is_unpacked_that_a_server_packed_unasked() -> None:
+    asked: list[str] = []
+    packed = gzip.compress(BUSY.encode())
+
+    def answer(request: web.Request) -> web.Response:
+        asked.append(request.headers["accept-encoding"])
+        return web.Response(body=packed, headers={"content-encoding": "gzip"})
+
+    health = Health(clock=asyncio.get_running_loop().time)
+    async with server(answer) as url, scraping(health, vllm(url)):
+        await until(lambda: len(asked) > 1)
+    assert set(asked) == {"identity"}
+    assert health.server_loads() == {}
 
 
 async def test_a_server_that_answers_late_is_not_waited_for() -> None:

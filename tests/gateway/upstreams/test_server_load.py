@@ -64,3 +64,22 @@ def test_what_is_no_number_of_requests_is_no_load() -> None:
 def test_a_broken_line_is_an_error_of_the_text() -> None:
     with pytest.raises(ValueError, match="could not convert"):
         read_server_load('vllm:num_requests_running{engine="0" three\n')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "vllm:num_requests_running{" + ",".join(f'a{i}="x"' for i in range(300)) + "} 1",
+        "\n".join(f'vllm:num_requests_running{{engine="{i}"}} 1' for i in range(10_000)),
+    ],
+    ids=["labels", "engines"],
+)
+def test_more_than_any_server_has_to_say_is_not_parsed(text: str) -> None:
+    """300,000 labels in 4 MB took 77 s, in which nobody was answered."""
+    with pytest.raises(ValueError, match="more engines or labels than any server has"):
+        read_server_load(text)
+
+
+def test_no_sum_of_requests_is_without_end() -> None:
+    text = "vllm:num_requests_running 1e308\nvllm:num_requests_running{a='b'} 1.7e308\n".replace("'", '"')
+    assert read_server_load(text + "vllm:num_requests_waiting 1\n") == ServerLoad(running=0, waiting=1)
