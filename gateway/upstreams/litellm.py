@@ -123,6 +123,8 @@ class LiteLLMUpstream:
                 raise UpstreamProtocolError(
                     "ended the stream before the answer was finished", backend_id=call.backend.id
                 )
+            if getattr(chunk, "usage", None) is not None and not _was_counted(chunks):
+                chunk.usage = None
             yield b"data: " + _told(chunk) + b"\n\n"
             deadline, phase = min(loop.time() + call.next_byte_s, start + call.deadline_s), "next byte"
         yield b"data: [DONE]\n\n"
@@ -292,6 +294,12 @@ def _is_made_up_end(chunk: Any, chunks: Any) -> bool:  # noqa: ANN401 - as above
     ends = any(getattr(choice, "finish_reason", None) for choice in chunk.choices)
     said = [getattr(chunks, f"{name}_finish_reason", "unknown") for name in ("received", "intermittent")]
     return ends and not any(said)
+
+
+def _was_counted(chunks: Any) -> bool:  # noqa: ANN401 - as above
+    """Whether the provider told how many tokens there were; where it does not, litellm guesses."""
+    came = getattr(chunks, "chunks", None)
+    return came is None or any(getattr(each, "usage", None) is not None for each in came)
 
 
 def _tell_no_price(chunks: Any) -> None:  # noqa: ANN401 - as above

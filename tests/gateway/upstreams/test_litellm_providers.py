@@ -157,6 +157,20 @@ async def test_what_litellm_thinks_a_stream_costs_is_not_what_its_provider_charg
     assert outcome["cost_usd"] == pytest.approx((100 * 3 + 20 * 15) / 1_000_000)
 
 
+@pytest.mark.parametrize("provider", OF_CHATS)
+async def test_tokens_that_a_provider_does_not_count_are_unknown(tmp_path: Path, provider: str) -> None:
+    """Litellm's guess stood as what was counted, and was billed."""
+    async with before(provider, tmp_path) as (gateway, server):
+        server.stream(
+            {"choices": [{"index": 0, "delta": {"role": "assistant", "content": "hello"}}]},
+            {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        )
+        answer = await gateway.chat(model="strong", stream=True, stream_options={"include_usage": True})
+    assert '"finish_reason":"stop"' in answer.text
+    (outcome,) = gateway.journal.of("outcome")
+    assert (outcome["status"], outcome["usage"], outcome["cost_usd"]) == ("ok", None, None)
+
+
 async def test_no_tokenizer_is_downloaded_to_guess_a_price(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For every stream of a Llama one was looked for at Hugging Face, and all requests waited meanwhile."""
     looked_for: list[str] = []
