@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 
 from tests.gateway.state.clusters import redis_cluster
@@ -16,6 +17,12 @@ from tests.gateway.state.servers import RedisServer, redis_executable
 
 # Small arrays on many threads wait for each other more than they compute, above all with a test runner on every core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Generated cases are the same in every run, and how long they take is no failure: no change fails for what is no fault
+# of its own. `--hypothesis-profile=searching` looks for others.
+settings.register_profile("searching", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", settings.get_profile("searching"), derandomize=True, database=None)
+settings.load_profile("repeatable")
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 

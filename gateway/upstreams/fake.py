@@ -45,7 +45,12 @@ class Misbehaviour:
     status: int = 500
     retry_after: str | None = None
     delay_s: float = 30.0  # how slow, or for how long silent
+    until: asyncio.Event | None = None  # slow, or silent, until this is set, however long that takes
     size_bytes: int = 80 << 20
+
+    async def wait(self) -> None:
+        """For as long as it is slow or silent."""
+        await (asyncio.sleep(self.delay_s) if self.until is None else self.until.wait())
 
 
 class FakeProvider:
@@ -148,7 +153,7 @@ class FakeProvider:
             case "error_in_200":
                 return web.json_response(_ERROR)
             case "slow_first_token":
-                await asyncio.sleep(how.delay_s)
+                await how.wait()
         return None
 
     async def _answer(
@@ -169,7 +174,7 @@ class FakeProvider:
                 await response.prepare(request)
                 await response.write(text[:20].encode())
                 if how.fault == "stall":
-                    await asyncio.sleep(how.delay_s)
+                    await how.wait()
                 _break(request)
                 return response
         return web.Response(text=text, content_type="application/json")
@@ -201,7 +206,7 @@ class FakeProvider:
             case "oversized":
                 await response.write(b"data: " + b"x" * how.size_bytes)
             case "stall":
-                await asyncio.sleep(how.delay_s)
+                await how.wait()
                 return False
             case "truncated_stream":
                 return True

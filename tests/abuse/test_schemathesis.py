@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
 
 from gateway.upstreams.fake import FakeProvider
 from tests.gateway.running import backend, running
+from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback
 
@@ -46,10 +47,10 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     thread = Thread(target=asyncio.run, args=(serve(),), daemon=True)
     thread.start()
-    assert ready.wait(30)
+    assert ready.wait(AT_MOST_S)
     yield found[0]
     done.set()
-    thread.join(10)
+    thread.join(AT_MOST_S)
 
 
 def test_what_the_document_allows_is_answered_as_the_document_says(url: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.browser.page import QUIET, Page, chromium, opened
 from tests.end_to_end.conftest import Gateway, start
+from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback
 
@@ -30,7 +31,7 @@ def seen(browser: str, url: str, profile: Path) -> str:
     """The page as it stands once its scripts have run."""
     sandbox = ("--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}")
     command = [browser, "--headless", *sandbox, *QUIET, "--virtual-time-budget=10000", "--dump-dom", url]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=AT_MOST_S).stdout
 
 
 def test_the_page_draws_the_front_and_says_who_would_answer(browser: str, gateway: Gateway, tmp_path: Path) -> None:

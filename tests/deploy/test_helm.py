@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from gateway.settings import load_settings
+from tests.waiting import AT_MOST_S
 
 CHART = Path(__file__).parents[2] / "deploy" / "helm"
 HELM = Path(sys.executable).with_name("helm")
@@ -44,7 +45,7 @@ def helm(*arguments: str, values: Mapping[str, Any], folder: Path) -> subprocess
     file = folder / "values.json"
     file.write_text(json.dumps(values), encoding="utf-8")
     return subprocess.run(
-        [HELM, *arguments, CHART, "--values", file], capture_output=True, text=True, timeout=60, check=False
+        [HELM, *arguments, CHART, "--values", file], capture_output=True, text=True, timeout=AT_MOST_S, check=False
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from gateway.settings import Settings, load_settings
+from tests.waiting import AT_MOST_S
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
@@ -22,7 +23,7 @@ def test_the_dockerfile_passes_its_linter() -> None:
         [Path(sys.executable).with_name("hadolint"), ROOT / "deploy" / "Dockerfile"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=AT_MOST_S,
         check=False,
     )
     assert linted.returncode == 0, linted.stdout

@@ -21,6 +21,7 @@ from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.gateway import running as gateways
 from tests.gateway.running import CHAT, HI, RunningGateway, backend, running
 from tests.gateway.tools.offers import function, functions
+from tests.waiting import AT_MOST_S
 
 from .promtool import needs_promtool, promtool
 from .queries import BOARD, board_queries, labels_named, rule_queries, selectors
@@ -94,7 +95,7 @@ async def days_pass(
 
 
 async def told(gateway: RunningGateway, line: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(AT_MOST_S):
         while line not in (await gateway.client.get("/metrics")).text:  # noqa: ASYNC110 - it is seen from outside
             await asyncio.sleep(0.02)
 

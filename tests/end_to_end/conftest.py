@@ -17,6 +17,7 @@ import openai
 import pytest
 
 from gateway.upstreams.embedded import EmbeddedUnavailableError, find_weights
+from tests.waiting import AT_MOST_S
 
 # Nothing of the machine that runs the tests may join: no keys, no servers that happen to run here.
 QUIET = {
@@ -41,7 +42,7 @@ AS_ANYBODY = ("setpriv", "--inh-caps=-all", "--bounding-set=-all") if os.geteuid
 def paretogate(
     *arguments: str,
     state: Path,
-    timeout_s: float = 60.0,
+    timeout_s: float = 2 * AT_MOST_S,
     more: Mapping[str, str] | None = None,
     through: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
@@ -76,7 +77,7 @@ class Gateway:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         if self.process.poll() is None:
             self.process.send_signal(how)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=AT_MOST_S)
 
 
 def start(state: Path, *arguments: str, more: Mapping[str, str] | None = None) -> Gateway:

@@ -20,6 +20,7 @@ import pytest
 
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.gateway.running import HI, pair
+from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback
 
@@ -65,10 +66,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
-    assert up.wait(20)
+    assert up.wait(AT_MOST_S)
     yield found[0]
     loop.call_soon_threadsafe(stop.set)
-    thread.join(20)
+    thread.join(AT_MOST_S)
     loop.close()
 
 
@@ -325,7 +326,7 @@ def test_the_llm_command_talks(served: Served, tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=AT_MOST_S,
         check=False,
     )
     assert run.stdout.strip() == "strong words", run.stderr
@@ -390,7 +391,7 @@ def test_the_npm_packages_talk(served: Served, package: str) -> None:
     if node is None or not (NODE_CLIENTS / "node_modules" / package).is_dir():
         pytest.skip(f"node or its package {package} is not installed; `make test` installs it where there is npm")
     script = [node, "-e", NODE[package], served.url]
-    run = subprocess.run(script, cwd=NODE_CLIENTS, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(script, cwd=NODE_CLIENTS, capture_output=True, text=True, timeout=AT_MOST_S, check=False)
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout) == SAID[package]
 
@@ -424,7 +425,7 @@ def test_the_http_client_of_java_offers_http_2_and_is_answered(served: Served, t
     source = tmp_path / "Ask.java"
     source.write_text(JAVA)
     command = [java, str(source), served.url]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=AT_MOST_S, check=False)
     if "no compiler" in run.stderr or "jdk.compiler" in run.stderr:
         pytest.skip("java without its compiler")
     assert run.stdout.split("\n")[:2] == ["200 true", "200 true"], run.stderr

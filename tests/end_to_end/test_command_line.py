@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.waiting import AT_MOST_S
+
 from .conftest import AS_ANYBODY, Gateway, StartGateway, environment, paretogate
 
 
@@ -121,7 +123,7 @@ def test_two_workers_share_the_door_the_model_and_the_journal(start_gateway: Sta
     deadline = time.monotonic() + 60
     while True:
         try:
-            if httpx.get(f"{running.url}/health/readiness", timeout=60).status_code == 200:
+            if httpx.get(f"{running.url}/health/readiness", timeout=AT_MOST_S).status_code == 200:
                 break
         except httpx.HTTPError:
             assert time.monotonic() < deadline
@@ -129,7 +131,7 @@ def test_two_workers_share_the_door_the_model_and_the_journal(start_gateway: Sta
     for _ in range(4):
         assert running.client.chat.completions.create(model="auto", messages=hello, max_tokens=2).choices
     told, deadline = 'paretogate_requests_total{door="chat",outcome="ok"} 4.0', time.monotonic() + 30
-    while told not in httpx.get(f"{running.url}/metrics", timeout=60).text:  # of both, whichever answers
+    while told not in httpx.get(f"{running.url}/metrics", timeout=AT_MOST_S).text:  # of both, whichever answers
         assert time.monotonic() < deadline  # a worker tells the other within a second
         time.sleep(0.2)
     assert running.stop() == 0

@@ -2,12 +2,12 @@
 
 import json
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
-from gateway.journal import JournalReader
+from gateway.journal import JournalledCall, JournalReader
+from tests.waiting import wait_until
 
 from .conftest import Gateway, StartGateway, paretogate
 
@@ -17,15 +17,14 @@ HELLO = [{"role": "user", "content": "Say hello."}]
 
 
 def eventually_stored(path: Path, response_id: str) -> str:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if path.exists():
-            with JournalReader(path) as reader:
-                decision_id = reader.decision_of(response_id)
-            if decision_id is not None:
-                return decision_id
-        time.sleep(0.05)
-    raise AssertionError(f"{response_id} did not reach the journal")
+    def found() -> str | None:
+        with JournalReader(path) as reader:
+            return reader.decision_of(response_id)
+
+    wait_until(lambda: path.exists() and found() is not None)
+    decision_id = found()
+    assert decision_id is not None
+    return decision_id
 
 
 def test_feedback_finds_its_decision_by_the_responses_id(gateway: Gateway) -> None:
@@ -39,12 +38,16 @@ def test_feedback_finds_its_decision_by_the_responses_id(gateway: Gateway) -> No
     journal = gateway.state / "journal.sqlite3"
     decision_id = eventually_stored(journal, response_id)
     assert decision_id == answer.headers["x-paretogate-decision-id"]
-    time.sleep(0.5)  # the feedback follows its outcome into the store
-    with JournalReader(journal) as reader:
-        (call,) = (c for c in reader.calls() if c.decision["decision_id"] == decision_id)
-    assert [feedback["value"] for feedback in call.feedback] == [1.0]
-    assert call.outcomes[0]["status"] == "ok"
-    assert "text" not in call.decision["query"]  # type: ignore[operator] # prompts are not kept unless asked for
+
+    def call() -> JournalledCall:
+        with JournalReader(journal) as reader:
+            (found,) = (c for c in reader.calls() if c.decision["decision_id"] == decision_id)
+        return found
+
+    wait_until(lambda: call().feedback)  # it follows its outcome into the store
+    assert [feedback["value"] for feedback in call().feedback] == [1.0]
+    assert call().outcomes[0]["status"] == "ok"
+    assert "text" not in call().decision["query"]  # type: ignore[operator] # prompts are not kept unless asked for
 
 
 def test_what_was_answered_survives_kill_minus_nine(start_gateway: StartGateway, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from gateway.parts import Binder
 from gateway.settings import Settings
 from gateway.upstreams.fake import FakeProvider
 from tests.gateway.running import RunningGateway, running
+from tests.waiting import AT_MOST_S
 
 from .conftest import paretogate
 
@@ -48,7 +49,7 @@ async def served(gateway: RunningGateway, rng: random.Random) -> None:
 
 
 async def command(*arguments: str, state: Path) -> tuple[int, str, str]:
-    done = await asyncio.to_thread(paretogate, *arguments, state=state, timeout_s=300)
+    done = await asyncio.to_thread(paretogate, *arguments, state=state)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -59,7 +60,7 @@ async def version(gateway: RunningGateway) -> str:
 
 
 async def changes(gateway: RunningGateway, *, since: str) -> str:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(AT_MOST_S):
         while (now := await version(gateway)) == since:  # noqa: ASYNC110 - what is awaited happens in the gateway
             await asyncio.sleep(0.05)
     return now

@@ -6,6 +6,8 @@ import httpx
 import openai
 import pytest
 
+from tests.waiting import AT_MOST_S
+
 from .conftest import Gateway
 
 pytestmark = [pytest.mark.loopback, pytest.mark.local_model]
@@ -132,5 +134,5 @@ def test_route_only_asks_no_model(gateway: Gateway) -> None:
 
 def test_it_is_alive_ready_and_measured(gateway: Gateway) -> None:
     for path in ("/health/liveliness", "/health/readiness"):
-        assert httpx.get(f"{gateway.url}{path}", timeout=30).status_code == 200
-    assert "paretogate_" in httpx.get(f"{gateway.url}/metrics", timeout=30).text
+        assert httpx.get(f"{gateway.url}{path}", timeout=AT_MOST_S).status_code == 200
+    assert "paretogate_" in httpx.get(f"{gateway.url}/metrics", timeout=AT_MOST_S).text

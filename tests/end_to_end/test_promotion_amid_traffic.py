@@ -21,6 +21,7 @@ from gateway.upstreams.fake import FakeProvider
 from predictors.journal_records import with_candidate_rows
 from predictors.versions import PredictorVersions
 from tests.gateway.running import CHAT
+from tests.waiting import AT_MOST_S
 
 from .conftest import Gateway, environment, paretogate, start
 from .test_workers import workers_of
@@ -40,7 +41,7 @@ def challenger(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"prompt": f"What is {i} + {i}?", "model": m, "score": float(m == MODELS[0])} for i in range(60) for m in MODELS
     ]
     pl.DataFrame(rows).write_csv(folder / "mine.csv")
-    made = paretogate("train", str(folder / "mine.csv"), "--out", str(folder / "mine"), state=folder, timeout_s=300)
+    made = paretogate("train", str(folder / "mine.csv"), "--out", str(folder / "mine"), state=folder)
     assert made.returncode == 0, made.stderr
     return folder / "mine"
 
@@ -64,7 +65,7 @@ class Clients:
         await asyncio.gather(*self._asking)
 
     async def _ask(self) -> None:
-        async with httpx.AsyncClient(timeout=60, limits=EACH_ANEW) as client:
+        async with httpx.AsyncClient(timeout=AT_MOST_S, limits=EACH_ANEW) as client:
             while not self.stopped:
                 try:
                     self.statuses.append((await client.post(f"{self.url}{CHAT}", json=BODY)).status_code)
@@ -75,7 +76,7 @@ class Clients:
     async def answered(self, n: int) -> None:
         """Until so many more requests are answered."""
         wanted = len(self.statuses) + n
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(AT_MOST_S):
             while len(self.statuses) < wanted:  # noqa: ASYNC110 - seen from outside only
                 await asyncio.sleep(0.02)
 
@@ -101,7 +102,7 @@ async def forecasts(url: str, *, exact: bool = False) -> set[str]:
     What is forecast for several requests at once differs by 1e-8: only of requests that come alone it is `exact`.
     """
     told = set()
-    async with httpx.AsyncClient(timeout=60, limits=EACH_ANEW) as client:
+    async with httpx.AsyncClient(timeout=AT_MOST_S, limits=EACH_ANEW) as client:
         for _ in range(8):
             body = {**BODY, "routing": {"policy": "best", "explore": False}}
             said: dict[str, Any] = (await client.post(f"{url}/routing{CHAT}", json=body)).json()
@@ -113,7 +114,7 @@ async def forecasts(url: str, *, exact: bool = False) -> set[str]:
 
 async def settles(url: str, *, other_than: set[str]) -> set[str]:
     """What both workers forecast, once they agree on something else."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(AT_MOST_S):
         while len(now := await forecasts(url)) > 1 or now & other_than:  # noqa: ASYNC110 - seen from outside only
             await asyncio.sleep(0.1)
     return now

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import AT_MOST_S
+
 from .conftest import Gateway, environment
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +35,7 @@ def test_a_command_of_the_readme_runs(command: str, gateway: Gateway, tmp_path: 
 def test_the_request_of_the_readme_is_answered(gateway: Gateway) -> None:
     (command,) = [c for c in commands() if c.startswith("curl ")]
     asked = command.replace("http://127.0.0.1:8321", gateway.url)
-    done = subprocess.run(["sh", "-c", asked], capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(["sh", "-c", asked], capture_output=True, text=True, check=False, timeout=AT_MOST_S)
     assert "HTTP/1.1 200 OK" in done.stdout
     for header in re.findall(r"^(x-paretogate-[\w-]+):", README, re.MULTILINE):
         assert header in done.stdout

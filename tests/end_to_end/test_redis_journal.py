@@ -21,6 +21,7 @@ from tests.end_to_end.test_chaos import BODY, a_client, a_gateway
 from tests.gateway.promotion.replicas import variant
 from tests.gateway.running import CHAT
 from tests.gateway.state.servers import RedisServer
+from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback
 
@@ -31,7 +32,7 @@ N_EACH = 12
 async def stream_metrics(client: httpx.AsyncClient, n_records: int) -> str:
     """What a gateway says of the stream as soon as it has heard of so many records."""
     told = ""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(AT_MOST_S):
         while f'paretogate_journal_stream{{fact="records"}} {n_records}.0' not in told:
             told = (await client.get("/metrics")).text
             await asyncio.sleep(0.1)
@@ -47,7 +48,7 @@ def promoted(state: Path, url: str) -> None:
 
 async def heard(gateway: Gateway, event: str) -> None:
     """Until it has logged that."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(AT_MOST_S):
         while event not in gateway.log.read_text(encoding="utf-8"):  # noqa: ASYNC110 - it is seen from outside
             await asyncio.sleep(0.1)
 

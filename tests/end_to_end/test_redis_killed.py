@@ -2,8 +2,8 @@
 
 import asyncio
 import json
+import time
 from collections import Counter
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from tests.end_to_end.conftest import Gateway, paretogate
 from tests.end_to_end.test_chaos import BODY, a_client, a_gateway
 from tests.gateway.running import CHAT
 from tests.gateway.state.servers import RedisServer
+from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback
 
@@ -24,9 +25,8 @@ MOST_USD = Decimal("0.00001")  # of one request, generously
 
 
 def spent_usd_in(redis: RedisServer) -> Decimal:
-    day = datetime.now(UTC).strftime("%Y-%m-%d")
-    with redis.client() as client:
-        return sum((Decimal(int(client.get(name))) for name in client.keys(f"*usd:{day}")), Decimal()) / 10**9
+    with redis.client() as client:  # of every day there is: midnight may pass meanwhile
+        return sum((Decimal(int(client.get(name))) for name in client.keys("*usd:????-??-??")), Decimal()) / 10**9
 
 
 def make_key(state: Path, *limits: str) -> dict[str, str]:
@@ -70,16 +70,20 @@ async def test_requests_go_on_while_redis_is_dead_and_it_learns_what_it_missed(
         await asyncio.to_thread(kept_redis.kill)
         answers += await amid + await load(client, N_REQUESTS, rich)
         assert await is_degraded(gateway)
+        began_s = time.monotonic()
         limited = await load(client, 12, slow)  # by this replica's own memory
+        took_s = time.monotonic() - began_s
         await asyncio.to_thread(kept_redis.start)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(AT_MOST_S):
             while await is_degraded(gateway):
                 answers += await load(client, 1, rich)
                 await asyncio.sleep(0.1)
         answers += await load(client, 2 * N_REQUESTS, rich)  # each pays back a part of what is owed
         assert await asyncio.to_thread(gateway.stop) == 0
         assert Counter(answer.status_code for answer in answers) == {200: len(answers)}
-        assert Counter(answer.status_code for answer in limited) == {200: 5, 429: 7}
+        statuses = Counter(answer.status_code for answer in limited)
+        assert 5 <= statuses[200] <= 5 + took_s * 5 / 60  # one more for every 12 s that a busy machine takes
+        assert statuses[429] == 12 - statuses[200]
         spent_usd = spent_usd_in(kept_redis)
     billed_usd = sum(Decimal(answer.headers["x-paretogate-cost-usd"]) for answer in answers)
     # What was on its way when it died, or when it came back, may be charged twice: by the estimate; never less than

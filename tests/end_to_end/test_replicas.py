@@ -21,6 +21,7 @@ from tests.end_to_end.conftest import paretogate, start
 from tests.gateway.state.clusters import redis_cluster
 from tests.gateway.state.servers import RedisServer
 from tests.gateway.tools.offers import function
+from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback
 
@@ -77,7 +78,9 @@ async def test_two_replicas_spend_one_budget_and_count_one_rate(tmp_path: Path, 
         journals = [{"PARETOGATE_JOURNAL__URL": f"sqlite:///{tmp_path / f'{name}.sqlite3'}"} for name in ("one", "two")]
         replicas = [await asyncio.to_thread(start, state, more={**more, **journal}) for journal in journals]
         try:
-            async with httpx.AsyncClient(timeout=60, headers={"authorization": f"Bearer {made['key']}"}) as client:
+            async with httpx.AsyncClient(
+                timeout=AT_MOST_S, headers={"authorization": f"Bearer {made['key']}"}
+            ) as client:
                 body = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
                 began_s = time.monotonic()
                 answers = await asyncio.gather(
@@ -128,7 +131,7 @@ async def test_what_two_replicas_saw_called_is_learned_by_both_once_and_in_any_o
         journals = [{"PARETOGATE_JOURNAL__URL": f"sqlite:///{tmp_path / f'{name}.sqlite3'}"} for name in names]
         replicas = [await asyncio.to_thread(start, state, more={**more, **journal}) for journal in journals]
         try:
-            async with httpx.AsyncClient(timeout=60) as client:
+            async with httpx.AsyncClient(timeout=AT_MOST_S) as client:
                 for number in range(12):  # four calls of the train by the first replica, eight by the second
                     body = {"model": "openai/gpt-4o-mini", "messages": called("book_train", f"Go to town {number}.")}
                     body["routing"] = {"tools": {"set": "office"}}

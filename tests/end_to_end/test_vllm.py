@@ -21,6 +21,7 @@ import pytest
 
 from tests.end_to_end.conftest import Gateway, start
 from tests.gateway.running import CHAT, HI
+from tests.waiting import AT_MOST_S
 
 URL = os.environ.get("PARETOGATE_VLLM_URL", "").rstrip("/")
 
@@ -40,7 +41,7 @@ LONG = {"messages": [{"role": "user", "content": "Tell a long story."}], "max_to
 
 @pytest.fixture(scope="module")
 def listed() -> list[dict[str, Any]]:
-    models: list[dict[str, Any]] = httpx.get(f"{URL}/models", timeout=60).json()["data"]
+    models: list[dict[str, Any]] = httpx.get(f"{URL}/models", timeout=AT_MOST_S).json()["data"]
     return models
 
 
@@ -86,7 +87,7 @@ def until(found: Callable[[], object], *, within_s: float = 60.0) -> float:
 
 def running_there() -> float:
     """Requests that vLLM itself says it is working on."""
-    told = httpx.get(f"{URL.removesuffix('/v1')}/metrics", timeout=30).text
+    told = httpx.get(f"{URL.removesuffix('/v1')}/metrics", timeout=AT_MOST_S).text
     return sum(float(n) for n in re.findall(r"^vllm:num_requests_running\{.*\} (\S+)", told, re.MULTILINE))
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from gateway.upstreams.fake import FakeProvider
 from tests.end_to_end.conftest import paretogate, start
 from tests.end_to_end.test_chaos import BODY
 from tests.gateway.running import CHAT
+from tests.waiting import AT_MOST_S, wait_until
 
 pytestmark = pytest.mark.loopback
 
@@ -33,7 +35,7 @@ async def test_two_workers_count_one_rate_and_spend_one_budget(tmp_path: Path) -
     key = {"authorization": f"Bearer {made['key']}"}
 
     async def ask(url: str) -> httpx.Response:
-        async with httpx.AsyncClient(timeout=60) as client:  # a connection each, so that both workers get some
+        async with httpx.AsyncClient(timeout=AT_MOST_S) as client:  # a connection each, so that both workers get some
             return await client.post(f"{url}{CHAT}", json=BODY, headers=key)
 
     async with FakeProvider() as provider:
@@ -42,25 +44,27 @@ async def test_two_workers_count_one_rate_and_spend_one_budget(tmp_path: Path) -
         more = {"PARETOGATE_BACKENDS": json.dumps([backend]), "PARETOGATE_EMBEDDED__ENABLED": "off"}
         gateway = await asyncio.to_thread(start, state, "--workers", "2", more=more)
         try:
+            began_s = time.monotonic()
             answers = await asyncio.gather(*(ask(gateway.url) for _ in range(24)))
+            took_s = time.monotonic() - began_s
         finally:
             await asyncio.to_thread(gateway.stop)
-    assert Counter(answer.status_code for answer in answers) == {200: 9, 429: 15}
+    statuses = Counter(answer.status_code for answer in answers)
+    assert 9 <= statuses[200] <= 9 + took_s * 9 / 60  # nine, and one more for every 6.7 s that a busy machine takes
+    assert statuses[429] == 24 - statuses[200]
     billed = sum(Decimal(answer.headers["x-paretogate-cost-usd"]) for answer in answers if answer.status_code == 200)
     ((_, spent),) = spent_in(state / "limits").items()
     assert set(spent.values()) == {int(billed * 10**9)}  # of the day and of the month
 
 
 def until_healthy(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            assert httpx.get(f"{url}/health", timeout=60).status_code == 200
-        except httpx.TransportError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        else:
-            return
+    def answers() -> bool:
+        with suppress(httpx.TransportError):
+            assert httpx.get(f"{url}/health", timeout=AT_MOST_S).status_code == 200
+            return True
+        return False
+
+    wait_until(answers)
 
 
 def workers_of(pid: int) -> list[int]:
@@ -75,15 +79,14 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     assert [*tmp_path.glob("paretogate-metrics-*")]
     gateway.stop(signal.SIGKILL)
     host, port = urlsplit(gateway.url).netloc.split(":")
-    deadline = time.monotonic() + 30
-    while True:
-        try:
+
+    def is_free() -> bool:
+        with suppress(AddressTakenError):
             open_socket(host, int(port)).close()  # as the next start does
-        except AddressTakenError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        else:
-            break
+            return True
+        return False
+
+    wait_until(is_free)
     assert not [*tmp_path.glob("paretogate-metrics-*")]
 
 
@@ -91,7 +94,7 @@ def test_workers_that_cannot_start_are_not_begun_again_for_ever(tmp_path: Path) 
     more = {"PARETOGATE_EMBEDDED__ENABLED": "off", "PARETOGATE_PREDICTOR__PATH": str(tmp_path / "nowhere")}
     gateway = start(tmp_path / "state", "--workers", "2", more=more)
     try:
-        assert gateway.process.wait(timeout=60) == 1
+        assert gateway.process.wait(timeout=AT_MOST_S) == 1
     finally:
         gateway.stop(signal.SIGKILL)
     said = gateway.log.read_text(encoding="utf-8").splitlines()
@@ -114,12 +117,13 @@ def test_a_worker_that_cannot_be_replaced_leaves_the_other_serving(tmp_path: Pat
         until_healthy(gateway.url)
         overlay.write_text("broken", encoding="utf-8")
         os.kill(workers_of(gateway.process.pid)[0], signal.SIGKILL)
-        deadline = time.monotonic() + 60
-        while len(pauses := re.findall(r"worker_died.*again_after_s=(\S+)", gateway.log.read_text("utf-8"))) < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        assert pauses[:2] == ["0.5", "1.0"]  # tried again and again, but not as fast as it goes
-        assert httpx.get(f"{gateway.url}/health", timeout=60).status_code == 200
+
+        def pauses() -> list[str]:
+            return re.findall(r"worker_died.*again_after_s=(\S+)", gateway.log.read_text("utf-8"))
+
+        wait_until(lambda: len(pauses()) >= 2)
+        assert pauses()[:2] == ["0.5", "1.0"]  # tried again and again, but not as fast as it goes
+        assert httpx.get(f"{gateway.url}/health", timeout=AT_MOST_S).status_code == 200
     finally:
         gateway.stop(signal.SIGKILL)
 
@@ -149,7 +153,7 @@ def supervisor(folder: Path, worker: str = "dies") -> subprocess.Popen[str]:
 
 def test_where_every_worker_dies_before_it_serves_the_gateway_ends(tmp_path: Path) -> None:
     with supervisor(tmp_path) as process:
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=AT_MOST_S)[1]
     assert process.returncode == 1
     assert said.rstrip().endswith("the workers could not start; the lines above say why")
 
@@ -165,7 +169,7 @@ def test_an_interrupt_meets_workers_that_are_only_starting_without_a_traceback(t
             assert process.poll() is None
             time.sleep(0.005)
         os.killpg(process.pid, signal.SIGINT)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=AT_MOST_S)[1]
     assert (process.returncode, said) == (0, "")
 
 
@@ -181,6 +185,6 @@ def test_workers_are_replaced_one_by_one_and_end_when_told_amid_it(tmp_path: Pat
             time.sleep(0.01)
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=AT_MOST_S)[1]
     assert (process.returncode, said) == (0, "")
     assert min(seen) == 2  # never fewer

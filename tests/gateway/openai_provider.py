@@ -1,6 +1,5 @@
 """OpenAI itself on loopback, as far as its own client library can tell: it speaks Responses, too."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -56,7 +55,7 @@ class FakeOpenAI(FakeProvider):
             del events[4:]
         for number, told in enumerate(events):
             if number == 4 and how is not None and how.fault == "stall":
-                await asyncio.sleep(how.delay_s)
+                await how.wait()
             event = {**told, "sequence_number": number}
             await response.write(f"event: {told['type']}\ndata: {json.dumps(event)}\n\n".encode())
         return response

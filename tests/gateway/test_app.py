@@ -13,6 +13,7 @@ from gateway.settings import Settings
 from predictors import BadArtefactError
 from predictors.versions import PredictorVersions
 from tests.gateway.running import pair, running, serve_fixed
+from tests.waiting import until
 
 pytestmark = pytest.mark.loopback
 
@@ -26,9 +27,7 @@ async def test_measured_facts_reach_the_next_decisions_without_a_restart(tmp_pat
 
     async with pair(tmp_path, settings={"learning": {"watch_s": 0.02}}, make_serving=make) as (gateway, _, __):
         write_findings(tmp_path / "measured.json", Findings(measured={"strong": Measured(n_calls=9, ttft_s=4.0)}))
-        async with asyncio.timeout(5):
-            while len(made) < 2:  # noqa: ASYNC110 - what is awaited happens inside the application
-                await asyncio.sleep(0.01)
+        await until(lambda: len(made) >= 2)
         assert made[1][0].measured.ttft_s == 4.0
         (tmp_path / "measured.json").write_text("{")  # damaged: what holds, holds
         await asyncio.sleep(0.1)
@@ -52,9 +51,7 @@ async def test_work_in_the_background_that_breaks_is_begun_again(
             write_findings(
                 tmp_path / "measured.json", Findings(measured={"strong": Measured(n_calls=9, ttft_s=ttft_s)})
             )
-            async with asyncio.timeout(5):
-                while len(made) < n_made:  # noqa: ASYNC110 - as above
-                    await asyncio.sleep(0.01)
+            await until(lambda n_made=n_made: len(made) >= n_made)
             await asyncio.sleep(0.1)
         assert made[2][0].measured.ttft_s == 5.0
         assert (await gateway.chat()).status_code == 200
@@ -125,18 +122,14 @@ async def test_a_promoted_predictor_decides_without_a_restart_and_a_damaged_one_
         one, tmp_path=tmp_path, settings={"learning": {"watch_s": 0.02}}, make_serving=make, promoted=binder
     ) as gateway:
         versions.promote(shipped, {})
-        async with asyncio.timeout(20):
-            while len(dispatched) < 2:  # noqa: ASYNC110 - as above
-                await asyncio.sleep(0.01)
+        await until(lambda: len(dispatched) >= 2)
         assert not binder.is_behind()
 
         damaged = tmp_path / "damaged"
         shutil.copytree(shipped, damaged)
         (damaged / "arrays.npz").write_bytes(b"damaged")
         versions.promote(damaged, {})
-        async with asyncio.timeout(20):
-            while binder.is_behind():  # noqa: ASYNC110 - as above
-                await asyncio.sleep(0.01)
+        await until(lambda: not binder.is_behind())
         await asyncio.sleep(0.1)
         assert len(dispatched) == 2
         told = await gateway.client.post(

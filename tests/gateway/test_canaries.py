@@ -15,6 +15,7 @@ from gateway.telemetry import Telemetry
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from gateway.upstreams.health import Health
 from gateway.upstreams.openai import OpenAIUpstream
+from tests.waiting import AT_MOST_S
 
 from .running import ListJournal, RunningGateway, backend, pair, serve_fixed
 
@@ -166,7 +167,7 @@ async def test_a_running_gateway_finds_the_swap_and_routes_around_it(tmp_path: P
 
 
 async def seen(gateway: RunningGateway, line: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(AT_MOST_S):
         while line not in (await gateway.client.get("/metrics")).text:  # noqa: ASYNC110 - it is seen from outside
             await asyncio.sleep(0.02)
 

@@ -14,7 +14,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from catalog import Backend, Catalog, Limits, Price
+from catalog import Backend, Catalog, Price
 from gateway.keys import KeyFile, issue
 from gateway.parts import Binder
 from gateway.serving import Serving
@@ -23,10 +23,10 @@ from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from predictors.cli import train
 from predictors.versions import PredictorVersions
 from tests.gateway.running import CHAT, HI, RunningGateway, backend, running, serve_fixed
+from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback
 
-PATIENT = Limits(timeout_s=30.0, first_token_timeout_s=30.0, stall_timeout_s=30.0)
 SOON: dict[str, Any] = {"learning": {"watch_s": 0.02, "refine_every_s": 0}}
 COUNTED = {"prompt_tokens": 10, "completion_tokens": 6, "total_tokens": 16}
 STRONG_USD, CHEAP_USD = 0.00022, 0.0000022  # 10 x $10/M + 6 x $20/M, and a hundredth of that
@@ -35,11 +35,11 @@ FURTHER = [*HI, {"role": "assistant", "content": SAID}, {"role": "user", "conten
 
 
 async def begun(
-    gateway: RunningGateway, provider: FakeProvider, *, silence_s: float, headers: Mapping[str, str] | None = None
+    gateway: RunningGateway, provider: FakeProvider, *, until: asyncio.Event, headers: Mapping[str, str] | None = None
 ) -> "asyncio.Task[bytes]":
-    """A stream that has begun and falls silent after its first word."""
+    """A stream that has begun and is silent after its first word, until it may go on."""
     provider.usage = COUNTED
-    provider.misbehave(Misbehaviour(fault="stall", delay_s=silence_s))
+    provider.misbehave(Misbehaviour(fault="stall", until=until))
     has_begun = asyncio.Event()
 
     async def read() -> bytes:
@@ -53,7 +53,7 @@ async def begun(
         return got
 
     stream = asyncio.create_task(read())
-    await asyncio.wait_for(has_begun.wait(), 20)
+    await asyncio.wait_for(has_begun.wait(), AT_MOST_S)
     return stream
 
 
@@ -70,7 +70,7 @@ async def predictor(gateway: RunningGateway) -> str:
 
 
 async def changes(gateway: RunningGateway, *, since: str) -> str:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(AT_MOST_S):
         while (now := await predictor(gateway)) == since:  # noqa: ASYNC110 - seen from outside only
             await asyncio.sleep(0.02)
     return now
@@ -116,16 +116,18 @@ async def test_a_model_that_leaves_or_gets_dearer_ends_its_stream_at_the_old_pri
 ) -> None:
     twice = Price(input_usd_per_mtok=Decimal(20), output_usd_per_mtok=Decimal(40))
     async with FakeProvider() as provider:
-        strong, cheap = (backend(name, provider.url, limits=PATIENT) for name in ("strong", "cheap"))
+        strong, cheap = (backend(name, provider.url) for name in ("strong", "cheap"))
         turned = Turned({"gone": (cheap,), "dearer": (replace(strong, price=twice), cheap)}[then])
         async with running(
             strong, cheap, tmp_path=tmp_path, settings=SOON, make_serving=turned, promoted=turned
         ) as gateway:
-            stream, first = await begun(gateway, provider, silence_s=2.5), await predictor(gateway)
+            go_on = asyncio.Event()
+            stream, first = await begun(gateway, provider, until=go_on), await predictor(gateway)
             turned.is_due = True
             assert await changes(gateway, since=first) == "second"
             await gateway.chat(routing={"policy": "best"})
             assert not stream.done()
+            go_on.set()
             assert words_of(await stream) == SAID
             await gateway.chat(messages=FURTHER, routing={"policy": "best"})  # its conversation goes on
             metrics = (await gateway.client.get("/metrics")).text.splitlines()
@@ -150,17 +152,18 @@ async def test_a_promoted_predictor_decides_about_the_next_request_alone(tmp_pat
     binder = Binder(settings, Catalog.load())
     async with FakeProvider() as provider:
         backends = [
-            replace(backend("cheap", provider.url, limits=PATIENT), id=model, profile_id=model, model_name=model)
-            for model in models
+            replace(backend("cheap", provider.url), id=model, profile_id=model, model_name=model) for model in models
         ]
         async with running(
             *backends, tmp_path=tmp_path, settings=SOON, make_serving=binder, promoted=binder
         ) as gateway:
-            stream, first = await begun(gateway, provider, silence_s=5.0), await predictor(gateway)
+            go_on = asyncio.Event()
+            stream, first = await begun(gateway, provider, until=go_on), await predictor(gateway)
             PredictorVersions(settings.predictors_dir).promote(tmp_path / "mine", {})
             second = await changes(gateway, since=first)
             await gateway.chat(routing={"policy": "best"})
             assert not stream.done()
+            go_on.set()
             assert words_of(await stream) == SAID
     told = told_of(gateway)
     assert [predictor for predictor, *_ in told] == [first, second]
@@ -183,21 +186,25 @@ async def test_lowered_limits_bind_the_next_request_and_a_revoked_key_ends_no_st
 
     async with (
         FakeProvider() as provider,
-        running(backend("cheap", provider.url, limits=PATIENT), tmp_path=tmp_path) as gateway,
+        running(backend("cheap", provider.url), tmp_path=tmp_path) as gateway,
     ):
-        stream = await begun(gateway, provider, silence_s=4.0, headers=headers)
+        go_on = asyncio.Event()
+        stream = await begun(gateway, provider, until=go_on, headers=headers)
         await changed(max_concurrency=1, budget_usd_per_day=0.002003)
         assert await asked() == (429, "rate_limit_exceeded")
         assert not stream.done()
+        go_on.set()
         assert words_of(await stream) == SAID
         # $0.0000022 were spent and the forecast says $0.002: the budget has room for it unless it was billed twice
         assert await asked() == (200, None)
         assert await asked() == (402, "budget_exceeded")  # it is twice $0.0000022 now
 
         await changed()
-        stream = await begun(gateway, provider, silence_s=4.0, headers=headers)
+        go_on = asyncio.Event()
+        stream = await begun(gateway, provider, until=go_on, headers=headers)
         await changed(revoked_s=1.0)
         assert await asked() == (401, "invalid_api_key")
         assert not stream.done()
+        go_on.set()
         assert words_of(await stream) == SAID
     assert [usd for *_, usd in told_of(gateway)] == pytest.approx([CHEAP_USD] * 3)

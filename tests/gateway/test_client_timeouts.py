@@ -1,6 +1,6 @@
 """Deadlines that clients state: they reach backends, they are nobody else's fault, and who is too slow is not asked."""
 
-import time
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,7 @@ import httpx
 import openai
 import pytest
 
-from catalog import Backend, Limits
+from catalog import Backend
 from gateway.client_timeouts import NO_TIMEOUTS, ClientTimeouts, read_client_timeouts
 from gateway.errors import InvalidRequestError
 from gateway.serving import Serving
@@ -17,8 +17,7 @@ from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from router import FixedForecasts, Router
 from tests.gateway.running import CHAT, HI, RunningGateway, backend, pair, running, serve_fixed
 
-PATIENT = Limits(timeout_s=60.0, first_token_timeout_s=60.0, stall_timeout_s=60.0)
-SLOW = Misbehaviour(fault="slow_first_token", delay_s=20.0)
+SLOW = Misbehaviour(fault="slow_first_token", delay_s=600.0)
 LATENCY_S = {"maker/strong": 5.0, "maker/cheap": 1.0}
 
 
@@ -110,18 +109,15 @@ async def test_a_deadline_ends_the_backends_work_and_is_not_held_against_it(
 ) -> None:
     async with (
         FakeProvider() as provider,
-        running(backend("strong", provider.url, limits=PATIENT), tmp_path=tmp_path) as gateway,
+        running(backend("strong", provider.url), tmp_path=tmp_path) as gateway,
     ):
         provider.misbehave(SLOW, times=8)
         body = {"model": "auto", "messages": HI, "stream": stream}
-        began_s = time.perf_counter()
-        for _ in range(8):  # five failures of its own would open its breaker
-            late = await gateway.client.post(CHAT, json=body, headers={header: "0.2"})
-        took_s = time.perf_counter() - began_s
+        hurried = (gateway.client.post(CHAT, json=body, headers={header: "2"}) for _ in range(8))
+        late, *_ = await asyncio.gather(*hurried)  # five failures of its own would open its breaker
         well = await gateway.chat()
     assert (late.status_code, late.json()["error"]["code"]) == (504, "upstream_timeout")
     assert "ask with a later deadline" in late.json()["error"]["message"]
-    assert took_s < 16.0  # each of them would have taken 20
     assert provider.cancelled == 8
     assert well.status_code == 200
 
@@ -133,15 +129,15 @@ async def test_when_the_time_is_over_nobody_else_is_bothered(tmp_path: Path, *, 
         FakeProvider() as strong,
         FakeProvider() as cheap,
         running(
-            backend("strong", strong.url, limits=PATIENT),
-            backend("cheap", cheap.url, limits=PATIENT),
+            backend("strong", strong.url),
+            backend("cheap", cheap.url),
             tmp_path=tmp_path,
         ) as gateway,
     ):
         for provider in (strong, cheap):
             provider.misbehave(SLOW, times=9)
         body = {"model": "auto", "messages": HI, "stream": stream}
-        late = await gateway.client.post(CHAT, json=body, headers={"x-stainless-read-timeout": "0.3"})
+        late = await gateway.client.post(CHAT, json=body, headers={"x-stainless-read-timeout": "2"})
     assert (late.status_code, late.json()["error"]["code"]) == (504, "upstream_timeout")
     assert len(strong.requests) + len(cheap.requests) == 1
 
@@ -150,11 +146,11 @@ async def test_when_the_time_is_over_nobody_else_is_bothered(tmp_path: Path, *, 
 async def test_a_stream_that_is_silent_for_longer_than_its_client_waits_ends_with_an_error(tmp_path: Path) -> None:
     async with (
         FakeProvider() as provider,
-        running(backend("strong", provider.url, limits=PATIENT), tmp_path=tmp_path) as gateway,
+        running(backend("strong", provider.url), tmp_path=tmp_path) as gateway,
     ):
-        provider.misbehave(Misbehaviour(fault="stall", delay_s=20.0))
+        provider.misbehave(Misbehaviour(fault="stall", delay_s=600.0))
         body = {"model": "auto", "messages": HI, "stream": True}
-        answer = await gateway.client.post(CHAT, json=body, headers={"x-stainless-read-timeout": "0.5"})
+        answer = await gateway.client.post(CHAT, json=body, headers={"x-stainless-read-timeout": "2"})
     assert answer.status_code == 200
     assert '"upstream_timeout"' in answer.text
     assert "[DONE]" not in answer.text
@@ -164,7 +160,7 @@ async def test_a_stream_that_is_silent_for_longer_than_its_client_waits_ends_wit
 async def test_openais_client_hears_why_before_it_gives_up_by_itself(tmp_path: Path) -> None:
     async with (
         FakeProvider() as provider,
-        running(backend("strong", provider.url, limits=PATIENT), tmp_path=tmp_path) as gateway,
+        running(backend("strong", provider.url), tmp_path=tmp_path) as gateway,
         openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="x", max_retries=0, timeout=4.0) as client,
     ):
         provider.misbehave(SLOW)

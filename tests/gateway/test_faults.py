@@ -5,6 +5,7 @@ Portkey-AI/gateway#1797 (a truncated stream ends clean).
 """
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,7 @@ import pytest
 
 from catalog import Limits
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
-from tests.gateway.running import CHAT, HI, backend, pair, running
+from tests.gateway.running import CHAT, HI, PATIENT, backend, pair, running
 
 pytestmark = pytest.mark.loopback
 
@@ -196,15 +197,16 @@ async def test_when_everybody_said_429_that_is_what_later_clients_hear(tmp_path:
 
 
 async def test_when_every_place_is_taken_the_next_one_is_told_to_come_back(tmp_path: Path) -> None:
-    narrow = Limits(max_concurrency=1, timeout_s=20.0, first_token_timeout_s=20.0)
+    narrow, go_on = replace(PATIENT, max_concurrency=1), asyncio.Event()
     async with (
         FakeProvider() as provider,
         running(backend("strong", provider.url, limits=narrow), tmp_path=tmp_path) as gateway,
     ):
-        provider.misbehave(Misbehaviour(fault="slow_first_token", delay_s=1.0))
+        provider.misbehave(Misbehaviour(fault="slow_first_token", until=go_on))
         first = asyncio.create_task(gateway.chat())
         await provider.wait_until_asked()
         second = await gateway.chat()
+        go_on.set()
         assert (await first).status_code == 200
         third = await gateway.chat()
     assert (second.status_code, second.json()["error"]["code"]) == (503, "overloaded")
@@ -277,10 +279,9 @@ async def test_a_stream_that_outlasts_the_grace_of_a_gateway_that_stops_is_told_
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with FakeProvider() as strong, httpx.AsyncClient() as client:
-        strong.misbehave(Misbehaviour(fault="stall", delay_s=5.0))
+        strong.misbehave(Misbehaviour(fault="stall", delay_s=600.0))
         body = {"model": "auto", "messages": HI, "stream": True}
-        patient = Limits(stall_timeout_s=30.0)
-        async with running(backend("strong", strong.url, limits=patient), tmp_path=tmp_path) as gateway:
+        async with running(backend("strong", strong.url), tmp_path=tmp_path) as gateway:
             request = client.build_request("POST", f"{gateway.url}{CHAT}", json=body)
             answer = await client.send(request, stream=True)
         told = (await answer.aread()).decode()

@@ -7,7 +7,6 @@ import asyncio
 import socket
 import ssl
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
@@ -25,6 +24,7 @@ from gateway.upstreams import http1
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.gateway.routes.test_embeddings import serve_by_name
 from tests.gateway.running import CHAT, HI, RunningGateway, backend, pair, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.loopback
 
@@ -181,25 +181,13 @@ async def test_fallbacks_may_be_refused_on_every_door(tmp_path: Path, door: str,
 @doors
 @streaming
 async def test_a_client_that_leaves_ends_the_backends_work_at_once(tmp_path: Path, door: str, stream: bool) -> None:
-    patient = Limits(timeout_s=30.0, first_token_timeout_s=30.0, stall_timeout_s=30.0)
-    async with (
-        FakeProvider() as provider,
-        running(backend("cheap", provider.url, limits=patient), tmp_path=tmp_path) as gateway,
-    ):
-        provider.misbehave(Misbehaviour(fault="slow_first_token", delay_s=25.0))
+    async with FakeProvider() as provider, running(backend("cheap", provider.url), tmp_path=tmp_path) as gateway:
+        provider.misbehave(Misbehaviour(fault="slow_first_token", delay_s=600.0))
         body = {"model": "auto", "stream": stream, **DOORS[door]}
         leaving = asyncio.create_task(gateway.client.post(door, json=body))
         await provider.wait_until_asked()
         leaving.cancel()
-        left_s = time.perf_counter()
-        async with asyncio.timeout(10):
-            while not provider.cancelled:  # noqa: ASYNC110 - seen from outside only
-                await asyncio.sleep(0.002)
-        took_s = time.perf_counter() - left_s
-        async with asyncio.timeout(10):
-            while not gateway.journal.of("outcome"):  # noqa: ASYNC110 - as above
-                await asyncio.sleep(0.002)
-    assert took_s < 5.0  # 0.1 s is meant (a few ms where nothing else runs); a busy machine is not the gateway's fault
+        await until(lambda: provider.cancelled and gateway.journal.of("outcome"))  # well before the answer would come
     assert gateway.journal.of("outcome")[0]["status"] == "cancelled"
 
 
@@ -208,14 +196,13 @@ async def test_a_client_that_leaves_ends_the_backends_work_at_once(tmp_path: Pat
 async def test_all_attempts_together_take_no_longer_than_the_request_may(
     tmp_path: Path, door: str, stream: bool
 ) -> None:
-    slow, limits = Misbehaviour(fault="slow_first_token", delay_s=20.0), {"server": {"request_timeout_s": 0.6}}
-    patient = Limits(timeout_s=30.0, first_token_timeout_s=30.0)
+    slow, limits = Misbehaviour(fault="slow_first_token", delay_s=600.0), {"server": {"request_timeout_s": 1.5}}
     async with (
         FakeProvider() as strong,
         FakeProvider() as cheap,
         running(
-            backend("strong", strong.url, limits=patient),
-            backend("cheap", cheap.url, limits=patient),
+            backend("strong", strong.url),
+            backend("cheap", cheap.url),
             tmp_path=tmp_path,
             settings=limits,
         ) as gateway,

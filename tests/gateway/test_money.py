@@ -92,7 +92,7 @@ def streamed(usage: dict[str, Any], *, where: str) -> bytes:
 WHERE = st.sampled_from(("own", "with the last choice", "all along"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(usage=reported(), where=WHERE, wants=st.booleans(), size=st.integers(1, 400))
 def test_a_streamed_call_costs_exactly_what_the_same_call_costs_whole(
     usage: dict[str, Any], where: str, wants: bool, size: int
@@ -111,7 +111,7 @@ def test_a_streamed_call_costs_exactly_what_the_same_call_costs_whole(
     assert 0 <= owed <= tokens + read.web_searches * Decimal("0.01")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(usage=reported(), where=WHERE)
 def test_every_protocol_tells_the_counts_that_were_charged(usage: dict[str, Any], where: str) -> None:
     answer = read_answer(whole(usage), backend_id="b")

@@ -19,6 +19,7 @@ from gateway.telemetry import Telemetry
 from gateway.upstreams.fake import FakeProvider
 from router import Router
 from tests.gateway.running import backend, running, serve_fixed
+from tests.waiting import until
 
 NOWHERE = "http://127.0.0.1:9/v1"
 
@@ -179,11 +180,11 @@ async def test_one_that_has_not_ended_is_not_begun_again(tmp_path: Path) -> None
     ends = []
     for number in range(5):
         rehearsal(partial(ends.append, number))
-    await asyncio.sleep(0.05)
+    await until(lambda: ends)
     assert outcomes(rehearsal.telemetry) == {"ok": 1.0}
     assert ends == [0]
     rehearsal(partial(ends.append, 5))
-    await asyncio.sleep(0.05)
+    await until(lambda: len(ends) > 1)
     assert ends == [0, 5]
 
 

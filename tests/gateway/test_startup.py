@@ -19,6 +19,7 @@ from gateway.upstreams.embedded import EmbeddedUnavailableError
 from gateway.upstreams.fake import FakeProvider
 from gateway.upstreams.scraping import scraped_servers
 from tests.gateway.running import listening
+from tests.waiting import AT_MOST_S
 
 CATALOG = Catalog.of(
     [
@@ -216,7 +217,7 @@ async def test_a_proxy_is_no_way_to_ones_own_machine(tmp_path: Path, monkeypatch
         settings = load_settings(environ={}, flags={"state": {"dir": tmp_path}, "discovery": discovery})
         found = await asyncio.to_thread(find_backends, settings, environ={}, catalog=CATALOG)
         app = build(settings, catalog=found.catalog, backends=found.backends, environ=os.environ)
-        async with listening(app) as url, httpx.AsyncClient(base_url=url, timeout=20, trust_env=False) as client:
+        async with listening(app) as url, httpx.AsyncClient(base_url=url, timeout=AT_MOST_S, trust_env=False) as client:
             asked = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
             answer = await client.post("/v1/chat/completions", json=asked)
     assert [backend.base_url for backend in found.backends] == [server.url]
@@ -234,7 +235,7 @@ async def test_an_embedder_on_loopback_is_listed_and_embeds_by_name(tmp_path: Pa
         settings = load_settings(environ={}, flags=flags)
         result = await asyncio.to_thread(find_backends, settings, environ={}, catalog=CATALOG)
         app = build(settings, catalog=result.catalog, backends=result.backends, environ={})
-        async with listening(app) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+        async with listening(app) as url, httpx.AsyncClient(base_url=url, timeout=AT_MOST_S) as client:
             listed = {model["id"] for model in (await client.get("/v1/models")).json()["data"]}
             (embedder,) = [name for name in listed if "embed" in name]
             one = (await client.get(f"/v1/models/{embedder}")).json()

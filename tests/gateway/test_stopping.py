@@ -12,6 +12,7 @@ import pytest
 
 from gateway.listening import open_socket, server_config, watched_often
 from gateway.stopping import PatientServer
+from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback
 
@@ -40,7 +41,7 @@ def a_server() -> Iterator[Running]:
             return
         if scope["path"] == "/held":
             found.is_held.set()
-            found.go_on.wait(30)
+            found.go_on.wait(AT_MOST_S)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
 
@@ -55,7 +56,7 @@ def a_server() -> Iterator[Running]:
     finally:
         found.go_on.set()
         found.server.should_exit = True
-        thread.join(30)
+        thread.join(AT_MOST_S)
         assert not thread.is_alive()
 
 
@@ -82,7 +83,7 @@ def test_who_was_let_in_by_the_system_alone_is_answered_and_so_is_who_asks_again
             assert answer_to(client).startswith(b"HTTP/1.1 200")
         holding = stack.enter_context(running.connect())
         holding.sendall(HELD)
-        assert running.is_held.wait(30)
+        assert running.is_held.wait(AT_MOST_S)
         new = [stack.enter_context(running.connect()) for _ in range(60)]  # by the system: nobody else is there
         for client in (*known, *new):
             client.sendall(ASKED)
@@ -95,7 +96,7 @@ def test_who_says_nothing_is_closed_without_a_reset_and_holds_up_no_stop() -> No
     with a_server() as running, ExitStack() as stack:
         holding = stack.enter_context(running.connect())
         holding.sendall(HELD)
-        assert running.is_held.wait(30)
+        assert running.is_held.wait(AT_MOST_S)
         silent = [stack.enter_context(running.connect()) for _ in range(5)]
         stop_while_held(running)
         assert [answer_to(client) for client in silent] == [b""] * 5

@@ -12,6 +12,7 @@ import structlog
 from catalog import Usage
 from gateway.telemetry import Telemetry, configure_logging
 from gateway.third_party_logs import LibraryLog
+from tests.waiting import AT_MOST_S
 
 
 def text(telemetry: Telemetry) -> str:
@@ -217,11 +218,11 @@ def test_workers_count_together_and_the_dead_hold_no_requests(tmp_path: Path) ->
     for worker in workers:
         assert worker.stdout is not None
         worker.stdout.readline()
-    both = workers[0].communicate("", timeout=60)[0]
+    both = workers[0].communicate("", timeout=AT_MOST_S)[0]
     assert 'paretogate_requests_total{door="chat",outcome="ok"} 2.0' in both
     assert 'paretogate_request_duration_seconds_bucket{door="chat",le="0.5"} 2.0' in both
     assert "paretogate_inflight 4.0" in both
     assert 'paretogate_breaker_state{backend="b"} 2.0' in both  # the worse of both
-    left = workers[1].communicate("", timeout=60)[0]
+    left = workers[1].communicate("", timeout=AT_MOST_S)[0]
     assert 'paretogate_fallbacks_total{from="a",reason="timeout",to="b"} 2.0' in left
     assert "paretogate_inflight 2.0" in left

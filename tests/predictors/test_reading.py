@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from predictors import Query, read_query
@@ -180,7 +180,6 @@ def test_a_budget_is_kept(budget: int) -> None:
     assert text.endswith("TAIL")
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), ODD, max_size=5))
 def test_no_body_is_too_odd_to_be_read(body: dict[str, object]) -> None:
     query = read_query(body)

@@ -111,7 +111,7 @@ AMOUNTS = {
 }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     policy=st.sampled_from(sorted(PRESETS)),
     require=st.fixed_dictionaries({}, optional=AMOUNTS),

@@ -160,7 +160,7 @@ def cases(draw: st.DrawFn) -> tuple[Pool, Forecast, RoutingOptions, SessionState
     return pool, forecast, options, session
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(case=cases(), seed=st.integers(0, 2**32 - 1))
 def test_the_router_decides_as_the_definitions_say(
     case: tuple[Pool, Forecast, RoutingOptions, SessionState | None], seed: int

@@ -285,7 +285,7 @@ def cases(draw: st.DrawFn) -> tuple[Router, RoutingOptions]:
     return Router(FixedForecasts(pool=pool, fixed=forecast), explore=0.5), options
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cases(), st.integers(0, 2**32 - 1))
 def test_the_choice_is_never_dominated_and_nobody_in_the_ranking_breaks_a_constraint(
     case: tuple[Router, RoutingOptions], seed: int
@@ -333,7 +333,7 @@ WISHES = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     requests=st.lists(st.tuples(st.floats(0.0, 1.0), st.sampled_from(WISHES), st.booleans()), min_size=1, max_size=12),
     busy=st.booleans(),

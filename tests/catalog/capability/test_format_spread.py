@@ -28,7 +28,7 @@ def test_a_line_break_after_a_name_needs_one_between_fields() -> None:
         PromptFormat(separator="").fields([("a", "b")])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(2, 60), st.integers(0, 2**32 - 1))
 def test_drawn_formats_are_different_and_of_the_grammar(n: int, seed: int) -> None:
     formats = draw_formats(n, rng=np.random.default_rng(seed))

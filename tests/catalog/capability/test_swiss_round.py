@@ -53,7 +53,7 @@ def test_the_same_seed_gives_the_same_wins() -> None:
     np.testing.assert_array_equal(wins(SPECIALIST, mode="fixed"), wins(SPECIALIST, mode="fixed"))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(2, 9), st.integers(1, 5), st.integers(0, 2**32 - 1))
 def test_in_the_fixed_mode_every_round_of_everybody_gives_out_the_same_points(n: int, rounds: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -24,7 +24,7 @@ DIMENSIONS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_
               "full_attention_interval", "mamba_d_state", "model_type", "max_position_embeddings")  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from(FIELDS), VALUES), st.dictionaries(st.sampled_from(DIMENSIONS), VALUES))
 def test_no_field_of_a_card_stops_its_import(front: dict[str, object], config: dict[str, object]) -> None:
     card = read_card("owner/name", text=f"---\n{yaml.safe_dump(front)}---\n# Model\n", config=json.dumps(config))
@@ -32,14 +32,14 @@ def test_no_field_of_a_card_stops_its_import(front: dict[str, object], config: d
     assert all(finding.file in {"README.md", "config.json"} and finding.field for finding in card.findings)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_no_text_of_a_card_stops_its_import(text: str, config: str) -> None:
     card = read_card("owner/name", text=text, config=config)
     assert all(finding.entry == "owner/name" for finding in card.findings)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.lists(st.dictionaries(st.sampled_from(["Model", "Score", "n"]), VALUES, min_size=1), max_size=4))
 def test_no_cell_of_a_leaderboard_stops_its_import(tmp_path: Path, rows: list[dict[str, object]]) -> None:
     path = tmp_path / "board.json"
@@ -52,7 +52,7 @@ def test_no_cell_of_a_leaderboard_stops_its_import(tmp_path: Path, rows: list[di
     assert all(finding.file == "board.json" and finding.field for finding in board.findings)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([".csv", ".json", ".yaml"]), st.binary(max_size=200))
 def test_no_bytes_of_a_leaderboard_stop_more_than_its_import(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"board{suffix}"

@@ -134,7 +134,7 @@ def test_a_file_that_is_no_price_map_is_named(tmp_path: Path, content: str) -> N
         read_price_map(path)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     key=st.sampled_from(sorted(ENTRY)),
     value=st.recursive(

@@ -106,13 +106,13 @@ JSONISH = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(max_size=200), st.text(max_size=80))
 def test_no_text_crashes_the_reader(text: str, config: str) -> None:
     read_card("a/b", text=f"---\n{text}\n---\n{text}", config=config)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.dictionaries(
         st.sampled_from(["license", "license_name", "base_model", "co2_eq_emissions", "model-index"]), JSONISH

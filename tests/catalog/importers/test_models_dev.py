@@ -76,7 +76,7 @@ def test_a_broken_field_is_a_finding_that_names_file_and_field(tmp_path: Path, t
     assert (finding.file, finding.field) == ("openai/models/gpt-9.toml", field)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=80))
 def test_no_text_crashes_the_reader(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     root = tmp_path_factory.mktemp("dev")

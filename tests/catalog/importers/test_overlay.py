@@ -104,7 +104,7 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
         read_overlay(tmp_path / "nowhere.toml")
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=200), name=st.sampled_from(["fuzz.toml", "fuzz.yaml"]))
 def test_no_content_whatever_is_a_crash(tmp_path: Path, content: bytes, name: str) -> None:
     path = tmp_path / name

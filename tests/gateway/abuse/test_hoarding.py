@@ -11,6 +11,7 @@ from gateway.tools import shelf as shelves
 from gateway.tools.reader import OfferReader
 from gateway.tools.shelf import IndexShelf, ToolIndex
 from tests.gateway.running import CHAT, HI, pair
+from tests.waiting import AT_MOST_S
 
 TURNS = [*HI, {"role": "assistant", "content": "a"}, *HI]
 
@@ -97,7 +98,7 @@ async def test_indexes_over_what_requests_bring_are_made_two_at_a_time_and_kept_
 
     def make(name: str) -> ToolIndex:
         begun.append(name)
-        may_end.wait(10)
+        may_end.wait(AT_MOST_S)
         return name  # type: ignore[return-value] # the shelf does not look into it
 
     tasks = [shelf.begin(name, lambda name=name: make(name), brought=40) for name in "abc"]  # type: ignore[misc]

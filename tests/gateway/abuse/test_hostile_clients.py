@@ -15,6 +15,7 @@ from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from gateway.wire import asgi
 from tests.gateway.abuse.raw import Reply, post, say
 from tests.gateway.running import CHAT, HI, RunningGateway, backend, running
+from tests.waiting import until
 
 pytestmark = [pytest.mark.loopback, pytest.mark.asyncio(loop_scope="module")]
 
@@ -236,10 +237,10 @@ async def test_a_client_that_dribbles_its_headers_is_told_so(tmp_path: Path) -> 
         running(backend("cheap", provider.url), tmp_path=tmp_path, limits=quick) as gateway,
     ):
         slow = [f"POST {CHAT} HTTP/1.1\r\n".encode(), *[b"x-%d: y\r\n" % number for number in range(200)]]
-        reply = await say(gateway.url, slow, pause_s=0.05, within_s=5)
+        reply = await say(gateway.url, slow, pause_s=0.05, within_s=12)  # without this limit it would be 15 s
         assert is_told(reply, CHAT, status=408) == "request_timeout"
-        assert (await say(gateway.url, [b"", b""], pause_s=2.0, within_s=5)).status == 0  # said nothing: hung up on
-        assert (await say(gateway.url, [b"\r\n"] * 100, pause_s=0.05, within_s=5)).status == 0
+        assert (await say(gateway.url, [b"", b""], pause_s=2.0, within_s=12)).status == 0  # said nothing: hung up on
+        assert (await say(gateway.url, [b"\r\n"] * 300, pause_s=0.05, within_s=12)).status == 0
 
 
 async def test_a_slow_second_request_on_a_connection_is_no_better(tmp_path: Path) -> None:
@@ -254,21 +255,25 @@ async def test_a_slow_second_request_on_a_connection_is_no_better(tmp_path: Path
         writer.write(whole)
         assert b"200 OK" in await reader.readuntil(b"}")
         writer.write(b"GET /health HT")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(12):  # without this limit it would be 15 s
             told = await reader.read()
         writer.close()
         assert b"408" in told
 
 
 async def test_a_long_answer_is_not_taken_for_a_slow_request(tmp_path: Path) -> None:
-    quick = ConnectionLimits(head_timeout_s=0.2)
+    quick, go_on = ConnectionLimits(head_timeout_s=0.5), asyncio.Event()
     async with (
         FakeProvider() as provider,
         running(backend("cheap", provider.url), tmp_path=tmp_path, limits=quick) as gateway,
     ):
-        provider.misbehave(Misbehaviour(fault="slow_first_token", delay_s=0.45))
+        provider.misbehave(Misbehaviour(fault="slow_first_token", until=go_on))
         body = json.dumps({"messages": HI}).encode()
-        assert (await say(gateway.url, post(CHAT, body))).status == 200
+        answering = asyncio.create_task(say(gateway.url, post(CHAT, body)))
+        await provider.wait_until_asked()
+        await asyncio.sleep(2 * quick.head_timeout_s)
+        go_on.set()
+        assert (await answering).status == 200
 
 
 @doors
@@ -277,7 +282,8 @@ async def test_a_client_that_dribbles_its_body_is_told_so(
 ) -> None:
     monkeypatch.setattr(asgi, "_BODY_TIMEOUT_S", 0.3)
     head = f"POST {door} HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n".encode()
-    reply = await say(gateway.url, [head, *[b" "] * 200], pause_s=0.05, within_s=5)
+    dribble = [head, *[b" "] * 200]
+    reply = await say(gateway.url, dribble, pause_s=0.05, within_s=25)  # without this limit it would be 30 s
     assert is_told(reply, door, status=408) in {"request_timeout", "invalid_request_error"}
 
 
@@ -291,9 +297,8 @@ async def test_whoever_does_not_read_an_answer_is_let_go(tmp_path: Path) -> None
         _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
         writer.transport.pause_reading()
         writer.write(post(CHAT, json.dumps({"messages": HI, "stream": True}).encode()))
-        async with asyncio.timeout(10):
-            while not gateway.journal.of("outcome"):  # noqa: ASYNC110 - seen from outside only
-                await asyncio.sleep(0.05)
+        async with asyncio.timeout(60):  # without this limit it would be 120 s
+            await until(lambda: gateway.journal.of("outcome"))
         writer.close()
     assert gateway.journal.of("outcome")[0]["status"] == "cancelled"
 

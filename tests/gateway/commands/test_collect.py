@@ -20,6 +20,7 @@ from gateway.redis_keys import JournalKeys
 from gateway.refinement import read_measured
 from tests.end_to_end.conftest import environment
 from tests.gateway.state.servers import RedisServer
+from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback
 
@@ -176,12 +177,12 @@ def test_a_standby_waits_for_the_file_and_told_to_end_they_end(
         assert b"another process collects into" in waiting[0].readline()
         standby, leader = (first, second) if waiting[0] is first.stderr else (second, first)
         leader.terminate()
-        assert leader.wait(timeout=30) == 0
+        assert leader.wait(timeout=AT_MOST_S) == 0
         answered(tmp_path / "spool", configured, 0, 2)
         while client.xlen(JournalKeys().records):
             time.sleep(0.05)
         standby.terminate()
-        assert standby.wait(timeout=30) == 0
+        assert standby.wait(timeout=AT_MOST_S) == 0
     finally:
         for process in watching:
             process.kill()
@@ -197,7 +198,7 @@ def test_refining_told_to_end_ends_with_success(configured: RedisServer, tmp_pat
         assert process.stderr is not None
         assert process.stderr.readline().startswith(b"refining ")
         process.terminate()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=AT_MOST_S) == 0
 
 
 def stream_notes(tmp_path: Path, url: str) -> list[tuple[str, str, str]]:

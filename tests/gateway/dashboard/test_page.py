@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.dashboard import PageName, content_security_policy, page
+from tests.waiting import AT_MOST_S
 
 both = pytest.mark.parametrize("name", ["page", "models"])
 
@@ -83,5 +84,5 @@ def test_the_front_moves_as_one_types_and_an_answer_that_was_overtaken_is_not_sh
         pytest.skip("no node here; Debian: apt-get install nodejs")
     [script] = re.findall(r"<script>(.*?)</script>", page("page").decode(), re.DOTALL)
     (tmp_path / "page.js").write_text(_BROWSER + script.replace('"use strict";', "") + _TYPED)
-    done = subprocess.run([node, tmp_path / "page.js"], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([node, tmp_path / "page.js"], capture_output=True, text=True, check=True, timeout=AT_MOST_S)
     assert json.loads(done.stdout) == {"asked": ["first", "slow", "quick"], "shown": "a/quick"}

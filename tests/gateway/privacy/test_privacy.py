@@ -328,12 +328,10 @@ def test_a_number_behind_many_that_are_none_is_found_too() -> None:
 async def test_others_are_answered_while_a_long_prompt_is_looked_through(tmp_path: Path) -> None:
     long = [{"role": "user", "content": "1234567890-" * 40_000}]
     async with pair(tmp_path, settings={"privacy": {"mode": "redact"}}) as (gateway, _, __):
-        began_s = time.perf_counter()
         looked_through = asyncio.create_task(gateway.chat(messages=long, model="strong"))
-        worst_s = 0.0
+        answered = 0
         while not looked_through.done():
-            asked_s = time.perf_counter()
             await gateway.client.get("/health")
-            worst_s = max(worst_s, time.perf_counter() - asked_s)
+            answered += 1
         assert (await looked_through).status_code == 200
-        assert worst_s < (time.perf_counter() - began_s) / 2
+        assert answered >= 20  # some two hundred while it takes its time; one or two if it took it in one go

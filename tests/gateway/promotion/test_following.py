@@ -17,6 +17,7 @@ from predictors import BadArtefactError, Forecaster
 from predictors.parcel import Parcel
 from tests.gateway.running import CHAT, HI, ListJournal, RunningGateway, running
 from tests.gateway.state.servers import RedisServer
+from tests.waiting import AT_MOST_S
 
 from .replicas import SHIPPED, Replica, variant
 
@@ -47,13 +48,13 @@ async def decides(gateway: RunningGateway) -> str:
 async def decided_by(gateway: RunningGateway, predictor: Path | None) -> None:
     """Until it decides by this one; None is the one that ships."""
     wanted = Forecaster.load(predictor).version
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(AT_MOST_S):
         while await decides(gateway) != wanted:  # noqa: ASYNC110 - seen from outside only
             await asyncio.sleep(0.02)
 
 
 async def shows(gateway: RunningGateway, metric: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(AT_MOST_S):
         while metric not in (await gateway.client.get("/metrics")).text:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.02)
 

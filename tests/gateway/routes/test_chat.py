@@ -12,6 +12,7 @@ import pytest
 
 from gateway.upstreams.fake import Misbehaviour
 from tests.gateway.running import CHAT, HI, RunningGateway, backend, pair, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.loopback
 
@@ -148,10 +149,12 @@ async def test_an_explanation_comes_with_the_answer_where_asked_for(tmp_path: Pa
 
 async def test_the_decision_is_kept_before_the_backend_is_asked(tmp_path: Path) -> None:
     async with pair(tmp_path) as (gateway, strong, _):
-        strong.misbehave(Misbehaviour(fault="slow_first_token", delay_s=0.2))
+        go_on = asyncio.Event()
+        strong.misbehave(Misbehaviour(fault="slow_first_token", until=go_on))
         asking = asyncio.create_task(gateway.chat())
         await strong.wait_until_asked()
         assert [kind for kind, _ in gateway.journal.records] == ["decision"]
+        go_on.set()
         answer = await asking
     outcome = gateway.journal.of("outcome")[0]
     assert outcome["decision_id"] == answer.headers["x-paretogate-decision-id"]
@@ -232,10 +235,12 @@ async def test_a_door_that_does_not_exist_is_a_json_404(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", [CHAT, f"/routing{CHAT}", "/v1/messages/count_tokens"])
 async def test_too_many_requests_at_once_are_told_to_come_back(tmp_path: Path, path: str) -> None:
     async with pair(tmp_path, settings={"server": {"max_concurrency": 1}}) as (gateway, strong, _):
-        strong.misbehave(Misbehaviour(fault="slow_first_token", delay_s=0.3))
+        go_on = asyncio.Event()
+        strong.misbehave(Misbehaviour(fault="slow_first_token", until=go_on))
         slow = asyncio.create_task(gateway.chat())
         await strong.wait_until_asked()
         refused = await gateway.client.post(path, json={"messages": HI})
+        go_on.set()
         assert (await slow).status_code == 200
         assert (await gateway.client.post(path, json={"messages": HI})).status_code == 200
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
@@ -244,7 +249,7 @@ async def test_too_many_requests_at_once_are_told_to_come_back(tmp_path: Path, p
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_client_that_leaves_ends_the_backends_work(tmp_path: Path, stream: bool) -> None:
     async with pair(tmp_path) as (gateway, strong, _):
-        strong.misbehave(Misbehaviour(fault="stall" if stream else "slow_first_token", delay_s=0.45))
+        strong.misbehave(Misbehaviour(fault="stall" if stream else "slow_first_token", delay_s=600.0))
         body = orjson.dumps({"messages": HI, "stream": stream})
         host, port = gateway.url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -253,12 +258,7 @@ async def test_a_client_that_leaves_ends_the_backends_work(tmp_path: Path, strea
         if stream:
             await reader.readuntil(b"strong")
         writer.close()
-        for _ in range(20):  # 100 ms
-            await asyncio.sleep(0.005)
-            if strong.cancelled:
-                break
-        assert strong.cancelled == 1
-        await asyncio.sleep(0.02)
+        await until(lambda: strong.cancelled == 1 and gateway.journal.of("outcome"))
     assert gateway.journal.of("outcome")[0]["status"] == "cancelled"
 
 

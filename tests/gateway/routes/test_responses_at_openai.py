@@ -9,10 +9,12 @@ from typing import Any
 import openai
 import pytest
 
+from catalog import Limits
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.gateway.anthropic_provider import serve_claude
 from tests.gateway.openai_provider import FakeOpenAI
-from tests.gateway.running import RunningGateway, backend, running
+from tests.gateway.running import PATIENT, RunningGateway, backend, running
+from tests.gateway.test_faults import limits_for
 from tests.gateway.test_governor import make_key
 from tests.gateway.wire.chats import events_in
 
@@ -23,14 +25,16 @@ BOTH = pytest.mark.parametrize("stream", [False, True])
 
 
 @asynccontextmanager
-async def before_openai(tmp_path: Path) -> AsyncIterator[tuple[RunningGateway, FakeOpenAI, FakeProvider]]:
+async def before_openai(
+    tmp_path: Path, *, limits: Limits = PATIENT
+) -> AsyncIterator[tuple[RunningGateway, FakeOpenAI, FakeProvider]]:
     """The cheap model is OpenAI's; the strong one cannot search."""
     async with (
         FakeOpenAI() as there,
         FakeProvider(words=("strong",)) as strong,
         running(
             backend("strong", strong.url),
-            replace(backend("cheap", there.url), provider="openai"),
+            replace(backend("cheap", there.url, limits=limits), provider="openai"),
             tmp_path=tmp_path,
             make_serving=serve_claude,
         ) as gateway,
@@ -156,8 +160,9 @@ async def test_another_of_openais_takes_over_before_the_first_content(tmp_path: 
 
 @pytest.mark.parametrize("fault", ["error_in_stream", "truncated_stream", "stall"])
 async def test_after_it_there_is_an_error_and_never_a_clean_end(tmp_path: Path, fault: Any) -> None:
-    async with before_openai(tmp_path) as (gateway, there, _):
-        there.misbehave(Misbehaviour(fault=fault, delay_s=1.5))
+    limits = limits_for(Misbehaviour(fault=fault))
+    async with before_openai(tmp_path, limits=limits) as (gateway, there, _):
+        there.misbehave(Misbehaviour(fault=fault, delay_s=600.0))
         answer = await gateway.client.post(
             "/v1/responses", json={"model": "cheap", "input": "hi", "tools": [SEARCH], "stream": True}
         )

@@ -11,6 +11,7 @@ from gateway.tools import RegistryStore, StoredTool
 from predictors.tools import StackedRetriever
 from tests.gateway.running import CHAT, RunningGateway, pair
 from tests.gateway.tools.offers import functions, history
+from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback
 SETTINGS = {"tools": {"deadline_ms": 60_000, "top_k": 3}}
@@ -77,7 +78,7 @@ async def test_a_search_says_while_the_index_of_another_version_serves_it_over_h
         await gateway.client.put(registry, json={"tools": tools})
         await ready_indexes(gateway)
         own, own_by_mcp = await found_by(gateway, ask), await mcp.call_tool("search_tools", by_mcp)
-        monkeypatch.setattr(StackedRetriever, "fit", lambda *given: (go_on.wait(30), fit(*given))[1])
+        monkeypatch.setattr(StackedRetriever, "fit", lambda *given: (go_on.wait(AT_MOST_S), fit(*given))[1])
         try:
             await gateway.client.put(registry, json={"tools": tools[1:]})
             for_now, for_now_by_mcp = await found_by(gateway, ask), await mcp.call_tool("search_tools", by_mcp)
@@ -106,7 +107,7 @@ async def found_by(gateway: RunningGateway, asked: dict[str, object]) -> httpx.R
 
 async def ready_indexes(gateway: RunningGateway) -> str:
     """The metrics of a gateway, as soon as it has an index and makes no other."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(AT_MOST_S):
         while True:
             metrics = (await gateway.client.get("/metrics")).text
             if 'tool_indexes_total{outcome="ready"}' in metrics and "tool_indexes_in_making 0.0" in metrics:

@@ -2,15 +2,16 @@
 
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import redis
 
 from tests.gateway.state.servers import redis_executable
+from tests.waiting import wait_until
 
 __all__ = ["Cluster", "redis_cluster"]
 
@@ -20,7 +21,7 @@ _BUS = 10_000  # a node's second port, of the cluster's own talk, lies so far ab
 
 @dataclass
 class Cluster:
-    ports: list[int]
+    ports: list[int] = field(default_factory=list)
     nodes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -54,16 +55,15 @@ class Cluster:
 @contextmanager
 def redis_cluster(folder: Path, *, n_nodes: int = 3) -> Iterator[Cluster]:
     """When one of them dies, the others go on with their slots."""
-    cluster = Cluster(ports=[_free_port() for _ in range(n_nodes)])
+    cluster = Cluster()
     try:
-        for index, port in enumerate(cluster.ports):
-            cluster.nodes.append(_start(folder / f"node-{index}", port))
-            _until(lambda port=port: _answers(port))  # type: ignore[misc] # bound at once
+        for index in range(n_nodes):
+            _start_another(cluster, folder / f"node-{index}")
         for index, port in enumerate(cluster.ports):
             share = range(_SLOTS * index // n_nodes, _SLOTS * (index + 1) // n_nodes)
             cluster.ask(index, "CLUSTER", "ADDSLOTS", *share)
             cluster.ask(0, "CLUSTER", "MEET", "127.0.0.1", port)
-        _until(lambda: all(_is_whole(cluster.info(i), n_nodes) for i in range(n_nodes)))
+        wait_until(lambda: all(_is_whole(cluster.info(i), n_nodes) for i in range(n_nodes)))
         yield cluster
     finally:
         for node in cluster.nodes:
@@ -71,10 +71,27 @@ def redis_cluster(folder: Path, *, n_nodes: int = 3) -> Iterator[Cluster]:
             node.wait()
 
 
+def _start_another(cluster: Cluster, folder: Path) -> None:
+    """On a port that was free a moment ago: where somebody else was quicker, on another."""
+    folder.mkdir()
+    while True:
+        port = _free_port()
+        node = _start(folder, port)
+        cluster.nodes.append(node)
+        wait_until(partial(_has_started_or_ended, node, port))
+        if node.poll() is None:
+            cluster.ports.append(port)
+            return
+        cluster.nodes.remove(node)
+
+
+def _has_started_or_ended(node: subprocess.Popen[bytes], port: int) -> bool:
+    return node.poll() is not None or _answering(port) == node.pid
+
+
 def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
     executable = redis_executable()
     assert executable is not None  # whoever asks for a cluster has checked
-    folder.mkdir()
     options = {
         "port": port,
         "bind": "127.0.0.1",
@@ -82,7 +99,7 @@ def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
         "save": "",
         "cluster-enabled": "yes",
         "cluster-require-full-coverage": "no",
-        "cluster-node-timeout": 1_000,
+        "cluster-node-timeout": 60_000,  # a node that waits for the processor is not taken for dead
     }
     arguments = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
     return subprocess.Popen([executable, *arguments], stdout=subprocess.DEVNULL)
@@ -102,20 +119,14 @@ def _free_port() -> int:
             return port
 
 
-def _answers(port: int) -> bool:
+def _answering(port: int) -> int | None:
+    """The process that answers there."""
     try:
         with closing(redis.Redis(port=port)) as client:
-            return bool(client.ping())
+            return int(client.info("server")["process_id"])
     except redis.RedisError:
-        return False
+        return None
 
 
 def _is_whole(info: dict[str, str], n_nodes: int) -> bool:
     return info["cluster_state"] == "ok" and info["cluster_known_nodes"] == str(n_nodes)
-
-
-def _until(holds: Callable[[], bool], *, within_s: float = 20.0) -> None:
-    deadline_s = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline_s, "the cluster did not come up"
-        time.sleep(0.05)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.state import Claim, FileState, KeptState, Quota, Settlement, StateUnavailableError, begin_anew, spent_in
+from tests.waiting import AT_MOST_S
 
 NOON = 1_795_953_600.0  # 2026-11-29
 QUOTA = Quota(budget_usd_per_day=1.0, max_concurrency=1, requests_per_minute=5)
@@ -40,7 +41,7 @@ def test_processes_that_spend_at_the_same_time_spend_one_budget(tmp_path: Path) 
         subprocess.Popen([sys.executable, "-c", _SPEND, str(tmp_path), str(NOON)], stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    granted = [int(process.communicate(timeout=60)[0]) for process in started]
+    granted = [int(process.communicate(timeout=AT_MOST_S)[0]) for process in started]
     assert sum(granted) == 500  # $1 in steps of $0.002
     assert spent_in(tmp_path)["key"]["2026-11-29"] == 1_000_000_000
 

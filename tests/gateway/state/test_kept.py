@@ -8,6 +8,7 @@ import pytest
 from gateway.state import Claim, KeptState, Quota
 from tests.gateway.running import pair
 from tests.gateway.test_governor import ask, make_key
+from tests.waiting import until
 
 NOON = 1_795_953_600.0  # 2026-11-29
 QUOTA = Quota(budget_usd_per_day=1.0, requests_per_minute=1)
@@ -32,9 +33,7 @@ async def test_it_is_written_while_money_is_spent_and_for_its_owner_alone(tmp_pa
     first = state(tmp_path)
     keeping = asyncio.create_task(first.keep())
     await first.reserve(claim(0.75))
-    async with asyncio.timeout(5):
-        while not (tmp_path / "spent.json").exists():  # noqa: ASYNC110 - seen from outside only
-            await asyncio.sleep(0.01)
+    await until((tmp_path / "spent.json").exists)
     keeping.cancel()
     assert (tmp_path / "spent.json").stat().st_mode & 0o777 == 0o600
     assert (await state(tmp_path).reserve(claim())).usd_left == pytest.approx(0.25)  # never closed: as after a crash

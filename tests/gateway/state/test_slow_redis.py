@@ -1,7 +1,6 @@
 """A slow Redis is worse than a dead one (pain 28): nobody may wait for it, and limits still hold per replica."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -27,6 +26,7 @@ class Wire:
         self.flows = asyncio.Event()
         self.flows.set()
         self.port = 0
+        self.n_held_up = 0  # how often somebody said something that was not carried on
 
     @property
     def url(self) -> str:
@@ -41,6 +41,7 @@ async def wire_to(socket_file: str) -> AsyncIterator[Wire]:
     async def carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
             while data := await source.read(65_536):
+                wire.n_held_up += not wire.flows.is_set()
                 await wire.flows.wait()
                 target.write(data)
         target.close()
@@ -73,13 +74,11 @@ async def test_requests_do_not_wait_for_a_redis_that_stalls(tmp_path: Path, comm
     ):
         assert (await ask(gateway, key)).status_code == 200
         wire.flows.clear()
-        began_s = time.perf_counter()
         answers = [await ask(gateway, key) for _ in range(20)]
-        took_s = time.perf_counter() - began_s
         degraded = (await gateway.client.get("/metrics", headers=key)).text
         wire.flows.set()
     assert {answer.status_code for answer in answers} == {200}
-    assert took_s < 10  # 60 round trips that each took 0.2 s would be 12; three failures open the breaker
+    assert 3 <= wire.n_held_up <= 12  # three failures open the breaker, which tries ever more seldom; else all 60 wait
     assert "paretogate_state_degraded 1.0" in degraded
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from gateway.stored import Bounds, SqliteResponses, StoreUnavailableError
 from gateway.stored import sqlite as store_file
+from tests.waiting import AT_MOST_S
 
 _OPENS_AT_THE_SAME_TIME = """
 import asyncio, sys, time
@@ -47,7 +48,7 @@ def test_workers_that_store_their_first_response_at_the_same_time_both_do(tmp_pa
         assert worker.stdin is not None
         worker.stdin.write(f"{begin_s}\n")
         worker.stdin.flush()
-    problems = [worker.communicate(timeout=60)[1] for worker in workers]
+    problems = [worker.communicate(timeout=AT_MOST_S)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], problems
 
 

@@ -22,6 +22,7 @@ from gateway.wire.body import read_chat
 from gateway.wire.responses import read_responses
 from predictors.tools import StackedRetriever, UsageStatistics
 from router import InvalidRoutingError, SessionState, read_options
+from tests.waiting import AT_MOST_S
 
 from .offers import function, functions, history
 
@@ -557,7 +558,7 @@ async def test_a_new_version_is_chosen_from_by_the_index_of_the_one_before_until
     before = [StoredTool(name="rain", description="Will it rain?"), StoredTool(name="train", description="Trains.")]
     at.store.save("office", [*many, *before], source="api", now_s=0.0)
     await at.ready("office")
-    monkeypatch.setattr(StackedRetriever, "fit", lambda *given: (go_on.wait(5), fit(*given))[1])
+    monkeypatch.setattr(StackedRetriever, "fit", lambda *given: (go_on.wait(AT_MOST_S), fit(*given))[1])
     after = [StoredTool(name="train", description="Trains and their delays."), StoredTool(name="boat")]
     at.store.save("office", [*many, *after], source="api", now_s=0.0)
     named = {"tools": [], "routing": {"tools": {"set": "office", "top_k": 2}}}

@@ -18,6 +18,7 @@ from gateway.tools import RegistryStore, StoredTool
 from gateway.tools.servers import describe_server, import_server
 from gateway.upstreams.fake import Misbehaviour
 from tests.gateway.running import listening, pair
+from tests.waiting import AT_MOST_S
 
 from .guarded import guarded
 from .notes_server import __file__ as notes
@@ -123,7 +124,7 @@ async def test_a_client_that_gives_up_a_call_ends_it(tmp_path: Path) -> None:
         calling = asyncio.create_task(
             client.call_tool("call_tool", {"registry": "odd", "name": "endless", "arguments": {}})
         )
-        async with asyncio.timeout(25):
+        async with asyncio.timeout(AT_MOST_S):
             await began.wait()
             calling.cancel()
             await given_up.wait()
@@ -200,12 +201,14 @@ async def test_a_key_has_as_many_requests_for_tools_as_for_anything(tmp_path: Pa
 async def test_it_counts_among_the_requests_that_are_inside_at_once(tmp_path: Path) -> None:
     ping = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     async with pair(tmp_path, settings={"server": {"max_concurrency": 1}}) as (gateway, strong, _):
-        strong.misbehave(Misbehaviour(fault="slow_first_token", delay_s=0.4))
+        go_on = asyncio.Event()
+        strong.misbehave(Misbehaviour(fault="slow_first_token", until=go_on))
         answering = asyncio.create_task(gateway.chat(model="strong"))
         await strong.wait_until_asked()
         full = await gateway.client.post("/mcp", json=ping)
+        go_on.set()
         await answering
-        free = await gateway.client.post("/mcp", json=ping, timeout=60)
+        free = await gateway.client.post("/mcp", json=ping)
     assert (full.status_code, full.json()["error"]["code"], free.status_code) == (503, "overloaded", 200)
 
 

@@ -1,14 +1,16 @@
 """Lists of tools that nobody would write by accident are answered, whole or cut, and hold nothing up."""
 
 import asyncio
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.tools.shelf import IndexShelf
+from tests.gateway.routes.test_tools import ready_indexes
 from tests.gateway.running import CHAT, HI, pair
+from tests.waiting import AT_MOST_S
 
 from .offers import function, functions
 
@@ -65,12 +67,13 @@ async def test_a_conversation_whose_first_turn_was_sent_whole_in_haste_is_cut_fr
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = {"model": "cheap", "tools": functions(), "routing": {"session_id": "s"}}
-    fit = IndexShelf.fit
-    monkeypatch.setattr(IndexShelf, "fit", lambda *given: [time.sleep(1.5), fit(*given)][1])
+    fit, go_on = IndexShelf.fit, threading.Event()
+    monkeypatch.setattr(IndexShelf, "fit", lambda *given: [go_on.wait(AT_MOST_S), fit(*given)][1])
     turns = [*HI, {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Is it raining?"}]
-    async with pair(tmp_path, settings={"tools": {"deadline_ms": 1_000}}) as (gateway, _, _):
+    async with pair(tmp_path, settings={"tools": {"deadline_ms": 3_000}}) as (gateway, _, _):
         first = await gateway.client.post(CHAT, json={**asked, "messages": HI})
-        await asyncio.sleep(2)
+        go_on.set()
+        await ready_indexes(gateway)
         second = await gateway.client.post(CHAT, json={**asked, "messages": turns})
     assert [a.headers["x-paretogate-tools"] for a in (first, second)] == ["40->40", "40->20"]
 

@@ -16,6 +16,7 @@ from gateway.tools.registry_indexes import RegistryIndexes
 from gateway.tools.shelf import IndexShelf
 from predictors.encoders import StaticEncoder
 from predictors.tools import StackedRetriever, ToolUsage, UsageStatistics
+from tests.waiting import AT_MOST_S
 
 ENCODER = StaticEncoder.load()
 ASKED = "Is it going to be nice outside?"
@@ -37,7 +38,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Indexes are fitted while this is set."""
     allowed, fit = threading.Event(), StackedRetriever.fit
     allowed.set()
-    monkeypatch.setattr(StackedRetriever, "fit", lambda *given: (allowed.wait(5), fit(*given))[1])
+    monkeypatch.setattr(StackedRetriever, "fit", lambda *given: (allowed.wait(AT_MOST_S), fit(*given))[1])
     yield allowed
     allowed.set()
 

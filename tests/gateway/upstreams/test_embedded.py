@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import httpx
 import pytest
 
 from gateway.upstreams.embedded import EmbeddedModel, EmbeddedUnavailableError, check_llama_cpp, find_weights
+from tests.waiting import AT_MOST_S, wait_until
 
 PROFILE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
@@ -34,7 +34,7 @@ def model(weights: Path) -> Iterator[EmbeddedModel]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/models", timeout=5).status_code == 200
+        return httpx.get(f"{url}/models", timeout=30).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -61,17 +61,14 @@ def test_it_answers_a_chat_without_any_key(model: EmbeddedModel) -> None:
 
 def test_it_shows_its_load(model: EmbeddedModel) -> None:
     url = str(model.wait().base_url).removesuffix("/v1")
-    assert "llamacpp:requests_processing" in httpx.get(f"{url}/metrics", timeout=30).text
+    assert "llamacpp:requests_processing" in httpx.get(f"{url}/metrics", timeout=AT_MOST_S).text
 
 
 def test_it_is_started_again_on_the_same_port_when_it_dies(weights: Path) -> None:
     with EmbeddedModel(weights, profile_id=PROFILE, context_tokens=256, slots=1) as running:
         backend = running.wait(timeout_s=120)
         os.kill(running.pid, signal.SIGKILL)
-        deadline = time.monotonic() + 60
-        while not answers(str(backend.base_url)):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: answers(str(backend.base_url)))
 
 
 def test_it_ends_with_whoever_started_it_even_by_kill_minus_nine(weights: Path) -> None:
@@ -86,10 +83,7 @@ def test_it_ends_with_whoever_started_it_even_by_kill_minus_nine(weights: Path) 
     said = json.loads(parent.stdout.readline())
     parent.kill()
     parent.wait()
-    deadline = time.monotonic() + 20
-    while not gone(said["pid"]):
-        assert time.monotonic() < deadline, "the model outlived its gateway"
-        time.sleep(0.05)
+    wait_until(lambda: gone(said["pid"]))
 
 
 def test_a_file_that_is_no_model_is_a_clear_error(weights: Path, tmp_path: Path) -> None:

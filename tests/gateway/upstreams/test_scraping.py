@@ -13,6 +13,7 @@ from gateway.upstreams.health import Health
 from gateway.upstreams.scraping import LoadScraper, scraped_servers
 from gateway.upstreams.server_load import ServerLoad
 from tests.gateway.running import backend
+from tests.waiting import until
 
 pytestmark = pytest.mark.loopback
 
@@ -47,12 +48,6 @@ async def scraping(health: Health, *backends: Backend) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not true():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
 
 
 def vllm(url: str) -> Backend:

@@ -60,7 +60,7 @@ RECIPIENTS = [
 
 
 @pytest.mark.parametrize("door", list(READERS))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(odd=st.dictionaries(NAMES, VALUES, max_size=5), turns=st.lists(VALUES, max_size=3))
 def test_an_odd_request_is_understood_or_refused_by_name(door: str, odd: dict[str, Any], turns: list[Any]) -> None:
     read, sound = READERS[door]
@@ -93,7 +93,7 @@ def test_a_list_where_a_word_belongs_is_no_crash(door: str, odd: dict[str, Any])
         read(orjson.dumps({**sound, **odd}))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(deltas=st.lists(st.dictionaries(NAMES, VALUES, max_size=4) | VALUES, max_size=4))
 def test_an_odd_stream_is_told_somehow(deltas: list[Any]) -> None:
     reader = ChatStream(model_id="maker/model", wants_usage=True)

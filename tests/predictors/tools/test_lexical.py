@@ -51,7 +51,7 @@ words = st.lists(st.sampled_from("abcdefg"), max_size=6)
 
 
 @given(kept=st.lists(words, min_size=1, max_size=8), gone=st.lists(words, max_size=8), query=words)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_removing_documents_leaves_the_scores_of_an_index_that_never_had_them(
     kept: list[list[str]], gone: list[list[str]], query: list[str]
 ) -> None:
@@ -95,7 +95,7 @@ def test_words_asked_before_a_change_are_weighed_anew_after_it() -> None:
 
 
 @given(documents=st.lists(st.tuples(words, words), min_size=1, max_size=8), query=words)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_documents_added_at_once_and_one_by_one_score_alike_to_the_last_bit(
     documents: list[tuple[list[str], list[str]]], query: list[str]
 ) -> None:
