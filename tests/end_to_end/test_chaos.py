@@ -134,7 +134,7 @@ def hangups_heard() -> Iterator[None]:
 
 async def takes_more(gateway: Gateway) -> bool:
     try:
-        async with httpx.AsyncClient() as another:
+        async with httpx.AsyncClient(timeout=AT_MOST_S) as another:
             await another.get(f"{gateway.url}/health")
     except httpx.ConnectError:
         return False

@@ -4,13 +4,13 @@ import json
 import socket
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.waiting import AT_MOST_S
+from tests.waiting import AT_MOST_S, wait_until
 
 from .conftest import AS_ANYBODY, Gateway, StartGateway, environment, paretogate
 
@@ -120,20 +120,18 @@ def test_a_folder_that_was_deleted_meanwhile_hinders_nobody_who_needs_nothing_th
 @pytest.mark.local_model
 def test_two_workers_share_the_door_the_model_and_the_journal(start_gateway: StartGateway, tmp_path: Path) -> None:
     running: Gateway = start_gateway(tmp_path / "state", "--workers", "2")
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            if httpx.get(f"{running.url}/health/readiness", timeout=AT_MOST_S).status_code == 200:
-                break
-        except httpx.HTTPError:
-            assert time.monotonic() < deadline
+
+    def is_ready() -> bool:
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"{running.url}/health/readiness", timeout=AT_MOST_S).status_code == 200
+        return False
+
+    wait_until(is_ready)
     hello = [{"role": "user", "content": "Say hello."}]
     for _ in range(4):
         assert running.client.chat.completions.create(model="auto", messages=hello, max_tokens=2).choices
-    told, deadline = 'paretogate_requests_total{door="chat",outcome="ok"} 4.0', time.monotonic() + 30
-    while told not in httpx.get(f"{running.url}/metrics", timeout=AT_MOST_S).text:  # of both, whichever answers
-        assert time.monotonic() < deadline  # a worker tells the other within a second
-        time.sleep(0.2)
+    told = 'paretogate_requests_total{door="chat",outcome="ok"} 4.0'  # of both, whichever answers
+    wait_until(lambda: told in httpx.get(f"{running.url}/metrics", timeout=AT_MOST_S).text)
     assert running.stop() == 0
     counted = paretogate("journal", "status", "--json", state=running.state)
     assert json.loads(counted.stdout)["decisions"] == 4

@@ -47,7 +47,7 @@ async def load(client: httpx.AsyncClient, n_requests: int, headers: dict[str, st
 
 
 async def is_degraded(gateway: Gateway) -> bool:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=AT_MOST_S) as client:
         lines = (await client.get(f"{gateway.url}/metrics")).text.splitlines()
     return "paretogate_state_degraded 1.0" in lines
 

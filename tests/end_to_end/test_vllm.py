@@ -176,7 +176,10 @@ def asking(url: str, body: dict[str, Any]) -> Iterator[None]:
 
 def test_its_load_is_heard_and_a_queue_is_expected_to_take_time(gateway: Gateway, listed: list[dict[str, Any]]) -> None:
     def load() -> dict[str, float]:
-        return {fact: float(n) for fact, n in BACKEND_LINE.findall(httpx.get(f"{gateway.url}/metrics").text)}
+        return {
+            fact: float(n)
+            for fact, n in BACKEND_LINE.findall(httpx.get(f"{gateway.url}/metrics", timeout=AT_MOST_S).text)
+        }
 
     def expected_s() -> float:
         told = gateway.post(f"/routing{CHAT}", {"model": "auto", "messages": HI}).json()
@@ -223,7 +226,7 @@ def test_it_is_discovered_as_vllm(listed: list[dict[str, Any]], tmp_path_factory
         "PARETOGATE_EMBEDDED__ENABLED": "off",
     }
     found = start(tmp_path_factory.mktemp("found") / "state", more=more)
-    models = {model["id"] for model in httpx.get(f"{found.url}/v1/models").json()["data"]}
+    models = {model["id"] for model in httpx.get(f"{found.url}/v1/models", timeout=AT_MOST_S).json()["data"]}
     found.stop()
     assert {backend["kind"] for backend in found.backends} == {"vllm"}
     assert len(found.backends) == len(listed)

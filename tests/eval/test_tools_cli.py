@@ -12,13 +12,14 @@ from eval.tools_cli import tools
 from .tool_files import write_tool_files
 
 RUN = CliRunner()
+STATIC = ("--encoder", "static")  # quick to open, for what is not about encoders
 
 
 def test_eval_prints_json_and_writes_rankings_of_the_last_method(tmp_path: Path) -> None:
     registry, queries = write_tool_files(tmp_path)
     out = tmp_path / "rankings.parquet"
     files = ["--registry", str(registry), "--train", str(queries), "--test", str(queries)]
-    done = RUN.invoke(tools, ["eval", *files, "--method", "bm25", "--rankings", str(out), "--json"])
+    done = RUN.invoke(tools, ["eval", *files, "--method", "bm25", "--rankings", str(out), *STATIC, "--json"])
     assert done.exit_code == 0, done.stderr
     report = json.loads(done.stdout)
     found = report["registries"][0]
@@ -36,7 +37,7 @@ def test_rankings_bear_the_numbers_that_their_requests_have(tmp_path: Path) -> N
     numbered, out = tmp_path / "numbered.parquet", tmp_path / "rankings.parquet"
     pl.read_parquet(queries).with_columns(query_id=pl.int_range(pl.len())).write_parquet(numbered)
     files = ["--registry", str(registry), "--train", str(numbered), "--test", str(numbered)]
-    done = RUN.invoke(tools, ["eval", *files, "--method", "bm25", "--rankings", str(out)])
+    done = RUN.invoke(tools, ["eval", *files, "--method", "bm25", "--rankings", str(out), *STATIC])
     assert done.exit_code == 0, done.stderr
     assert pl.read_parquet(out).join(pl.read_parquet(numbered), on="query_id")["query"][0] == "will it rain"
 
@@ -66,7 +67,7 @@ def test_what_cannot_be_written_is_told_before_anything_is_measured(
 def test_a_method_that_there_is_not_is_told_before_any_other_is_fitted(tmp_path: Path) -> None:
     registry, queries = write_tool_files(tmp_path)
     files = ["--registry", str(registry), "--train", str(queries), "--test", str(queries)]
-    done = RUN.invoke(tools, ["eval", *files, "--method", "bm25", "--method", "psychic"])
+    done = RUN.invoke(tools, ["eval", *files, "--method", "bm25", "--method", "psychic", *STATIC])
     assert done.exit_code == 1
     assert "no retrieval method 'psychic'" in done.stderr
     assert "toy: bm25" not in done.stderr
@@ -78,7 +79,7 @@ def test_eval_shows_a_table_and_draws_recall_against_usage(tmp_path: Path) -> No
     folder.mkdir(parents=True)
     write_tool_files(folder)
     chart = tmp_path / "chart.svg"
-    done = RUN.invoke(tools, ["eval", "--data", str(tmp_path), "--only", "toy", "--chart", str(chart)])
+    done = RUN.invoke(tools, ["eval", "--data", str(tmp_path), "--only", "toy", "--chart", str(chart), *STATIC])
     assert done.exit_code == 0, done.stderr
     assert "toy: 3 tools, 4 train, 2 test requests" in done.stdout
     assert "best over description retrieval" in done.stdout
@@ -98,13 +99,13 @@ def test_search_ranks_a_registry_for_one_request(tmp_path: Path) -> None:
 def test_a_retriever_that_was_saved_is_searched_and_measured_again_without_its_files(tmp_path: Path) -> None:
     registry, queries = write_tool_files(tmp_path)
     folder = tmp_path / "kept"
-    asked = ["search", "will there be rain", "--top-k", "1", "--encoder", "static", "--json"]
+    asked = ["search", "will there be rain", "--top-k", "1", *STATIC, "--json"]
     first = RUN.invoke(tools, [*asked, "--registry", str(registry), "--usage", str(queries), "--save", str(folder)])
     assert first.exit_code == 0, first.stderr
     again = RUN.invoke(tools, [*asked, "--load", str(folder)])
     assert again.exit_code == 0, again.stderr
     assert json.loads(again.stdout) == json.loads(first.stdout)
-    files = ["--registry", str(registry), "--train", str(queries), "--test", str(queries), "--encoder", "static"]
+    files = ["--registry", str(registry), "--train", str(queries), "--test", str(queries), *STATIC]
     kept = tmp_path / "measured"
     measured = RUN.invoke(tools, ["eval", *files, "--method", "best", "--save", str(kept), "--json"])
     assert measured.exit_code == 0, measured.stderr
@@ -128,7 +129,7 @@ def test_misuse_exits_with_2_and_failure_with_1_and_both_say_why(tmp_path: Path)
     assert (alone.exit_code, "belong together" in alone.stderr) == (2, True)
     nowhere = RUN.invoke(tools, ["eval", "--data", str(tmp_path / "nowhere")])
     assert (nowhere.exit_code, "does not exist" in nowhere.stderr) == (1, True)
-    psychic = RUN.invoke(tools, ["search", "x", "--registry", str(registry), "--method", "psychic"])
+    psychic = RUN.invoke(tools, ["search", "x", "--registry", str(registry), "--method", "psychic", *STATIC])
     assert (psychic.exit_code, "no retrieval method 'psychic'" in psychic.stderr) == (1, True)
 
 

@@ -16,6 +16,7 @@ import pytest
 from catalog import Limits
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.gateway.running import CHAT, HI, PATIENT, backend, pair, running
+from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback
 
@@ -278,7 +279,7 @@ async def test_a_model_that_was_named_and_rests_has_an_outcome_on_record_too(tmp
 async def test_a_stream_that_outlasts_the_grace_of_a_gateway_that_stops_is_told_so_in_band(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with FakeProvider() as strong, httpx.AsyncClient() as client:
+    async with FakeProvider() as strong, httpx.AsyncClient(timeout=AT_MOST_S) as client:
         strong.misbehave(Misbehaviour(fault="stall", delay_s=600.0))
         body = {"model": "auto", "messages": HI, "stream": True}
         async with running(backend("strong", strong.url), tmp_path=tmp_path) as gateway:

@@ -18,6 +18,7 @@ from gateway.connection import GuardedHttp
 from gateway.upstreams.fake import FakeProvider
 from gateway.upstreams.openai import OpenAIUpstream
 from gateway.upstreams.protocol import UpstreamCall
+from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback
 
@@ -60,7 +61,7 @@ def test_what_we_send_to_clients_leaves_at_once(loop: NewLoop) -> None:
         while not server.started:  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.005)
         port = server.servers[0].sockets[0].getsockname()[1]
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=AT_MOST_S) as client:
             await client.get(f"http://127.0.0.1:{port}/")
             found = [sends_at_once(protocol.transport) for protocol in server.server_state.connections]
         server.should_exit = True

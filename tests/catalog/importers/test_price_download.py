@@ -15,6 +15,7 @@ from catalog import Catalog, ImportFailedError
 from catalog.cli import commands
 from catalog.importers.litellm_prices import PriceMap
 from catalog.importers.price_download import download_price_map
+from tests.waiting import AT_MOST_S
 
 ENTRY = {"mode": "chat", "litellm_provider": "openai", "input_cost_per_token": 7e-6, "output_cost_per_token": 9e-6}
 GOOD = json.dumps({"gpt-4o-mini": ENTRY}).encode()
@@ -39,7 +40,7 @@ def saying(body: bytes, status: int = 200, **headers: str) -> Answer:
     return answer
 
 
-async def downloaded(answer: Answer, *, timeout_s: float = 5, most_bytes: int = 10_000) -> PriceMap:
+async def downloaded(answer: Answer, *, timeout_s: float = AT_MOST_S, most_bytes: int = 10_000) -> PriceMap:
     async with serving(answer) as url, httpx.AsyncClient() as client:
         return await download_price_map(client, url, timeout_s=timeout_s, most_bytes=most_bytes)
 

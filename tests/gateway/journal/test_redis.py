@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +16,7 @@ from gateway.journal_store.collector import Collector
 from gateway.redis_keys import JournalKeys
 from tests.end_to_end.conftest import environment
 from tests.gateway.state.servers import RedisServer
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.loopback
 
@@ -74,13 +74,6 @@ def collect(server: RedisServer, path: Path) -> list[str]:
         return [str(entry.outcome["decision_id"]) for entry in reader.outcomes()]  # no table would drop a double
 
 
-def eventually(holds: Callable[[], bool], *, within_s: float = 30.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
 def all_moved(spool: Path) -> bool:
     return not list(spool.iterdir())
 
@@ -100,7 +93,7 @@ def test_what_is_written_is_in_redis_after_closing(tmp_path: Path, redis_server:
     writing.write("outcome", {"decision_id": "d1", "response_id": "r1", "latency_s": 0.5})
     for _ in range(2):
         writing.write("feedback", {"response_id": "r1", "value": 1.0, "idempotency_key": "k"})
-    eventually(lambda: writing.health.stream_records == 4)
+    wait_until(lambda: writing.health.stream_records == 4)
     writing.close_now()
     assert collect(redis_server, tmp_path / "copy") == ["d1"]
     with JournalReader(tmp_path / "copy") as reader:
@@ -122,14 +115,14 @@ def test_every_acknowledged_record_comes_once_whoever_is_killed_amid_writing(
     if victim == "keeper":
         before = in_stream(redis_server)
         seen += read_on(writer, 500)
-        eventually(lambda: in_stream(redis_server) > before + 200)  # it was started again
+        wait_until(lambda: in_stream(redis_server) > before + 200)  # it was started again
     writer.kill()
     seen += the_rest(writer)
     if victim == "both":
         successor = journal(tmp_path, redis_server)
-        eventually(lambda: len(list(spool.iterdir())) == 1)
+        wait_until(lambda: len(list(spool.iterdir())) == 1)
         successor.close_now()
-    eventually(lambda: all_moved(spool))
+    wait_until(lambda: all_moved(spool))
     stored = collect(redis_server, tmp_path / "copy")
     assert stored == numbered(len(stored))
     assert len(stored) - seen in (0, 1)  # at most the one record that it was about to acknowledge
@@ -141,11 +134,11 @@ def test_a_redis_that_is_down_at_the_start_gets_all_of_it_later(tmp_path: Path) 
     writing = journal(tmp_path, server)
     for number in range(100):
         writing.write("outcome", {"decision_id": f"d{number}"})
-    eventually(lambda: writing.health.store_failures > 0)
+    wait_until(lambda: writing.health.store_failures > 0)
     assert writing.health.pending_bytes > 0
     server.start()
     try:
-        eventually(lambda: writing.health.pending_bytes == 0)
+        wait_until(lambda: writing.health.pending_bytes == 0)
         writing.close_now()
         assert writing.health.lost == 0
         assert collect(server, tmp_path / "copy") == numbered(100)
@@ -166,7 +159,7 @@ def test_a_redis_that_is_killed_amid_writing_and_started_again_doubles_and_loses
         kept_redis.start()
     writer.kill()
     seen += the_rest(writer)
-    eventually(lambda: all_moved(spool))
+    wait_until(lambda: all_moved(spool))
     stored = collect(kept_redis, tmp_path / "copy")
     assert stored == numbered(len(stored))
     assert len(stored) - seen in (0, 1)
@@ -179,10 +172,10 @@ def test_a_redis_that_comes_back_empty_is_sent_again_what_the_spool_has_and_that
         writing = journal(tmp_path, redis_server)
         for number in range(50):
             writing.write("outcome", {"decision_id": f"d{number}"})
-        eventually(lambda: writing.health.pending_bytes == 0)
+        wait_until(lambda: writing.health.pending_bytes == 0)
         redis_server.kill()
         redis_server.start()
-        eventually(lambda: any(told["event"] == "journal_store_lost_records" for told in logged))
+        wait_until(lambda: any(told["event"] == "journal_store_lost_records" for told in logged))
         writing.write("outcome", {"decision_id": "d50"})
         writing.close_now()
     assert collect(redis_server, tmp_path / "copy") == numbered(51)
@@ -193,10 +186,10 @@ def test_a_full_redis_refuses_and_the_records_wait_in_the_spool(tmp_path: Path, 
         client.config_set("maxmemory", "1")
         writing = journal(tmp_path, redis_server)
         writing.write("outcome", {"decision_id": "d0"})
-        eventually(lambda: "maxmemory" in (writing.health.last_failure or ""))
+        wait_until(lambda: "maxmemory" in (writing.health.last_failure or ""))
         assert (writing.health.lost, writing.health.pending_bytes > 0) == (0, True)
         client.config_set("maxmemory", "0")
-    eventually(lambda: writing.health.pending_bytes == 0)
+    wait_until(lambda: writing.health.pending_bytes == 0)
     writing.close_now()
     assert collect(redis_server, tmp_path / "copy") == ["d0"]
 
@@ -208,11 +201,11 @@ def test_where_nobody_collects_it_warns_then_refuses_and_then_counts_losses(
         writing = journal(tmp_path, redis_server, most_records=10, spool_max_bytes=2_000)
         for number in range(8):
             writing.write("outcome", {"decision_id": f"d{number}"})
-        eventually(lambda: writing.health.stream_records == 8)
+        wait_until(lambda: writing.health.stream_records == 8)
         assert [told for told in logged if told["event"] == "journal_is_not_collected"]
         for number in range(8, 60):
             writing.write("outcome", {"decision_id": f"d{number}"})
-        eventually(lambda: "10 records wait" in (writing.health.last_failure or ""))
+        wait_until(lambda: "10 records wait" in (writing.health.last_failure or ""))
         kept, lost = writing.health.written, writing.health.lost
     assert (writing.health.stream_records, writing.health.stream_limit) == (10, 10)
     assert kept + lost == 60
@@ -221,7 +214,7 @@ def test_where_nobody_collects_it_warns_then_refuses_and_then_counts_losses(
     def collected() -> bool:
         return len(collect(redis_server, tmp_path / "copy")) == kept
 
-    eventually(collected)
+    wait_until(collected)
     writing.close_now()
     assert collect(redis_server, tmp_path / "copy") == numbered(kept)
 
@@ -232,7 +225,7 @@ def test_no_secret_is_in_arguments_logs_or_what_is_told_of_failures(tmp_path: Pa
     try:
         with structlog.testing.capture_logs() as logged:
             writing = RedisJournal(tmp_path / "spool", f"{server.url}?password=pl4nted", drain_every_s=0.01)
-            eventually(lambda: writing.health.store_failures > 0)
+            wait_until(lambda: writing.health.store_failures > 0)
             arguments = Path(f"/proc/{writing.keeper.pid}/cmdline").read_bytes()
             variables = Path(f"/proc/{writing.keeper.pid}/environ").read_bytes()
             writing.close_now()
@@ -255,7 +248,7 @@ def test_two_writers_and_a_collector_that_is_killed_again_and_again(
             [*command, "--from", redis_server.url, "--to", str(path)], env=environment(tmp_path / "state")
         )
         before = rows(path)
-        eventually(lambda before=before: rows(path) > before + 100)  # type: ignore[misc] # bound at once
+        wait_until(lambda before=before: rows(path) > before + 100)  # type: ignore[misc] # bound at once
         for index, writer in enumerate(writers):
             seen[index] += read_on(writer, 300)
         collecting.kill()
@@ -263,7 +256,7 @@ def test_two_writers_and_a_collector_that_is_killed_again_and_again(
     for index, writer in enumerate(writers):
         writer.kill()
         seen[index] += the_rest(writer)
-    eventually(lambda: all(all_moved(tmp_path / f"spool-{name}") for name in "ab"))
+    wait_until(lambda: all(all_moved(tmp_path / f"spool-{name}") for name in "ab"))
     collector = Collector(redis_server.url, path, group="paretogate", consumer="heir", clock=time.time)
     collector.collect_all()
     collector.close()

@@ -4,8 +4,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -13,6 +11,7 @@ import pytest
 import structlog
 
 from gateway.journal import JournalFullError, JournalReader, SqliteJournal
+from tests.waiting import wait_until
 
 WRITER = """
 import sys, time
@@ -45,13 +44,6 @@ def stored_ids(path: Path) -> list[str]:
         return [str(call.decision["decision_id"]) for call in reader.calls()]
 
 
-def eventually(holds: Callable[[], bool], *, within_s: float = 10.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
 def test_what_is_written_is_in_the_store_after_closing(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path / "journal.sqlite3")
     journal.write("decision", {"decision_id": "d1", "chosen": "a/small", "propensity": 0.98})
@@ -80,7 +72,7 @@ def test_every_acknowledged_record_survives_kill_minus_nine_once(tmp_path: Path,
 
     SqliteJournal(path, drain_every_s=0.0).close_now()
     restarted = SqliteJournal(path, drain_every_s=0.0)
-    eventually(lambda: len(list((tmp_path / "spool").iterdir())) == 1)  # the dead writer's folder was taken over
+    wait_until(lambda: len(list((tmp_path / "spool").iterdir())) == 1)  # the dead writer's folder was taken over
     restarted.close_now()
 
     ids = stored_ids(path)
@@ -104,10 +96,10 @@ def test_records_wait_in_the_spool_while_the_store_is_locked(tmp_path: Path) -> 
     other.execute("BEGIN EXCLUSIVE")
     journal = SqliteJournal(path, drain_every_s=0.01, busy_timeout_s=0.05)
     journal.write("decision", {"decision_id": "d1"})
-    eventually(lambda: journal.health.store_failures > 0)
+    wait_until(lambda: journal.health.store_failures > 0)
     assert journal.health.pending_bytes > 0
     other.execute("ROLLBACK")
-    eventually(lambda: journal.health.pending_bytes == 0)
+    wait_until(lambda: journal.health.pending_bytes == 0)
     journal.close_now()
     assert stored_ids(path) == ["d1"]
     assert journal.health.lost == 0
@@ -123,8 +115,8 @@ def test_a_store_that_never_comes_leaves_the_spool_for_the_next_start(tmp_path: 
 
     path.rmdir()
     restarted = SqliteJournal(path, drain_every_s=0.01)
-    eventually(path.exists)
-    eventually(lambda: len(list((tmp_path / "spool").iterdir())) == 1)
+    wait_until(path.exists)
+    wait_until(lambda: len(list((tmp_path / "spool").iterdir())) == 1)
     restarted.close_now()
     assert stored_ids(path) == ["d1"]
 
@@ -133,11 +125,11 @@ def test_a_store_removed_under_a_running_gateway_is_made_anew(tmp_path: Path) ->
     path = tmp_path / "journal.sqlite3"
     journal = SqliteJournal(path, drain_every_s=0.01)
     journal.write("decision", {"decision_id": "d1"})
-    eventually(lambda: journal.health.pending_bytes == 0)
+    wait_until(lambda: journal.health.pending_bytes == 0)
     for file in tmp_path.glob("journal.sqlite3*"):
         file.unlink()
     journal.write("decision", {"decision_id": "d2"})
-    eventually(path.exists)
+    wait_until(path.exists)
     journal.close_now()
     assert stored_ids(path)[-1] == "d2"
 
@@ -176,7 +168,7 @@ def test_many_segments_are_moved_and_deleted_in_order(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path / "journal.sqlite3", segment_bytes=500, drain_every_s=0.01)
     for number in range(200):
         journal.write("decision", {"decision_id": f"d{number}"})
-    eventually(lambda: journal.health.pending_bytes == 0)
+    wait_until(lambda: journal.health.pending_bytes == 0)
     journal.close_now()
     assert stored_ids(tmp_path / "journal.sqlite3") == [f"d{number}" for number in range(200)]
 
@@ -189,7 +181,7 @@ def test_bytes_that_are_no_record_are_kept_apart_and_the_rest_is_not_lost(tmp_pa
     lines = [good % (b"d1", b"d1"), b"\x00\x00 rubbish\n", good % (b"d2", b"d2"), b'{"kind":"decision","at":1.0,"col']
     (left_behind / "00000001.jsonl").write_bytes(b"".join(lines))
     journal = SqliteJournal(path, drain_every_s=0.01)
-    eventually(lambda: not left_behind.exists())
+    wait_until(lambda: not left_behind.exists())
     journal.close_now()
     assert stored_ids(path) == ["d1", "d2"]
     with JournalReader(path) as reader:
@@ -222,7 +214,7 @@ def test_a_keeper_that_is_killed_is_started_again_and_goes_on_where_it_was(tmp_p
         journal.write("decision", {"decision_id": f"d{number}", "padding": "x" * 300})
         if number % 1_000 == 500:
             kill_the_keeper(journal)
-    eventually(lambda: journal.health.pending_bytes == 0)
+    wait_until(lambda: journal.health.pending_bytes == 0)
     assert journal.keeper.restarts == 3
     journal.close_now()
     assert stored_ids(path) == [f"d{number}" for number in range(3_000)]
@@ -234,14 +226,14 @@ def test_a_keeper_that_is_killed_while_closing_loses_nothing(tmp_path: Path) -> 
     journal = SqliteJournal(path, drain_every_s=3_600)
     for number in range(2_000):
         journal.write("decision", {"decision_id": f"d{number}", "padding": "x" * 300})
-    eventually(lambda: journal.keeper.pid is not None)
+    wait_until(lambda: journal.keeper.pid is not None)
     killer = threading.Thread(target=lambda: os.kill(journal.keeper.pid or 0, signal.SIGKILL))
     killer.start()
     journal.close_now()
     killer.join()
     SqliteJournal(path, drain_every_s=0.0).close_now()  # finds nothing to do where it was started again in time
     restarted = SqliteJournal(path, drain_every_s=0.0)
-    eventually(lambda: len(list((tmp_path / "spool").iterdir())) == 1)
+    wait_until(lambda: len(list((tmp_path / "spool").iterdir())) == 1)
     restarted.close_now()
     assert stored_ids(path) == [f"d{number}" for number in range(2_000)]
 
@@ -253,7 +245,7 @@ def test_the_keeper_finishes_the_work_of_a_worker_that_was_killed(tmp_path: Path
     writer.kill()
     seen += [int(line) for line in writer.stdout.read().split("\n")[:-1]]
     writer.wait()
-    eventually(lambda: not list((tmp_path / "spool").iterdir()))  # nobody else was started
+    wait_until(lambda: not list((tmp_path / "spool").iterdir()))  # nobody else was started
     ids = stored_ids(path)
     assert ids == [f"d{number}" for number in range(len(ids))]
     assert len(ids) - len(seen) in (0, 1)
@@ -269,7 +261,7 @@ def test_when_both_are_killed_the_next_to_start_takes_over(tmp_path: Path, first
     seen += [int(line) for line in writer.stdout.read().split("\n")[:-1]]
     writer.wait()
     restarted = SqliteJournal(path, drain_every_s=0.0)
-    eventually(lambda: len(list((tmp_path / "spool").iterdir())) == 1)
+    wait_until(lambda: len(list((tmp_path / "spool").iterdir())) == 1)
     restarted.close_now()
     ids = stored_ids(path)
     assert ids == [f"d{number}" for number in range(len(ids))]
@@ -282,15 +274,15 @@ def test_the_spool_is_bounded_by_what_is_not_deleted_yet(tmp_path: Path) -> None
     )
     for number in range(200):  # 80,000 bytes in all: there is room again once the store has taken some
         journal.write("decision", {"decision_id": f"d{number}", "padding": "x" * 300})
-        eventually(lambda: journal.health.pending_bytes < 5_000)
+        wait_until(lambda: journal.health.pending_bytes < 5_000)
     journal.close_now()
     assert journal.health.lost == 0
     assert len(stored_ids(tmp_path / "journal.sqlite3")) == 200
 
 
 def kill_the_keeper(journal: SqliteJournal) -> None:
-    eventually(lambda: journal.keeper.pid is not None)
+    wait_until(lambda: journal.keeper.pid is not None)
     pid = journal.keeper.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: journal.keeper.pid != pid)
+    wait_until(lambda: journal.keeper.pid != pid)

@@ -131,7 +131,7 @@ async def test_a_client_that_gives_up_a_call_ends_it(tmp_path: Path) -> None:
 
 
 async def test_no_stream_is_held_open_that_would_never_bring_anything(tmp_path: Path) -> None:
-    async with pair(tmp_path) as (gateway, _, _), httpx.AsyncClient() as client:
+    async with pair(tmp_path) as (gateway, _, _), httpx.AsyncClient(timeout=AT_MOST_S) as client:
         for method in ("GET", "DELETE"):
             refused = await client.request(method, f"{gateway.url}/mcp", headers={"accept": "text/event-stream"})
             assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
@@ -142,7 +142,7 @@ async def test_whoever_needs_a_key_needs_one_here_too(tmp_path: Path) -> None:
     KeyFile(tmp_path / "keys.json").change(lambda keys: (*keys, key))
     await registered(tmp_path)
     async with pair(tmp_path, settings={"auth": {"required": True}}) as (gateway, _, _):
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=AT_MOST_S) as client:
             refused = await client.post(f"{gateway.url}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
         assert refused.status_code == 401
         found = await gateway.client.post(

@@ -234,7 +234,8 @@ def test_what_has_no_translation_is_refused_by_name(told: dict[str, Any], param:
 
 words = st.text(min_size=1).filter(lambda s: "\x00" not in s)
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | words
-inputs = st.dictionaries(words, st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(words, inner)))
+nested = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(words, inner), max_leaves=20)
+inputs = st.dictionaries(words, nested, max_size=5)
 
 
 @given(said=words, name=words, arguments=inputs, result=words)
