@@ -24,7 +24,6 @@ QUIET = (
     "--no-first-run",
     "--disable-quic",
 )
-_WAIT_S = 60.0
 
 
 def chromium() -> str:
@@ -46,7 +45,7 @@ class Page:
         self._count += 1
         self._connection.send(json.dumps({"id": self._count, "method": method, "params": params}))
         while True:
-            message = json.loads(self._connection.recv(timeout=_WAIT_S))
+            message = json.loads(self._connection.recv(timeout=AT_MOST_S))
             if message.get("id") == self._count:
                 assert "error" not in message, message
                 return message["result"]
@@ -59,7 +58,7 @@ class Page:
 
     def wait_for(self, condition: str) -> None:
         """Until an expression is true in the page."""
-        until = time.monotonic() + _WAIT_S
+        until = time.monotonic() + AT_MOST_S
         while not self.evaluate(f"Boolean({condition})"):
             assert time.monotonic() < until, condition
             time.sleep(0.05)
@@ -78,7 +77,7 @@ def opened(url: str, profile: Path, *, width: int = 1280) -> Iterator[Page]:
     command = [chromium(), "--headless", *sandbox, *QUIET, "--remote-debugging-port=0", "about:blank"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
-            with connect(_debugger(profile), max_size=None) as connection:
+            with connect(_debugger(profile), max_size=None, open_timeout=AT_MOST_S) as connection:
                 page = Page(connection)
                 size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
                 page.send("Emulation.setDeviceMetricsOverride", **size)
@@ -91,7 +90,7 @@ def opened(url: str, profile: Path, *, width: int = 1280) -> Iterator[Page]:
 
 def _debugger(profile: Path) -> str:
     """The WebSocket of the first page, once the browser has written which port it got."""
-    until = time.monotonic() + _WAIT_S
+    until = time.monotonic() + AT_MOST_S
     written = profile / "DevToolsActivePort"
     while not (written.exists() and written.read_text().count("\n") >= 1):
         assert time.monotonic() < until, "the browser has not said where it listens"

@@ -162,9 +162,7 @@ def called(tool: str, asked: str) -> list[dict[str, object]]:
 
 async def until(read: Callable[[], UsageStatistics | None], events: dict[str, int]) -> UsageStatistics:
     """What is learned as soon as it counts so many events."""
-    for _ in range(300):
-        found = await asyncio.to_thread(read)
-        if found is not None and found.n_events() == events:
-            return found
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"{None if found is None else found.n_events()} is not {events} after 30 s")
+    async with asyncio.timeout(AT_MOST_S):
+        while (found := await asyncio.to_thread(read)) is None or found.n_events() != events:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    return found

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import uvicorn
 from catalog import Backend, Limits, ModelProfile, Pool, PoolEntry, Price
 from gateway.app import Parts, create_app
 from gateway.connection import ConnectionLimits, GuardedHttp
+from gateway.dispatch import Clocks
 from gateway.serving import Serving
 from gateway.settings import Settings
 from gateway.upstreams.fake import FakeProvider
@@ -32,7 +34,14 @@ LONELY = ModelProfile(id="other/lonely", name="Lonely", context_tokens=10_000, c
 QUALITY = {"maker/strong": 0.9, "maker/cheap": 0.8, "other/lonely": 0.5}
 # What a healthy provider gets, however busy the machine is; a test about limits brings its own.
 PATIENT = Limits(timeout_s=120.0, first_token_timeout_s=120.0, stall_timeout_s=120.0)
+# Noon of today, and when that was: no day and no month ends amid a test.
+_NOON_S, _NOON_AT_S = (time.time() // 86_400 + 0.5) * 86_400, time.monotonic()
 _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # to read those of the system takes 20 ms a client
+
+
+def since_noon_s() -> float:
+    """Seconds since the epoch, as if the tests had begun at noon (UTC)."""
+    return _NOON_S + time.monotonic() - _NOON_AT_S
 
 
 @dataclass
@@ -140,6 +149,7 @@ async def running(
             backends=backends,
             make_serving=make_serving,
             journal=kept,
+            clocks=Clocks(wall=since_noon_s, monotonic=time.perf_counter),
             rng=np.random.default_rng(0),
             api_keys=api_keys or {},
             tracing=tracing,

@@ -5,6 +5,7 @@ Portkey-AI/gateway#1797 (a truncated stream ends clean).
 """
 
 import asyncio
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,13 +159,13 @@ async def test_the_only_backend_is_asked_again(tmp_path: Path) -> None:
 
 async def test_a_rate_limit_reaches_the_client_with_its_time(tmp_path: Path) -> None:
     async with pair(tmp_path) as (gateway, strong, _):
-        strong.misbehave(Misbehaviour(fault="status", status=429, retry_after="30"))
+        strong.misbehave(Misbehaviour(fault="status", status=429, retry_after="900"))
         answer = await gateway.chat(model="strong")
         later = await gateway.chat(model="strong")
-    assert (answer.status_code, answer.headers["retry-after"]) == (429, "30")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "900")
     assert answer.json()["error"]["code"] == "rate_limit_exceeded"
     assert (later.status_code, later.json()["error"]["code"]) == (429, "rate_limit_exceeded")
-    assert 25 <= int(later.headers["retry-after"]) <= 30
+    assert 800 <= int(later.headers["retry-after"]) <= 900
     assert len(strong.requests) == 1  # left alone until then
 
 
@@ -189,11 +190,11 @@ async def test_when_nobody_is_well_the_client_hears_when_to_come_back(tmp_path: 
 
 async def test_when_everybody_said_429_that_is_what_later_clients_hear(tmp_path: Path) -> None:
     async with pair(tmp_path) as (gateway, strong, cheap):
-        strong.misbehave(Misbehaviour(fault="status", status=429, retry_after="30"))
-        cheap.misbehave(Misbehaviour(fault="status", status=429, retry_after="20"))
+        strong.misbehave(Misbehaviour(fault="status", status=429, retry_after="900"))
+        cheap.misbehave(Misbehaviour(fault="status", status=429, retry_after="600"))
         answers = [await gateway.chat() for _ in range(3)]
     assert [answer.status_code for answer in answers] == [429] * 3
-    assert 15 <= int(answers[2].headers["retry-after"]) <= 20
+    assert 500 <= int(answers[2].headers["retry-after"]) <= 600
     assert (len(strong.requests), len(cheap.requests)) == (1, 1)
 
 
@@ -222,11 +223,13 @@ async def test_a_backend_is_asked_no_oftener_than_its_minute_allows(tmp_path: Pa
         FakeProvider() as cheap,
         running(backend("strong", strong.url, limits=once), backend("cheap", cheap.url), tmp_path=tmp_path) as gateway,
     ):
+        began_s = time.monotonic()
         models = [(await gateway.chat(routing={"policy": "best"})).json()["model"] for _ in range(3)]
         named = await gateway.chat(model="strong")
+        passed_s = time.monotonic() - began_s
     assert models == ["maker/strong", "maker/cheap", "maker/cheap"]
     assert (named.status_code, named.json()["error"]["code"]) == (429, "rate_limit_exceeded")
-    assert 50 <= int(named.headers["retry-after"]) <= 60
+    assert 60 - passed_s <= int(named.headers["retry-after"]) <= 60
     assert (len(strong.requests), len(cheap.requests)) == (1, 2)
 
 

@@ -1,6 +1,7 @@
 import asyncio
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from catalog import Backend, Catalog, Measured, ModelProfile
+from catalog.importers import discovery
 from gateway import startup
 from gateway.app import build
 from gateway.refinement import Findings, write_findings
@@ -28,6 +30,12 @@ CATALOG = Catalog.of(
     ]
 )
 MINI = {"id": "mini", "profile": "openai/gpt-4o-mini", "kind": "openai", "base_url": "http://127.0.0.1:9/v1"}
+
+
+@pytest.fixture
+def patient_discovery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers on loopback have 0.6 s to say what they serve, which on a busy machine they may not do."""
+    monkeypatch.setattr(discovery, "_get", partial(discovery._get, timeout_s=AT_MOST_S))
 
 
 def found(tmp_path: Path, *backends: Mapping[str, Any], environ: Mapping[str, str] | None = None, **more: Any) -> Found:
@@ -167,6 +175,7 @@ async def test_adapters_at_a_configured_vllm_server_join_with_their_bases_profil
 
 
 @pytest.mark.loopback
+@pytest.mark.usefixtures("patient_discovery")
 async def test_a_model_whose_digest_changed_is_served_still_and_a_warning_says_what_changed(tmp_path: Path) -> None:
     tags: dict[str, Any] = {"models": [{"name": "qwen3:8b", "digest": "sha256:aaaa", "details": {}}]}
 
@@ -208,6 +217,7 @@ async def test_a_worker_looks_around_inside_its_event_loop(tmp_path: Path) -> No
 
 
 @pytest.mark.loopback
+@pytest.mark.usefixtures("patient_discovery")
 async def test_a_proxy_is_no_way_to_ones_own_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
@@ -225,6 +235,7 @@ async def test_a_proxy_is_no_way_to_ones_own_machine(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.loopback
+@pytest.mark.usefixtures("patient_discovery")
 async def test_an_embedder_on_loopback_is_listed_and_embeds_by_name(tmp_path: Path) -> None:
     async with FakeProvider() as server:
         server.models = [{"id": "nomic-embed-text-v1.5"}, {"id": "qwen3-8b"}]

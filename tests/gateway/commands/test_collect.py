@@ -173,7 +173,7 @@ def test_a_standby_waits_for_the_file_and_told_to_end_they_end(
         assert [process.stderr.readline().startswith(b"collecting unix://") for process in watching] == [True, True]  # type: ignore[union-attr]
         assert first.stderr is not None
         assert second.stderr is not None
-        waiting, _, _ = select.select([first.stderr, second.stderr], [], [], 30)
+        waiting, _, _ = select.select([first.stderr, second.stderr], [], [], AT_MOST_S)
         assert b"another process collects into" in waiting[0].readline()
         standby, leader = (first, second) if waiting[0] is first.stderr else (second, first)
         leader.terminate()

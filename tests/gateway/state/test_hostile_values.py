@@ -51,7 +51,8 @@ async def test_values_that_no_gateway_wrote_fail_no_request(
     tmp_path: Path, server: RedisServer, kept: str, values: tuple[str, ...]
 ) -> None:
     key, redis = make_key(tmp_path, **LIMITS), server.client()
-    async with pair(tmp_path, settings={"state": {"dir": tmp_path, "url": server.url}}) as (gateway, _, __):
+    state = {"dir": tmp_path, "url": server.url, "timeout_ms": 10_000}
+    async with pair(tmp_path, settings={"state": state}) as (gateway, _, __):
         assert await asked(gateway, key) == 200
         (prefix,) = {str(name, "utf-8").partition("}")[0] for name in redis.scan_iter()}
         name = f"{prefix}}}:{kept}" + (":s:{x}*\n1" if kept == "session" else "")

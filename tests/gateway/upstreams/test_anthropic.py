@@ -217,7 +217,7 @@ async def test_tools_that_were_left_out_are_not_sent_and_the_others_are_as_they_
         {"name": f"tool_{n}", "description": f"Does {n}.", "input_schema": TOOL["input_schema"]} for n in range(30)
     ]
     tools[3] = {**TOOL, "description": "Weather in a city.", "input_examples": [{"city": "Oslo"}]}
-    async with before_anthropic(tmp_path) as (gateway, provider):
+    async with before_anthropic(tmp_path, settings={"tools": {"deadline_ms": 60_000}}) as (gateway, provider):
         answer = await gateway.client.post(
             "/v1/messages",
             json={
