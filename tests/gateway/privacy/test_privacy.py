@@ -326,7 +326,7 @@ def test_a_number_behind_many_that_are_none_is_found_too() -> None:
 
 @pytest.mark.loopback
 async def test_others_are_answered_while_a_long_prompt_is_looked_through(tmp_path: Path) -> None:
-    long = [{"role": "user", "content": "1234567890-" * 40_000}]
+    long = [{"role": "user", "content": "1234567890-" * 80_000}]
     async with pair(tmp_path, settings={"privacy": {"mode": "redact"}}) as (gateway, _, __):
         looked_through = asyncio.create_task(gateway.chat(messages=long, model="strong"))
         answered = 0
@@ -334,4 +334,4 @@ async def test_others_are_answered_while_a_long_prompt_is_looked_through(tmp_pat
             await gateway.client.get("/health")
             answered += 1
         assert (await looked_through).status_code == 200
-        assert answered >= 20  # some two hundred while it takes its time; one or two if it took it in one go
+        assert answered >= 10  # four if it were looked through in one go; a thread that takes turns lets pass many more

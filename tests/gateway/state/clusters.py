@@ -129,4 +129,6 @@ def _answering(port: int) -> int | None:
 
 
 def _is_whole(info: dict[str, str], n_nodes: int) -> bool:
-    return info["cluster_state"] == "ok" and info["cluster_known_nodes"] == str(n_nodes)
+    """Whether a node knows all others, and whose every slot is: until then it says of some that nobody has them."""
+    knows_all = info["cluster_known_nodes"] == str(n_nodes) and info["cluster_slots_assigned"] == str(_SLOTS)
+    return info["cluster_state"] == "ok" and knows_all
