@@ -85,6 +85,12 @@ class Forecaster:
         length_features = Features.named(length.feature_name_, features.encoder)
         if length_features.name != length.feature_name_:
             length_features = Features.named(length.feature_name_, open_encoder("static"))
+        for part, n_read, read in (
+            ("quality", len(quality.arrays["on_features"]), features),
+            ("length", len(length.weight_), length_features),
+        ):
+            if n_read != read.dim:
+                raise BadArtefactError(path=str(path), problem=f"{part} reads {n_read} features of {read.dim}")
         prices = OwnPrices.load(path) if path is not None else None
         return cls(features=features, quality=quality, length=length, length_features=length_features, prices=prices)
 

@@ -18,6 +18,7 @@ from catalog import Floats, ModelProfile, Pool, PoolEntry
 
 from .capped import Caps
 from .errors import BadArtefactError, NotFittedError
+from .foreign_files import read_json
 from .thinking import Thinking
 from .thinking_length import ThinkingLengths, habit_of, thinking_share
 
@@ -122,7 +123,7 @@ class LengthPredictor:
         """
         path = (folder if folder is not None else Path(str(files(__package__) / "data"))) / LENGTH_FILE
         try:
-            fit: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            fit: Mapping[str, Any] = read_json(path)
             if fit["format"] != _FORMAT:
                 raise BadArtefactError(path=str(path), problem=f"format {fit['format']!r} is not {_FORMAT}")
             loaded = cls(ridge=float(fit["ridge"]))
@@ -131,11 +132,22 @@ class LengthPredictor:
             loaded.level_ = float(fit["level"])
             loaded.noise_sd_, loaded.model_sd_ = float(fit["noise_sd"]), float(fit["model_sd"])
             loaded.shares_ = tuple(Share(**share) for share in fit.get("shares", ()))
-        except (OSError, ValueError, KeyError, TypeError) as exc:
+            _check(loaded)
+        except (OSError, ValueError, KeyError, TypeError, OverflowError) as exc:
             if isinstance(exc, BadArtefactError):
                 raise
             raise BadArtefactError(path=str(path), problem=f"no length fit can be read ({exc})") from exc
         return loaded
+
+
+def _check(loaded: LengthPredictor) -> None:
+    """Raises: TypeError, ValueError: no forecast could be made of it."""
+    numbers = [loaded.level_, loaded.noise_sd_, loaded.model_sd_, *(share.shift for share in loaded.shares_)]
+    fitted = np.stack([loaded.mean_, loaded.weight_]).astype(np.float64)  # (2, dim)
+    if fitted.ndim != 2 or not (np.isfinite(fitted).all() and all(map(math.isfinite, numbers))):
+        raise ValueError("it holds no finite numbers")
+    if any(not share.n_calls > 0 for share in loaded.shares_):
+        raise ValueError("it tells of models that were never called")
 
 
 class BoundLength:

@@ -1,6 +1,7 @@
 """What models of one's own outcomes charge where no list says so: learned from what their calls cost."""
 
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -13,6 +14,7 @@ from catalog import Floats, ModelProfile, Pool, PoolEntry, Price
 
 from .errors import BadArtefactError
 from .features import Features
+from .foreign_files import read_json
 from .length import LengthPredictor
 from .tokens import estimate_tokens
 
@@ -115,12 +117,20 @@ class OwnPrices:
         if not path.exists():
             return cls()
         try:
-            stated: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            stated: dict[str, Any] = read_json(path)
             if stated["format"] != _FORMAT:
                 raise BadArtefactError(path=str(path), problem=f"format {stated['format']!r} is not {_FORMAT}")
-            return cls(OwnPrice(**price) for price in stated["prices"])
+            return cls(_checked(OwnPrice(**price)) for price in stated["prices"])
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise BadArtefactError(path=str(path), problem=f"no prices can be read ({exc})") from exc
+
+
+def _checked(price: OwnPrice) -> OwnPrice:
+    """Raises: TypeError, ValueError: it is none that anybody could charge."""
+    rates = (price.input_usd_per_mtok, price.output_usd_per_mtok)
+    if not all(math.isfinite(rate) and rate >= 0 for rate in rates):
+        raise ValueError(f"{price.name[:80]!r} charges {rates}")
+    return price
 
 
 def _by_counts(counted: "pl.DataFrame") -> tuple[float, float]:

@@ -88,7 +88,7 @@ class Parcel:
             if name.endswith(".npz"):
                 try:
                     size = unpacked_bytes(content)
-                except (zipfile.BadZipFile, ValueError, OSError) as exc:
+                except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as exc:
                     raise _bad(f"{name} cannot be read ({exc})") from exc
                 if size > _UNPACKED_BYTES:
                     raise _bad(f"{name} unpacks to {size:,} bytes, at most {_UNPACKED_BYTES:,} are taken")
@@ -105,7 +105,7 @@ def unpacked_bytes(content: bytes) -> int:
     """How much memory the arrays of an `.npz` take.
 
     Raises:
-        zipfile.BadZipFile, ValueError, OSError: it is none.
+        zipfile.BadZipFile, NotImplementedError, ValueError, OSError: it is none.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         return sum(member.file_size for member in packed.infolist())

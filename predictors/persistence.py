@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import BadArtefactError
+from .foreign_files import read_arrays, read_file, read_json
 
 __all__ = ["FORMAT_VERSION", "load_artefact", "save_artefact"]
 
@@ -48,21 +49,20 @@ def load_artefact(folder: Path, *, kind: str) -> tuple[dict[str, npt.NDArray[Any
     if manifest.get("kind") != kind:
         raise BadArtefactError(path=str(folder), problem=f"it holds {manifest.get('kind')!r}, not {kind!r}")
     try:
-        content = (folder / _ARRAYS).read_bytes()
+        content = read_file(folder / _ARRAYS)
     except OSError as exc:
         raise BadArtefactError(path=str(folder), problem=f"{_ARRAYS} cannot be read ({exc})") from exc
     if hashlib.sha256(content).hexdigest() != manifest.get("arrays_sha256"):
         raise BadArtefactError(path=str(folder), problem=f"{_ARRAYS} does not match the digest in {_MANIFEST}")
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}, manifest
-    except (OSError, ValueError) as exc:
+        return read_arrays(content), manifest
+    except ValueError as exc:
         raise BadArtefactError(path=str(folder), problem=f"{_ARRAYS} cannot be read ({exc})") from exc
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        manifest = read_json(folder / _MANIFEST)
     except (OSError, ValueError) as exc:
         raise BadArtefactError(path=str(folder), problem=f"{_MANIFEST} cannot be read ({exc})") from exc
     if not isinstance(manifest, dict):

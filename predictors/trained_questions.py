@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import BadArtefactError
+from .foreign_files import read_array, read_file
 from .outcomes import question_stem
 
 __all__ = ["QUESTIONS_FILE", "TrainedQuestions"]
@@ -42,8 +43,8 @@ class TrainedQuestions:
         if not path.exists():
             return cls()
         try:
-            stored = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as exc:
+            stored = read_array(read_file(path))
+        except (OSError, ValueError) as exc:
             raise BadArtefactError(path=str(folder), problem=f"{QUESTIONS_FILE} cannot be read ({exc})") from exc
         if stored.dtype != np.uint64 or stored.ndim != 1:
             raise BadArtefactError(path=str(folder), problem=f"{QUESTIONS_FILE} holds no list of questions")

@@ -26,6 +26,8 @@ __all__ = ["Collector", "FileTakenError", "GroupTakenError"]
 
 _BATCH = 500  # entries, some megabyte
 _LONGEST_BLOCK_S = 1.0  # of one question; shorter than any answer may take
+_MOST_OFFSET = 1 << 53  # bytes: no spool has so many, and every column holds them
+_MOST_SEGMENT_CHARS = 512
 _FORGOTTEN_AFTER_MS = 86_400_000  # consumers that hold nothing and did not come back
 
 # KEYS: stream. ARGV: group, ids to acknowledge
@@ -65,6 +67,9 @@ for _, facts in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   end
 end
 """
+
+
+_Raw = tuple[bytes, dict[bytes, bytes]]  # an entry as Redis tells it
 
 
 class GroupTakenError(StoreFailedError):
@@ -234,7 +239,7 @@ class Collector:
         moved, start = 0, b"0-0"
         while True:
             claimed = self._client.xautoclaim(self._stream, self.group, self.consumer, 0, start, count=_BATCH)
-            moved += self._take(store, [_entry(*entry) for entry in claimed[1] if entry[1]])
+            moved += self._take(store, [entry for entry in claimed[1] if entry[1]])
             removed = len(claimed[2]) if len(claimed) > 2 else self._give_up_removed(claimed[1])
             if removed:
                 self._note("journal_records_removed_uncollected", entries=removed)
@@ -251,18 +256,21 @@ class Collector:
         self._acknowledge(gone)
         return len(gone)
 
-    def _read(self, *, wait_s: float) -> list[_Entry]:
+    def _read(self, *, wait_s: float) -> list[_Raw]:
         block_ms = round(1e3 * wait_s) or None
         reply = self._client.xreadgroup(self.group, self.consumer, {self._stream: ">"}, count=_BATCH, block=block_ms)
-        return [_entry(*entry) for entries in _lists(reply) for entry in entries]
+        return [entry for entries in _lists(reply) for entry in entries]
 
-    def _take(self, store: SqliteStore, entries: Sequence[_Entry]) -> int:
-        if not entries:
+    def _take(self, store: SqliteStore, told: Sequence[_Raw]) -> int:
+        if not told:
             return 0
+        entries = [entry for raw in told if (entry := _entry(*raw)) is not None]
+        if len(entries) < len(told):  # kept, they would come first each time, and nothing behind them ever
+            self._note("journal_entries_refused", entries=len(told) - len(entries), reason="no gateway wrote them")
         for gap in store.take_runs(_runs(entries)):
             self._note("journal_records_never_came", segment=gap.segment, bytes=gap.end - gap.start)
-        self._acknowledge([entry.id for entry in entries])
-        return len(entries)
+        self._acknowledge([name for name, _ in told])
+        return len(told)
 
     def _acknowledge(self, ids: Sequence[bytes]) -> None:
         self._client.eval(_ACKNOWLEDGE, 1, self._stream, self.group, *ids)
@@ -274,8 +282,13 @@ def _lists(reply: Any) -> Sequence[Sequence[Any]]:  # noqa: ANN401 - as either v
     return [entries for _, entries in reply or ()]
 
 
-def _entry(name: bytes, facts: dict[bytes, bytes]) -> _Entry:
-    return _Entry(name, facts[b"segment"].decode(), int(facts[b"offset"]), facts[b"line"])
+def _entry(name: bytes, facts: dict[bytes, bytes]) -> _Entry | None:
+    """None where it is no line of a spool: others may write to a Redis, too."""
+    try:
+        entry = _Entry(name, facts[b"segment"].decode(), int(facts[b"offset"]), facts[b"line"])
+    except (KeyError, ValueError):
+        return None
+    return entry if 0 <= entry.offset <= _MOST_OFFSET and len(entry.segment) <= _MOST_SEGMENT_CHARS else None
 
 
 def _runs(entries: Sequence[_Entry]) -> list[Run]:

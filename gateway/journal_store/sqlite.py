@@ -58,6 +58,18 @@ _INSERT = {
         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (idempotency_key) DO NOTHING""",
 }
 
+# What a line raises that is no record of ours, when it is read or written: it is kept apart, and the next one is taken.
+_NO_RECORD = (
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Row:
@@ -181,10 +193,9 @@ class SqliteStore:
     def _insert(self, segment: str, offset: int, line: bytes) -> None:
         try:
             row = _read_line(line)
-        except (ValueError, TypeError, KeyError) as exc:
+            self._db.execute(_INSERT[row.kind], row.values)
+        except _NO_RECORD as exc:
             self.note_damage(segment, offset, line, f"{type(exc).__name__}: {exc}")
-            return
-        self._db.execute(_INSERT[row.kind], row.values)
 
 
 class _Transaction:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import orjson
@@ -18,14 +17,18 @@ import structlog
 from gateway.atomic_files import write_atomically
 from gateway.journal import JournalledOutcome, JournalReader, JournalUnreadableError
 from predictors.encoders import Vectors
+from predictors.foreign_files import read_arrays, read_file
 from predictors.tools import ToolError, UsageStatistics
 
 from .observing import unpacked
+from .registries import is_registry_name
 
 __all__ = ["learn_tools", "read_learned"]
 
 log = structlog.get_logger(__name__)
 
+_MOST_BYTES = 256 << 20  # of a file's sums, unpacked
+_MOST_NAME_CHARS = 512  # of a tool: an array of names takes the longest for each
 _WORTH_OF_FAILURE = 0.25  # a call that went wrong was still what the model wanted
 
 
@@ -88,13 +91,20 @@ class _Seen:
 
 
 def _seen(told: object) -> _Seen | None:
-    if not isinstance(told, Mapping) or not told.get("observed") or not told.get("registry"):
+    if not isinstance(told, Mapping) or not isinstance(observed := told.get("observed"), list):
+        return None
+    registry = str(told.get("registry")).partition("@")[0]  # it stands there as NAME@VERSION
+    calls = [call for call in observed if isinstance(call, Mapping) and _names_a_tool(call.get("tool"))]
+    if not calls or not is_registry_name(registry):  # the name becomes a folder's
         return None
     try:
-        vector = unpacked(str(told.get("vector")))
+        return _Seen(registry, unpacked(str(told.get("vector"))), calls)
     except ValueError:
         return None
-    return _Seen(str(told["registry"]).partition("@")[0], vector, told["observed"])  # it stands there as NAME@VERSION
+
+
+def _names_a_tool(name: object) -> bool:
+    return isinstance(name, str) and 0 < len(name) <= _MOST_NAME_CHARS
 
 
 @dataclass(slots=True)
@@ -135,11 +145,11 @@ class _Learned:
 
 def _read(path: Path) -> _Learned | None:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            read_to = int(arrays["read_to"]) if "read_to" in arrays else 0
-            return _Learned(path, UsageStatistics.from_arrays(arrays), read_to)
+        arrays = read_arrays(read_file(path), most_bytes=_MOST_BYTES)
+        read_to = int(arrays["read_to"]) if "read_to" in arrays else 0
+        return _Learned(path, UsageStatistics.from_arrays(arrays), read_to)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    except (OSError, ValueError, TypeError, LookupError, OverflowError):
         log.warning("tool_usage_damaged", file=path.name)
         return None

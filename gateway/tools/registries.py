@@ -16,12 +16,17 @@ from predictors.tools import InvalidToolError, Tool, ToolRegistry, ToolUsage
 
 from .errors import InvalidRegistryError, UnknownRegistryError
 
-__all__ = ["RegistryStore", "StoredRegistry", "StoredTool"]
+__all__ = ["RegistryStore", "StoredRegistry", "StoredTool", "is_registry_name"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _VERSION = re.compile(r"[0-9]{1,9}")
 _MOST_VERSIONS = 3  # of a registry in memory: the newest, the one before, and one that requests may name
 _RISKS = (None, "reads", "writes", "unknown", "destroys")
+
+
+def is_registry_name(name: str) -> bool:
+    """Whether a registry can be called so; such a name leads out of no folder."""
+    return _NAME.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +184,7 @@ class RegistryStore:
         Raises:
             InvalidRegistryError: a name is impossible, two tools share one, or there are none.
         """
-        if not _NAME.fullmatch(name):
+        if not is_registry_name(name):
             raise InvalidRegistryError(f"name: {name!r:.80} is no name of a registry; use letters, digits, . _ and -")
         versions = self._versions(name)
         stored = StoredRegistry(
@@ -216,7 +221,7 @@ class RegistryStore:
 
     def _file_of(self, label: str) -> Path:
         name, _, version = label.partition("@")
-        versions = self._versions(name) if _NAME.fullmatch(name) else []
+        versions = self._versions(name) if is_registry_name(name) else []
         wanted = versions[-1] if versions and not version else 0
         if _VERSION.fullmatch(version):
             wanted = int(version)

@@ -70,6 +70,8 @@ _SCALARS = (
     "unseen_shift",
     "width",
 )
+_PER_MODEL = ("gap", "head_constant", "head_on_features", "head_on_topics", "n_outcomes", "support")  # last axis
+_NOBODY = "nobody/no-model"  # has no outcomes
 _MIN_SCORE = 1e-3  # no expected score is closer to 0 or 1
 _NEWEST_UNKNOWN = 1_000.0  # years since 2023, of a fit without dates: no model is newer than that
 _MOST_YEARS_AHEAD = 1.0  # about as far as learning looked ahead; what lies beyond is as unsure as that
@@ -193,9 +195,38 @@ class QualityModel:
             raise BadArtefactError(path=str(folder), problem=f"arrays are missing: {', '.join(missing)}")
         try:
             ensembles = load_ensembles(folder, manifest.get(_ENSEMBLES, ()), dim=len(arrays["on_features"]))
-            return cls(arrays=arrays, manifest=manifest, ensembles=ensembles)
-        except (KeyError, TypeError, ValueError) as exc:
+            loaded = cls(arrays=arrays, manifest=manifest, ensembles=ensembles)
+        except BadArtefactError:
+            raise
+        except (KeyError, TypeError, ValueError, OverflowError, MemoryError) as exc:
             raise BadArtefactError(path=str(folder), problem=f"the manifest lacks or garbles {exc}") from exc
+        try:
+            loaded.try_out()
+        except (ArithmeticError, LookupError, TypeError, ValueError) as exc:
+            raise BadArtefactError(path=str(folder), problem=f"no forecast can be made of it ({exc})") from exc
+        return loaded
+
+    def try_out(self) -> None:
+        """Forecast once, for models with outcomes and for one without: arrays that fit each other and are numbers do.
+
+        Raises:
+            ArithmeticError, LookupError, TypeError, ValueError: they do not.
+        """
+        for name, array in self.arrays.items():
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} has what is no number")
+        for name, scalar in self.scalars.items():
+            if not np.isfinite(scalar):
+                raise ValueError(f"{name} is no number")
+        per_model = [len(self.arrays["deviation"]), *(len(self.arrays[name].T) for name in _PER_MODEL)]
+        if set(per_model) != {len(self.models)}:
+            raise ValueError(f"arrays for {per_model} models, and {len(self.models)} names")
+        known = [ModelProfile(id=name, name=name) for name in {*self.models[:1], *self.models[-1:], _NOBODY}]
+        mean, se, familiarity = self.bind(known).estimate(np.zeros((1, len(self.arrays["on_features"]))))
+        if not (np.isfinite(mean).all() and np.isfinite(se).all() and np.isfinite(familiarity).all()):
+            raise ValueError("what it forecasts is no number")
+        if mean.shape != (1, len(known)) or se.shape != mean.shape:
+            raise ValueError(f"forecasts of shape {mean.shape} for one prompt and {len(known)} models")
 
     def save(self, folder: Path) -> None:
         """Write the arrays and the manifest; `load` gives back an equal model."""

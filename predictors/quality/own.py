@@ -111,10 +111,11 @@ def _load(folder: Path, entry: Mapping[str, Any], dim: int) -> TableEnsemble:
     if manifest["arrays_sha256"] != entry["sha256"]:
         raise BadArtefactError(path=str(folder), problem="it belongs to another predictor; train again")
     ensemble = StackedEnsemble()
-    restore(ensemble, arrays)
     try:
-        ensemble.predict(np.zeros((1, dim)))
-    except (AttributeError, NotFittedError, ValueError) as exc:
+        restore(ensemble, arrays)
+        if not np.isfinite(ensemble.predict(np.zeros((1, dim))).mean).all():
+            raise ValueError("what it forecasts is no number")  # noqa: TRY301 - answered just below
+    except (ArithmeticError, AttributeError, LookupError, NotFittedError, TypeError, ValueError) as exc:
         problem = f"another version of this program made it ({exc}); train again"
         raise BadArtefactError(path=str(folder), problem=problem) from exc
     return TableEnsemble(names=tuple(entry["names"]), models=tuple(entry["models"]), ensemble=ensemble)

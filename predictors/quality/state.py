@@ -23,7 +23,11 @@ def learned(estimator: object) -> dict[str, Array]:
 
 
 def restore(estimator: object, arrays: Mapping[str, Array]) -> None:
-    """Give an estimator, made with the same hyper-parameters, what `learned` said of another."""
+    """Give an estimator, made with the same hyper-parameters, what `learned` said of another.
+
+    Raises:
+        ValueError: an array has the name of something that is not learned.
+    """
     for name, part in _parts(estimator):
         restore(part, _below(arrays, name))
     for name, kind in getattr(estimator, "learned_parts", {}).items():
@@ -31,6 +35,8 @@ def restore(estimator: object, arrays: Mapping[str, Array]) -> None:
         setattr(estimator, name, _made(kind, inner) if inner else None)
     for name, array in arrays.items():
         if "." not in name:
+            if name.startswith("_") or not name.endswith("_"):
+                raise ValueError(f"{name[:80]!r} is nothing that is learned")
             setattr(estimator, name, _plain(array))
 
 

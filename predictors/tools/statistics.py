@@ -126,6 +126,8 @@ class UsageStatistics:
             as_of_s = np.full(len(totals), epoch_s)
         else:
             half_life_s, as_of_s = float(arrays["half_life_s"]), arrays["as_of_s"]
+        if not (np.isfinite(totals).all() and np.isfinite(arrays["weights"]).all()):
+            raise ValueError("sums that are no numbers")
         rows = zip(arrays["keys"], arrays["n_events"], arrays["weights"], totals, as_of_s, strict=True)
         shares = {
             (str(key[0]), str(key[1])): _Share(int(n), float(weight), total, float(at_s))

@@ -118,6 +118,27 @@ def test_a_missing_damaged_or_foreign_file_is_named(tmp_path: Path) -> None:
         LengthPredictor.load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"mean": [float("nan")]},
+        {"weight": [1.0, 2.0]},
+        {"weight": "x"},
+        {"level": 10**400},
+        {"level": float("inf")},
+        {"shares": [{"name": "a", "model": "b", "shift": 1.0, "n_calls": 0}]},
+        {"shares": [{"name": "a", "model": "b", "shift": float("nan"), "n_calls": 1}]},
+    ],
+)
+def test_a_fit_that_no_forecast_can_be_made_of_is_refused(tmp_path: Path, damage: dict[str, object]) -> None:
+    fit = {"feature_name": "f", "level": 1.0, "noise_sd": 1.0, "model_sd": 1.0, "ridge": 1.0, "mean": [0.0]}
+    (tmp_path / "length.json").write_text(json.dumps({"format": 1, "weight": [0.0], **fit}))
+    assert LengthPredictor.load(tmp_path).level_ == 1.0
+    (tmp_path / "length.json").write_text(json.dumps({"format": 1, "weight": [0.0], **fit, **damage}))
+    with pytest.raises(BadArtefactError, match="no length fit can be read"):
+        LengthPredictor.load(tmp_path)
+
+
 def test_nothing_is_predicted_before_a_fit() -> None:
     with pytest.raises(NotFittedError):
         LengthPredictor().bind(Pool([entry()]))

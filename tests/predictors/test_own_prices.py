@@ -89,3 +89,11 @@ def test_damaged_prices_are_refused(tmp_path: Path) -> None:
     (tmp_path / "prices.json").write_text(json.dumps({"format": 1, "prices": [{"name": "x"}]}))
     with pytest.raises(BadArtefactError, match="no prices can be read"):
         OwnPrices.load(tmp_path)
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), -1.0, "free", None, [1.0]])
+def test_prices_that_nobody_can_charge_are_refused(tmp_path: Path, rate: object) -> None:
+    told = {"name": "x", "model": "maker/x", "input_usd_per_mtok": 1.0, "output_usd_per_mtok": rate}
+    (tmp_path / "prices.json").write_text(json.dumps({"format": 1, "prices": [told]}))
+    with pytest.raises(BadArtefactError, match="no prices can be read"):
+        OwnPrices.load(tmp_path)

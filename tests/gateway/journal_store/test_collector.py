@@ -205,6 +205,36 @@ def test_what_somebody_else_removed_after_it_was_handed_out_is_told_and_stops_no
     assert waiting(server) == 0
 
 
+HEAD = b'{"v":1,"kind":"%b","at":1.0,"columns":%b,"record":{}}'
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"something": "else"},
+        {"segment": "w/1", "offset": "none", "line": "x"},
+        {"segment": b"\xff", "offset": "0", "line": "x"},
+        {"segment": "x", "offset": "-1", "line": "x"},
+        {"segment": "x", "offset": "9" * 30, "line": "x"},
+        {"segment": "x" * 10_000, "offset": "0", "line": "x"},
+        {"segment": "x", "offset": "0", "line": "no record"},
+        {"segment": "x", "offset": "0", "line": HEAD % (b"of_the_future", b"[1.0]")},
+        {"segment": "x", "offset": "0", "line": HEAD % (b"outcome", b"[1.0]")},
+        {"segment": "x", "offset": "0", "line": HEAD % (b"decision", b"[]")},
+        {"segment": "x", "offset": "0", "line": HEAD % (b"outcome", b"[1.0, 18446744073709551615, 1, 1, 1]")},
+    ],
+)
+def test_what_no_gateway_wrote_into_the_stream_keeps_no_record_from_being_collected(
+    server: RedisServer, tmp_path: Path, facts: dict[str, str | bytes]
+) -> None:
+    with server.client() as client:
+        client.xadd(JournalKeys().records, facts)
+    fill(server, 0, 3)
+    collector(server, tmp_path / "copy").collect_all()
+    assert stored_ids(tmp_path / "copy") == ids(0, 3)
+    assert waiting(server) == 0
+
+
 def test_what_is_older_than_the_retention_is_forgotten_in_the_file(server: RedisServer, tmp_path: Path) -> None:
     fill(server, 0, 3)  # of 1970
     collector(server, tmp_path / "copy", keep_days=1.0).collect_all()

@@ -1,9 +1,11 @@
+import io
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -135,3 +137,58 @@ def test_a_replicas_earlier_and_later_events_add_up_and_survive_a_file(
     for ours, theirs in zip(back.sums(REGISTRY, now_s=NOW_S), whole.sums(REGISTRY, now_s=NOW_S), strict=True):
         assert np.allclose(ours, theirs, rtol=1e-12)
     assert back.n_events() == whole.n_events()
+
+
+@pytest.mark.parametrize("registry", ["../../elsewhere", "/elsewhere", "..", "", "a/b", ["a"]])
+async def test_a_record_of_no_registry_writes_nowhere(tmp_path: Path, registry: object) -> None:
+    odd = outcome(0, "a")
+    odd["tools"]["registry"] = registry
+    path = await journalled(tmp_path / "j.sqlite3", [odd, outcome(1, "b")])
+    assert learn_tools(path, tmp_path / "state" / "usage", half_life_s=DAY_S) == 1
+    written = {path.relative_to(tmp_path).parts[:3] for path in tmp_path.rglob("*.npz")}  # noqa: ASYNC240
+    assert written == {("state", "usage", "office")}
+
+
+@pytest.mark.parametrize(
+    "observed", [5, "text", {"tool": "a"}, [5], [{}], [{"tool": None}], [{"tool": ["a"]}], [{"tool": "a" * 100_000}]]
+)
+async def test_a_record_of_odd_calls_keeps_no_other_from_being_counted(tmp_path: Path, observed: object) -> None:
+    odd = outcome(0, "a")
+    odd["tools"]["observed"] = observed
+    path = await journalled(tmp_path / "j.sqlite3", [odd, outcome(1, "b")])
+    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S) == 1
+
+
+def _packed(**arrays: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _whole() -> dict[str, Any]:
+    statistics = UsageStatistics(dim=2, half_life_s=DAY_S)
+    statistics.observe("a", np.eye(2, dtype=np.float32)[0], replica="r", at_s=NOW_S)
+    return statistics.to_arrays()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"PK\x03\x04" + b"x" * 100,
+        _packed(**{**_whole(), "totals": np.zeros(0)}),
+        _packed(**{**_whole(), "totals": np.full((1, 2), np.nan)}),
+        _packed(**{**_whole(), "keys": np.array(["a"])}),
+        _packed(**{**_whole(), "half_life_s": np.array("x")}),
+        _packed(**{**_whole(), "as_of_s": np.zeros((1, 2))}),
+        _packed(totals=np.zeros(300 << 17)),  # 300 MB of zeros
+    ],
+)
+def test_a_file_of_sums_that_others_made_is_left_out_whatever_is_in_it(tmp_path: Path, content: bytes) -> None:
+    folder = tmp_path / "usage" / "office"
+    folder.mkdir(parents=True)
+    (folder / "1.npz").write_bytes(content)
+    (folder / "2.npz").write_bytes(_packed(**_whole()))
+    learned = read_learned(tmp_path / "usage", "office")
+    assert learned is not None
+    assert learned.n_events() == {"a": 1}

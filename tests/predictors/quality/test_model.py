@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -190,6 +191,77 @@ def test_an_ensemble_that_another_version_saved_with_less_in_it_is_refused(model
     arrays, manifest = load_artefact(tmp_path / entry["folder"], kind="ensemble")
     del arrays["error_scale_"], manifest["arrays_sha256"]
     digest = save_artefact(tmp_path / entry["folder"], arrays, manifest)
+    whole = tmp_path / "manifest.json"
+    whole.write_text(whole.read_text().replace(entry["sha256"], digest))
+    with pytest.raises(BadArtefactError, match=r"another version .* train again"):
+        QualityModel.load(tmp_path)
+
+
+def rewritten(folder: Path, kind: str, **arrays: object) -> str:
+    """Other arrays in the place of those of a saved predictor, which match their digest: somebody meant it."""
+    known, manifest = load_artefact(folder, kind=kind)
+    del manifest["arrays_sha256"]
+    return save_artefact(folder, {**known, **{name: np.asarray(value) for name, value in arrays.items()}}, manifest)
+
+
+@pytest.mark.parametrize("value", [np.full((3, 5, 2), 1.0), np.zeros(0), np.float64(3.0), np.array(["x"])])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "deviation",
+        "gap",
+        "head_on_features",
+        "landmarks",
+        "on_features",
+        "on_topics",
+        "profile_map",
+        "sample",
+        "support",
+    ],
+)
+def test_arrays_that_do_not_fit_each_other_are_refused_before_they_decide(
+    model: QualityModel, tmp_path: Path, name: str, value: np.ndarray
+) -> None:
+    model.save(tmp_path)
+    rewritten(tmp_path, "quality", **{name: value})
+    with pytest.raises(BadArtefactError, match=r"train it again"):
+        QualityModel.load(tmp_path)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(model: QualityModel, tmp_path: Path, number: float) -> None:
+    model.save(tmp_path)
+    rewritten(tmp_path, "quality", deviation=np.full_like(model.arrays["deviation"], number))
+    with pytest.raises(BadArtefactError, match="deviation has what is no number"):
+        QualityModel.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("models", ["a"], "models, and 1 names"),
+        ("scalars", {"width": 10**400}, "garbles"),
+        ("scalars", {"width": float("nan")}, "width is no number"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_its_arrays_is_refused(
+    model: QualityModel, tmp_path: Path, key: str, value: Any, said: str
+) -> None:
+    model.save(tmp_path)
+    told = json.loads((tmp_path / "manifest.json").read_text())
+    told[key] = value if isinstance(value, list) else {**told[key], **value}
+    (tmp_path / "manifest.json").write_text(json.dumps(told))
+    with pytest.raises(BadArtefactError, match=said):
+        QualityModel.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["predict", "__class__", "_private", "members", "error_scale_"])
+def test_an_ensembles_arrays_replace_nothing_but_what_it_learned(
+    model: QualityModel, tmp_path: Path, name: str
+) -> None:
+    model.save(tmp_path)
+    [entry] = json.loads((tmp_path / "manifest.json").read_text())["ensembles"]
+    digest = rewritten(tmp_path / entry["folder"], "ensemble", **{name: np.full((2, 3), np.nan)})
     whole = tmp_path / "manifest.json"
     whole.write_text(whole.read_text().replace(entry["sha256"], digest))
     with pytest.raises(BadArtefactError, match=r"another version .* train again"):
