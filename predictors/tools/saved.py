@@ -8,6 +8,7 @@ as those.
 
 import json
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Protocol, Self, runtime_checkable
 
@@ -42,6 +43,9 @@ VERSION: Final = 8
 """Holds the lexical index and the lists of vectors; 7: neither; 6: shortlisted with little of the classifier's say;
 5: by clauses; 4: otherwise; 3: no mapped requests; 2: no twins; 1: no shares of clauses."""
 _REMEDY: Final = "fit it anew with `paretogate tools search --save` or `paretogate tools eval --save`"
+_TRIED_CHARS: Final = 500
+_ODD: Final = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+"""What falls out of arrays and facts that nobody saved so."""
 Arrays = dict[str, npt.NDArray[Any]]
 
 _CHANNELS: Final[Mapping[str, Callable[..., Channel]]] = {
@@ -132,9 +136,22 @@ def load_retriever(
         BadArtefactError: the folder is missing, damaged, of another version, of another encoder, or of other tools.
     """
     try:
-        return _load(folder, encoder, fitted_on)
+        loaded = _load(folder, encoder, fitted_on)
+        _try_out(loaded, folder)
     except BadArtefactError as exc:
         raise BadArtefactError(path=exc.path, problem=exc.problem, remedy=_REMEDY) from exc
+    return loaded
+
+
+def _try_out(loaded: StackedRetriever | SingleChannelRetriever, folder: Path) -> None:
+    """Rank once: arrays that fit neither each other nor the registry would be noticed by the first request."""
+    try:
+        asked = " ".join(f"{tool.name} {tool.description}" for tool in islice(loaded.evidence_.registry, 1))
+        [ranking] = loaded.rank([asked[:_TRIED_CHARS]], 1)
+    except _ODD as exc:
+        raise BadArtefactError(path=str(folder), problem=f"it cannot rank tools ({exc})") from exc
+    if not np.isfinite(ranking.scores).all():
+        raise BadArtefactError(path=str(folder), problem="its scores are no numbers")
 
 
 def _load(
@@ -165,9 +182,9 @@ def _load(
                 centres=arrays.get("lists"),
             )
         single = SingleChannelRetriever(channels[0], encoder, **facts["parameters"])
-    except (KeyError, TypeError, ValueError) as exc:
+        single.evidence_ = evidence
+    except _ODD as exc:
         raise BadArtefactError(path=str(folder), problem=f"its content is not that of a retriever ({exc})") from exc
-    single.evidence_ = evidence
     return single
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from predictors.encoders import StaticEncoder
 from predictors.errors import BadArtefactError
+from predictors.persistence import load_artefact, save_artefact
 from predictors.tools import (
     StackedRetriever,
     Tool,
@@ -162,3 +163,25 @@ def test_what_was_learned_for_tools_that_come_later_is_saved_and_which_they_are(
     assert isinstance(restored, StackedRetriever)
     assert restored.new_ is not None
     assert np.array_equal(restored.new_, retriever.new_)
+
+
+@pytest.mark.parametrize("value", [np.zeros((3, 5, 2)), np.zeros(0), np.float64(3.0), np.array(["x"])])
+@pytest.mark.parametrize("name", ["stage.weights", "tool_vectors", "channel0.keys", "channel0.starts"])
+def test_arrays_that_cannot_rank_are_refused_when_they_are_loaded(tmp_path: Path, name: str, value: np.ndarray) -> None:
+    saved(tmp_path)
+    arrays, manifest = load_artefact(tmp_path, kind="tool-retriever")
+    assert name in arrays
+    del manifest["arrays_sha256"]
+    save_artefact(tmp_path, {**arrays, name: value}, manifest)
+    with pytest.raises(BadArtefactError, match="paretogate tools search --save"):
+        load_retriever(tmp_path, CountedWords())
+
+
+@pytest.mark.parametrize("name", ["facts", "registry", "usage"])
+def test_facts_that_go_too_deep_are_refused(tmp_path: Path, name: str) -> None:
+    saved(tmp_path)
+    arrays, manifest = load_artefact(tmp_path, kind="tool-retriever")
+    del manifest["arrays_sha256"]
+    save_artefact(tmp_path, {**arrays, name: np.frombuffer(b"[" * 100_000, dtype=np.uint8)}, manifest)
+    with pytest.raises(BadArtefactError, match="its content is not that of a retriever"):
+        load_retriever(tmp_path, CountedWords())
