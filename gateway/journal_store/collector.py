@@ -198,7 +198,7 @@ class Collector:
             self._store, self._is_begun = None, False
         if self._store is None:
             self._lock()
-            self._store = SqliteStore(self.path)
+            self._store = SqliteStore(self.path, trusts_lines=False)  # others may write to a Redis, too
         return self._store
 
     def _lock(self) -> None:
@@ -283,7 +283,7 @@ def _lists(reply: Any) -> Sequence[Sequence[Any]]:  # noqa: ANN401 - as either v
 
 
 def _entry(name: bytes, facts: dict[bytes, bytes]) -> _Entry | None:
-    """None where it is no line of a spool: others may write to a Redis, too."""
+    """None where it is no line of a spool."""
     try:
         entry = _Entry(name, facts[b"segment"].decode(), int(facts[b"offset"]), facts[b"line"])
     except (KeyError, ValueError):

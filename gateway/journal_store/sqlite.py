@@ -100,9 +100,10 @@ class SqliteStore:
 
     waiting: int | None = None
 
-    def __init__(self, path: Path, *, busy_timeout_s: float = 5.0) -> None:
+    def __init__(self, path: Path, *, busy_timeout_s: float = 5.0, trusts_lines: bool = True) -> None:
+        """Where lines are not trusted to be ours, each is parsed whole: one damaged record would stop all readers."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.path = path
+        self.path, self._trusts_lines = path, trusts_lines
         # Made for its owner alone: it may hold prompts. SQLite gives the files beside it the same rights.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._db = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
@@ -193,6 +194,8 @@ class SqliteStore:
     def _insert(self, segment: str, offset: int, line: bytes) -> None:
         try:
             row = _read_line(line)
+            if not self._trusts_lines and not isinstance(orjson.loads(str(row.values[-1])), dict):
+                raise ValueError("its record is no object")
             self._db.execute(_INSERT[row.kind], row.values)
         except _NO_RECORD as exc:
             self.note_damage(segment, offset, line, f"{type(exc).__name__}: {exc}")

@@ -7,7 +7,8 @@ writes are taken, and none that would fill the memory of whoever reads it.
 
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -24,6 +25,7 @@ __all__ = ["SharedFindings"]
 log = structlog.get_logger(__name__)
 
 _MOST_DIGITS = 19  # of nanoseconds that fit a file's time
+_FURTHEST_NS = 3_600 * 10**9  # in the future, as in `state.file`: what lies beyond comes from a clock that was wrong
 _MOST_BYTES = 64 << 20  # of a file
 _MOST_UNPACKED_BYTES = 4 * _MOST_BYTES
 _NAME = re.compile(r"measured\.json|tools/usage/[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[0-9]{1,9}\.npz")
@@ -38,9 +40,12 @@ redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 class SharedFindings:
     """Used by one thread at a time. Every method may raise `JournalUnavailableError`, and may then be called again."""
 
-    def __init__(self, settings: Settings, *, timeout_s: float = 5.0) -> None:
-        """Connects when it is first asked. The journal of the settings is one in Redis."""
+    def __init__(
+        self, settings: Settings, *, timeout_s: float = 5.0, clock_ns: Callable[[], int] = time.time_ns
+    ) -> None:
+        """Connects when it is first asked. The journal of the settings is one in Redis; the clock is the wall's."""
         self._redis, self._folder = JournalRedis(settings, timeout_s=timeout_s), settings.state_dir
+        self._clock_ns = clock_ns
 
     def publish(self) -> int:
         """Tell replicas of every file that was written since; returns how many were told."""
@@ -66,12 +71,15 @@ class SharedFindings:
         return told
 
     def _fetch(self, client: Any) -> int:  # noqa: ANN401 - as above
-        keys, taken = self._redis.keys, 0
+        keys, taken, latest_ns = self._redis.keys, 0, self._clock_ns() + _FURTHEST_NS
         for field, written in client.hgetall(keys.learned_at).items():
             name, written_ns = field.decode(errors="replace"), _number(written)
-            if not _NAME.fullmatch(name) or written_ns <= _written_ns(path := self._folder / name):
+            if not _NAME.fullmatch(name) or written_ns <= _written_ns(path := self._folder / name, latest_ns):
                 continue
-            if client.hstrlen(keys.learned, name) > _MOST_BYTES:
+            if written_ns > latest_ns:
+                reason = "it was written in a time to come; see the clock of whoever refines"
+                log.warning("shared_findings_refused", file=name, reason=reason)
+            elif client.hstrlen(keys.learned, name) > _MOST_BYTES:
                 log.warning("shared_findings_refused", file=name, reason=f"more than {_MOST_BYTES:,} bytes")
             elif (content := client.hget(keys.learned, name)) is None:
                 continue
@@ -90,11 +98,13 @@ class SharedFindings:
                 yield path.relative_to(self._folder).as_posix(), path
 
 
-def _written_ns(path: Path) -> int:
+def _written_ns(path: Path, latest_ns: int) -> int:
+    """By a clock that was wrong, as old as anything: nothing newer would be taken until that time has come."""
     try:
-        return path.stat().st_mtime_ns
+        written_ns = path.stat().st_mtime_ns
     except FileNotFoundError:
         return -1
+    return written_ns if written_ns <= latest_ns else -1
 
 
 def _is_bomb(name: str, content: bytes) -> bool:

@@ -24,6 +24,9 @@ class RefinementBrokeError(GatewayError):
         super().__init__(f"a pass broke ({type(exc).__name__}); `paretogate refine` shows where")
 
 
+_MOST = 1e12
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refinement:
     """What one pass did."""
@@ -200,4 +203,7 @@ def _estimated(decision: Mapping[str, object] | None) -> float | None:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
+    """None where nobody can have counted so many, tokens or seconds: their squares are summed."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= _MOST else None

@@ -221,6 +221,8 @@ HEAD = b'{"v":1,"kind":"%b","at":1.0,"columns":%b,"record":{}}'
         {"segment": "x", "offset": "0", "line": HEAD % (b"of_the_future", b"[1.0]")},
         {"segment": "x", "offset": "0", "line": HEAD % (b"outcome", b"[1.0]")},
         {"segment": "x", "offset": "0", "line": HEAD % (b"decision", b"[]")},
+        {"segment": "x", "offset": "0", "line": HEAD.replace(b"{}", b"[]") % (b"outcome", b"[1.0, 1, 1, 1, 1]")},
+        {"segment": "x", "offset": "0", "line": HEAD.replace(b"{}", b"{NaN}") % (b"outcome", b"[1.0, 1, 1, 1, 1]")},
         {"segment": "x", "offset": "0", "line": HEAD % (b"outcome", b"[1.0, 18446744073709551615, 1, 1, 1]")},
     ],
 )

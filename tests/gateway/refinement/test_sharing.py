@@ -1,6 +1,7 @@
 """What one worker learned reaches every replica by a real Redis, and nothing else does."""
 
 import os
+import time
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -45,6 +46,20 @@ def test_what_is_newer_here_stays(redis_server: RedisServer, tmp_path: Path) -> 
     at(tmp_path / "worker", redis_server.url).publish()
     assert at(tmp_path / "replica", redis_server.url).fetch() == 0
     assert (tmp_path / "replica" / "measured.json").read_bytes() == b"newer"
+
+
+def test_what_a_wrong_clock_wrote_keeps_nothing_from_being_learned_once_it_is_right(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    a_year_on = time.time() + 365 * 86_400
+    write(tmp_path / "worker" / "measured.json", b"of next year", at_s=a_year_on)
+    at(tmp_path / "worker", redis_server.url).publish()
+    assert at(tmp_path / "replica", redis_server.url).fetch() == 0
+    write(tmp_path / "replica" / "measured.json", b"of next year, too", at_s=a_year_on)
+    write(tmp_path / "worker" / "measured.json", b"of now", at_s=time.time())
+    at(tmp_path / "worker", redis_server.url).publish()
+    assert at(tmp_path / "replica", redis_server.url).fetch() == 1
+    assert (tmp_path / "replica" / "measured.json").read_bytes() == b"of now"
 
 
 @pytest.mark.parametrize(

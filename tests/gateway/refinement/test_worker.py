@@ -1,4 +1,5 @@
 import errno
+import json
 import sqlite3
 import threading
 from contextlib import closing
@@ -304,3 +305,30 @@ def test_calls_that_were_counted_by_a_clock_that_was_ahead_do_not_outweigh_those
     journalled(tmp_path, "here", calls=50, start=50, ttft_s=3.0)
     [measured] = run(tmp_path).findings.measured.values()
     assert measured.ttft_s == pytest.approx((8 * 0.1 + 50 * 3.0) / 58, rel=0.05)
+
+
+@pytest.mark.parametrize("number", [1e300, 1e13, -1.0, True, "fast", None, [1.0]])
+@pytest.mark.parametrize("fact", ["ttft_s", "latency_s", "usage"])
+def test_a_record_of_numbers_that_cannot_be_keeps_no_other_from_being_counted(
+    tmp_path: Path, fact: str, number: object
+) -> None:
+    path = journalled(tmp_path, "b", calls=4, ttft_s=0.5)
+    told = {"input_tokens": number, "output_tokens": number} if fact == "usage" else number
+    with closing(sqlite3.connect(path)) as database, database:
+        [(seq, record)] = database.execute("SELECT seq, record FROM outcomes ORDER BY seq LIMIT 1").fetchall()
+        odd = json.dumps({**json.loads(record), fact: told})
+        database.execute("UPDATE outcomes SET record = ? WHERE seq = ?", (odd, seq))
+    assert run(tmp_path).new_outcomes == 4
+    assert 0.4 < (read_measured(tmp_path / "measured.json")["b"].ttft_s or 0.0) < 0.6
+
+
+@pytest.mark.parametrize("candidates", [{"id": 1}, {"id": ["a"], "backend": []}, {"id": ["a"], "backend": None}, 5])
+def test_a_decision_of_candidates_that_cannot_be_keeps_no_other_from_being_counted(
+    tmp_path: Path, candidates: object
+) -> None:
+    path = journalled(tmp_path, "b", calls=3, ttft_s=0.5)
+    with closing(sqlite3.connect(path)) as database, database:
+        [(record,)] = database.execute("SELECT record FROM decisions WHERE decision_id = 'b-0'").fetchall()
+        odd = json.dumps({**json.loads(record), "candidates": candidates})
+        database.execute("UPDATE decisions SET record = ? WHERE decision_id = 'b-0'", (odd,))
+    assert run(tmp_path).new_outcomes == 3
