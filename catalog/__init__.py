@@ -30,6 +30,7 @@ from .merge import merge_profiles
 from .offer import Offer
 from .pool import Floats, Pool, PoolEntry
 from .price import Price, Usage
+from .printable import printable
 from .profile import CAPABILITIES, Ability, ModelProfile
 from .provenance import Provenance, Trust
 from .records import record
@@ -71,5 +72,6 @@ __all__ = [
     "answers_text",
     "is_meant",
     "merge_profiles",
+    "printable",
     "record",
 ]

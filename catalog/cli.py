@@ -418,9 +418,9 @@ def _downloaded(url: str, timeout_s: float) -> PriceMap:
 
 
 def _print(table: "Table") -> None:
-    from rich.console import Console  # noqa: PLC0415
+    from .screen import Screen  # noqa: PLC0415 - rich is heavy
 
-    Console(width=_width(), markup=False, emoji=False).print(table)  # a name like `[/red]` is no markup
+    Screen(width=_width(), markup=False, emoji=False).print(table)  # a name like `[/red]` is no markup
 
 
 def _width() -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog import ParetoGateError
+from catalog import ParetoGateError, printable
 from predictors.cli_options import DataFolder, EncoderKey, EncoderName, data_folder
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def replay(
         contenders = lineup(predictor, encoder=reader, encoder_key=encoder_key)
         _replay_tables(outcomes, folder, contenders, study, outputs, named=named, as_json=as_json)
     except (ParetoGateError, OSError) as exc:
-        typer.echo(f"error: {exc}", err=True)
+        typer.echo(f"error: {printable(str(exc))}", err=True)
         raise typer.Exit(1) from exc
 
 
@@ -124,10 +124,10 @@ def _replay_tables(
     tables = [read_table(name, data=data, catalog=catalog) for name in names]
     for table in tables:
         if table.note:
-            typer.echo(f"note: {table.name}: {table.note}", err=True)
+            typer.echo(printable(f"note: {table.name}: {table.note}"), err=True)
         for policy, goals in unknown_goals(table, contenders[0], named, study.configured).items():
             told = f"policy {policy!r} is replayed without {', '.join(goals)}, which nothing tells of these models"
-            typer.echo(f"note: {table.name}: {told}", err=True)
+            typer.echo(printable(f"note: {table.name}: {told}"), err=True)
     with progress_bar() as bar:
         results = [run_study(table, contenders, study, progress=stages(bar, table.name)) for table in tables]
     summaries = [summary for _, summary in results]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog import ParetoGateError
+from catalog import ParetoGateError, printable
 from predictors.cli_options import DataFolder, data_folder
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def diff_policy(
             typer.echo("error: --max-nfr needs a corpus with scores; this one has none", err=True)
             raise typer.Exit(1)
     except ParetoGateError as exc:
-        typer.echo(f"error: {exc}", err=True)
+        typer.echo(f"error: {printable(str(exc))}", err=True)
         raise typer.Exit(1) from exc
     passed = not found.flips or found.flips[0].negative <= max_nfr
     if as_json:

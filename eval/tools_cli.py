@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog import ParetoGateError
+from catalog import ParetoGateError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +95,7 @@ def evaluate_registries(
         if as_json:
             sys.stdout.write(json.dumps(json_report(results, encoder=reader.name), indent=1) + "\n")
     except ParetoGateError as exc:
-        typer.echo(f"error: {exc}", err=True)
+        typer.echo(f"error: {printable(str(exc))}", err=True)
         raise typer.Exit(1) from exc
 
 
@@ -126,7 +126,7 @@ def search(
             save_retriever(retriever, save)
         found = retriever.rank([request], top_k)[0]
     except ParetoGateError as exc:
-        typer.echo(f"error: {exc}", err=True)
+        typer.echo(f"error: {printable(str(exc))}", err=True)
         raise typer.Exit(1) from exc
     pairs = [
         (offered.tools[offered.row(tool_id)], float(score))
@@ -195,7 +195,7 @@ def synthesize(
                 write_made(out, made)
                 typer.echo(f"{tally.kept} kept of {tally.calls} calls: {made.query[:80]}", err=True)
     except ParetoGateError as exc:
-        typer.echo(f"error: {exc}", err=True)
+        typer.echo(f"error: {printable(str(exc))}", err=True)
         raise typer.Exit(1) from exc
     sys.stdout.write(json.dumps(asdict(tally)) + "\n")
 

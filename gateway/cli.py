@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from catalog import ParetoGateError
+from catalog import ParetoGateError, printable
 
 __all__ = ["main"]
 
@@ -64,6 +64,7 @@ _REMEDIES = {
 }
 
 _NO_THREAD = "can't start new thread"  # Python's words, for which it has no class of errors
+_LESS_MEMORY = "see that the files it was given are what they should be, or give it more"
 _MORE_THREADS = "raise the limit of processes (ulimit -u, or the container's of pids), or give it more memory"
 
 _Any = Any  # typer's vendored click has no public types to name
@@ -131,7 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         typer.main.get_command(app).main(args=None if argv is None else list(argv), prog_name="paretogate")
     except ParetoGateError as exc:
-        typer.echo(f"error: {exc}", err=True)
+        typer.echo(f"error: {printable(str(exc))}", err=True)
         return 1
     except ModuleNotFoundError as exc:  # of an extra: heavy libraries are imported where they are needed, and late
         if not (extra := _extra_of(exc)):
@@ -141,12 +142,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as exc:  # the machine refuses a file: no fault of the program's
         if exc.strerror is None:
             raise
-        typer.echo(f"error: {_refusal(exc)}", err=True)
+        typer.echo(f"error: {printable(_refusal(exc))}", err=True)
         return 1
-    except RuntimeError as exc:
-        if str(exc) != _NO_THREAD:
+    except (MemoryError, RuntimeError) as exc:
+        if not (told := _scarcity(exc)):
             raise
-        typer.echo(f"error: this machine allows no further thread; {_MORE_THREADS}", err=True)
+        typer.echo(f"error: {told}", err=True)
         return 1
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
@@ -160,6 +161,13 @@ def _refusal(exc: OSError) -> str:
         return "the folder that this was started in is no longer there; change to another (cd) and start again"
     where = f"{exc.filename}: " if exc.filename is not None else ""
     return f"{where}{exc.strerror}; {_REMEDIES.get(exc.errno or 0, 'see that the path is right and can be used')}"
+
+
+def _scarcity(exc: Exception) -> str | None:
+    """What this machine has too little of."""
+    if isinstance(exc, MemoryError):
+        return f"this needs more memory than there is; {_LESS_MEMORY}"
+    return f"this machine allows no further thread; {_MORE_THREADS}" if str(exc) == _NO_THREAD else None
 
 
 def _extra_of(missing: ModuleNotFoundError) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalog import InvalidMeasurementError, ModelProfile, ParetoGateError, UnknownModelError
+from catalog import InvalidMeasurementError, ModelProfile, ParetoGateError, UnknownModelError, printable
 
 if TYPE_CHECKING:
     from .asking import Asking, Budget
@@ -62,7 +62,7 @@ def probe(
             folder = out / model.replace("/", "--")
             report = _probe(names, subject, url, model, limits, folder, os.environ.get(key_env))
     except ParetoGateError as exc:
-        typer.echo(f"error: {exc}", err=True)
+        typer.echo(f"error: {printable(str(exc))}", err=True)
         raise typer.Exit(1) from exc
     if as_json:
         sys.stdout.write(json.dumps(report, indent=1, default=str) + "\n")

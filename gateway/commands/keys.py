@@ -10,7 +10,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from catalog import ParetoGateError
+from catalog import ParetoGateError, printable
 from gateway.keys import ApiKey, KeyFile, issue
 from gateway.settings import load_settings
 
@@ -95,7 +95,8 @@ def list_keys(*, config: ConfigFile = None, as_json: AsJson = False) -> None:
         typer.echo(orjson.dumps([{**key.public(), "problem": key.problem(now_s)} for key in keys]).decode())
         return
     for key in keys:
-        typer.echo(f"{key.key_id}  {key.tenant:<20} {key.name:<20} {key.problem(now_s) or 'is good'}{_limits(key)}")
+        problem = key.problem(now_s) or "is good"
+        typer.echo(printable(f"{key.key_id}  {key.tenant:<20} {key.name:<20} {problem}{_limits(key)}"))
     if not keys:
         typer.echo("no keys; `paretogate keys create --tenant NAME` makes one", err=True)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from catalog.screen import Screen
 
 __all__ = [
     "AsJson",
@@ -41,10 +42,10 @@ Requirements = Annotated[
 ]
 
 
-def console() -> Console:
+def console() -> Screen:
     """Standard output; as wide as the terminal, or wide enough for tables where there is none."""
-    screen = Console()
-    return screen if screen.is_terminal else Console(width=_WIDTH_OF_A_FILE)
+    screen = Screen()
+    return screen if screen.is_terminal else Screen(width=_WIDTH_OF_A_FILE)
 
 
 class Termination:

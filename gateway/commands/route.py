@@ -12,7 +12,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from catalog import Backend, Catalog, PoolEntry
+from catalog import Backend, Catalog, PoolEntry, printable
 from gateway.errors import InvalidRequestError
 from gateway.settings import Settings, load_settings
 from gateway.startup import find_backends, open_catalog, planned_embedded
@@ -50,7 +50,7 @@ def route(
     _say_what_cannot_be_called(explained)
     on_front = [c for c in _by_utility(explained) if c["on_front"]]
     console().print(_table(on_front[:_SHOWN], chosen=explained["chosen"], title="Pareto front"))
-    typer.echo(f"{explained['chosen']}  ({explained['policy']}: {explained['reason']})")
+    typer.echo(printable(f"{explained['chosen']}  ({explained['policy']}: {explained['reason']})"))
 
 
 def explain(
@@ -74,7 +74,7 @@ def explain(
     for price in explained.get("shadow_prices") or ():
         screen.print(f"relaxing {price['constraint']} to {_short(price['relax_to'])}: {_gain(price['gain'])}")
     versions = ", ".join(f"{name} {version}" for name, version in explained["versions"].items())
-    typer.echo(f"{explained['chosen']}  ({explained['policy']}: {explained['reason']}; {versions})")
+    typer.echo(printable(f"{explained['chosen']}  ({explained['policy']}: {explained['reason']}; {versions})"))
 
 
 def decide(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from catalog import ParetoGateError
+from catalog import ParetoGateError, printable
 from gateway.settings import load_settings
 from gateway.tools import RegistryStore
 
@@ -87,7 +87,8 @@ def list_registries(*, config: ConfigFile = None, as_json: AsJson = False) -> No
         typer.echo(orjson.dumps([stored.summary() for stored in newest]).decode())
         return
     for stored in newest:
-        typer.echo(f"{stored.label:<40} {len(stored.tools):>6} tools {len(stored.usage):>6} requests  {stored.source}")
+        counted = f"{len(stored.tools):>6} tools {len(stored.usage):>6} requests"
+        typer.echo(printable(f"{stored.label:<40} {counted}  {stored.source}"))
     if not newest:
         typer.echo("no registries; `paretogate tools import FILE --name NAME` makes one", err=True)
 
@@ -108,7 +109,7 @@ def show(
         typer.echo(orjson.dumps({**stored.summary(), "tools": tools}).decode())
         return
     for tool in stored.tools:
-        typer.echo(f"{tool.name:<40} {tool.description.partition(chr(10))[0][:100]}")
+        typer.echo(printable(f"{tool.name:<40} {tool.description.partition(chr(10))[0][:100]}"))
 
 
 def _header(given: str) -> tuple[str, str]:

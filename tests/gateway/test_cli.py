@@ -44,6 +44,10 @@ def threading_in_vain() -> None:
         threading.stack_size(before)
 
 
+def memoryless() -> None:
+    raise MemoryError
+
+
 nested = typer.Typer()
 
 
@@ -70,6 +74,7 @@ def with_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
         **room("uninstalled", "no_such_package_of_ours:command"),
         **room("starving", f"{HERE}:starving"),
         **room("threading", f"{HERE}:threading_in_vain"),
+        **room("memoryless", f"{HERE}:memoryless"),
         **room("broken", f"{HERE}:absent"),
     }
     monkeypatch.setattr(cli, "_entry_points", lambda: rooms)
@@ -131,6 +136,16 @@ def test_what_goes_wrong_on_purpose_is_one_line_and_exit_code_one(
 ) -> None:
     assert cli.main(["failing"]) == 1
     assert capsys.readouterr().err == "error: the thing is broken; mend it\n"
+
+
+def test_what_an_error_quotes_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["catalog", "show", "x\x1b]0;owned\x07"]) == 1
+    assert r"x\x1b]0;owned\x07" in capsys.readouterr().err
+
+
+def test_too_little_memory_is_one_line_with_its_remedy(with_rooms: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["memoryless"]) == 1
+    assert capsys.readouterr().err.startswith("error: this needs more memory than there is; see that the files")
 
 
 def test_a_room_that_is_not_installed_says_so_and_leaves_the_others_working(

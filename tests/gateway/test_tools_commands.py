@@ -32,6 +32,17 @@ def test_imported_tools_are_listed_and_shown(state: Path, capsys: pytest.Capture
     ]
 
 
+def test_what_a_tool_is_called_and_described_as_steers_no_terminal(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tools = functions(1)
+    tools[0]["function"]["description"] = "tells\x1b]52;c;cm0gLXJm\x07 the \u202eweather\rand more"
+    (state / "tools.json").write_text(json.dumps(tools))
+    assert main(["tools", "import", "tools.json", "--name", "office"]) == 0
+    assert main(["tools", "show", "office"]) == 0
+    assert r"tells\x1b]52;c;cm0gLXJm\x07 the \u202eweather\rand more" in capsys.readouterr().out
+
+
 def test_a_file_that_holds_no_tools_is_named(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (state / "tools.json").write_text("{}")
     assert main(["tools", "import", "tools.json", "--name", "office"]) == 1
