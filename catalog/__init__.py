@@ -31,6 +31,7 @@ from .offer import Offer
 from .pool import Floats, Pool, PoolEntry
 from .price import Price, Usage
 from .printable import printable
+from .private_folders import make_private
 from .profile import CAPABILITIES, Ability, ModelProfile
 from .provenance import Provenance, Trust
 from .records import record
@@ -71,6 +72,7 @@ __all__ = [
     "Usage",
     "answers_text",
     "is_meant",
+    "make_private",
     "merge_profiles",
     "printable",
     "record",

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from .errors import InvalidProfileError
 from .price import Price
+from .printable import MOST_ID_CHARS, is_showable
 
 __all__ = [
     "ANTHROPIC_MESSAGES",
@@ -123,6 +124,11 @@ class Backend:
         return f"{base.rstrip('/')}{path}{mark}{query}"
 
     def __post_init__(self) -> None:
+        if not is_showable(self.id):
+            raise InvalidProfileError(
+                f"a backend's id has at most {MOST_ID_CHARS} characters to show, since answers and logs bear it:"
+                f" {self.id!r:.200}"
+            )
         for name, allowed in (("kind", BackendKind), ("privacy", PrivacyTier), ("tier", DeploymentTier)):
             if getattr(self, name) not in get_args(allowed):
                 raise InvalidProfileError(

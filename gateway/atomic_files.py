@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from catalog import make_private
+
 __all__ = ["temporary_copy", "write_atomically"]
 
 _SUFFIX = ".paretogate-part"  # not .part: keys may lie in a folder that others use, too
@@ -32,7 +34,7 @@ def temporary_copy(path: Path, content: bytes) -> Iterator[Path]:
     Raises:
         OSError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     _clear(path.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=_SUFFIX)
     temporary = Path(name)

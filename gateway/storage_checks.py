@@ -3,6 +3,8 @@
 import tempfile
 from pathlib import Path
 
+from catalog import make_private
+
 from .journal_store import spool_beside
 from .settings import InvalidSettingsError, Settings
 
@@ -58,7 +60,7 @@ def why_no_spool(path: Path) -> str | None:
 def why_unwritable(folder: Path) -> str | None:
     """What hinders a file there, in a folder that is made where it is missing; None where nothing does."""
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(folder)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"x")
             file.flush()

@@ -40,6 +40,11 @@ def status(*, config: ConfigFile = None, as_json: AsJson = False) -> None:
         typer.echo(f"{count:>10,} {table}")
 
 
+def _private(path: str, flags: int) -> int:
+    """An opener of files for their owner alone, where they are new: the journal may hold prompts."""
+    return os.open(path, flags, 0o600)
+
+
 @commands.command()
 def export(
     *,
@@ -55,7 +60,7 @@ def export(
         if out is None:
             count = _write(reader, sys.stdout.buffer)
         else:
-            with out.open("wb") as file:
+            with open(out, "wb", opener=_private) as file:
                 count = _write(reader, file)
     typer.echo(f"{count} decisions from {settings.journal_path}", err=True)
 

@@ -9,6 +9,7 @@ import threading
 import uuid
 from pathlib import Path
 
+from catalog import make_private
 from gateway.journal_store import lock_folder, segment_path
 
 from .errors import JournalFullError
@@ -22,7 +23,7 @@ class Spool:
     def __init__(self, root: Path, *, segment_bytes: int = 8 << 20, max_bytes: int = 512 << 20) -> None:
         self.folder = root / uuid.uuid4().hex
         self.segment_bytes, self.max_bytes = segment_bytes, max_bytes
-        self.folder.mkdir(parents=True, mode=0o700)
+        make_private(self.folder)
         self.lock_fd = lock_folder(self.folder)
         self._mutex = threading.Lock()
         self._starts: dict[int, int] = {}  # bytes written before each segment that is still there

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 
+from catalog import make_private
 from gateway.atomic_files import write_atomically
 from gateway.errors import GatewayError
 
@@ -57,7 +58,7 @@ class KeyFile:
             KeyFileError: it is damaged or cannot be written.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self.path.parent)
             with self._locked():
                 keys = edit(self.read())
                 self._write(keys)

@@ -167,4 +167,4 @@ class Exchange:
 def _ascii(value: str) -> bytes:
     if value.isascii() and value.isprintable():
         return value.encode()
-    return value.encode("ascii", "replace").replace(b"\n", b" ").replace(b"\r", b" ")
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in value).encode()

@@ -17,6 +17,8 @@ from urllib.parse import quote, unquote
 import orjson
 import structlog
 
+from catalog import make_private
+
 from .memory import Account, MemoryState
 from .protocol import Claim, Grant, Settlement, StateUnavailableError
 
@@ -41,7 +43,7 @@ class FileState(MemoryState):
         super().__init__(clock=clock)
         self._folder = folder
         with suppress(OSError):  # whoever counts will hear of it
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(folder)
 
     async def reserve(self, claim: Claim) -> Grant:
         """Take everything that is claimed, or nothing.
@@ -84,7 +86,7 @@ def begin_anew(folder: Path, earlier: Mapping[str, Mapping[str, int]]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(folder)
     for holder, spent in merged(spent_in(folder), earlier).items():
         with _locked(_path(folder, holder), patience_s=_PATIENCE_AT_START_S) as fd:
             _write(fd, Account(spent_nano=dict(spent)), now_s=0.0)

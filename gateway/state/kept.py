@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 import structlog
 
+from catalog import make_private
 from gateway.atomic_files import write_atomically
 
 from .file import Spent, merged
@@ -73,7 +74,6 @@ class KeptState(MemoryState):
     def _replace(self) -> None:
         """The file, whole and for its owner alone; one at a time, since `keep` may be cancelled amid it."""
         with self._mutex:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_atomically(self._path, orjson.dumps(self._spent))
 
 
@@ -95,7 +95,7 @@ def read_spent(path: Path) -> Spent:
 def _claimed(path: Path) -> int | None:
     """What says, for as long as it is open, that somebody uses the file; None, with a word, where another does."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path.parent)
         claim = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError:
         return None  # whoever writes will hear of it

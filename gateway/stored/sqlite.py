@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from catalog import make_private
+
 from .protocol import Bounds, StoreUnavailableError
 
 __all__ = ["SqliteResponses"]
@@ -98,7 +100,7 @@ class SqliteResponses:
 
     def _file(self) -> sqlite3.Connection:
         if self._opened is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self._path.parent)
             # One after the other: SQLite has no patience with others while a file gets its write-ahead log.
             held = os.open(self._path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             with os.fdopen(held, "w") as lock:  # whoever may open it could keep others waiting

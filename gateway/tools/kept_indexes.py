@@ -6,6 +6,7 @@ from pathlib import Path
 
 import structlog
 
+from catalog import make_private
 from predictors.encoders import Encoder
 from predictors.errors import BadArtefactError
 from predictors.tools import StackedRetriever, load_retriever, save_retriever
@@ -64,7 +65,7 @@ class KeptIndexes:
     def _keep(self, retriever: StackedRetriever, path: Path) -> None:
         """Write it, whole or not at all, beside one of another version; a full disk is no reason to fail."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(path.parent)
             begun = Path(tempfile.mkdtemp(dir=path.parent, prefix=".part-"))
             try:
                 save_retriever(retriever, begun)

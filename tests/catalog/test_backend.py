@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog import Backend
+from catalog import Backend, InvalidProfileError, ModelProfile
 
 
 def at(base_url: str | None) -> Backend:
@@ -24,3 +24,11 @@ def test_an_address_keeps_its_query_and_is_told_without_what_may_be_secret(
 ) -> None:
     assert (at(base_url).address("/x"), at(base_url).shown_url) == (address, shown)
     assert at(None).shown_url is None
+
+
+@pytest.mark.parametrize("odd", ["b\x1b[2J", "b\nc", "b\u202ec", "b" * 501])
+def test_an_id_that_no_header_or_log_can_bear_is_refused(odd: str) -> None:
+    with pytest.raises(InvalidProfileError, match="at most 500 characters to show"):
+        Backend(id=odd, profile_id="o/m", kind="vllm", provider="o", model_name="m", base_url="http://x/v1")
+    with pytest.raises(InvalidProfileError, match="at most 500 characters to show"):
+        ModelProfile(id=f"o/{odd}", name="m")

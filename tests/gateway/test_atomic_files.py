@@ -19,6 +19,18 @@ def test_a_file_is_replaced_as_a_whole_and_is_its_owners_alone(tmp_path: Path) -
     assert (path.read_bytes(), path.stat().st_mode & 0o777, names(tmp_path)) == (b"new", 0o600, {"kept.json"})
 
 
+def test_folders_that_are_made_for_it_are_their_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        write_atomically(tmp_path / "state" / "tools" / "kept.json", b"x")
+    finally:
+        os.umask(before)
+    assert [oct(path.stat().st_mode & 0o777) for path in (tmp_path / "state", tmp_path / "state" / "tools")] == [
+        "0o700",
+        "0o700",
+    ]
+
+
 def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "kept.json"
     write_atomically(path, b"old")

@@ -73,6 +73,7 @@ def test_collecting_brings_the_file_that_the_other_commands_read(
     code, said, _ = run(capsys, "journal", "status", "--json")
     assert (code, json.loads(said)["decisions"], json.loads(said)["uncollected"]) == (0, 3, 0)
     assert run(capsys, "journal", "export", "--out", str(tmp_path / "out.jsonl"))[0] == 0
+    assert (tmp_path / "out.jsonl").stat().st_mode & 0o777 == 0o600  # it may hold prompts
     assert len((tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()) == 6
 
 
