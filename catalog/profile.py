@@ -9,7 +9,6 @@ from .derived_fact import DerivedFact
 from .errors import InvalidProfileError
 from .measurement import Measurement
 from .price import MOST_TOKENS, Price
-from .printable import MOST_ID_CHARS, is_showable
 from .provenance import Provenance, Trust
 
 __all__ = ["CAPABILITIES", "Ability", "ModelProfile"]
@@ -95,8 +94,6 @@ class ModelProfile:
     def __post_init__(self) -> None:
         if "/" not in self.id or self.id != self.id.strip():
             raise InvalidProfileError(f"a catalog id has the form owner/name, not {self.id!r:.200}")
-        if not is_showable(self.id):
-            raise InvalidProfileError(f"a catalog id has at most {MOST_ID_CHARS} characters to show: {self.id!r:.200}")
         if unknown := self.capabilities - CAPABILITIES:
             raise InvalidProfileError(
                 f"{self.id}: unknown capabilities {sorted(unknown)}; known: {sorted(CAPABILITIES)}"

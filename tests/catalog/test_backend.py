@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog import Backend, InvalidProfileError, ModelProfile
+from catalog import Backend, InvalidProfileError
 
 
 def at(base_url: str | None) -> Backend:
@@ -30,5 +30,3 @@ def test_an_address_keeps_its_query_and_is_told_without_what_may_be_secret(
 def test_an_id_that_no_header_or_log_can_bear_is_refused(odd: str) -> None:
     with pytest.raises(InvalidProfileError, match="at most 500 characters to show"):
         Backend(id=odd, profile_id="o/m", kind="vllm", provider="o", model_name="m", base_url="http://x/v1")
-    with pytest.raises(InvalidProfileError, match="at most 500 characters to show"):
-        ModelProfile(id=f"o/{odd}", name="m")
