@@ -402,7 +402,8 @@ def _put(
 def _verdict(content: bytes) -> Mapping[str, object]:
     try:
         said = orjson.loads(content)
-    except ValueError:
+        orjson.dumps(said)  # what is nested deeper than it writes, nobody could keep
+    except (TypeError, ValueError):
         return {}  # it decides no less for that
     return said if isinstance(said, dict) else {}
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -15,6 +16,7 @@ from .backend_statistics import BackendStatistics
 __all__ = ["Findings", "MeasuredFileError", "apply_measured", "read_findings", "read_measured", "write_findings"]
 
 _SCHEMA = 1
+_MOST = 1e12  # of calls, tokens and seconds: squares of what is more are no numbers
 
 
 class MeasuredFileError(GatewayError):
@@ -61,7 +63,7 @@ def read_findings(path: Path) -> Findings:
         known = {item.name for item in fields(Measured)}
         return Findings(
             measured={
-                name: Measured(**{key: value for key, value in facts.items() if key in known})
+                name: Measured(**{key: _checked(key, value) for key, value in facts.items() if key in known})
                 for name, facts in values["measured"].items()
             },
             statistics={name: BackendStatistics.from_json(facts) for name, facts in values["statistics"].items()},
@@ -75,6 +77,13 @@ def read_findings(path: Path) -> Findings:
         raise MeasuredFileError(
             f"cannot read measured facts from {path}: {type(exc).__name__}: {exc}; run `paretogate refine --rebuild`"
         ) from exc
+
+
+def _checked(key: str, value: object) -> Any:  # noqa: ANN401 - a number or None
+    """Raises: ValueError: it is nothing that was measured; forecasts are made of it, and the file may be another's."""
+    if value is not None and not (type(value) in {int, float} and 0 <= value <= _MOST):  # type: ignore[operator]
+        raise ValueError(f"{key} is {value!r:.80}")
+    return value
 
 
 def write_findings(path: Path, findings: Findings) -> None:

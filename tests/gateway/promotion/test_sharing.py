@@ -441,6 +441,17 @@ def test_an_encoder_that_may_be_an_endpoint_is_shared_where_every_operator_named
         allowed.shared.take_up()
 
 
+def test_a_verdict_that_nobody_could_keep_does_not_keep_the_predictor_from_deciding(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    replica = Replica(tmp_path / "one", redis_server.url)
+    plant(redis_server, shipped())
+    with redis_server.client() as client:
+        client.hset(files_of(1), "verdict.json", b'{"a":' + b"[" * 1_000 + b"]" * 1_000 + b"}")
+    assert replica.shared.take_up()
+    assert replica.versions.all()[0].verdict == {}
+
+
 def test_nobody_decides_whom_the_loader_breaks_at(
     redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,3 +50,17 @@ def test_a_damaged_file_is_a_clear_error(tmp_path: Path, content: str) -> None:
     path.write_text(content, encoding="utf-8")
     with pytest.raises(MeasuredFileError, match="refine --rebuild"):
         read_measured(path)
+
+
+@pytest.mark.parametrize("odd", ['"x"', "[1]", '{"a": 1}', "true", "-1", "1e300"])
+@pytest.mark.parametrize("fact", ["ttft_s", "ttft_sd_s", "seconds_per_output_token", "output_tokens_mean"])
+def test_facts_that_nobody_can_have_measured_are_a_clear_error(tmp_path: Path, fact: str, odd: str) -> None:
+    path = tmp_path / "measured.json"
+    told = (
+        '{"schema": 1, "journal": 1, "outcome_seq": 0, "models": {}, "statistics": {}, "measured": {"b": {"%s": %s}}}'
+    )
+    path.write_text(told % (fact, "1.5"))
+    assert getattr(read_measured(path)["b"], fact) == 1.5
+    path.write_text(told % (fact, odd))
+    with pytest.raises(MeasuredFileError, match="refine --rebuild"):
+        read_measured(path)
