@@ -11,6 +11,10 @@ def make_private(folder: Path) -> None:
     Raises:
         OSError: it cannot be made, or is something else.
     """
-    missing = [above for above in folder.parents if not above.exists()]
-    for path in (*reversed(missing), folder):
-        path.mkdir(mode=0o700, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except FileNotFoundError:
+        if folder.parent == folder:
+            raise
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
