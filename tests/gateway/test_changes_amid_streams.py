@@ -93,6 +93,7 @@ class Turned:
 
     then: tuple[Backend, ...]
     is_due: bool = False
+    is_waiting: bool = False
     has_turned: bool = field(default=False, init=False)
 
     def is_behind(self) -> bool:
