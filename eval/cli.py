@@ -56,7 +56,7 @@ def replay(
     """Replay outcomes through the real router, beside random, best single model, kNN and oracle."""
     # the imports below are heavy: `paretogate --help` must not pay for them
     from predictors.encoders import open_encoder  # noqa: PLC0415
-    from predictors.journal_outcomes import is_journal  # noqa: PLC0415
+    from predictors.journal.outcomes import is_journal  # noqa: PLC0415
 
     from .lineup import lineup  # noqa: PLC0415
     from .policies import known_policy, read_policies  # noqa: PLC0415
@@ -153,9 +153,9 @@ def _replay_journals(
     from router import RoutingOptions  # noqa: PLC0415
 
     from .errors import MissingFactsError, NoOverlapError  # noqa: PLC0415
-    from .journal_report import journal_report, value_row  # noqa: PLC0415
-    from .journal_value import value_policy  # noqa: PLC0415
-    from .logged_decisions import read_journal  # noqa: PLC0415
+    from .journal.logged_decisions import read_journal  # noqa: PLC0415
+    from .journal.report import journal_report, value_row  # noqa: PLC0415
+    from .journal.value import value_policy  # noqa: PLC0415
     from .screen import progress_bar, screen, stages  # noqa: PLC0415
 
     found: list[dict[str, object]] = []

@@ -14,7 +14,7 @@ ParetoGateError
 from collections.abc import Sequence
 
 from catalog import ParetoGateError
-from predictors.journal_outcomes import COLLECT_FIRST, is_journal_stream
+from predictors.journal.outcomes import COLLECT_FIRST, is_journal_stream
 
 __all__ = [
     "EvalError",

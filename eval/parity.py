@@ -31,7 +31,7 @@ from router import NoEligibleModelError, Policy, Router, RoutingOptions
 from .errors import InvalidReplayError
 from .person_questions import GROUPS, PERSON, QUESTIONS
 from .policies import known_policy, read_policies
-from .policy_corpus import priced_pool, read_prompts
+from .policy.corpus import priced_pool, read_prompts
 from .table import Ints
 
 __all__ = ["Parity", "parity", "parity_of_choices"]

@@ -5,11 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from catalog.registry import Catalog
-from predictors.journal_outcomes import is_journal
+from predictors.journal.outcomes import is_journal
 from router import Policy
 from router.promotion import PromotionRules, Verdict
 
-from .logged_decisions import read_journal
+from .journal.logged_decisions import read_journal
 from .policies import known_policy
 from .sources import read_table
 from .trials import Contest, Trial, on_journal, on_outcomes

@@ -29,11 +29,11 @@ from router import Policy, RoutingOptions
 from .errors import InvalidReplayError
 from .folds import Folds
 from .intervals import GroupBootstrap, Interval
-from .journal_value import bare_profile, check_told, choice_again, log_of, router_again
+from .journal.logged_decisions import LoggedDecision
+from .journal.value import bare_profile, check_told, choice_again, log_of, router_again
 from .lineup import SHIPPED
-from .logged_decisions import LoggedDecision
-from .policy_corpus import Side, outcome_corpus
-from .policy_difference import Change, difference
+from .policy.corpus import Side, outcome_corpus
+from .policy.difference import Change, difference
 from .table import ReplayTable
 from .worth import Target, worth_more, worth_of
 

@@ -24,8 +24,8 @@ import numpy.typing as npt
 
 from catalog import Floats
 
-from .bounded_mean import BoundedMean, bounded_mean
 from .intervals import GroupBootstrap, Interval
+from .journal.bounded_mean import BoundedMean, bounded_mean
 from .table import Bools, Ints
 
 __all__ = ["Log", "Target", "Worth", "worth_more", "worth_more_than_log", "worth_of"]

@@ -21,26 +21,24 @@ from predictors import BadArtefactError
 
 from .background import in_background
 from .canaries import read_fingerprints
-from .cors import Cors
 from .dispatch import Dispatcher
-from .exposure import check_exposure, is_loopback, keys_required
-from .framework import framework
-from .front import Asgi, Front
-from .governor import Governor
-from .idle_polling import IdlePolling
+from .governance.exposure import check_exposure, is_loopback, keys_required
+from .governance.governor import Governor
 from .journal.opening import open_journal
 from .keys import KeyFile, KeyRing
-from .memory import settle
 from .parts import Binder, Parts
 from .promotion import take_up_at_start
 from .rehearsal import Rehearsal, Rehearsals
 from .routes.chat import ChatDialect
 from .routes.completions import CompletionsDialect
+from .routes.cors import Cors
 from .routes.counting import CountTokensDoor
 from .routes.dashboard import dashboard_routes
 from .routes.door import Admission, AnswerDoor, DecisionDoor
 from .routes.embeddings import Embedders, EmbeddingsDialect, split_embedders
 from .routes.feedback import feedback_routes
+from .routes.framework import framework
+from .routes.front import Asgi, Front
 from .routes.messages import MessagesDialect
 from .routes.models import models_routes
 from .routes.operations import operations_routes
@@ -48,6 +46,8 @@ from .routes.pools import PoolShelf
 from .routes.responses import ResponsesDialect
 from .routes.stored_responses import stored_responses_routes
 from .routes.tools import tools_routes
+from .server.idle_polling import IdlePolling
+from .server.memory import settle
 from .settings import InvalidSettingsError, ServerSettings, Settings
 from .state import FileState, GuardedState, KeptState, MemoryState, RedisState, StateStore, spent_in
 from .stored import ResponseHistory, open_history
@@ -61,7 +61,7 @@ from .upstreams.proxies import Proxy
 from .upstreams.refusals import secrets_in
 from .wire.asgi import Receive, Scope, Send
 from .wire.dialect import Dialect
-from .wire.messages import read_messages
+from .wire.messages.request import read_messages
 
 __all__ = ["Parts", "build", "create_app"]
 

@@ -19,12 +19,12 @@ from predictors import EncoderAwayError
 from .adapters import Adapters
 from .canaries import CanaryBudget, CanaryWatch, watched_backends
 from .dispatch import Dispatcher
-from .governor import Governor
+from .governance.governor import Governor
 from .journal import JournalUnavailableError
-from .memory import let_go
 from .parts import Binder, Parts
 from .promotion import PredictorWaitsError, SharedPredictors
 from .refinement import MeasuredFileError, SharedFindings, apply_measured, read_measured
+from .server.memory import let_go
 from .telemetry import Telemetry
 from .tools import ToolDesk
 from .tools.learning import read_learned

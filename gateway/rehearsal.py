@@ -19,7 +19,7 @@ import orjson
 from catalog import BackendKind
 
 from .dispatch import Clocks, Dispatcher
-from .governor import Governor
+from .governance.governor import Governor
 from .journal import RecordKind, SpooledHealth, journal_line
 from .keys import KeyRing
 from .routes.chat import ChatDialect

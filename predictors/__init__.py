@@ -11,11 +11,11 @@ from .errors import (
 from .forecast import Forecast, Load
 from .forecaster import Forecaster
 from .forecasts import Forecasts, ForecastSource, OneByOne
+from .length.thinking import untold_tokens
 from .query import Query
 from .reading import read_query
 from .reliability import Reliability, reliability_of
 from .thinking import Thinking
-from .thinking_length import untold_tokens
 
 __all__ = [
     "BadArtefactError",

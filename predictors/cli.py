@@ -17,13 +17,13 @@ from catalog import ModelProfile, ParetoGateError
 
 from .arithmetic import settings_of_common_arithmetic
 from .cli_options import DataFolder, EncoderKey, EncoderName, data_folder
-from .length import LENGTH_FILE
+from .length.model import LENGTH_FILE
 from .stages import told_in_lines
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from .length import LengthPredictor
+    from .length.model import LengthPredictor
     from .outcomes import Outcomes
     from .own_prices import OwnPrices
     from .quality.model import QualityModel
@@ -217,8 +217,8 @@ def _of_answers(
     """Lengths, prices, and what the lengths are worth: of one's own outcomes; the shipped ones are made elsewhere."""
     from .encoders import open_encoder  # noqa: PLC0415
     from .features import Features  # noqa: PLC0415
-    from .length import LengthPredictor  # noqa: PLC0415
-    from .length_fit import own_lengths  # noqa: PLC0415
+    from .length.fit import own_lengths  # noqa: PLC0415
+    from .length.model import LengthPredictor  # noqa: PLC0415
     from .own_prices import OwnPrices  # noqa: PLC0415
 
     if own is None:

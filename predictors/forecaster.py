@@ -16,7 +16,7 @@ from .features import Features
 from .forecast import Forecast, Load
 from .forecasts import Forecasts
 from .latency import BoundLatency
-from .length import LENGTH_FILE, LengthPredictor
+from .length.model import LENGTH_FILE, LengthPredictor
 from .own_prices import OwnPrices
 from .quality.protocol import BoundQuality
 from .query import Query

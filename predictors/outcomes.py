@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import InvalidOutcomesError
 from .folds import group_folds
-from .journal_outcomes import COLLECT_FIRST, JOURNAL_SUFFIXES, is_journal, is_journal_stream, read_journal_table
+from .journal.outcomes import COLLECT_FIRST, JOURNAL_SUFFIXES, is_journal, is_journal_stream, read_journal_table
 
 if TYPE_CHECKING:
     import polars as pl

@@ -15,7 +15,7 @@ from catalog import Floats, ModelProfile, Pool, PoolEntry, Price
 from .errors import BadArtefactError
 from .features import Features
 from .foreign_files import read_json
-from .length import LengthPredictor
+from .length.model import LengthPredictor
 from .tokens import estimate_tokens
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from catalog import Backend, Catalog, ParetoGateError
 from gateway.canaries import read_fingerprints
-from gateway.exposure import check_exposure, keys_required
+from gateway.governance.exposure import check_exposure, keys_required
 from gateway.journal import JournalReader
 from gateway.keys import KeyFile, KeyRing
 from gateway.refinement import read_measured

@@ -18,12 +18,12 @@ import structlog
 import typer
 
 from catalog import Backend, Catalog
-from gateway.exposure import check_exposure, keys_required
+from gateway.governance.exposure import check_exposure, keys_required
 from gateway.keys import KeyFile, KeyRing
-from gateway.listening import open_socket, run_until_told, server_config, watched_often
-from gateway.metrics_folder import metrics_folder
-from gateway.open_files import raise_limit, too_few
 from gateway.refinement import watch
+from gateway.server.listening import open_socket, run_until_told, server_config, watched_often
+from gateway.server.metrics_folder import metrics_folder
+from gateway.server.open_files import raise_limit, too_few
 from gateway.settings import Settings, load_settings
 from gateway.startup import Finding, Found, find_backends, open_catalog, start_embedded
 from gateway.storage_checks import check_storage
@@ -171,7 +171,7 @@ def _run(settings: Settings, found: Found, door: socket.socket) -> None:
         from gateway.state import begin_anew, read_spent  # noqa: PLC0415 - of one worker it is not wanted
 
         begin_anew(settings.limits_dir, read_spent(settings.spent_path))
-    from gateway.workers import run_workers  # noqa: PLC0415 - a taken port is told before the server is loaded
+    from gateway.server.workers import run_workers  # noqa: PLC0415 - a taken port is told before the server is loaded
 
     with metrics_folder() as shared:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared)  # read by the metrics library when a worker imports it

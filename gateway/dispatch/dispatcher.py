@@ -10,7 +10,6 @@ import numpy as np
 import structlog
 
 from catalog import Backend, PoolEntry, Usage
-from gateway.client_timeouts import read_client_timeouts
 from gateway.errors import InvalidRequestError, UpstreamError, UpstreamProtocolError
 from gateway.journal.protocol import Journal
 from gateway.serving import Serving
@@ -30,6 +29,7 @@ from .accounts import Accounts, explanation, late_facts
 from .asking import Asker, upstream_call
 from .call import Call, Clocks, backend_of
 from .choosing import Chooser
+from .client_timeouts import read_client_timeouts
 from .relaying import OpenStream, parts_of, until_started
 
 __all__ = ["Dispatcher"]

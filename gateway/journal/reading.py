@@ -9,7 +9,7 @@ from typing import Self, cast
 
 import orjson
 
-from predictors.journal_records import with_candidate_rows
+from predictors.journal.records import with_candidate_rows
 
 from .errors import JournalDamagedError, JournalUnreadableError
 

@@ -157,7 +157,7 @@ def journal_line(kind: RecordKind, at: float, record: Mapping[str, object]) -> b
 
 
 def _compact(value: object) -> object:
-    """Candidates by columns, as `predictors.journal_records` reads them: four kilobytes of a record become two."""
+    """Candidates by columns, as `predictors.journal.records` reads them: four kilobytes of a record become two."""
     return value.columns() if isinstance(value, CandidateRows) else _plain(value)
 
 

@@ -9,7 +9,7 @@ import structlog
 from catalog import ANTHROPIC_MESSAGES, PoolEntry
 from gateway.dispatch import Dispatcher
 from gateway.errors import ForbiddenError, UpstreamError
-from gateway.governor import Governor
+from gateway.governance.governor import Governor
 from gateway.keys import ApiKey
 from gateway.stored import ResponseHistory
 from gateway.upstreams.passing_on import carried_headers, passed_on

@@ -16,7 +16,7 @@ import structlog
 
 from gateway.dispatch import Call, Dispatcher
 from gateway.errors import OverloadedError, QuotaError
-from gateway.governor import Governor, Visit
+from gateway.governance.governor import Governor, Visit
 from gateway.keys import ApiKey
 from gateway.serving import Serving
 from gateway.stored import ResponseHistory

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.dispatch import Clocks
-from gateway.governor import Governor
+from gateway.governance.governor import Governor
 from gateway.journal.protocol import Journal
 from gateway.telemetry import Telemetry
 

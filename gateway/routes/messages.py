@@ -9,9 +9,9 @@ from gateway.wire.answer import ChatAnswer
 from gateway.wire.anthropic.passing import NativeMessage, PassingEvents, PassingStream
 from gateway.wire.body import ChatRequest
 from gateway.wire.dialect import Answering, StreamTranslation
-from gateway.wire.messages import read_messages
-from gateway.wire.messages_answer import message_of
-from gateway.wire.messages_stream import MessagesStream
+from gateway.wire.messages.answer import message_of
+from gateway.wire.messages.request import read_messages
+from gateway.wire.messages.stream import MessagesStream
 from gateway.wire.stream import ChatStream
 
 __all__ = ["MessagesDialect"]

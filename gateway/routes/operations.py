@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from gateway.journal.protocol import Journal
-from gateway.memory import resident_bytes
+from gateway.server.memory import resident_bytes
 from gateway.serving import Serving
 from gateway.telemetry import METRICS_CONTENT_TYPE, Telemetry
 from gateway.upstreams.health import Health

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from catalog import Backend
 from gateway.dispatch import Dispatcher
-from gateway.governor import Governor
+from gateway.governance.governor import Governor
 from gateway.serving import Serving, ServingFactory
 from gateway.wire.body import ChatRequest
 from router import Reading

@@ -8,10 +8,10 @@ from gateway.errors import OUT_OF_ROOM, ErrorReply, openai_error
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.body import ChatRequest
 from gateway.wire.dialect import Answering, StreamTranslation
-from gateway.wire.responses import read_responses
-from gateway.wire.responses_answer import response_of
-from gateway.wire.responses_passing import NativeResponse, PassingResponse, PassingResponseEvents
-from gateway.wire.responses_stream import ResponsesStream, refused_stream
+from gateway.wire.responses.answer import response_of
+from gateway.wire.responses.passing import NativeResponse, PassingResponse, PassingResponseEvents
+from gateway.wire.responses.request import read_responses
+from gateway.wire.responses.stream import ResponsesStream, refused_stream
 from gateway.wire.stream import ChatStream
 
 __all__ = ["ResponsesDialect"]

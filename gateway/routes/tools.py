@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.dispatch import Clocks
 from gateway.errors import InvalidRequestError
-from gateway.governor import Governor
+from gateway.governance.governor import Governor
 from gateway.tools import ToolDesk
 from gateway.tools.importing import plain_json, tools_of_json
 from gateway.tools.offer import events_of

@@ -20,8 +20,8 @@ import structlog
 from gateway.errors import BodyTooLargeError, InvalidRequestError, NotFoundError
 from gateway.keys import ApiKey
 from gateway.wire.body import ChatRequest, read_object
-from gateway.wire.responses_passing import PassingResponseEvents
-from gateway.wire.responses_stream import ResponsesStream
+from gateway.wire.responses.passing import PassingResponseEvents
+from gateway.wire.responses.stream import ResponsesStream
 from router import Reading
 
 from .items import RESPONSE_ID, as_items, conversation, named_items, response_of_item

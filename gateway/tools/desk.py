@@ -13,7 +13,7 @@ from catalog import record
 from gateway.dispatch import Call, Clocks
 from gateway.errors import InvalidRequestError, OverloadedError
 from gateway.keys import ApiKey
-from gateway.memory import set_aside
+from gateway.server.memory import set_aside
 from gateway.settings import ToolSettings
 from gateway.telemetry import Telemetry
 from gateway.wire.answer import ChatAnswer

@@ -17,7 +17,7 @@ import structlog
 
 from catalog import ParetoGateError
 from gateway.errors import ForbiddenError, InvalidRequestError, UnavailableError
-from gateway.governor import Governor
+from gateway.governance.governor import Governor
 from gateway.keys import ApiKey
 from gateway.wire.asgi import (
     Receive,

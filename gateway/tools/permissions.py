@@ -9,7 +9,7 @@ import orjson
 from gateway.errors import ForbiddenError, InvalidRequestError
 from gateway.keys import ApiKey
 from gateway.wire.body import ChatRequest
-from gateway.wire.responses_plain import is_hosted
+from gateway.wire.responses.plain import is_hosted
 
 from .deferral import is_clients_search, is_search
 from .offer import Offer, choices_in, name_in

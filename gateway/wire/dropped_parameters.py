@@ -15,7 +15,7 @@ from .anthropic.request import UntranslatableError, messages_request
 from .anthropic.thinking import SAMPLING, fitted_to
 from .body import ChatRequest
 from .compatibility import refused_sampling
-from .messages import MessagesRequest
+from .messages.request import MessagesRequest
 from .own_protocol import OwnProtocolRequest
 from .translated import fitted
 

@@ -27,7 +27,7 @@ from unittest.mock import patch
 import structlog
 
 from catalog import CAPABILITIES, Backend, Limits, ModelProfile, Pool, PoolEntry
-from gateway.connection import ConnectionLimits
+from gateway.server.connection import ConnectionLimits
 from gateway.serving import Serving
 from gateway.upstreams.breaker import Breaker
 from gateway.wire import asgi

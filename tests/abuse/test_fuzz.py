@@ -16,7 +16,7 @@ pytestmark = pytest.mark.loopback
 def nothing_left_by_others() -> None:
     """Clients of openai that others let go of close themselves on whichever loop runs when they are collected.
 
-    What a gateway set aside (`gateway.memory.settle`) is looked through by the next one: that would be ours.
+    What a gateway set aside (`gateway.server.memory.settle`) is looked through by the next one: that would be ours.
     """
     gc.unfreeze()
     gc.collect()

@@ -26,7 +26,7 @@ from predictors import Query
 from predictors.encoders import open_encoder
 from predictors.features import Features
 from predictors.forecaster import Forecaster
-from predictors.length import LengthPredictor
+from predictors.length.model import LengthPredictor
 from predictors.outcomes import Outcomes
 from predictors.quality import LogisticFactorization, NearestNeighbours, QualityModel, StackedEnsemble, TrainingSet
 from predictors.quality.cold_start import AbilityPrior

@@ -25,8 +25,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from eval.tool_scale_chart import ScalePoint, scale_chart
-from eval.tool_tables import read_labelled
+from eval.tools.scale_chart import ScalePoint, scale_chart
+from eval.tools.tables import read_labelled
 from gateway.upstreams.fake import FakeProvider
 from predictors.encoders import StaticEncoder
 from predictors.tools import StackedRetriever, Tool, ToolRegistry, ToolUsage

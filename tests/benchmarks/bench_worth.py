@@ -18,8 +18,8 @@ import numpy as np
 
 from catalog import Floats
 from eval import worth
-from eval.bounded_mean import BoundedMean, bounded_mean
 from eval.intervals import Interval
+from eval.journal.bounded_mean import BoundedMean, bounded_mean
 from tests.eval.test_worth import Drawn
 
 TRUTHS = ((0.8, 0.65, 0.95), (0.8, 0.95, 0.6), (0.6, 0.6, 0.6), (0.9, 0.97, 0.97))  # old, new, and what is believed

@@ -11,7 +11,7 @@ from uvicorn.supervisors import Multiprocess
 
 from catalog import Backend, Catalog
 from gateway.app import build
-from gateway.listening import open_socket, run_until_told, server_config, watched_often
+from gateway.server.listening import open_socket, run_until_told, server_config, watched_often
 from gateway.settings import Settings
 
 N_BACKENDS = 20

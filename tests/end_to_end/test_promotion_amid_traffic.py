@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 
 from gateway.upstreams.fake import FakeProvider
-from predictors.journal_records import with_candidate_rows
+from predictors.journal.records import with_candidate_rows
 from predictors.versions import PredictorVersions
 from tests.gateway.running import CHAT
 from tests.waiting import AT_MOST_S

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from gateway.listening import AddressTakenError, open_socket
+from gateway.server.listening import AddressTakenError, open_socket
 from gateway.state import spent_in
 from gateway.upstreams.fake import FakeProvider
 from tests.end_to_end.conftest import paretogate, start
@@ -132,7 +132,7 @@ def test_a_worker_that_cannot_be_replaced_leaves_the_other_serving(tmp_path: Pat
 ALONE = """
 import os, signal, socket, sys
 from functools import partial
-from gateway.workers import run_workers
+from gateway.server.workers import run_workers
 async def application(scope, receive, send):
     while (await receive())["type"] != "lifespan.shutdown":
         await send({"type": "lifespan.startup.complete"})

@@ -8,8 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from eval.cli import replay
-
-from .test_logged_decisions import decision, feedback, written
+from tests.eval.journal.test_logged_decisions import decision, feedback, written
 
 DATA = Path(os.environ.get("PARETOGATE_DATA", "../shared/data"))
 app = typer.Typer()

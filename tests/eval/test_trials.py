@@ -13,8 +13,8 @@ import pytest
 
 from eval.errors import InvalidReplayError
 from eval.intervals import Interval
-from eval.logged_decisions import LoggedDecision, read_journal
-from eval.policy_difference import Change
+from eval.journal.logged_decisions import LoggedDecision, read_journal
+from eval.policy.difference import Change
 from eval.promotion import judge_predictor, objections
 from eval.sources import read_table
 from eval.trials import Contest, Trial, judge_forecasts, on_journal, on_outcomes

@@ -17,8 +17,8 @@ import uvicorn
 
 from catalog import Backend, Limits, ModelProfile, Pool, PoolEntry, Price
 from gateway.app import Parts, create_app
-from gateway.connection import ConnectionLimits, GuardedHttp
 from gateway.dispatch import Clocks
+from gateway.server.connection import ConnectionLimits, GuardedHttp
 from gateway.serving import Serving
 from gateway.settings import Settings
 from gateway.upstreams.fake import FakeProvider

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from gateway.upstreams.fake import FakeProvider
+from tests.gateway.governance.test_governor import make_key
 from tests.gateway.routes.test_embeddings import embedder, serve_by_name
 from tests.gateway.running import CHAT, HI, backend, pair, running
-from tests.gateway.test_governor import make_key
 
 pytestmark = pytest.mark.loopback
 

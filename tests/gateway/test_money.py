@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from catalog import Price, Usage
 from gateway.upstreams.fake import FakeProvider
 from gateway.wire.answer import read_answer
-from gateway.wire.messages_answer import message_of
-from gateway.wire.messages_stream import MessagesStream
-from gateway.wire.responses_answer import response_of
-from gateway.wire.responses_stream import ResponsesStream
+from gateway.wire.messages.answer import message_of
+from gateway.wire.messages.stream import MessagesStream
+from gateway.wire.responses.answer import response_of
+from gateway.wire.responses.stream import ResponsesStream
 from gateway.wire.stream import ChatStream
+from tests.gateway.governance.test_governor import ask, make_key
 from tests.gateway.running import CHAT, HI, RunningGateway, backend, running
-from tests.gateway.test_governor import ask, make_key
 from tests.gateway.wire.chats import a_reader, asked_by_messages, asked_by_responses, events_in
 
 PRICE = Price(

@@ -18,10 +18,10 @@ from gateway.refinement.sharing import SharedFindings
 from gateway.settings import InvalidSettingsError, Settings, load_settings
 from gateway.state import Claim, Quota, RedisState
 from predictors.parcel import Parcel
+from tests.gateway.governance.test_governor import make_key
 from tests.gateway.promotion.replicas import SHIPPED
 from tests.gateway.running import pair
 from tests.gateway.state.servers import RedisServer
-from tests.gateway.test_governor import make_key
 
 pytestmark = pytest.mark.loopback
 

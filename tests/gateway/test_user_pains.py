@@ -14,8 +14,8 @@ from aiohttp import web
 
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from predictors import read_query
+from tests.gateway.governance.test_governor import REQUIRED, ask, make_key
 from tests.gateway.running import HI, backend, pair, running
-from tests.gateway.test_governor import REQUIRED, ask, make_key
 from tests.gateway.wire.chats import events_in
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from catalog import Floats, ModelProfile, Pool, PoolEntry, Price
 from predictors import BadArtefactError, Forecast, Forecaster, Forecasts, ForecastSource, Load, Query
 from predictors.encoders import open_encoder
 from predictors.features import Features
-from predictors.length import LengthPredictor
+from predictors.length.model import LengthPredictor
 from predictors.quality.protocol import BoundQuality
 
 

@@ -12,7 +12,7 @@ from predictors import BadArtefactError
 from predictors.encoders import open_encoder
 from predictors.features import Features
 from predictors.forecaster import Forecaster
-from predictors.length import LengthPredictor
+from predictors.length.model import LengthPredictor
 from predictors.outcomes import Outcomes
 from predictors.own_prices import OwnPrice, OwnPrices
 from predictors.query import Query

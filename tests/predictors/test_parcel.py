@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from predictors import BadArtefactError, parcel
-from predictors.length import LENGTH_FILE
+from predictors.length.model import LENGTH_FILE
 from predictors.parcel import Parcel
 
 SHIPPED = Path(str(files("predictors") / "data" / "default"))

@@ -5,7 +5,7 @@ import numpy as np
 import orjson
 
 from predictors import Query
-from predictors.journal_records import with_candidate_rows
+from predictors.journal.records import with_candidate_rows
 from router import (
     CandidateRows,
     Constraints,

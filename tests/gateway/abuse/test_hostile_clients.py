@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
-from gateway.connection import ConnectionLimits
+from gateway.server.connection import ConnectionLimits
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from gateway.wire import asgi
 from tests.gateway.abuse.raw import Reply, post, say

@@ -8,7 +8,7 @@ import pytest
 from catalog import Backend, ModelProfile, Pool, PoolEntry
 from gateway.refinement import BackendStatistics, CallFacts, HalfLives
 from predictors import Thinking
-from predictors.length import LengthPredictor
+from predictors.length.model import LengthPredictor
 
 HOUR = 3600.0
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateway.governance.test_governor import make_key
 from tests.gateway.running import pair
-from tests.gateway.test_governor import make_key
 
 pytestmark = pytest.mark.loopback
 

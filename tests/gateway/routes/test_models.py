@@ -3,8 +3,8 @@ from pathlib import Path
 import anthropic
 import pytest
 
+from tests.gateway.governance.test_governor import REQUIRED, make_key
 from tests.gateway.running import pair
-from tests.gateway.test_governor import REQUIRED, make_key
 
 pytestmark = pytest.mark.loopback
 

@@ -11,9 +11,9 @@ import pytest
 
 from gateway.settings import InvalidSettingsError, load_settings
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
+from tests.gateway.governance.test_governor import REQUIRED, make_key
 from tests.gateway.running import RunningGateway, pair
 from tests.gateway.state.servers import RedisServer
-from tests.gateway.test_governor import REQUIRED, make_key
 
 pytestmark = pytest.mark.loopback
 

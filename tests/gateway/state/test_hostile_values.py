@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.gateway.governance.test_governor import make_key
 from tests.gateway.running import CHAT, RunningGateway, pair
 from tests.gateway.state.servers import RedisServer, redis_executable
-from tests.gateway.test_governor import make_key
 
 pytestmark = [
     pytest.mark.loopback,

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from gateway.state import Claim, KeptState, Quota
+from tests.gateway.governance.test_governor import ask, make_key
 from tests.gateway.running import pair
-from tests.gateway.test_governor import ask, make_key
 from tests.waiting import until
 
 NOON = 1_795_953_600.0  # 2026-11-29

@@ -10,11 +10,11 @@ from redis.exceptions import MovedError
 
 from gateway.state import Claim, GuardedState, MemoryState, Quota, RedisState, StateUnavailableError
 from gateway.upstreams.fake import FakeProvider
+from tests.gateway.governance.test_governor import ask, make_key
 from tests.gateway.running import backend, running
 from tests.gateway.state.quoting import quoting_redis
 from tests.gateway.state.servers import RedisServer
 from tests.gateway.state.test_guarded import NOON, QUOTA, Ears, Setting
-from tests.gateway.test_governor import ask, make_key
 
 pytestmark = pytest.mark.loopback
 

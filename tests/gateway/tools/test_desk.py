@@ -19,7 +19,7 @@ from gateway.tools import Prepared, RegistryStore, StoredTool, ToolDesk
 from gateway.tools.errors import UnknownRegistryError
 from gateway.tools.found import ToolsFound
 from gateway.wire.body import read_chat
-from gateway.wire.responses import read_responses
+from gateway.wire.responses.request import read_responses
 from predictors.tools import StackedRetriever, UsageStatistics
 from router import InvalidRoutingError, SessionState, read_options
 from tests.waiting import AT_MOST_S

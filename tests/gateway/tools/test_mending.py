@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.gateway import running
+from tests.gateway.governance.test_governor import make_key
 from tests.gateway.running import CHAT, HI, pair
-from tests.gateway.test_governor import make_key
 
 from .offers import function
 

@@ -11,8 +11,8 @@ import pytest
 
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.gateway.anthropic_provider import before_anthropic, text_block
+from tests.gateway.governance.test_governor import make_key
 from tests.gateway.running import HI, RunningGateway, backend, pair
-from tests.gateway.test_governor import make_key
 
 pytestmark = pytest.mark.loopback
 

@@ -6,8 +6,8 @@ import orjson
 
 from gateway.wire.answer import ChatAnswer, read_answer
 from gateway.wire.dialect import Answering
-from gateway.wire.messages import read_messages
-from gateway.wire.responses import read_responses
+from gateway.wire.messages.request import read_messages
+from gateway.wire.responses.request import read_responses
 from gateway.wire.stream import ChatStream
 
 USAGE = {

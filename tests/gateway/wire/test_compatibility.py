@@ -9,7 +9,7 @@ import pytest
 from catalog import Backend, ModelProfile, PoolEntry
 from gateway.wire.body import read_chat
 from gateway.wire.completions import read_completions
-from gateway.wire.responses import read_responses
+from gateway.wire.responses.request import read_responses
 
 HI = [{"role": "user", "content": "hi"}]
 

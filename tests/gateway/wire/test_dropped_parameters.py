@@ -12,8 +12,8 @@ from gateway.upstreams.fake import FakeProvider
 from gateway.wire.anthropic.request import messages_request
 from gateway.wire.body import ChatRequest, read_chat
 from gateway.wire.dropped_parameters import dropped_parameters
-from gateway.wire.messages import read_messages
-from gateway.wire.responses import read_responses
+from gateway.wire.messages.request import read_messages
+from gateway.wire.responses.request import read_responses
 from tests.gateway.anthropic_provider import FakeAnthropic
 from tests.gateway.running import HI, backend, running
 

@@ -14,10 +14,10 @@ from gateway.errors import InvalidRequestError
 from gateway.wire.body import ChatRequest, read_chat
 from gateway.wire.completions import read_completions
 from gateway.wire.embeddings import read_embeddings
-from gateway.wire.messages import read_messages
-from gateway.wire.messages_stream import MessagesStream
-from gateway.wire.responses import read_responses
-from gateway.wire.responses_stream import ResponsesStream
+from gateway.wire.messages.request import read_messages
+from gateway.wire.messages.stream import MessagesStream
+from gateway.wire.responses.request import read_responses
+from gateway.wire.responses.stream import ResponsesStream
 from gateway.wire.stream import ChatStream
 from predictors import read_query
 from tests.gateway.wire.chats import a_reader, asked_by_messages, asked_by_responses, streamed

@@ -7,13 +7,13 @@ import orjson
 import pytest
 
 from catalog import PoolEntry
-from gateway.wire.messages import read_messages
-from gateway.wire.messages_answer import message_of
-from gateway.wire.messages_stream import MessagesStream
+from gateway.wire.messages.answer import message_of
+from gateway.wire.messages.request import read_messages
+from gateway.wire.messages.stream import MessagesStream
 from gateway.wire.reasoning_signatures import seal
-from gateway.wire.responses import read_responses
-from gateway.wire.responses_answer import response_of
-from gateway.wire.responses_stream import ResponsesStream
+from gateway.wire.responses.answer import response_of
+from gateway.wire.responses.request import read_responses
+from gateway.wire.responses.stream import ResponsesStream
 
 from .chats import a_reader, asked_by_messages, asked_by_responses, events_in, streamed, tool_call, whole
 from .test_compatibility import HI, at

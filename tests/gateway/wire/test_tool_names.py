@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from gateway.upstreams.fake import FakeProvider
-from gateway.wire.messages import read_messages
-from gateway.wire.responses import read_responses
+from gateway.wire.messages.request import read_messages
+from gateway.wire.responses.request import read_responses
 from gateway.wire.tool_names import NAMES, shortened
 from tests.gateway.running import HI, STRONG, RunningGateway, backend, running
 

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from catalog import Backend, ModelProfile, PoolEntry
-from gateway.wire.messages import read_messages
+from gateway.wire.messages.request import read_messages
 from gateway.wire.reasoning_signatures import seal
 
 USER = {"role": "user", "content": "hi"}

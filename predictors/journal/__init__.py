@@ -1,0 +1,1 @@
+"""What a gateway kept of its calls, as outcomes to learn from."""

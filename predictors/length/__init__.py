@@ -1,0 +1,1 @@
+"""How long answers are: forecasts, what limits them, and how they are fitted."""
