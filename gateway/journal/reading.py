@@ -87,7 +87,7 @@ class JournalReader:
             yield JournalledCall(
                 seq=seq,
                 time=time,
-                decision=(decision := with_candidate_rows(self._loaded("decisions", seq, record))),
+                decision=(decision := self._decision(seq, record)),
                 outcomes=self._records("outcomes", _OUTCOMES, decision_id),
                 feedback=_of_tenant(decision, self._records("feedback", _FEEDBACK, decision_id)),
             )
@@ -108,9 +108,7 @@ class JournalReader:
                 seq=seq,
                 time=time,
                 outcome=self._loaded("outcomes", seq, outcome),
-                decision=None
-                if decision is None
-                else with_candidate_rows(self._loaded("decisions", decision_seq, decision)),
+                decision=None if decision is None else self._decision(decision_seq, decision),
             )
 
     @property
@@ -139,6 +137,14 @@ class JournalReader:
     def _records(self, table: str, query: str, decision_id: str) -> tuple[Record, ...]:
         rows = self._db.execute(query, {"id": decision_id})
         return tuple(self._loaded(table, seq, record) for seq, record in rows)
+
+    def _decision(self, seq: int, record: str) -> Record:
+        """Without candidates where these are none that a gateway wrote: one odd record stops no reader."""
+        loaded = self._loaded("decisions", seq, record)
+        try:
+            return with_candidate_rows(loaded)
+        except ValueError:
+            return {**loaded, "candidates": []}
 
     def _loaded(self, table: str, seq: int, record: str) -> dict[str, object]:
         try:

@@ -238,8 +238,8 @@ def _record(text: str | bytes, where: str) -> Record:
         raise InvalidOutcomesError(f"{where} is no journal record; export the journal again")
     try:
         whole = with_candidate_rows(record)
-    except (TypeError, ValueError) as exc:
-        raise InvalidOutcomesError(f"{where}: its candidates' columns do not fit; export the journal again") from exc
+    except ValueError as exc:
+        raise InvalidOutcomesError(f"{where}: {exc}; export the journal again") from exc
     candidates = whole.get("candidates")
     if isinstance(candidates, list) and not all(isinstance(one, Mapping) for one in candidates):
         raise InvalidOutcomesError(f"{where}: its candidates are no records; export the journal again")
