@@ -1,1 +1,1 @@
-"""The doors."""
+"""The doors: what every request meets first, and what stands behind each address."""

@@ -91,6 +91,15 @@ def test_arrays_that_would_fill_the_memory_are_refused(monkeypatch: pytest.Monke
         made(**{"arrays.npz": b"PK"}).check_unpacked()
 
 
+def test_arrays_packed_by_a_version_of_zip_yet_to_come_are_refused() -> None:
+    packed = io.BytesIO()
+    np.savez(packed, zeros=np.zeros(10))
+    content = bytearray(packed.getvalue())
+    content[content.index(b"PK\x01\x02") + 6] = 99  # the version needed, in tenths
+    with pytest.raises(BadArtefactError, match=r"cannot be read \(zip file version 9\.9\)"):
+        made(**{"arrays.npz": bytes(content)}).check_unpacked()
+
+
 def test_it_says_which_encoder_it_needs() -> None:
     told = json.dumps({"encoder": "m@http://elsewhere/v1"}).encode()
     assert Parcel(files={"manifest.json": told}).encoder == "m@http://elsewhere/v1"
