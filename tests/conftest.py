@@ -66,7 +66,7 @@ def pytest_runtest_teardown() -> None:
 @pytest.fixture
 def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     """Second stages with a tenth of their trees, for what holds of any number of them: all of them take seconds."""
-    monkeypatch.setattr("predictors.tools.second_stage._N_ROUNDS", 10)
+    monkeypatch.setattr("predictors.tools.second_stage.growing._N_ROUNDS", 10)
 
 
 @pytest.fixture(scope="session")

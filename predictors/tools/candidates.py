@@ -134,23 +134,25 @@ class CandidateFeatures:
         *,
         uses: npt.NDArray[np.int64],
         n_clauses: npt.NDArray[np.int64],
-        late: Callable[[npt.NDArray[np.int64]], Planes] | None = None,
+        late: Sequence[Callable[[npt.NDArray[np.int64]], Planes]] = (),
+        scored: npt.NDArray[np.int64] | None = None,
     ) -> Candidates:
         """Shortlist and describe.
 
         Args:
-            planes: (n_planes, n_queries, n_tools), without late ones.
+            planes: (n_planes, n_queries, n_tools or n_scored), without late ones.
             uses: (n_queries, n_tools) or (1, n_tools), how often each tool was used, without the request itself.
             n_clauses: (n_queries,)
-            late: scores (n_late, n_queries, k) of the candidates in these columns (n_queries, k); None where no plane
-                is late.
+            late: of each late channel, the scores (n_late_planes, n_queries, k) of candidates (n_queries, k).
+            scored: (n_scored,) rows of the registry that the planes hold; None for all.
         """
         best = np.maximum(planes.max(axis=2), np.float32(1e-6))  # (n_planes, n_queries)
-        tool = self._shortlist(planes, best)  # (n_queries, k)
+        columns = self._shortlist(planes, best)  # (n_queries, k)
+        tool = columns if scored is None else scored[columns]  # (n_queries, k)
         at = np.arange(len(tool))[:, None]  # (n_queries, 1)
-        picked = planes[:, at, tool]  # (n_planes, n_queries, k)
-        if late is not None:
-            known_late = late(tool)  # (n_late, n_queries, k)
+        picked = planes[:, at, columns]  # (n_planes, n_queries, k)
+        if late:
+            known_late = np.concatenate([scores(tool) for scores in late])  # (n_late, n_queries, k)
             best = np.concatenate([best, np.maximum(known_late.max(axis=2), np.float32(1e-6))])
             picked = np.concatenate([picked, known_late])
         picked = picked.round(_TIE_DIGITS)  # a batch's last bits must not break ties that a lone request has

@@ -16,12 +16,12 @@ import numpy.typing as npt
 from predictors.encoders.protocol import Encoder, Vectors
 
 from .aligned import at_cache_line
-from .clauses import clauses_of
 from .registry import Tool, ToolRegistry
-from .schema_words import schema_words
+from .text.clauses import clauses_of
+from .text.schema_words import schema_words
+from .text.words import words_of
 from .tool_vectors import vectors_of
 from .usage import GoldPairs, ToolUsage
-from .words import words_of
 
 __all__ = ["Evidence", "QueryBatch"]
 

@@ -31,9 +31,9 @@ from .evidence import Evidence, QueryBatch
 from .protocol import Channel, ToolRetriever
 from .registry import Tool, ToolRegistry
 from .second_stage import SecondStage, StageChoice
+from .second_stage.trees import TreeEnsemble
 from .single import SingleChannelRetriever
 from .stacked import StackedRetriever
-from .trees import TreeEnsemble
 from .usage import ToolUsage
 
 __all__ = ["KIND", "load_retriever", "save_retriever"]

@@ -1,12 +1,11 @@
 """The default retriever: every channel the data supports, a shortlist, and a second look tuned on the registry.
 
 Ranking is `rank`: channels score every tool (of large registries what `Prefilter` puts forward), `CandidateFeatures`
-keeps 64, `SecondStage` judges them. The rest of the file is fitting: past requests are scored leave-one-out
-(`_past_candidates`), and where none of them ever met a new tool some are shown one (`_met_with_new_tools`). The steps
-are numbered in docs/tools.md.
+keeps 64, `SecondStage` judges them. Fitting is `_fit_stages`: past requests are scored leave-one-out, and where none of
+them ever met a new tool some are shown one (`past_shortlists`). The steps are numbered in docs/tools.md.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, Self
@@ -25,27 +24,23 @@ from .channels.multi_label import MultiLabelHead
 from .channels.neighbours import UsageNeighbours
 from .channels.smoothed import SmoothedTool2Vec
 from .channels.word_neighbours import WordNeighbours
-from .co_use import CoUse
 from .evidence import Evidence, QueryBatch
+from .past_shortlists import PastShortlists, met_with_new_tools
 from .prefilter import Prefilter
-from .protocol import Channel, LateChannel, Planes, Rows, ToolRanking
+from .protocol import Channel, LateChannel, Rows, ToolRanking
 from .registry import ToolRegistry
-from .second_stage import NewTools, SecondStage, StageChoice, fit_second_stage
+from .second_stage import SecondStage, StageChoice, fit_second_stage
+from .second_stage.co_use import CoUse
+from .second_stage.twins import Twins
 from .statistics import UsageStatistics
-from .twins import Twins
 from .usage import ToolUsage
 
 __all__ = ["StackedRetriever", "channels_for"]
 
 Floats = npt.NDArray[np.float64]
 _CHUNK: Final = 256
-_N_USE_FOLDS: Final = 8
-_PAST_CHUNK: Final = 64  # requests that share what is stripped from the tools they did not use
 _MIN_USES_FOR_HEAD: Final = 3.0  # mean uses of a used tool; below, a classifier adds nothing to the smoothed vectors
 _MIN_USES_FOR_TWINS: Final = 3.0  # below, which of several twins is needed can hardly be learned from use
-_ENOUGH_NEW: Final = 0.05  # of uses are of a tool used once: from there on past requests meet new tools often enough
-_NEW_TOOLS: Final = 0.2  # of the used tools
-_MET_WITH_NEW: Final = 0.05  # of the requests; a tenth and a fifth do no more for new tools and more harm to others
 _DOUBT: Final = 0.5  # log odds, of tools that come later: without it they take places from those that are in use
 _MAX_HEAD_SIZE: Final = 20_000_000  # requests x tools; bounds fitting to about a minute
 
@@ -199,11 +194,13 @@ class StackedRetriever:
         return np.union1d(prefilter.rows(request), np.arange(at_least))
 
     def _ranked(self, batch: QueryBatch, k: int, *, scored: Rows | None) -> list[ToolRanking]:
-        planes: Planes = np.concatenate([channel.score(batch, scored) for channel in self.channels_])
-        uses = self.evidence_.uses[None, :]  # (1, n_tools)
-        n_clauses = batch.starts[1:] - batch.starts[:-1]  # (n_queries,)
-        late = [partial(channel.score_candidates, batch) for channel in self.late_]
-        candidates = self._candidates(planes, uses=uses, n_clauses=n_clauses, late=late, scored=scored)
+        candidates = self.features_.build(
+            np.concatenate([channel.score(batch, scored) for channel in self.channels_]),
+            uses=self.evidence_.uses[None, :],
+            n_clauses=batch.starts[1:] - batch.starts[:-1],
+            late=[partial(channel.score_candidates, batch) for channel in self.late_],
+            scored=scored,
+        )
         scores = self._scores(candidates)  # (n_queries, n_candidates)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         ids = self.ids_
@@ -220,151 +217,30 @@ class StackedRetriever:
         of_new = self.stage_for_new_.score(candidates, self.co_use_, self.twins_)
         return np.where(is_new, np.maximum(scores, of_new), scores)
 
-    def _candidates(
-        self,
-        planes: Planes,
-        *,
-        uses: Rows,
-        n_clauses: Rows,
-        late: Sequence[Callable[[Rows], Planes]],
-        scored: Rows | None,
-    ) -> Candidates:
-        """The shortlists of requests whose planes hold all tools, or the scored ones of them.
-
-        Args:
-            planes: (n_planes, n_queries, n_tools or n_scored)
-            uses: (n_queries or 1, n_tools)
-            n_clauses: (n_queries,)
-            late: of each late channel, the scores (n_late_planes, n_queries, k) of candidates (n_queries, k).
-            scored: rows of the registry; None for all.
-        """
-
-        def known_late(columns: Rows) -> Planes:
-            tool = columns if scored is None else scored[columns]  # (n_queries, k)
-            return np.concatenate([score(tool) for score in late])
-
-        found = self.features_.build(
-            planes,
-            uses=uses if scored is None else uses[:, scored],
-            n_clauses=n_clauses,
-            late=known_late if late else None,
-        )
-        return found if scored is None else replace(found, tool=scored[found.tool])
-
     def _fit_stages(self) -> tuple[SecondStage, SecondStage | None]:
         """The second stage, and one for tools that come later, where no past request could tell of such."""
         evidence = self.evidence_
-        n_past = len(evidence.past)
-        rows = np.arange(n_past)
-        if n_past > self.max_fitted_queries:  # evenly spaced: a fixed sample without a generator
-            rows = np.linspace(0, n_past - 1, self.max_fitted_queries).astype(np.int64)
-        own = np.split(evidence.pairs.tool, np.searchsorted(evidence.pairs.query, np.arange(1, n_past)))
-        candidates = self._past_candidates(rows)
-        chosen_own = [own[row] for row in rows]
-        relevant = np.array([np.isin(tool, used) for tool, used in zip(candidates.tool, chosen_own, strict=True)])
-        relevant = relevant.reshape(candidates.tool.shape).astype(bool)  # (n_rows, n_candidates)
+        rows = np.arange(len(evidence.past))
+        if len(rows) > self.max_fitted_queries:  # evenly spaced: a fixed sample without a generator
+            rows = np.linspace(0, len(rows) - 1, self.max_fitted_queries).astype(np.int64)
+        put_forward = None if self.prefilter_ is None else partial(self._scored, prefilter=self.prefilter_)
+        shortlists = PastShortlists(evidence, self.channels_, self.features_, put_forward=put_forward)
+        past = shortlists.requests(rows, self.co_use_)
         fitted = partial(
             fit_second_stage,
-            candidates,
-            relevant,
-            np.array([len(used) for used in chosen_own], dtype=np.int64),
-            self.co_use_,
+            past,
             names=self.features_.names,
             columns=self.features_.linear_columns(),
-            own=chosen_own,
-            known=relevant | (rows[:, None] <= evidence.labelled_until[candidates.tool]),
             boosted=self.boosted,
             twins=self.twins_ if evidence.mean_uses >= _MIN_USES_FOR_TWINS else None,
         )
-        new_tools = self._met_with_new_tools(rows, chosen_own)
+        new_tools = None
+        if self.prefilter_ is None:
+            new_tools = met_with_new_tools(evidence, self.channels_, self.features_, rows=rows, own=past.own)
         if new_tools is None or not evidence.counts.all():
             return fitted(new_tools=new_tools), None
         for_new = fitted(new_tools=new_tools)
         return fitted(), replace(for_new, offset=for_new.offset - _DOUBT)
-
-    def _met_with_new_tools(self, rows: Rows, own: Sequence[Rows]) -> NewTools | None:
-        """Some of the requests in `rows` as if some tools had not been used by anybody; None where that is common.
-
-        Leave-one-out makes a tool new to a request where nobody else used it. Where nearly all tools are used often no
-        past request is met so, and the stage would learn that what nobody used is not needed: a tool that is added
-        could hardly be found. Channels learn anew for it, without any request that used one of the new tools.
-
-        Args:
-            rows: of the usage, those that the stage is fitted on.
-            own: the tools that each of them used.
-        """
-        evidence = self.evidence_
-        pairs = evidence.pairs
-        met_often = np.count_nonzero(evidence.counts == 1) >= _ENOUGH_NEW * len(pairs.tool)
-        if met_often or self.prefilter_ is not None:
-            return None
-        drawn = np.random.default_rng(0)  # fixed: fitting twice gives the same stage
-        used = np.flatnonzero(evidence.counts)
-        new = drawn.permutation(used)[: round(_NEW_TOOLS * len(used))]
-        asking = np.unique(pairs.query[np.isin(pairs.tool, new)])  # rows of the usage
-        met = drawn.permutation(np.flatnonzero(np.isin(rows, asking)))[: round(_MET_WITH_NEW * len(rows))]
-        if not len(met) or len(asking) == len(evidence.past):
-            return None
-        before = evidence.without(asking)
-        channels = [type(channel)().learn(before) for channel in self.channels_]
-        batch = evidence.past.subset(rows[met])
-        candidates = self._candidates(
-            np.concatenate([channel.score(batch) for channel in channels]),
-            uses=before.uses[None, :],
-            n_clauses=np.diff(batch.starts),
-            late=[partial(channel.score_candidates, batch) for channel in channels if isinstance(channel, LateChannel)],
-            scored=None,
-        )
-        relevant = np.array([np.isin(tool, own[row]) for tool, row in zip(candidates.tool, met, strict=True)])
-        return NewTools(
-            candidates=candidates,
-            relevant=relevant,
-            known=relevant | (rows[met][:, None] <= evidence.labelled_until[candidates.tool]),
-            row=met,
-            co_use=CoUse(before),
-        )
-
-    def _past_candidates(self, rows: Rows) -> Candidates:
-        """The shortlists of past requests, each as if it had never been made."""
-        folds = self._uses_by_fold()  # (folds, n_tools)
-        chunks: list[Candidates] = []
-        if self.prefilter_ is None:
-            parts = (rows[at : at + _PAST_CHUNK] for at in range(0, len(rows), _PAST_CHUNK))
-            chunks += [self._past_chunk(part, folds, scored=None) for part in parts]
-        else:
-            for row in rows:
-                alone = np.array([row])
-                scored = self._scored(self.evidence_.past.subset(alone), self.prefilter_)
-                chunks.append(self._past_chunk(alone, folds, scored=scored))
-        if not chunks:
-            empty = np.zeros((0, self.n_candidates, len(self.features_.names)), dtype=np.float32)
-            return Candidates(tool=np.zeros(empty.shape[:2], dtype=np.int64), features=empty)
-        return Candidates(
-            tool=np.concatenate([chunk.tool for chunk in chunks]),
-            features=np.concatenate([chunk.features for chunk in chunks]),
-        )
-
-    def _past_chunk(self, rows: Rows, folds: Rows, *, scored: Rows | None) -> Candidates:
-        levelled, stripped = self.evidence_.levelled, None  # (n_tools,)
-        lost = folds[rows % _N_USE_FOLDS]  # (n_rows, n_tools)
-        if levelled.any():
-            drawn = one_pair_each(self.evidence_, np.random.default_rng(int(rows[0])))
-            stripped = np.where(levelled, drawn, -1)  # (n_tools,)
-            lost = np.where(levelled, 1, lost)
-        uses = np.maximum(self.evidence_.counts - lost, 0)  # (n_rows, n_tools)
-        planes: Planes = np.concatenate([channel.score_past(rows, stripped, scored) for channel in self.channels_])
-        n_clauses = np.diff(self.evidence_.past.starts)[rows]  # (n_rows,)
-        late = [partial(channel.score_past_candidates, rows) for channel in self.late_]
-        return self._candidates(planes, uses=uses, n_clauses=n_clauses, late=late, scored=scored)
-
-    def _uses_by_fold(self) -> npt.NDArray[np.int64]:
-        """Uses of each tool within each fold of past requests, shape (folds, n_tools).
-
-        Counts leave out a request's whole fold, not the request alone: trees would learn which count is one short.
-        """
-        pairs, n_tools = self.evidence_.pairs, len(self.evidence_.registry)
-        cells = (pairs.query % _N_USE_FOLDS) * n_tools + pairs.tool
-        return np.bincount(cells, minlength=_N_USE_FOLDS * n_tools).reshape(_N_USE_FOLDS, n_tools)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "stage_"):
@@ -380,14 +256,3 @@ def channels_for(evidence: Evidence) -> list[Channel]:
     if evidence.mean_uses >= _MIN_USES_FOR_HEAD and size <= _MAX_HEAD_SIZE:
         channels.append(MultiLabelHead())
     return channels
-
-
-def one_pair_each(evidence: Evidence, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """One of each tool's pairs in `evidence.pairs`, drawn at random; -1 for a tool without any, shape (n_tools,)."""
-    by_tool = np.argsort(evidence.pairs.tool, kind="stable")  # (n_pairs,)
-    first = np.cumsum(evidence.counts) - evidence.counts  # (n_tools,)
-    drawn = first + (rng.random(len(evidence.counts)) * evidence.counts).astype(np.int64)
-    used = evidence.counts > 0
-    pairs = np.full(len(evidence.counts), -1, dtype=np.int64)
-    pairs[used] = by_tool[drawn[used]]
-    return pairs

@@ -30,7 +30,7 @@ from eval.tools.tables import read_labelled
 from gateway.upstreams.fake import FakeProvider
 from predictors.encoders import StaticEncoder
 from predictors.tools import StackedRetriever, Tool, ToolRegistry, ToolUsage
-from predictors.tools.lexical import LexicalIndex
+from predictors.tools.text.lexical import LexicalIndex
 from predictors.tools.vector_index import VectorIndex
 from tests.end_to_end.conftest import start
 

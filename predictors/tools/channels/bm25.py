@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from predictors.tools.evidence import Evidence, QueryBatch
-from predictors.tools.lexical import LexicalIndex
 from predictors.tools.protocol import Planes, Rows
 from predictors.tools.registry import Tool, ToolRegistry
-from predictors.tools.schema_words import schema_words
-from predictors.tools.words import words_of
+from predictors.tools.text.lexical import LexicalIndex
+from predictors.tools.text.schema_words import schema_words
+from predictors.tools.text.words import words_of
 
 from .clause_share import share_of_parts
 

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from predictors.tools.evidence import Evidence, QueryBatch
-from predictors.tools.lexical import LexicalIndex
 from predictors.tools.protocol import Planes, Rows
+from predictors.tools.text.lexical import LexicalIndex
 
 from .neighbours import speaking_pairs, tools_of_requests, vote
 

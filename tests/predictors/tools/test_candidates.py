@@ -36,7 +36,7 @@ def test_a_late_plane_is_asked_of_candidates_alone_and_compared_with_the_best_of
 
     planes = np.array([[[0.9, 0.1, 0.8, 0.2]]], dtype=np.float32)  # (1, 1, n_tools)
     built = features.build(
-        planes, uses=np.zeros((1, 4), dtype=np.int64), n_clauses=np.ones(1, dtype=np.int64), late=late
+        planes, uses=np.zeros((1, 4), dtype=np.int64), n_clauses=np.ones(1, dtype=np.int64), late=[late]
     )
     assert asked == [built.tool.tolist()]
     assert sorted(built.tool[0].tolist()) == [0, 2]

@@ -6,7 +6,7 @@ import numpy as np
 
 from predictors.encoders.protocol import Vectors
 from predictors.tools import Tool, ToolRegistry, ToolUsage
-from predictors.tools.words import words_of
+from predictors.tools.text.words import words_of
 
 __all__ = ["WEATHER_AND_MONEY", "CountedWords", "crowded_registry", "past_use"]
 

@@ -3,7 +3,7 @@ import numpy as np
 from predictors.tools.channels.multi_label import MultiLabelHead
 from predictors.tools.channels.smoothed import SmoothedTool2Vec
 from predictors.tools.evidence import Evidence, QueryBatch
-from predictors.tools.listwise import softmax
+from predictors.tools.second_stage.listwise import softmax
 from tests.predictors.tools.toys import CountedWords, crowded_registry
 
 

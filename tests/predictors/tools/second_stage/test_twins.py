@@ -3,9 +3,8 @@ import pytest
 
 from predictors.tools import Tool, ToolRegistry, ToolUsage
 from predictors.tools.evidence import Evidence
-from predictors.tools.twins import Twins
-
-from .toys import CountedWords
+from predictors.tools.second_stage.twins import Twins
+from tests.predictors.tools.toys import CountedWords
 
 RAIN, CITY, MONEY = "Will it rain, and what weather?", "The weather, and the rain, will it?", "Exchange a dollar"
 REGISTRY = ToolRegistry(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from predictors.tools.trees import TreeEnsemble
+from predictors.tools.second_stage.trees import TreeEnsemble
 
 ensemble = pytest.importorskip("sklearn.ensemble", reason="growing trees needs scikit-learn")
 

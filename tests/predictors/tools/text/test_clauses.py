@@ -1,6 +1,6 @@
 import pytest
 
-from predictors.tools.clauses import clauses_of
+from predictors.tools.text.clauses import clauses_of
 
 
 def test_the_whole_text_comes_first_and_its_steps_after_it() -> None:

@@ -1,4 +1,4 @@
-from predictors.tools.schema_words import schema_words
+from predictors.tools.text.schema_words import schema_words
 
 
 def test_field_names_and_descriptions_are_read_and_the_grammar_of_schemas_is_not() -> None:

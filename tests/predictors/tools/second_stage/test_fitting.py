@@ -3,12 +3,13 @@ import pytest
 
 from predictors.tools import ToolUsage
 from predictors.tools.candidates import Candidates
-from predictors.tools.co_use import CoUse
 from predictors.tools.evidence import Evidence
-from predictors.tools.second_stage import COLD_WEIGHTS, directions, fit_second_stage
-from predictors.tools.twins import Twins
-
-from .toys import WEATHER_AND_MONEY, CountedWords
+from predictors.tools.second_stage import PastRequests, fit_second_stage
+from predictors.tools.second_stage.co_use import CoUse
+from predictors.tools.second_stage.described import directions
+from predictors.tools.second_stage.starting_weights import COLD_WEIGHTS
+from predictors.tools.second_stage.twins import Twins
+from tests.predictors.tools.toys import WEATHER_AND_MONEY, CountedWords
 
 NAMES = ("smoothed", "noise")
 EVIDENCE = Evidence.gather(WEATHER_AND_MONEY, ToolUsage(), CountedWords())
@@ -23,14 +24,17 @@ def made(n_queries: int, *, interaction: bool) -> tuple[Candidates, np.ndarray]:
     return Candidates(tool=np.tile(np.arange(4), (n_queries, 1)), features=x), score == score.max(1, keepdims=True)
 
 
+def past(candidates: Candidates, relevant: np.ndarray) -> PastRequests:
+    """All labels known."""
+    own = [np.flatnonzero(row) for row in relevant]
+    known = np.ones(relevant.shape, dtype=bool)
+    return PastRequests(candidates=candidates, relevant=relevant, known=known, own=own, co_use=CO_USE)
+
+
 def fitted(n_queries: int, *, interaction: bool, boosted: bool | None = None, twins: Twins | None = None):
     names = ("log_uses", "n_clauses") if interaction else NAMES  # trees may bend these either way
     candidates, relevant = made(n_queries, interaction=interaction)
-    one = np.ones(n_queries, dtype=np.int64)
-    own = [np.flatnonzero(row) for row in relevant]
-    stage = fit_second_stage(
-        candidates, relevant, one, CO_USE, names=names, columns=(0, 1), own=own, boosted=boosted, twins=twins
-    )
+    stage = fit_second_stage(past(candidates, relevant), names=names, columns=(0, 1), boosted=boosted, twins=twins)
     return stage, candidates, relevant
 
 
@@ -83,16 +87,8 @@ def test_trees_that_are_forced_in_have_a_share_though_they_know_nothing() -> Non
     rng = np.random.default_rng(8)
     x = rng.normal(size=(200, 4, 2)).astype(np.float32)
     relevant = np.arange(4) == rng.integers(4, size=200)[:, None]
-    stage = fit_second_stage(
-        Candidates(tool=np.tile(np.arange(4), (200, 1)), features=x),
-        relevant,
-        np.ones(200, dtype=np.int64),
-        CO_USE,
-        names=NAMES,
-        columns=(0, 1),
-        own=[np.flatnonzero(row) for row in relevant],
-        boosted=True,
-    )
+    candidates = Candidates(tool=np.tile(np.arange(4), (200, 1)), features=x)
+    stage = fit_second_stage(past(candidates, relevant), names=NAMES, columns=(0, 1), boosted=True)
     assert stage.trees is not None
     assert stage.choice.chosen.endswith("trees")
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from predictors.tools.listwise import fit_listwise, softmax
+from predictors.tools.second_stage.listwise import fit_listwise, softmax
 
 
 def test_the_weight_of_the_only_useful_feature_grows_and_the_other_stays() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
-from predictors.tools import words
-from predictors.tools.words import words_of
+from predictors.tools.text import words
+from predictors.tools.text.words import words_of
 
 
 @pytest.mark.parametrize("name", ["getUserName", "get_user_names", "GET user-name", "get.user.name", "getUSERName"])

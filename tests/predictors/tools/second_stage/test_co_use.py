@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 
 from predictors.tools import ToolUsage
-from predictors.tools.co_use import CoUse
 from predictors.tools.evidence import Evidence
-
-from .toys import WEATHER_AND_MONEY, CountedWords
+from predictors.tools.second_stage.co_use import CoUse
+from tests.predictors.tools.toys import WEATHER_AND_MONEY, CountedWords
 
 USAGE = ToolUsage.of(["a", "b", "c"], [["weather", "flight"], ["weather", "flight"], ["weather"]])
 CO_USE = CoUse(Evidence.gather(WEATHER_AND_MONEY, USAGE, CountedWords()))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from predictors.tools.shares import believed, nearness_to_the_best
+from predictors.tools.second_stage.shares import believed, nearness_to_the_best
 
 
 def opinions(n_queries: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from .evidence import Evidence
+from predictors.tools.evidence import Evidence
 
 __all__ = ["Twins"]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from predictors.tools.lexical import LexicalIndex
+from predictors.tools.text.lexical import LexicalIndex
 
 DOCUMENTS = [["rain", "city"], ["euro", "dollar", "euro"], ["city", "flight", "book", "book"], ["song"]]
 

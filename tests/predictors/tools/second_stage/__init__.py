@@ -1,0 +1,1 @@
+"""Tests of predictors/tools/second_stage."""
