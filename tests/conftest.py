@@ -14,6 +14,9 @@ from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 
 from tests.gateway.state.clusters import redis_cluster
 from tests.gateway.state.servers import RedisServer, redis_executable
+from tests.surroundings import forget_surroundings
+
+forget_surroundings(os.environ)  # before anything is imported that reads it
 
 # Small arrays on many threads wait for each other more than they compute, above all with a test runner on every core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

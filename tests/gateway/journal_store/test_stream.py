@@ -14,6 +14,7 @@ from gateway.redis_keys import JournalKeys
 from tests.gateway.state.clusters import redis_cluster
 from tests.gateway.state.quoting import quoting_redis
 from tests.gateway.state.servers import RedisServer
+from tests.gateway.state.sockets import short_folder
 
 from .streams import line, lines
 
@@ -59,8 +60,8 @@ def test_many_lines_go_in_several_scripts(server: RedisServer) -> None:
 class _Deaf:
     """Between client and Redis: passes questions on, and answers only once; then the connection breaks."""
 
-    def __init__(self, target: Path, folder: Path) -> None:
-        self.path, self.n_answers = folder / "deaf.sock", 1
+    def __init__(self, target: Path) -> None:
+        self.path, self.n_answers = short_folder(self) / "deaf.sock", 1
         self._target = str(target)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.path))
@@ -68,6 +69,7 @@ class _Deaf:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # wakes who waits for somebody to come
         self._listener.close()
 
     def _serve(self) -> None:
@@ -92,8 +94,8 @@ class _Deaf:
 
 
 @pytest.fixture
-def deaf(server: RedisServer, tmp_path: Path) -> Iterator[_Deaf]:
-    relay = _Deaf(server.socket, tmp_path)
+def deaf(server: RedisServer) -> Iterator[_Deaf]:
+    relay = _Deaf(server.socket)
     yield relay
     relay.close()
 

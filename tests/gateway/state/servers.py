@@ -10,6 +10,8 @@ from pathlib import Path
 
 import redis
 
+from tests.gateway.state.sockets import short_folder
+
 __all__ = ["RedisServer", "redis_executable"]
 
 
@@ -33,7 +35,7 @@ class RedisServer:
     """`options` are those of redis.conf; without any it keeps nothing once it is killed."""
 
     def __init__(self, folder: Path, **options: object) -> None:
-        self._folder, self._options, self.socket = folder, options, folder / "redis.sock"
+        self._folder, self._options, self.socket = folder, options, short_folder(self) / "redis.sock"
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(exist_ok=True)
 
