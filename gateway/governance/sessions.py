@@ -1,4 +1,4 @@
-"""Which conversation a request belongs to.
+"""Which conversation a request belongs to, and what is remembered of it for the next turn.
 
 Said by the client, in this order: `routing.session_id`, the headers `x-session-id`, `x-conversation-id` and
 `x-claude-code-session-id`, `metadata.user_id` (Anthropic), `prompt_cache_key` (OpenAI, OpenRouter) and the header
@@ -14,12 +14,16 @@ from typing import Any
 import orjson
 
 from catalog import record
+from gateway.dispatch import Call
+from router import SessionState
 
-__all__ = ["Conversation", "conversation_of", "has_signed_reasoning"]
+__all__ = ["Conversation", "conversation_of", "has_signed_reasoning", "state_after"]
 
 _HEADERS = ("x-session-id", "x-conversation-id", "x-claude-code-session-id")
 _LAST_HEADER = "x-model-affinity"
 _SIGNED = re.compile(rb'"(?:thinking_blocks|reasoning_details|signature|encrypted_content|redacted_thinking)"')
+_MOST_TOOLS_KEPT = 256  # of one conversation, by their names
+_MOST_CHARS_KEPT = 16_384
 
 
 @record
@@ -58,6 +62,19 @@ def conversation_of(
 def has_signed_reasoning(raw: bytes) -> bool:
     """Whether the history carries reasoning that only its author can read again."""
     return _SIGNED.search(raw) is not None
+
+
+def state_after(call: Call) -> SessionState | None:
+    """Who answered, what its cache holds, and the tools that were sent; None where nobody that we serve answered."""
+    entry, usage = call.entry, call.usage
+    if entry is None or entry.backend is None:
+        return None
+    held = usage.input_tokens + usage.output_tokens if usage is not None else call.query.input_tokens
+    trail = call.tools
+    tools = trail.sent if trail is not None and trail.how != "failed_open" else ()  # that was no choice to keep to
+    if len(tools) > _MOST_TOOLS_KEPT or sum(map(len, tools)) > _MOST_CHARS_KEPT:
+        tools = ()  # they are judged anew: what a caller makes up must not fill the memory
+    return SessionState(backend_id=entry.backend.id, cached_tokens=held, tools=tools)
 
 
 def _said(body: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str, bytes] | None:
