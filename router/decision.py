@@ -73,6 +73,7 @@ class Decision:
     propensities: Floats | None = None  # (n_candidates,), of everybody; None where nobody else could have been chosen
     cautious_quality: Floats | None = None  # (n_candidates,), by which the policy admits and compares
     quality_within: float | None = None  # how far below the best one's it admits; None admits everybody
+    objectives: tuple[str, ...] = ()  # what the front is of: quality, cost, then the other goals that weigh
 
     def broken_by(self, backend_id: str) -> tuple[str, ...]:
         """The constraints that a backend breaks: under `on_infeasible` a fallback may break others than the chosen."""

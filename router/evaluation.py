@@ -28,6 +28,7 @@ class ResolvedOptions:
 
     preferences: Preferences
     demands: Demands
+    objectives: tuple[str, ...]
 
 
 @record
@@ -45,6 +46,7 @@ class Evaluation:
     propensities: Floats  # (n_candidates,), where one may be drawn instead of the best
     quality: Floats  # (n_candidates,), the cautious one
     quality_within: float | None
+    objectives: tuple[str, ...]
 
 
 @record
@@ -66,6 +68,7 @@ class Evaluations:
     propensities: Floats
     quality: Floats
     quality_within: float | None
+    objectives: tuple[str, ...]
 
     def __getitem__(self, row: int) -> Evaluation:
         """The evaluation of one request."""
@@ -82,6 +85,7 @@ class Evaluations:
             propensities=self.propensities[row],
             quality=self.quality[row],
             quality_within=self.quality_within,
+            objectives=self.objectives,
         )
 
 
@@ -94,7 +98,8 @@ class Evaluator:
 
     def resolved_options(self, preferences: Preferences, options: RoutingOptions) -> ResolvedOptions:
         """Made once per options, for many requests."""
-        return ResolvedOptions(preferences=preferences, demands=self._screener.demands(options, preferences.require))
+        demands = self._screener.demands(options, preferences.require)
+        return ResolvedOptions(preferences=preferences, demands=demands, objectives=preferences.objectives)
 
     def evaluate(
         self,
@@ -126,4 +131,5 @@ class Evaluator:
             propensities=self._exploration.propensities(utility, admitted, best),
             quality=valuation.quality,
             quality_within=options.preferences.quality_within,
+            objectives=options.objectives,
         )

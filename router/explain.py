@@ -48,6 +48,7 @@ def explain(
         "on_infeasible": options.on_infeasible,
         "familiarity": decision.forecast.familiarity,
         "thinking": thinking.facts() if thinking is not None else None,
+        "objectives": list(decision.objectives),
         "front": [decision.pool.ids[i] for i in decision.front if i in told],
         "candidates": [_candidate(decision, i) for i in told],
         "shadow_prices": shadow_prices(decision),

@@ -39,6 +39,14 @@ class Preferences:
     usd_per_quality: float | None  # what one whole point of quality may cost; replaces the cost goal
     require: Constraints | None  # the policy's own constraints
 
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """What the Pareto front is of: quality, cost, then the other goals that weigh.
+
+        Money always counts: among equally good candidates the dearer one is never on the front.
+        """
+        return ("quality", "cost", *(goal for goal in self.lambdas if goal != "cost"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Valuation:
@@ -104,8 +112,7 @@ class Valuer:
         quality = forecast.quality - preferences.caution * forecast.quality_se
         loss = 1.0 - quality
         lambdas = preferences.lambdas
-        # Money is always an objective: among equally good candidates the dearer one is never on the front.
-        goals = ("cost", *(goal for goal in lambdas if goal != "cost"))
+        _, *goals = preferences.objectives
         objectives = np.empty((1 + len(goals), *loss.shape))  # (n_objectives, n_queries, n_candidates)
         objectives[0] = loss
         for row, goal in enumerate(goals, start=1):

@@ -208,6 +208,7 @@ class Router:
             value=evaluation.value,
             cautious_quality=evaluation.quality,
             quality_within=evaluation.quality_within,
+            objectives=evaluation.objectives,
         )
 
     def _relaxed(self, evaluation: Evaluation, request: RoutingRequest) -> Decision:
@@ -230,4 +231,5 @@ class Router:
             policy=options.policy,
             reason=f"{options.on_infeasible}_relaxed",
             relaxed=", ".join(screening.constraints[k] for k in off.broken[ranking[0]]),
+            objectives=evaluation.objectives,
         )

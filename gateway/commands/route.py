@@ -49,7 +49,8 @@ def route(
         return
     _say_what_cannot_be_called(explained)
     on_front = [c for c in _by_utility(explained) if c["on_front"]]
-    console().print(_table(on_front[:_SHOWN], chosen=explained["chosen"], title="Pareto front"))
+    title = f"Pareto front of {', '.join(explained['objectives'])}"
+    console().print(_table(on_front[:_SHOWN], chosen=explained["chosen"], title=title))
     typer.echo(printable(f"{explained['chosen']}  ({explained['policy']}: {explained['reason']})"))
 
 

@@ -41,6 +41,12 @@ def test_the_page_draws_the_front_and_says_who_would_answer(browser: str, gatewa
     assert page.count('class="dot chosen"') == 1
     assert page.count("<circle") > 3
     assert 'class="stair"' in page
+    assert 'on the front of <span id="objectives">quality, cost</span>' in page
+
+
+def test_the_page_says_what_the_front_is_of(browser: str, gateway: Gateway, tmp_path: Path) -> None:
+    page = seen(browser, f"{gateway.url}/dashboard?pool=openai/gpt-4*&policy=fast&prompt=Hello", tmp_path)
+    assert 'on the front of <span id="objectives">quality, cost, latency</span>' in page
 
 
 def test_an_impossible_wish_is_answered_in_words(browser: str, gateway: Gateway, tmp_path: Path) -> None:

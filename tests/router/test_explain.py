@@ -39,6 +39,26 @@ def test_every_candidate_is_shown_with_its_rejections_and_its_intervals() -> Non
     assert (large["eligible"], large["utility"], large["on_front"]) == (False, None, False)
 
 
+@pytest.mark.parametrize(
+    ("options", "objectives"),
+    [
+        (RoutingOptions(policy="best"), ["quality", "cost"]),  # money counts though it does not weigh
+        (RoutingOptions(policy="balanced"), ["quality", "cost", "latency"]),
+        (RoutingOptions(policy="best", weights={"energy": 0.2}), ["quality", "cost", "energy"]),
+    ],
+)
+def test_what_the_front_is_of_is_shown(options: RoutingOptions, objectives: list[str]) -> None:
+    assert explained(options)["objectives"] == objectives
+
+
+def test_who_is_on_the_front_for_speed_alone_is_there_under_a_policy_that_weighs_it() -> None:
+    slow_but_alike = {"quality": [0.8, 0.8, 0.8], "cost_usd": [0.001, 0.002, 0.003], "latency_s": [9.0, 3.0, 6.0]}
+    fronts = {
+        policy: explained(RoutingOptions(policy=policy), **slow_but_alike)["front"] for policy in ("best", "fast")
+    }
+    assert [len(fronts["best"]), len(fronts["fast"])] == [1, 2]
+
+
 def test_what_the_request_said_of_thinking_is_shown() -> None:
     options = RoutingOptions()
     decision = three_model_router().decide(ASKED, options, rng=np.random.default_rng(0))
