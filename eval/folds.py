@@ -63,6 +63,11 @@ class Folds:
         """Prompts that are judged, shape (n_prompts,)."""
         return self._fold_of >= 0
 
+    @property
+    def of_judged(self) -> Ints:
+        """The fold of every prompt that is judged, shape (n_judged,)."""
+        return self._fold_of[self.judged]
+
     def __len__(self) -> int:
         return len(np.unique(self._fold_of[self.judged]))
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from catalog import Floats
 
-__all__ = ["cheapest_reaching", "non_decreasing_hull", "quality_at_cost", "upper_hull"]
+__all__ = ["cheapest_reaching", "mixture_at_cost", "non_decreasing_hull", "quality_at_cost", "upper_hull"]
 
 
 def upper_hull(cost: Floats, quality: Floats) -> Floats:
@@ -39,6 +39,22 @@ def quality_at_cost(cost: Floats, quality: Floats, *, at: Floats) -> Floats:
     hull = non_decreasing_hull(cost, quality)
     reached = np.interp(at, hull[:, 0], hull[:, 1])  # (n_costs,)
     return np.where(at < hull[0, 0], np.nan, reached)
+
+
+def mixture_at_cost(cost: Floats, quality: Floats, *, at: float) -> Floats:
+    """The mixture of operating points of the best mean score at a mean cost; the cheapest point where none costs less.
+
+    Returns:
+        (n,) the share of every operating point.
+    """
+    hull = non_decreasing_hull(cost, quality)
+    right = min(int(np.searchsorted(hull[:, 0], at)), len(hull) - 1)
+    left = max(right - 1, 0)
+    of_right = np.interp(at, hull[[left, right], 0], [0.0, 1.0]) if left < right else 1.0
+    share = np.zeros(len(cost))
+    for vertex, part in ((left, 1 - of_right), (right, of_right)):
+        share[np.flatnonzero((cost == hull[vertex, 0]) & (quality == hull[vertex, 1]))[0]] += part
+    return share
 
 
 def cheapest_reaching(cost: Floats, quality: Floats, *, target: float) -> float:

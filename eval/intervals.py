@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from catalog import Floats
 
-__all__ = ["GroupBootstrap", "Interval"]
+__all__ = ["GroupBootstrap", "Interval", "percentile_interval"]
 
 _MOST_GROUPS = 20_000  # a thousand draws of so many take 80 MB
 
@@ -71,10 +71,13 @@ class GroupBootstrap:
 
 
 def percentile_interval(draws: Floats, *, level: float = 0.95) -> Interval:
-    """The central interval of resampled values (n_resamples,); undefined (NaN) draws are left out."""
+    """The central interval of resampled values (n_resamples,), infinite ones included; undefined (NaN) are left out."""
     known = draws[~np.isnan(draws)]
     if known.size == 0:
         return Interval(lower=float("nan"), upper=float("nan"))
     tail = (1 - level) / 2
-    lower, upper = np.quantile(known, [tail, 1 - tail])
+    if np.isinf(known).any():  # nothing lies between a number and infinity
+        lower, upper = np.quantile(known, [tail, 1 - tail], method="inverted_cdf")
+    else:
+        lower, upper = np.quantile(known, [tail, 1 - tail])
     return Interval(lower=float(lower), upper=float(upper))

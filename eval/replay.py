@@ -73,6 +73,7 @@ class Replay:
     table: ReplayTable
     runs: tuple[Run, ...]
     references: tuple[Choices, ...]
+    fold: Ints  # (n_prompts,) in which fold each was judged
     split: str  # how training and test prompts were kept apart
 
     def reference(self, name: str) -> Choices:
@@ -138,6 +139,7 @@ def replay(
         table=table.take(folds.judged),
         runs=tuple(_judged(run, folds) for run in runs),
         references=tuple(_reference_choices(table, folds, seed=seed)),
+        fold=folds.of_judged,
         split=split,
     )
 

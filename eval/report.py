@@ -37,6 +37,7 @@ _CURVE_HEAD = (
     "peak",
     "score at its cost",
     "vs best single (95 %)",
+    "chosen on other folds (95 %)",
     "equal-quality cost (95 %)",
     "AIQ",
     "ECE",
@@ -185,6 +186,7 @@ def _curve_rows(summary: Summary) -> list[tuple[str, ...]]:
             f"{c.peak:.4f}",
             _number(c.score_at_best_single_cost, ".4f"),
             _span(c.gain_at_best_single_cost, "+.4f"),
+            f"{_number(c.gain_chosen_elsewhere, '+.4f')} {_span(c.gain_chosen_elsewhere_interval, '+.4f')}",
             f"{_number(c.equal_quality_cost, '.3f')} {_span(c.equal_quality_interval, '.3f')}",
             _number(c.aiq, ".4f"),
             _number(c.calibration_error, ".4f"),
@@ -220,7 +222,7 @@ def _pair_rows(summary: Summary) -> list[tuple[str, ...]]:
 
 
 def _number(value: float | None, form: str) -> str:
-    return "-" if value is None or math.isnan(value) else f"{value:{form}}"
+    return "-" if value is None or not math.isfinite(value) else f"{value:{form}}"
 
 
 def _span(interval: Interval, form: str) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from catalog import Floats
 
 from .errors import UndefinedMetricError
-from .frontier import quality_at_cost
+from .frontier import mixture_at_cost, quality_at_cost
 from .intervals import GroupBootstrap, Interval
 from .metrics import (
     PairCurve,
@@ -34,7 +34,7 @@ from .metrics import (
 )
 from .pairs import PairReplay, pair_replays
 from .replay import PAY, SWEEP, Choices, Replay, Run
-from .table import ReplayTable
+from .table import Ints, ReplayTable
 
 __all__ = ["CurveSummary", "PairSummary", "PointSummary", "Summary", "summarise"]
 
@@ -70,9 +70,11 @@ class CurveSummary:
     n_points: int
     peak: float
     score_at_best_single_cost: float
-    gain_at_best_single_cost: Interval
+    gain_at_best_single_cost: Interval  # its best mixture is read off the judged prompts, which flatters a small table
+    gain_chosen_elsewhere: float  # the mixture chosen on the other folds' prompts; NaN where there is one fold
+    gain_chosen_elsewhere_interval: Interval
     equal_quality_cost: float  # NaN: never as good as the best single model
-    equal_quality_interval: Interval
+    equal_quality_interval: Interval  # an end that is infinite: so many draws never are as good
     aiq: float  # RouterBench's, paper form, over the range of costs that all curves share
     audc: float
     hypervolume: float
@@ -127,7 +129,7 @@ def summarise(
         best_single=table.models[int(np.bincount(best.chosen).argmax())],
         points=tuple(_point(name, c, best, table, bootstrap) for name, c in named),
         curves=tuple(
-            _curve(name, score, cost, run, best, table, bootstrap, max_cost=top) for name, score, cost, run in curves
+            _curve(name, score, cost, run, best, replayed, bootstrap, max_cost=top) for name, score, cost, run in curves
         ),
         pairs=tuple(
             _pair(p, GroupBootstrap(p.group, seed=seed, n_resamples=n_resamples)) for p in pair_replays(replayed)
@@ -181,6 +183,8 @@ def _curves(replayed: Replay) -> list[tuple[str, Floats, Floats, Run | None]]:
     ]
     by_length = [c for c in replayed.references if c.policy in ("length_threshold", "best_single", "cheapest_single")]
     curves.append(("length_threshold", *_columns(table, by_length), None))
+    if not table.has_covering:  # each answered other prompts: their means are not of the same questions
+        return curves
     filled_score = np.where(table.tried, table.score, np.nanmean(table.score, axis=0))[:, single]
     filled_cost = np.where(table.tried, table.cost_usd, np.nanmean(table.cost_usd, axis=0))[:, single]
     curves.append(("mixture_of_single_models", filled_score, filled_cost, None))
@@ -199,12 +203,12 @@ def _curve(  # noqa: PLR0917  # private, and named at its one call
     cost: Floats,
     run: Run | None,
     best: Choices,
-    table: ReplayTable,
+    replayed: Replay,
     bootstrap: GroupBootstrap,
     *,
     max_cost: float,
 ) -> CurveSummary:
-    k = score.shape[1]
+    table, k = replayed.table, score.shape[1]
     best_score, best_cost = obtained(table.score, best), obtained(table.cost_usd, best)  # (n_prompts,) each
     columns = np.column_stack([score, cost, best_score, best_cost])  # (n_prompts, 2 k + 2)
 
@@ -216,9 +220,13 @@ def _curve(  # noqa: PLR0917  # private, and named at its one call
             means[k : 2 * k], means[:k], best_single_cost=float(means[-1]), best_single_quality=float(means[-2])
         )
 
+    def drawn_equal_quality(means: Floats) -> float:  # a draw that never reaches it is one of the dearest, not none
+        return math.inf if means[:k].max() < means[-2] else equal_quality(means)
+
     means = columns.mean(axis=0)
     best_usd = float(means[-1])
     mean_score = means[:k]  # (n_points,)
+    elsewhere = _chosen_elsewhere(score, cost, at=best_cost, fold=replayed.fold)  # (n_prompts,)
     share = np.array([cost_share(usd, of=best_usd) for usd in means[k : 2 * k].tolist()])  # (n_points,)
     max_share = cost_share(max_cost, of=best_usd)
     is_curve = bool(np.isfinite([*share, max_share]).all())
@@ -228,8 +236,10 @@ def _curve(  # noqa: PLR0917  # private, and named at its one call
         peak=peak_quality(mean_score),
         score_at_best_single_cost=at_best_cost(means) + float(means[-2]),
         gain_at_best_single_cost=bootstrap.of_statistic(columns, at_best_cost),
+        gain_chosen_elsewhere=float((elsewhere - best_score).mean()),
+        gain_chosen_elsewhere_interval=bootstrap.of_difference(elsewhere, best_score),
         equal_quality_cost=equal_quality(means),
-        equal_quality_interval=bootstrap.of_statistic(columns, equal_quality),
+        equal_quality_interval=bootstrap.of_statistic(columns, drawn_equal_quality),
         aiq=_aiq(share, mean_score, max_share=max_share) if is_curve else math.nan,
         audc=_or_nan(partial(area_under_deferral_curve, share, mean_score)) if is_curve else math.nan,
         hypervolume=hypervolume(share, mean_score, max_cost=max_share) if is_curve else math.nan,
@@ -237,6 +247,26 @@ def _curve(  # noqa: PLR0917  # private, and named at its one call
         interval_coverage=None if run is None else interval_coverage(run.quality, run.quality_se, table.score),
         decide_us=None if run is None else run.decide_us,
     )
+
+
+def _chosen_elsewhere(score: Floats, cost: Floats, *, at: Floats, fold: Ints) -> Floats:
+    """What every prompt scores under the mixture that is best, at no more than a cost, on the prompts of other folds.
+
+    Args:
+        score: (n_prompts, n_points).
+        cost: (n_prompts, n_points).
+        at: (n_prompts,) the cost that must not be exceeded in the mean.
+        fold: (n_prompts,).
+
+    Returns:
+        (n_prompts,), NaN where there is one fold alone.
+    """
+    found = np.full(len(score), np.nan)
+    for one in np.unique(fold) if fold.min() < fold.max() else ():
+        here, others = fold == one, fold != one
+        share = mixture_at_cost(cost[others].mean(axis=0), score[others].mean(axis=0), at=float(at[others].mean()))
+        found[here] = score[here] @ share
+    return found
 
 
 def _aiq(share: Floats, score: Floats, *, max_share: float) -> float:

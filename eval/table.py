@@ -113,8 +113,18 @@ class ReplayTable:
     @property
     def covering(self) -> Bools:
         """Models that answered nearly all prompts, shape (n_models,); all of them where none did."""
-        covers = self.tried.mean(axis=0) >= _SINGLE_MODEL_COVERAGE
+        covers = self._covers
         return covers if covers.any() else np.ones_like(covers)
+
+    @property
+    def has_covering(self) -> bool:
+        """Whether any model answered nearly all prompts."""
+        return bool(self._covers.any())
+
+    @property
+    def _covers(self) -> Bools:
+        covers: Bools = self.tried.mean(axis=0) >= _SINGLE_MODEL_COVERAGE
+        return covers
 
     def only(self, models: Bools) -> "ReplayTable":
         """Some of the models (n_models,), and the prompts that at least one of them was tried on.

@@ -26,7 +26,8 @@ _PATHS = (
     ("journal", "url"),
 )
 _SQLITE = "sqlite:///"  # behind which a path stands
-_NOT_SETTINGS = frozenset({"PARETOGATE_CONFIG", "PARETOGATE_DATA"})  # where the file and the public datasets are
+# The file, the public datasets, and what other commands read from the environment that one may serve from as well.
+_NOT_SETTINGS = frozenset(f"{PREFIX}{name}" for name in ("CONFIG", "DATA", "ENCODER_KEY", "PROBE_KEY"))
 
 
 def load_settings(

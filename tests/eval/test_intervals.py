@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from eval import intervals
-from eval.intervals import GroupBootstrap
+from eval.intervals import GroupBootstrap, percentile_interval
 
 
 def test_the_same_seed_draws_the_same_interval() -> None:
@@ -43,6 +43,13 @@ def test_a_statistic_that_is_never_defined_has_no_interval() -> None:
     found = GroupBootstrap(np.array(["a", "b"])).of_statistic(np.ones((2, 1)), lambda _: float("nan"))
     assert np.isnan(found.lower)
     assert np.isnan(found.upper)
+
+
+def test_draws_without_bound_count_as_the_greatest() -> None:
+    draws = np.append(np.arange(95.0), np.full(5, np.inf))
+    found = percentile_interval(draws)
+    assert (found.lower, found.upper) == (2, np.inf)
+    assert percentile_interval(np.full(9, np.inf)).lower == np.inf
 
 
 def test_more_groups_than_are_drawn_one_by_one_leave_intervals_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from eval.folds import Folds
 from eval.learners import TfidfRidge
 from eval.replay import operating_points, replay
 from eval.summary import Summary, summarise
+from eval.table import ReplayTable
 
 from .tables import specialists
 from .test_replay import Lengths
@@ -42,6 +43,57 @@ def test_mixing_single_models_needs_the_dear_one_to_equal_it(summary: Summary) -
     mixture = next(c for c in summary.curves if c.name == "mixture_of_single_models")
     assert mixture.equal_quality_cost == pytest.approx(1)
     assert mixture.calibration_error is None
+
+
+def summary_of(table: ReplayTable) -> Summary:
+    contender = LearnedContender(learner=TfidfRidge(alpha=1.0), features=Lengths())
+    folds = Folds.by_group(table, n_folds=3, seed=0)
+    points = operating_points(knob=(0.0, 5.0, 8.0, 10.0))
+    return summarise(replay(table, [contender], folds, points=points, split="folds"), n_resamples=200)
+
+
+def by_chance(*, strongest: float, seed: int = 3) -> ReplayTable:
+    """Scores that no prompt tells of: `abacus` and `bard` are right half of the time, `sage` as often as is said."""
+    table, rng = specialists(), np.random.default_rng(seed)
+    return replace(table, score=(rng.random(table.score.shape) < [0.5, 0.5, strongest]).astype(np.float64))
+
+
+def test_a_gain_chosen_on_other_folds_is_not_read_off_the_prompts_that_judge_it(summary: Summary) -> None:
+    assert summary.curves[0].gain_chosen_elsewhere == pytest.approx(0)  # `sage` is always right: there is none
+    flattery = []
+    for seed in range(6):
+        chance = summary_of(by_chance(strongest=0.5, seed=seed))
+        best, ours = next(p for p in chance.points if p.name == "best_single"), chance.curves[0]
+        flattery.append(ours.score_at_best_single_cost - best.score - ours.gain_chosen_elsewhere)
+        found = ours.gain_chosen_elsewhere_interval
+        assert found.lower < ours.gain_chosen_elsewhere < found.upper
+    assert min(flattery) > -1e-9
+    assert max(flattery) > 0.01
+
+
+def test_where_all_is_judged_in_one_fold_nothing_was_chosen_elsewhere() -> None:
+    table = specialists()
+    contender = LearnedContender(learner=TfidfRidge(alpha=1.0), features=Lengths())
+    folds = Folds.by_benchmark(table, leave_out="poem")
+    curve = summarise(replay(table, [contender], folds, points=operating_points(knob=(0.0,)), split="one")).curves[0]
+    assert math.isnan(curve.gain_chosen_elsewhere)
+
+
+def test_draws_that_never_equal_the_best_single_model_are_in_the_interval_of_the_cost() -> None:
+    found = summary_of(by_chance(strongest=0.5, seed=0))
+    routed, by_length = found.curves[0], next(c for c in found.curves if c.name == "length_threshold")
+    assert 0 < routed.equal_quality_interval.lower < routed.equal_quality_cost < 1
+    assert routed.equal_quality_interval.upper == math.inf
+    assert by_length.equal_quality_interval.upper <= 1  # it can send all prompts to that model
+
+
+def test_models_that_answered_different_prompts_are_not_mixed() -> None:
+    table = by_chance(strongest=0.6)
+    tried = np.random.default_rng(4).random(table.score.shape) < 0.7
+    sparse = replace(table, score=np.where(tried, table.score, np.nan), cost_usd=np.where(tried, 1.0, np.nan))
+    assert "mixture_of_single_models" in {c.name for c in summary_of(table).curves}
+    names = {c.name for c in summary_of(sparse.take(tried.any(axis=1))).curves}
+    assert names == {"tfidf_ridge", "length_threshold"}
 
 
 def test_the_oracle_finds_the_cheapest_right_model_always_and_chance_one_time_in_three(summary: Summary) -> None:

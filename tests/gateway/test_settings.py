@@ -75,6 +75,11 @@ def test_an_unknown_environment_variable_is_an_error() -> None:
         load_settings(environ={"PARETOGATE_SERVER__PROT": "1"})
 
 
+def test_variables_of_other_commands_stop_no_gateway_in_the_same_shell() -> None:
+    others = {"PARETOGATE_DATA": "/data", "PARETOGATE_ENCODER_KEY": "let-me-in", "PARETOGATE_PROBE_KEY": "let-me-in"}
+    assert load_settings(environ=others) == Settings()
+
+
 def test_an_impossible_value_names_its_key(tmp_path: Path) -> None:
     file = written(tmp_path, "[learning]\nexplore = 2\n")
     with pytest.raises(InvalidSettingsError, match=r"paretogate.toml: learning.explore: .*less than or equal to 1"):
