@@ -35,13 +35,15 @@ def judge_predictor(
         policies=policies,
         seed=seed,
     )
-    path = Path(evidence)
+    path, note = Path(evidence), ""
     if path.is_file() and is_journal(path):
         trial = on_journal(read_journal(path), contest)
     else:
-        trial = on_outcomes(read_table(evidence, data=data, catalog=Catalog.load()), contest)
+        table = read_table(evidence, data=data, catalog=Catalog.load())
+        trial, note = on_outcomes(table, contest), table.note
     return Verdict(
-        objections=tuple(objections(trial, rules)), facts={"evidence": evidence, **asdict(rules), **asdict(trial)}
+        objections=tuple(objections(trial, rules)),
+        facts={"evidence": evidence, "note": note, **asdict(rules), **asdict(trial)},
     )
 
 

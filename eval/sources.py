@@ -49,9 +49,11 @@ def read_table(name: str, *, data: Path, catalog: Catalog | None = None) -> Repl
     prices = data / "routing" / source / "models.parquet"
     if source in DATASETS and prices.exists():
         loaded = DATASETS[source].priced(outcomes.table, prices)
-        return _laid_out(loaded.outcomes, title, source, dict(loaded.profiles), catalog)
+        return _laid_out(
+            loaded.outcomes, title, source, dict(loaded.profiles), catalog, note="; ".join(outcomes.remarks)
+        )
     priced, note = _priced(outcomes, source, catalog or Catalog.load())
-    return _laid_out(priced, title, source, {}, catalog, note=note)
+    return _laid_out(priced, title, source, {}, catalog, note="; ".join((*outcomes.remarks, *([note] if note else ()))))
 
 
 def _laid_out(

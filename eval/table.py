@@ -99,7 +99,7 @@ class ReplayTable:
             domain=np.char.add(np.char.add(benchmark, "/"), domain),
             score=score,
             cost_usd=_cost_of_tried(score, cost),
-            note="; ".join(filter(None, (note, _left_out(unpriced)))),
+            note="; ".join(filter(None, (note, _left_out(unpriced), _patchy(score)))),
         )
 
     def __len__(self) -> int:
@@ -195,6 +195,12 @@ def _left_out(unpriced: list[str]) -> str:
         return ""
     shown = ", ".join(sorted(unpriced)[:3]) + (", ..." if len(unpriced) > 3 else "")
     return f"{len(unpriced)} models without any cost are left out: {shown}"
+
+
+def _patchy(score: Floats) -> str:
+    if (~np.isnan(score)).mean(axis=0).max() >= _SINGLE_MODEL_COVERAGE:
+        return ""
+    return f"no model answered {_SINGLE_MODEL_COVERAGE:.0%} of the prompts: where it did not, another stands for it"
 
 
 def _cost_of_tried(score: Floats, cost: Floats) -> Floats:

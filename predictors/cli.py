@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from catalog import ModelProfile, ParetoGateError
+from catalog import ModelProfile, ParetoGateError, printable
 
 from .arithmetic import settings_of_common_arithmetic
 from .cli_options import DataFolder, EncoderKey, EncoderName, data_folder
@@ -181,8 +181,11 @@ def _fit(paths: list[Path], data: Path, seed: int, reader: _Reader, *, hold_out:
     catalog = Catalog.load()
     with _Bar() as progress:  # apart, since what follows loads much, and a misspelt name must not wait for that
         progress("reading outcomes", 0, 1)
-        table = Outcomes.read(paths).without(hold_out, seed=seed) if paths else shipped_outcomes(data)
+        given = Outcomes.read(paths) if paths else shipped_outcomes(data)
         progress("reading outcomes", 1, 1)
+    for remark in given.remarks:
+        typer.echo(printable(f"note: {remark}"), err=True)
+    table = given.without(hold_out, seed=seed)
     trained_on: object = [str(path) for path in paths] if paths else SHIPPED_DATASETS
 
     def profile_of(dataset: str | None, name: str) -> ModelProfile:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,7 @@ class Outcomes:
     """
 
     table: "pl.DataFrame"
+    remarks: tuple[str, ...] = ()  # what of the source was left out, put together or not read, for people
 
     @classmethod
     def read(cls, paths: Iterable[Path | str]) -> "Outcomes":
@@ -65,12 +67,19 @@ class Outcomes:
         """
         import polars as pl  # noqa: PLC0415  # heavy, and needed only by those who train or replay
 
-        tables = [cls.from_table(read_table_file(path), source=str(path)).table for path in outcome_files(paths)]
-        return cls(table=pl.concat(tables, how="diagonal_relaxed"))
+        found = {path: cls.from_table(read_table_file(path), source=str(path)) for path in outcome_files(paths)}
+        return cls(
+            table=pl.concat([one.table for one in found.values()], how="diagonal_relaxed"),
+            remarks=tuple(
+                remark if len(found) == 1 else f"{path.name}: {remark}"
+                for path, one in found.items()
+                for remark in one.remarks
+            ),
+        )
 
     @classmethod
     def from_table(cls, table: "pl.DataFrame", *, source: str = "outcomes") -> "Outcomes":
-        """Check and complete a table; rows without a score are left out, since they say nothing.
+        """Check and complete a table; rows without a score are left out, since they say nothing, and `remarks` say so.
 
         Raises:
             InvalidOutcomesError: naming `source`, the column, the row (counted from 1) and the remedy.
@@ -85,10 +94,11 @@ class Outcomes:
                 )
         table = _typed(table, source)
         _check_values(table, source)
-        table = table.filter(pl.col("score").is_not_null())
-        if table.is_empty():
+        scored = table.filter(pl.col("score").is_not_null())
+        if scored.is_empty():
             raise InvalidOutcomesError(f"{source}: no row has a score; give at least one outcome")
-        return cls(table=_completed(table))
+        completed = _completed(scored)
+        return cls(table=completed, remarks=_remarks(table, completed))
 
     def __len__(self) -> int:
         return int(self.table.height)
@@ -211,10 +221,27 @@ def _check_values(table: "pl.DataFrame", source: str) -> None:
     for name in ("prompt", "model"):
         refuse(name, table[name].is_null(), "is empty; every outcome belongs to a prompt and a model")
     score = table["score"]
-    refuse("score", ~score.is_between(0.0, 1.0) | score.is_nan(), "is outside 0 to 1; rescale the scores")
+    refuse("score", score.is_nan(), "is not a number; leave unknown scores empty")
+    refuse("score", ~score.is_between(0.0, 1.0), "is outside 0 to 1; rescale the scores")
     for name in _NOT_NEGATIVE:
         if name in table.columns:
             refuse(name, ~(table[name] >= 0), "is negative or not a number; leave unknown values empty")
+
+
+def _remarks(given: "pl.DataFrame", kept: "pl.DataFrame") -> tuple[str, ...]:
+    """What whoever made the table may not expect."""
+    unscored = given.height - kept.height
+    repeated = kept.height - kept.select("dataset", "prompt_id", "model").n_unique()
+    known = [*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS]
+    absent = [name for name in known if name not in given.columns]
+    meant = {
+        name: get_close_matches(name.lower(), absent, n=1, cutoff=0.66) for name in given.columns if name not in known
+    }
+    return (
+        *([f"{unscored:,} rows without a score are left out"] if unscored else ()),
+        *([f"{repeated:,} rows repeat a prompt and a model; those of a pair are averaged"] if repeated else ()),
+        *(f"column {name!r} is not read; if {close[0]} is meant, call it so" for name, close in meant.items() if close),
+    )
 
 
 def _completed(table: "pl.DataFrame") -> "pl.DataFrame":

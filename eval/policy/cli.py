@@ -119,5 +119,7 @@ def _routed(
         if prompts is not None:
             return prompt_corpus(prompts, priced_pool(catalog, pool), sides, policies, progress=show)
         table = read_table(corpus, data=data, catalog=catalog)
+        if table.note:
+            typer.echo(printable(f"note: {table.note}"), err=True)
         table, split = learnable(table, lambda t: Folds.by_group(t, n_folds=folds, seed=seed))
         return outcome_corpus(table, split, sides, policies, progress=show)

@@ -17,7 +17,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from catalog import ParetoGateError
+from catalog import ParetoGateError, printable
 from gateway.journal import JournalUnavailableError, JournalUnreadableError
 from gateway.journal.opening import check_collected
 from gateway.policies import configured_policies
@@ -268,6 +268,8 @@ def _tell(reach: _Reach, verdict: Verdict, number: int | None, *, as_json: bool)
         _print_json({**told, **verdict.facts})
     else:
         _show(verdict)
+    if note := verdict.facts.get("note"):  # what the judge assumed of the evidence, or left out
+        typer.echo(printable(f"note: {note}"), err=True)
     for objection in verdict.objections:
         typer.echo(f"refused: {objection}", err=True)
     if not verdict.passed:

@@ -55,7 +55,13 @@ def drawn(rng: np.random.Generator, n_prompts: int) -> ReplayTable:
     hard = np.repeat(rng.normal(size=(n_prompts + 1) // 2), 2)[:n_prompts]
     right = rng.random((n_prompts, 3)) < 1 / (1 + np.exp(-0.5 * hard[:, None]))  # (n_prompts, n_models)
     rows = [
-        {"prompt": p, "group_key": str(i // 2), "model": f"m{j}", "score": float(right[i, j]), "cost_usd": (j + 1) * 0.001}
+        {
+            "prompt": p,
+            "group_key": str(i // 2),
+            "model": f"m{j}",
+            "score": float(right[i, j]),
+            "cost_usd": (j + 1) * 0.001,
+        }
         for i, p in enumerate(prompts)
         for j in range(3)
     ]

@@ -65,6 +65,14 @@ def test_a_stated_cost_is_kept_and_needs_no_note(tmp_path: Path) -> None:
     assert table.note == ""
 
 
+def test_what_was_not_read_or_not_tried_stands_in_the_note(tmp_path: Path) -> None:
+    table = read_table(written(tmp_path, cost=[0.1] * 4, score=[None, 1.0, 1.0, 1.0]), data=tmp_path)
+    assert table.note.startswith("1 rows without a score are left out; column 'cost' is not read")
+    assert "no model answered" not in table.note  # gpt-4o did
+    patchy = read_table(written(tmp_path, score=[None, 1.0, 1.0, None]), data=tmp_path)
+    assert patchy.note.endswith("no model answered 95% of the prompts: where it did not, another stands for it")
+
+
 @pytest.mark.data
 @pytest.mark.skipif(not (DATA / "routing").is_dir(), reason="the public datasets are not here; set PARETOGATE_DATA")
 def test_a_part_of_a_public_dataset_in_a_file_is_priced_and_named_as_the_whole(

@@ -137,3 +137,32 @@ def test_a_journal_in_redis_is_to_be_collected_first_and_its_password_is_not_tol
     with pytest.raises(InvalidOutcomesError, match="paretogate journal collect") as refused:
         Outcomes.read([Path("redis://:pl4nted@redis/0")])
     assert "pl4nted" not in str(refused.value)
+
+
+def test_what_is_left_out_averaged_or_not_read_is_remarked(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    rows = [
+        {"prompt": "p", "model": "a", "score": 1, "cost": 0.1, "answer": "x"},
+        {"prompt": "p", "model": "a", "score": 0, "cost": 0.1, "answer": "y"},
+        {"prompt": "p", "model": "b", "score": None, "cost": 0.2, "answer": "z"},
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert Outcomes.read([path]).remarks == (
+        "1 rows without a score are left out",
+        "1 rows repeat a prompt and a model; those of a pair are averaged",
+        "column 'cost' is not read; if cost_usd is meant, call it so",
+    )
+
+
+def test_of_several_files_a_remark_names_its_own(tmp_path: Path) -> None:
+    pl.DataFrame(ROWS).write_csv(tmp_path / "whole.csv")
+    pl.DataFrame(ROWS).with_columns(pl.lit(1).alias("latency")).write_csv(tmp_path / "odd.csv")
+    found = Outcomes.read([tmp_path / "whole.csv", tmp_path / "odd.csv"])
+    assert all(remark.startswith("odd.csv: ") for remark in found.remarks)
+    assert "odd.csv: column 'latency' is not read; if latency_s is meant, call it so" in found.remarks
+
+
+def test_a_score_that_is_no_number_is_not_to_be_rescaled() -> None:
+    rows = pl.DataFrame({"prompt": ["p", "q"], "model": ["a", "a"], "score": [1.0, float("nan")]})
+    with pytest.raises(InvalidOutcomesError, match=r"row 2: nan is not a number; leave unknown scores empty"):
+        Outcomes.from_table(rows)

@@ -51,6 +51,14 @@ def test_outcomes_tell_what_a_cheaper_policy_saves_and_what_it_breaks(tmp_path: 
     assert found["cost_usd"]["new"] == pytest.approx(0.0001)  # type: ignore[index] - JSON
 
 
+def test_what_was_assumed_of_the_outcomes_is_told(tmp_path: Path) -> None:
+    path = priced_file(tmp_path)
+    pl.read_csv(path).rename({"cost_usd": "cost"}).write_csv(path)
+    code, _, err = run("best", "cheap", "--corpus", str(path), "--folds", "2")
+    assert code == 0
+    assert "note: column 'cost' is not read; if cost_usd is meant, call it so; no two models have a known cost" in err
+
+
 def test_a_change_that_breaks_more_than_is_allowed_fails(tmp_path: Path) -> None:
     corpus = str(priced_file(tmp_path))
     config = tmp_path / "paretogate.toml"
