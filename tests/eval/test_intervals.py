@@ -52,6 +52,21 @@ def test_draws_without_bound_count_as_the_greatest() -> None:
     assert percentile_interval(np.full(9, np.inf)).lower == np.inf
 
 
+@pytest.mark.parametrize(("n_groups", "least", "most"), [(100, 0.92, 0.98), (20, 0.91, 0.98), (5, 0.8, 0.93)])
+def test_the_truth_lies_within_as_often_as_is_said_unless_groups_are_few(
+    n_groups: int, least: float, most: float
+) -> None:
+    held = []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        easy = 1 / (1 + np.exp(-1 - rng.normal(size=(n_groups, 1))))  # prompts of a group are as hard as each other
+        first, second = ((rng.random((n_groups, 4)) < easy).astype(np.float64).ravel() for _ in range(2))
+        group = np.repeat(np.arange(n_groups), 4).astype(str)
+        found = GroupBootstrap(group, seed=seed, n_resamples=400).of_difference(first, second)
+        held.append(found.lower <= 0 <= found.upper)
+    assert least < np.mean(held) < most
+
+
 def test_more_groups_than_are_drawn_one_by_one_leave_intervals_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).normal(size=4000)
     group = np.array([str(i) for i in range(4000)])
