@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-import gateway.tools.desk
+import gateway.tools.sources
 from gateway.dispatch import Clocks
 from gateway.errors import ForbiddenError, InvalidRequestError, OverloadedError
 from gateway.keys import ApiKey
@@ -407,7 +407,7 @@ async def test_a_registry_that_a_request_only_names_is_not_sent_whole_beyond_wha
     at = desk(tmp_path, deadline_ms=10)
     for name, size in (("small", 128), ("large", 129)):
         at.store.save(name, [StoredTool(name=f"tool_{n}") for n in range(size)], source="api", now_s=0.0)
-    monkeypatch.setattr(gateway.tools.desk, "_SEARCH_WAITS_S", 0.01)
+    monkeypatch.setattr(gateway.tools.sources, "_SEARCH_WAITS_S", 0.01)
 
     async def index(*_: object) -> None:
         if problem == "it breaks":
