@@ -53,13 +53,15 @@ class Breaker:
     def fail(self, now: float, *, rest_s: float | None = None, at_once: bool = False) -> None:
         """The backend failed. `rest_s` is how long it asked to be left alone, which opens the breaker `at_once`.
 
-        A rest that is already longer is never shortened.
+        A rest that is already longer is never shortened. Of a breaker that was opened before, only the probe's failure
+        begins another rest: the requests that were under way when it opened tell nothing new.
         """
         self.failures += 1
-        if rest_s is None and not at_once and not self.probing and self.failures < self.failures_to_open:
+        has_opened = self.open_until != 0.0 and not self.probing
+        if rest_s is None and (has_opened or not (at_once or self.probing or self.failures >= self.failures_to_open)):
             return
         self.probing = False
-        own_rest = min(self.longest_rest_s, self.first_rest_s * 2.0**self.rests)
-        self.rests = min(self.rests + 1, 16)
-        rest = own_rest if rest_s is None else min(rest_s, self.longest_rest_s)
+        rest = min(self.longest_rest_s, self.first_rest_s * 2.0**self.rests if rest_s is None else rest_s)
+        if not has_opened:
+            self.rests = min(self.rests + 1, 16)
         self.open_until = max(self.open_until, now + rest)
