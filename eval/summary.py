@@ -36,7 +36,7 @@ from .pairs import PairReplay, pair_replays
 from .replay import PAY, SWEEP, Choices, Replay, Run
 from .table import Ints, ReplayTable
 
-__all__ = ["CurveSummary", "PairSummary", "PointSummary", "Summary", "summarise"]
+__all__ = ["CurveSummary", "PairSummary", "PointSummary", "Summary", "obtained", "summarise"]
 
 _RIGHT = 0.5  # a graded score at or above it counts as right where a measure needs right or wrong
 
