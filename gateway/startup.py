@@ -53,12 +53,13 @@ class Found:
 
 
 def open_catalog(settings: Settings) -> Catalog:
-    """The shipped catalog under the operator's overlays, the later above the earlier.
+    """The operator's catalog, or the one that ships, under the overlays, the later above the earlier.
 
     Raises:
+        ImportFailedError: the catalog that is named is absent, or is none.
         InvalidOverlayError: an overlay has an unknown key or an impossible value.
     """
-    catalog = Catalog.load()
+    catalog = Catalog.load(settings.catalog.path)
     for path in settings.catalog.overlays:
         catalog = catalog.with_profiles(catalog.spelled(read_overlay(path)))
     return catalog

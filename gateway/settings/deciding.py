@@ -11,9 +11,10 @@ __all__ = ["CatalogSettings", "LearningSettings", "PolicySettings", "PredictorSe
 
 
 class CatalogSettings(Section):
-    """What is known of models, beyond what ships."""
+    """What is known of models."""
 
-    overlays: tuple[Path, ...] = ()  # TOML or YAML files of profiles
+    path: Path | None = None  # what `paretogate catalog import` or `refresh` wrote; the shipped one where left out
+    overlays: tuple[Path, ...] = ()  # TOML or YAML files of profiles, above it
 
 
 class PredictorSettings(Section):

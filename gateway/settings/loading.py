@@ -20,6 +20,7 @@ _PATHS = (
     ("predictor", "path"),
     ("state", "dir"),
     ("embedded", "gguf"),
+    ("catalog", "path"),
     ("catalog", "overlays"),
     ("canaries", "files"),
     ("auth", "keys"),

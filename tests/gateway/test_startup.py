@@ -10,10 +10,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from catalog import Backend, Catalog, Measured, ModelProfile
+from catalog import Backend, Catalog, ImportFailedError, Measured, ModelProfile
 from catalog.importers import discovery
 from gateway import startup
 from gateway.app import build
+from gateway.cli import main
 from gateway.refinement import Findings, write_findings
 from gateway.settings import InvalidSettingsError, load_settings
 from gateway.startup import Finding, Found, find_backends, open_catalog, planned_embedded, start_embedded
@@ -51,6 +52,23 @@ def test_an_example_overlay_describes_a_model_that_nobody_else_knows() -> None:
     assert catalog.resolve("acme/support-8b").params_total_b == 8.0
     result = find_backends(settings, environ={}, catalog=catalog, look_around=False)
     assert [backend.profile_id for backend in result.backends] == ["acme/support-8b"]
+
+
+def test_a_catalog_that_was_imported_is_the_one_that_is_served(tmp_path: Path) -> None:
+    facts, written = tmp_path / "facts.toml", tmp_path / "catalog.json"
+    facts.write_text('[models."openai/gpt-4o-mini"]\nparams_total_b = 8.0\n')
+    assert main(["catalog", "import", str(facts), "--out", str(written)]) == 0
+    (tmp_path / "paretogate.toml").write_text('[catalog]\npath = "catalog.json"\n')
+    settings = load_settings(environ={}, folder=tmp_path)
+    catalog = open_catalog(settings)
+    assert catalog["openai/gpt-4o-mini"].params_total_b == 8.0
+    assert len(catalog) == len(Catalog.load())
+
+
+def test_a_catalog_that_is_not_there_is_named() -> None:
+    settings = load_settings(environ={"PARETOGATE_CATALOG__PATH": "/nowhere/catalog.json"})
+    with pytest.raises(ImportFailedError, match=r"/nowhere/catalog\.json"):
+        open_catalog(settings)
 
 
 def left_out(result: Found) -> dict[str, str]:
