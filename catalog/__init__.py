@@ -36,6 +36,8 @@ from .profile import CAPABILITIES, Ability, ModelProfile
 from .provenance import Provenance, Trust
 from .records import record
 from .registry import Catalog
+from .regular_files import check_file, read_file, read_text
+from .table_files import read_parquet
 
 __all__ = [
     "ANTHROPIC_MESSAGES",
@@ -71,9 +73,13 @@ __all__ = [
     "UnknownModelError",
     "Usage",
     "answers_text",
+    "check_file",
     "is_meant",
     "make_private",
     "merge_profiles",
     "printable",
+    "read_file",
+    "read_parquet",
+    "read_text",
     "record",
 ]

@@ -22,6 +22,7 @@ from .offer import Offer
 from .price import RATES, Price
 from .profile import Ability, ModelProfile
 from .provenance import Provenance, Trust
+from .regular_files import read_file
 
 __all__ = ["SHIPPED", "Compiled", "is_compiled", "pack", "read_compiled"]
 
@@ -103,7 +104,7 @@ def read_compiled(path: Path) -> Compiled:
         ImportFailedError: the file is absent, is not a compiled catalog, or was written by another version.
     """
     try:
-        raw = path.read_bytes()
+        raw = read_file(path)
         document = orjson.loads(raw)
         if document["schema"] != _SCHEMA:
             raise ImportFailedError(
@@ -140,6 +141,8 @@ def _damaged(model_id: str, exc: Exception) -> ImportFailedError:
 def is_compiled(path: Path) -> bool:
     """Whether a file begins as a compiled catalog does; False where it cannot be read."""
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as start:
             return start.read(len(_START)) == _START
     except OSError:

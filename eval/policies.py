@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from catalog import read_text
 from router import PRESETS, InvalidRoutingError, Policy, configured_policies
 
 from .errors import InvalidReplayError
@@ -20,7 +21,7 @@ def read_policies(path: Path | None) -> Mapping[str, Policy]:
     if path is None:
         return {}
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("policies", {})
+        table = tomllib.loads(read_text(path)).get("policies", {})
         if not isinstance(table, Mapping):
             raise InvalidReplayError(f"{path}: policies: must be a table of policies, not {table!r}")
         return configured_policies(table)

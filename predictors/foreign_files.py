@@ -1,14 +1,11 @@
 """Reads files that somebody else may have made: whatever is in them, they cost no more than they are long.
 
-Nothing but files is read: a pipe would keep its reader waiting, a device has no end. Arrays are read as `numpy.savez`
-writes them, which packs nothing, so that a hundred kilobytes never become ten gigabytes, and never from pickles.
+Nothing but files is read (`catalog.read_file`). Arrays are read as `numpy.savez` writes them, which packs nothing, so
+that a hundred kilobytes never become ten gigabytes, and never from pickles.
 """
 
-import errno
 import io
 import json
-import os
-import stat
 import zipfile
 from pathlib import Path
 from typing import Any, Final
@@ -16,27 +13,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["read_array", "read_arrays", "read_file", "read_json"]
+from catalog import read_file
 
-_MOST_BYTES: Final = 4 << 30  # of a file: the vectors of a million tools take a quarter of it
+__all__ = ["read_array", "read_arrays", "read_json"]
+
 _MOST_JSON_BYTES: Final = 64 << 20  # parsed it takes some ten times as much
 _SUFFIX: Final = ".npy"  # of the members of an `.npz`
-
-
-def read_file(path: Path, *, most_bytes: int = _MOST_BYTES) -> bytes:
-    """The content of a regular file.
-
-    Raises:
-        OSError: it cannot be read, is something else than a file, or is longer.
-    """
-    with open(path, "rb", opener=_without_waiting) as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode):
-            raise OSError(errno.EINVAL, "Is no regular file", str(path))
-        content = file.read(most_bytes + 1) if facts.st_size <= most_bytes else None
-    if content is None or len(content) > most_bytes:
-        raise OSError(errno.EFBIG, f"Has more than {most_bytes:,} bytes", str(path))
-    return content
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever is in it
@@ -82,11 +64,6 @@ def read_array(content: bytes) -> npt.NDArray[Any]:
         return _array(io.BytesIO(content), len(content))
     except Exception as exc:  # as above
         raise ValueError(str(exc) or type(exc).__name__) from exc
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """An opener: of a pipe that nobody writes to, opening would wait."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _member(packed: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> npt.NDArray[Any]:

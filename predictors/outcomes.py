@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from catalog import check_file, read_parquet
+
 from .errors import InvalidOutcomesError
 from .folds import group_folds
 from .journal.outcomes import COLLECT_FIRST, JOURNAL_SUFFIXES, is_journal, is_journal_stream, read_journal_table
@@ -173,11 +175,12 @@ def read_table_file(path: Path) -> "pl.DataFrame":
     import polars as pl  # noqa: PLC0415
 
     try:
+        check_file(path)
         if is_journal(path):
             return read_journal_table(path)
         match path.suffix:
             case ".parquet":
-                return pl.read_parquet(path, glob=False)
+                return read_parquet(path)
             case ".csv":
                 # Types are told by all rows: scores may be 0 and 1 for long, and `007` is no number among names.
                 as_text = dict.fromkeys(_TEXT, pl.String)

@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
+from catalog import read_file
+
 from .errors import BadArtefactError
 
 __all__ = ["MOST_PARCEL_BYTES", "MOST_PARCEL_FILES", "Parcel", "unpacked_bytes"]
@@ -57,7 +59,7 @@ class Parcel:
         """
         named = dict(_predictors_files(folder))
         _check_size(sum(path.stat().st_size for path in named.values()), len(named))
-        return cls(files={name: path.read_bytes() for name, path in named.items()})
+        return cls(files={name: read_file(path) for name, path in named.items()})
 
     @cached_property
     def digest(self) -> str:

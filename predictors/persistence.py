@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catalog import read_file
+
 from .errors import BadArtefactError
-from .foreign_files import read_arrays, read_file, read_json
+from .foreign_files import read_arrays, read_json
 
 __all__ = ["FORMAT_VERSION", "load_artefact", "save_artefact"]
 

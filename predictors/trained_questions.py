@@ -12,8 +12,10 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
+from catalog import read_file
+
 from .errors import BadArtefactError
-from .foreign_files import read_array, read_file
+from .foreign_files import read_array
 from .outcomes import question_stem
 
 __all__ = ["QUESTIONS_FILE", "TrainedQuestions"]

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from catalog import make_private
+from catalog import make_private, read_text
 
 from .errors import BadArtefactError, PredictorError
 from .parcel import Parcel
@@ -245,7 +245,7 @@ class PredictorVersions:
 
     def _said(self) -> Mapping[str, Any]:
         try:
-            said: Any = json.loads(self._marker.read_text(encoding="utf-8"))
+            said: Any = json.loads(read_text(self._marker))
         except FileNotFoundError:
             return {"in_force": []}
         except (OSError, ValueError) as exc:
@@ -313,7 +313,7 @@ def _to_disk(folder: Path) -> None:
 
 def _read_verdict(path: Path) -> Mapping[str, object]:
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = json.loads(read_text(path))
     except (OSError, ValueError):
         return {}  # it decides no less for that
     return said if isinstance(said, dict) else {}

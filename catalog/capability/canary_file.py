@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from catalog.errors import InvalidMeasurementError
+from catalog.regular_files import read_text
 
 from .canary import Canary
 
@@ -37,7 +38,7 @@ def read_fingerprint(path: Path) -> Fingerprint:
         InvalidMeasurementError: the file cannot be read or is no fingerprint; the message names it.
     """
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told = json.loads(read_text(path))
         found = Fingerprint(
             model=str(told["model"]),
             recorded=str(told.get("recorded", "")),

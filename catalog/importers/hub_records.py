@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import ImportFailedError
+from catalog.regular_files import check_file
 
 __all__ = ["HubImport", "find_records", "import_records"]
 
@@ -37,6 +38,10 @@ def import_records(source: Path, out: Path) -> HubImport:
         ImportFailedError: polars is not installed, or the file cannot be read or written.
     """
     pl = _polars(source)
+    try:
+        check_file(source)
+    except OSError as exc:
+        raise ImportFailedError(source=str(source), problem=exc.strerror or "cannot be read") from exc
     schema = {
         "id": pl.String, "license": pl.String, "pipeline_tag": pl.String, "base_model": pl.String,
         "downloads": pl.Int64, "likes": pl.Int64, "params": pl.Float64, "created_at": pl.String,

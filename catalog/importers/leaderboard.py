@@ -21,6 +21,7 @@ from catalog.capability.ability import AXES
 from catalog.errors import ImportFailedError, InvalidProfileError
 from catalog.finding import Finding
 from catalog.provenance import Provenance, Trust
+from catalog.regular_files import read_text
 
 __all__ = ["Leaderboard", "LeaderboardMapping", "read_leaderboard", "read_mapping"]
 
@@ -73,7 +74,7 @@ def read_mapping(path: Path) -> LeaderboardMapping:
         ImportFailedError: the file is no TOML, names an unknown field, lacks one, or gives one that cannot be.
     """
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        told = tomllib.loads(read_text(path))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as exc:
         raise ImportFailedError(source=str(path), problem=f"cannot be read as TOML: {exc!s:.120}") from exc
     known = {f.name for f in fields(LeaderboardMapping)}
@@ -185,7 +186,7 @@ def _number(cell: object) -> float | None:
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except OSError as exc:
         raise ImportFailedError(source=str(path), problem=exc.strerror or "cannot be read") from exc
     except UnicodeDecodeError as exc:

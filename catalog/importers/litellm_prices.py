@@ -20,6 +20,7 @@ from catalog.finding import Finding
 from catalog.identity import model_key, owner_of
 from catalog.offer import Offer
 from catalog.price import MOST_TOKENS, Price
+from catalog.regular_files import read_file
 
 __all__ = ["SOURCE", "PriceMap", "bundled_price_map", "parse_price_map", "read_price_map"]
 
@@ -72,7 +73,7 @@ def read_price_map(path: Path | None = None) -> PriceMap:
     """
     path = path or bundled_price_map()
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as exc:
         raise ImportFailedError(source=str(path), problem=exc.strerror or "cannot be read") from exc
     return parse_price_map(content, source=str(path))

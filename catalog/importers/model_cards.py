@@ -22,6 +22,7 @@ from catalog.errors import ImportFailedError, InvalidProfileError
 from catalog.finding import Finding
 from catalog.profile import ModelProfile
 from catalog.provenance import Provenance, Trust
+from catalog.regular_files import read_file
 
 from .card_sections import completeness, filled_sections
 
@@ -129,7 +130,7 @@ def _text(path: Path, findings: list[Finding]) -> str | None:
             problem = f"larger than {_MOST_BYTES} bytes"
             findings.append(Finding(file=path.name, entry=entry, field="(file)", problem=problem))
             return None
-        return path.read_bytes().decode("utf-8", errors="replace")
+        return read_file(path).decode("utf-8", errors="replace")
     except OSError as exc:
         problem = exc.strerror or "cannot be read"
         findings.append(Finding(file=path.name, entry=entry, field="(file)", problem=problem))

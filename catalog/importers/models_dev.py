@@ -24,6 +24,7 @@ from catalog.offer import Offer
 from catalog.price import MOST_TOKENS, Price
 from catalog.profile import ModelProfile
 from catalog.provenance import Provenance, Trust
+from catalog.regular_files import read_text
 
 __all__ = ["ModelsDev", "read_models_dev"]
 
@@ -92,7 +93,7 @@ def _read(path: Path, providers: Path, findings: list[Finding], *, recorded: dat
     file = "/".join(path.relative_to(providers).parts)
     fields = _Fields(file, name, findings)
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(read_text(path))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as exc:
         fields.bad("(file)", f"cannot be read: {exc!s:.120}")
         return None

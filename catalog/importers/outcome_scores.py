@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from catalog.errors import ImportFailedError
 from catalog.pool import Floats
+from catalog.regular_files import check_file
+from catalog.table_files import read_parquet
 
 __all__ = ["PairedScores", "read_paired_scores", "table_rows"]
 
@@ -82,6 +84,7 @@ def table_rows(path: Path) -> Iterator[Mapping[str, Any]]:
         ImportFailedError: it cannot be read.
     """
     try:
+        check_file(path)
         if path.suffix == ".parquet":
             yield from _parquet(path)
         else:
@@ -111,6 +114,6 @@ def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
         problem = "Parquet needs polars; pip install 'paretogate[train]'"
         raise ImportFailedError(source=str(path), problem=problem) from exc
     try:
-        yield from pl.read_parquet(path, glob=False).iter_rows(named=True)
+        yield from read_parquet(path).iter_rows(named=True)
     except pl.exceptions.PolarsError as exc:
         raise ImportFailedError(source=str(path), problem=f"is not Parquet: {exc}") from exc

@@ -29,6 +29,7 @@ from catalog.measurement import Measurement
 from catalog.price import RATES, Price
 from catalog.profile import Ability, ModelProfile
 from catalog.provenance import Provenance, Trust
+from catalog.regular_files import read_text
 
 __all__ = ["read_overlay"]
 
@@ -52,7 +53,7 @@ def read_overlay(path: Path) -> tuple[ModelProfile, ...]:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except OSError as exc:
         raise ImportFailedError(source=str(path), problem=exc.strerror or "cannot be read") from exc
     except UnicodeDecodeError as exc:

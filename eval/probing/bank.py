@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from catalog import read_text
 from catalog.capability.format_spread import PromptFormat
 from eval.errors import InvalidReplayError
 
@@ -107,7 +108,7 @@ def read_questions(path: Path) -> tuple[Question, ...]:
         InvalidReplayError: a line is not of this form; the message names it.
     """
     found: list[Question] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):  # JSON may hold other ends
+    for number, line in enumerate(read_text(path).split("\n"), start=1):  # JSON may hold other ends
         if not line.strip():
             continue
         try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalog import InvalidMeasurementError, ModelProfile, ParetoGateError, UnknownModelError, printable
+from catalog import InvalidMeasurementError, ModelProfile, ParetoGateError, UnknownModelError, printable, read_text
 
 if TYPE_CHECKING:
     from .asking import Asking, Budget
@@ -202,7 +202,7 @@ def _subject(profile: ModelProfile, questions: Path | None, siblings: list[Path]
 
     told: dict[str, list[str]] = {}
     for path in siblings:
-        recorded = json.loads(path.read_text(encoding="utf-8"))
+        recorded = json.loads(read_text(path))
         answers: Mapping[str, str] = {one["prompt"]: one["answer"] for one in recorded["canaries"]}
         told[recorded["model"]] = [answers.get(prompt, "") for prompt in CANARY_PROMPTS]
     quality = QualityModel.load()

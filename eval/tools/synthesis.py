@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from catalog import read_text
 from eval.errors import EvalError, InvalidReplayError
 from predictors.tools.synthesis import Chat, SyntheticRequest
 
@@ -53,7 +54,7 @@ def read_made(path: Path) -> list[SyntheticRequest]:
     if not path.exists():
         return []
     made = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):  # JSON may hold other ends
+    for number, line in enumerate(read_text(path).split("\n"), start=1):  # JSON may hold other ends
         if not line:
             continue
         try:

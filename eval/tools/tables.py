@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from catalog import read_parquet, read_text
 from eval.errors import InvalidReplayError, MissingDataError, MissingFileError
 from predictors.tools import Tool, ToolRegistry, ToolUsage
 
@@ -115,8 +116,8 @@ def _declared(path: Path) -> tuple[Tool, ...]:
     if not path.is_file():
         raise MissingFileError(path=str(path))
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as exc:
+        found = json.loads(read_text(path))
+    except (OSError, ValueError, RecursionError) as exc:
         raise InvalidReplayError(f"{path} is no JSON: {exc}") from exc
     declared = found.get("tools") if isinstance(found, dict) else found
     if not isinstance(declared, list):
@@ -130,9 +131,9 @@ def _read(path: Path, columns: set[str]) -> "pl.DataFrame":
     if not path.is_file():
         raise MissingFileError(path=str(path))
     try:
-        table = pl.read_parquet(path, glob=False)
+        table = read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as exc:
-        raise InvalidReplayError(f"{path} is no Parquet file that can be read") from exc
+        raise InvalidReplayError(f"{path} is no Parquet file that can be read: {str(exc).splitlines()[0]}") from exc
     if missing := columns - set(table.columns):
         raise InvalidReplayError(f"{path} lacks the column(s) {', '.join(sorted(missing))}")
     return table

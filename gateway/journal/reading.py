@@ -57,6 +57,8 @@ class JournalReader:
     def __init__(self, path: Path) -> None:
         if not path.exists():
             raise JournalUnreadableError(path=str(path), problem="it does not exist; serve some requests first")
+        if not path.is_file():
+            raise JournalUnreadableError(path=str(path), problem="it is no regular file; name another (journal.url)")
         self.path = path
         self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from catalog import make_private
+from catalog import make_private, read_file
 from gateway.atomic_files import write_atomically
 from gateway.errors import GatewayError
 
@@ -36,8 +36,12 @@ class KeyFile:
             KeyFileError: it is damaged.
         """
         try:
-            raw = self.path.read_bytes()
-        except FileNotFoundError:
+            raw = read_file(self.path)
+        except FileNotFoundError as exc:
+            if self.path.is_symlink():  # what it leads to is not there now: others may be let in only by its keys
+                raise KeyFileError(
+                    f"{self.path} is a link to a file that is not there; put it back, or remove the link"
+                ) from exc
             return ()
         except OSError as exc:
             raise KeyFileError(f"cannot read {self.path}: {exc.strerror}{_remedy(exc)}") from exc
@@ -76,7 +80,7 @@ class KeyFile:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        held = os.open(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        held = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with os.fdopen(held, "w") as lock:  # whoever may open it could keep others waiting
             fcntl.flock(lock, fcntl.LOCK_EX)  # given back when the file is closed
             yield

@@ -20,6 +20,7 @@ __all__ = ["ApiKey", "InvalidKeyRecordError", "hash_secret", "issue", "read_reco
 
 PREFIX = "sk-pg-"
 _TOKEN = re.compile(r"sk-pg-([0-9a-f]{12})-([A-Za-z0-9_-]{43})")
+_HEXADECIMAL = re.compile(r"(?:[0-9a-f]{2})+")
 _PRIVACY_MODES = ("off", "redact", "local")
 _LISTS = ("allow", "deny", "tools_allow", "tools_deny")
 
@@ -137,11 +138,25 @@ def read_record(record: Mapping[str, Any]) -> ApiKey:
     Raises:
         InvalidKeyRecordError: naming the field.
     """
-    known = {f.name for f in fields(ApiKey)}
-    if unknown := sorted(set(record) - known):
-        raise InvalidKeyRecordError(f"{unknown[0]}: unknown field of a key")
+    kinds = {f.name: f.type for f in fields(ApiKey)}
+    for name, value in record.items():
+        if name not in kinds:
+            raise InvalidKeyRecordError(f"{name}: unknown field of a key")
+        if not _is_of_kind(name, value, kinds[name]):
+            kind = "a list of texts" if name in _LISTS else getattr(kinds[name], "__name__", kinds[name])
+            raise InvalidKeyRecordError(f"{name}: must be {kind}, not {value!r:.80}")
     lists = {name: tuple(record[name]) for name in _LISTS if name in record}
     try:
         return ApiKey(**{**record, **lists})
     except TypeError as exc:
-        raise InvalidKeyRecordError(f"a key's record is incomplete or of a wrong kind: {exc}") from exc
+        raise InvalidKeyRecordError(f"a key's record is incomplete: {exc}") from exc
+
+
+def _is_of_kind(name: str, value: object, kind: Any) -> bool:  # noqa: ANN401 - a type, or several
+    if name in _LISTS:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if name in {"salt", "digest"} and isinstance(value, str):
+        return _HEXADECIMAL.fullmatch(value) is not None
+    if isinstance(value, bool):
+        return kind is bool or kind == bool | None
+    return isinstance(value, kind) or (isinstance(value, int) and isinstance(0.0, kind))

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from catalog import Backend, Measured
+from catalog import Backend, Measured, read_file
 from gateway.atomic_files import write_atomically
 from gateway.errors import GatewayError
 
@@ -57,7 +57,7 @@ def read_findings(path: Path) -> Findings:
         MeasuredFileError: the file is damaged.
     """
     try:
-        values = orjson.loads(path.read_bytes())
+        values = orjson.loads(read_file(path))
         if values["schema"] != _SCHEMA:
             raise ValueError(f"schema {values['schema']!r}, not {_SCHEMA}")  # noqa: TRY301 - answered just below
         known = {item.name for item in fields(Measured)}

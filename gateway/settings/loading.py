@@ -9,6 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 
+from catalog import read_text
+
 from .complaints import explain, meant
 from .section import InvalidSettingsError
 from .whole import PREFIX, Settings
@@ -70,18 +72,18 @@ def settings_file(*, config: Path | None, environ: Mapping[str, str], folder: Pa
 def _find(folder: Path | None) -> Path | None:
     if folder is None:
         return None
-    return next((folder / name for name in _DEFAULT_FILES if (folder / name).is_file()), None)
+    return next((folder / name for name in _DEFAULT_FILES if os.path.lexists(folder / name)), None)
 
 
 def _from_file(path: Path) -> dict[str, Any]:
     import yaml  # noqa: PLC0415 - only where there is a file
 
     try:
-        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark of its encoding
+        text = read_text(path)
         values = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
     except OSError as exc:
         raise InvalidSettingsError(f"cannot read {path}: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError) as exc:
+    except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as exc:
         kind = "TOML" if path.suffix == ".toml" else "YAML"
         raise InvalidSettingsError(f"{path} is not valid {kind}: {' '.join(str(exc).split())}") from exc
     if values is None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 import structlog
 
-from catalog import make_private
+from catalog import make_private, read_file
 from gateway.atomic_files import write_atomically
 
 from .file import Spent, merged
@@ -80,7 +80,7 @@ class KeptState(MemoryState):
 def read_spent(path: Path) -> Spent:
     """What the file says; nothing where it is missing, and nothing, with a word, where it is damaged."""
     try:
-        told = orjson.loads(path.read_bytes())
+        told = orjson.loads(read_file(path))
     except FileNotFoundError:
         return {}
     except (OSError, orjson.JSONDecodeError) as exc:

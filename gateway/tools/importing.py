@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog import read_parquet, read_text
 from predictors.tools import ToolUsage
 
 from .errors import InvalidRegistryError
@@ -40,7 +41,7 @@ def read_file(path: Path, *, usage: Path | None = None) -> Imported:
     if path.suffix == ".parquet":
         return Imported(tools=tuple(_rows(path)), usage=used)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
         value = _yaml(text) if path.suffix in {".yaml", ".yml"} else json.loads(text)
     except (OSError, ValueError, RecursionError) as exc:
         raise InvalidRegistryError(f"{path}: cannot be read: {' '.join(str(exc).split())[:200]}") from exc
@@ -160,6 +161,6 @@ def _table(path: Path) -> list[dict[str, Any]]:
     import polars as pl  # noqa: PLC0415 - of the extra `train`
 
     try:
-        return pl.read_parquet(path).to_dicts()
+        return read_parquet(path).to_dicts()
     except (OSError, pl.exceptions.PolarsError) as exc:
-        raise InvalidRegistryError(f"{path}: is no Parquet file that can be read") from exc
+        raise InvalidRegistryError(f"{path}: is no Parquet file that can be read: {str(exc).splitlines()[0]}") from exc

@@ -14,10 +14,11 @@ import numpy as np
 import orjson
 import structlog
 
+from catalog import read_file
 from gateway.atomic_files import write_atomically
 from gateway.journal import JournalledOutcome, JournalReader, JournalUnreadableError
 from predictors.encoders import Vectors
-from predictors.foreign_files import read_arrays, read_file
+from predictors.foreign_files import read_arrays
 from predictors.tools import ToolError, UsageStatistics
 
 from .observing import unpacked

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from catalog import read_file
 from gateway.atomic_files import temporary_copy
 from predictors.tools import InvalidToolError, Tool, ToolRegistry, ToolUsage
 
@@ -252,7 +253,7 @@ def _to_json(stored: StoredRegistry) -> bytes:
 
 def _from_json(path: Path) -> StoredRegistry:
     try:
-        read = orjson.loads(path.read_bytes())
+        read = orjson.loads(read_file(path))
         return StoredRegistry(
             name=read["name"],
             version=read["version"],

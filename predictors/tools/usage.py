@@ -1,6 +1,6 @@
 """Which tools were used for which requests: what retrieval learns from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -47,7 +47,8 @@ class ToolUsage:
             InvalidToolError: a request is no text, or has no list of names, as where a table has empty cells.
         """
         for row, (query, ids) in enumerate(zip(queries, tool_ids, strict=False)):
-            if not isinstance(query, str) or ids is None or not all(isinstance(name, str) for name in ids):
+            is_list = isinstance(ids, Iterable) and not isinstance(ids, str)
+            if not isinstance(query, str) or not is_list or not all(isinstance(name, str) for name in ids):
                 raise InvalidToolError(f"request {row} (of 0, 1, ...): needs a text and the ids of its tools")
         return cls(queries=tuple(queries), tool_ids=tuple(tuple(dict.fromkeys(ids)) for ids in tool_ids))
 

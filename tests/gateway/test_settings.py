@@ -114,6 +114,17 @@ def test_the_file_is_found_by_its_name_or_by_a_variable(tmp_path: Path) -> None:
     assert load_settings(environ={"PARETOGATE_CONFIG": str(named)}, folder=tmp_path).server.port == 78
 
 
+def test_what_stands_in_the_place_of_the_file_and_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """Passed over, a gateway would start with none of its keys, budgets and backends."""
+    (tmp_path / "paretogate.toml").symlink_to(tmp_path / "nowhere.toml")
+    with pytest.raises(InvalidSettingsError, match=r"cannot read .*paretogate.toml: No such file"):
+        load_settings(environ={}, folder=tmp_path)
+    (tmp_path / "paretogate.toml").unlink()
+    os.mkfifo(tmp_path / "paretogate.yaml")
+    with pytest.raises(InvalidSettingsError, match=r"cannot read .*paretogate.yaml: Is no regular file"):
+        load_settings(environ={}, folder=tmp_path)
+
+
 def test_a_journal_in_a_file_lies_beside_it_too(tmp_path: Path) -> None:
     beside = written(tmp_path, "[journal]\nurl = 'sqlite:///j.sqlite3'\n")
     assert load_settings(config=beside, environ={}).journal_path == tmp_path / "j.sqlite3"

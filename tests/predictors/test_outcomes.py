@@ -1,6 +1,7 @@
 """Outcomes: read from three formats, refused with the place and the remedy."""
 
 import json
+import os
 from pathlib import Path
 
 import polars as pl
@@ -166,3 +167,10 @@ def test_a_score_that_is_no_number_is_not_to_be_rescaled() -> None:
     rows = pl.DataFrame({"prompt": ["p", "q"], "model": ["a", "a"], "score": [1.0, float("nan")]})
     with pytest.raises(InvalidOutcomesError, match=r"row 2: nan is not a number; leave unknown scores empty"):
         Outcomes.from_table(rows)
+
+
+@pytest.mark.parametrize("name", ["o.parquet", "o.csv", "o.jsonl", "o.sqlite3"])
+def test_nobody_waits_for_a_pipe_in_the_place_of_outcomes(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InvalidOutcomesError, match=rf"{name}: cannot be read as .+: .*Is no regular file"):
+        Outcomes.read([tmp_path / name])

@@ -139,3 +139,34 @@ def test_a_remedy_is_told_only_where_it_is_one(tmp_path: Path) -> None:
     with pytest.raises(KeyFileError) as caught:
         KeyFile(tmp_path / "folder" / "keys.json").read()
     assert str(caught.value) == f"cannot read {tmp_path}/folder/keys.json: Not a directory"
+
+
+def test_a_link_that_leads_nowhere_is_no_missing_file(tmp_path: Path) -> None:
+    """A secret that is not mounted, say: without keys a gateway on loopback lets everybody in."""
+    (tmp_path / "keys.json").symlink_to(tmp_path / "secret" / "keys.json")
+    with pytest.raises(KeyFileError, match=r"is a link to a file that is not there; put it back, or remove the link"):
+        KeyRing(KeyFile(tmp_path / "keys.json"), clock=Time(), wall=Time())
+
+
+def test_nobody_waits_for_a_pipe_in_the_place_of_the_keys(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "keys.json")
+    with pytest.raises(KeyFileError, match=r"cannot read .*keys.json: Is no regular file"):
+        KeyFile(tmp_path / "keys.json").read()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("expires_s", "2027-01-01"), ("revoked_s", True), ("created_s", None), ("salt", "zz"), ("digest", 5)),
+        *(("requests_per_minute", 1.5), ("admin", "yes"), ("allow", "openai/*"), ("deny", [1]), ("tenant", ["a"])),
+    ],
+)
+def test_a_record_written_by_hand_is_refused_where_a_request_would_fall_over_it(
+    tmp_path: Path, field: str, value: object
+) -> None:
+    keep(tmp_path / "keys.json")
+    kept = json.loads((tmp_path / "keys.json").read_text())
+    kept["keys"][0][field] = value
+    (tmp_path / "keys.json").write_text(json.dumps(kept))
+    with pytest.raises(KeyFileError, match=rf"keys.json: {field}: must be .+, not "):
+        KeyFile(tmp_path / "keys.json").read()

@@ -16,7 +16,9 @@ def test_every_request_needs_a_list_of_tools() -> None:
         ToolUsage.of(["q", "r"], [["a"]])
 
 
-@pytest.mark.parametrize(("query", "ids"), [(None, ["a"]), (3, ["a"]), ("r", None), ("r", ["a", None])])
+@pytest.mark.parametrize(
+    ("query", "ids"), [("q", "ab"), ("q", 5), (None, ["a"]), (3, ["a"]), ("r", None), ("r", ["a", None])]
+)
 def test_an_empty_cell_of_a_table_is_told_by_its_place(query: Any, ids: Any) -> None:
     with pytest.raises(InvalidToolError, match="request 1 "):
         ToolUsage.of(["q", query], [["a"], ids])
