@@ -6,11 +6,10 @@ into the store, is told in `gateway.journal_store`.
 
 import os
 import threading
-import uuid
 from pathlib import Path
 
 from catalog import make_private
-from gateway.journal_store import lock_folder, segment_path
+from gateway.journal_store import make_folder, segment_path
 
 from .errors import JournalFullError
 
@@ -21,10 +20,9 @@ class Spool:
     """Appends lines, durably against SIGKILL. Bounded: past `max_bytes` on disk it refuses."""
 
     def __init__(self, root: Path, *, segment_bytes: int = 8 << 20, max_bytes: int = 512 << 20) -> None:
-        self.folder = root / uuid.uuid4().hex
         self.segment_bytes, self.max_bytes = segment_bytes, max_bytes
-        make_private(self.folder)
-        self.lock_fd = lock_folder(self.folder)
+        make_private(root)
+        self.folder, self.lock_fd = make_folder(root)
         self._mutex = threading.Lock()
         self._starts: dict[int, int] = {}  # bytes written before each segment that is still there
         self._written = self._stored = 0

@@ -18,7 +18,6 @@ from typing import Any, TypedDict
 import orjson
 import structlog
 
-from catalog import make_private
 from gateway.journal_store import COLUMNS
 from router import CandidateRows
 
@@ -81,7 +80,6 @@ class SpooledJournal:
         self.prompts, self.refuse_when_full = prompts, refuse_when_full
         self._told_loss_at_s = -math.inf
         self._clock, self._health, self._is_closed = clock, SpooledHealth(limit_bytes=spool_max_bytes), False
-        make_private(root)
         self._spool = Spool(root, segment_bytes=segment_bytes, max_bytes=spool_max_bytes)
         told = {
             "store": store,

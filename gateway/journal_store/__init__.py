@@ -6,7 +6,7 @@ client of Redis comes with `stream` and `collector`, which are for those that na
 
 from .keeper import Keeper, Progress
 from .retention import Retention
-from .segments import lock_file, lock_folder, segment_path, spool_beside
+from .segments import lock_file, lock_folder, make_folder, segment_path, spool_beside
 from .sqlite import COLUMNS, RecordKind, SqliteStore
 from .store import Store, StoreFailedError
 
@@ -21,6 +21,7 @@ __all__ = [
     "StoreFailedError",
     "lock_file",
     "lock_folder",
+    "make_folder",
     "segment_path",
     "spool_beside",
 ]

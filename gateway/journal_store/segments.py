@@ -1,7 +1,8 @@
 """Where the spool's lines lie, and whose they are.
 
 Every writer has a folder of its own. Its lock is held for as long as somebody answers for what is in it: the writer,
-or the process that moves its lines into the store, whichever lives longer. What nobody holds was left behind.
+or the process that moves its lines into the store, whichever lives longer. What nobody holds was left behind. A folder
+gets its name once its lock is held, or another's process could take one that is being made for left behind.
 
     spool/<writer>/lock
     spool/<writer>/00000001.jsonl     finished segments, oldest first
@@ -10,6 +11,7 @@ or the process that moves its lines into the store, whichever lives longer. What
 
 import fcntl
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -19,6 +21,7 @@ __all__ = [
     "adopt_left_overs",
     "lock_file",
     "lock_folder",
+    "make_folder",
     "remove_folder",
     "segment_path",
     "segments_in",
@@ -26,6 +29,7 @@ __all__ = [
 ]
 
 _LOCK = "lock"
+_UNFINISHED = ".new"  # ends the name of a folder that is being made
 
 
 class LeftOver:
@@ -58,13 +62,22 @@ def segments_in(folder: Path) -> tuple[Path, ...]:
 
 def adopt_left_overs(root: Path) -> Iterator[LeftOver]:
     """Folders under `root` that nobody answers for, each locked by us while it is being used."""
-    for folder in sorted(path for path in root.glob("*") if path.is_dir()):
+    for folder in sorted(path for path in root.glob("*") if path.is_dir() and path.suffix != _UNFINISHED):
         try:
             held = lock_folder(folder)
         except (BlockingIOError, FileNotFoundError):
             continue  # somebody does, or has just finished with it
         with LeftOver(folder, held) as left_over:
             yield left_over
+
+
+def make_folder(root: Path) -> tuple[Path, int]:
+    """A folder for one writer, and what holds its lock."""
+    name = uuid.uuid4().hex
+    unfinished = root / f"{name}{_UNFINISHED}"
+    unfinished.mkdir(mode=0o700)
+    held = lock_folder(unfinished)
+    return unfinished.rename(root / name), held
 
 
 def lock_folder(folder: Path) -> int:
