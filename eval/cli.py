@@ -94,7 +94,7 @@ def replay(
         )
         reader = None if encoder == "static" else open_encoder(encoder, api_key=encoder_key)
         contenders = lineup(predictor, encoder=reader, encoder_key=encoder_key)
-        _replay_tables(outcomes, folder, contenders, study, outputs, named=named, as_json=as_json)
+        _replay_tables(outcomes, folder, contenders, study, outputs, named=named, predictor=predictor, as_json=as_json)
     except (ParetoGateError, OSError) as exc:
         typer.echo(f"error: {printable(str(exc))}", err=True)
         raise typer.Exit(1) from exc
@@ -108,20 +108,23 @@ def _replay_tables(
     outputs: "Outputs",
     *,
     named: tuple[str, ...],
+    predictor: Path | None,
     as_json: bool,
 ) -> None:
     from catalog.registry import Catalog  # noqa: PLC0415
 
     from .contenders import FittedContender  # noqa: PLC0415
+    from .lineup import SHIPPED  # noqa: PLC0415
     from .report import json_report, terminal_report, write_outputs  # noqa: PLC0415
     from .screen import progress_bar, screen, stages  # noqa: PLC0415
-    from .sources import read_table  # noqa: PLC0415
+    from .sources import read_table, unseen  # noqa: PLC0415
     from .study import run_study  # noqa: PLC0415
     from .unknown_goals import unknown_goals  # noqa: PLC0415
 
     catalog = Catalog.load() if isinstance(contenders[0], FittedContender) else None
     # all of them first: a misspelt name must not cost minutes
-    tables = [read_table(name, data=data, catalog=catalog) for name in names]
+    saved = [predictor] if predictor is not None and predictor != SHIPPED else []
+    tables = [unseen(read_table(name, data=data, catalog=catalog), *saved) for name in names]
     for table in tables:
         if table.note:
             typer.echo(printable(f"note: {table.name}: {table.note}"), err=True)

@@ -1,23 +1,27 @@
 """Where a replayed table comes from: a public dataset, a part of one in a file, or somebody's own file."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from catalog import ModelProfile
 from catalog.registry import Catalog
 from predictors.outcomes import Outcomes
 from predictors.profiles import profile_of_outcome
+from predictors.trained_questions import TrainedQuestions
 
 from .benchmarks import DATASETS
-from .errors import UnknownDatasetError
+from .errors import InvalidReplayError, UnknownDatasetError
 from .profiles import catalog_profiles
 from .table import ReplayTable
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_table"]
+__all__ = ["read_table", "unseen"]
 
 _CHARS_PER_TOKEN = 4.0
 _USUAL_OUTPUT_TOKENS = 200.0  # of every model alike, where a table keeps no lengths
@@ -54,6 +58,26 @@ def read_table(name: str, *, data: Path, catalog: Catalog | None = None) -> Repl
         )
     priced, note = _priced(outcomes, source, catalog or Catalog.load())
     return _laid_out(priced, title, source, {}, catalog, note="; ".join((*outcomes.remarks, *([note] if note else ()))))
+
+
+def unseen(table: ReplayTable, *predictors: Path) -> ReplayTable:
+    """The prompts that none of these saved predictors was trained on; the note tells how many are left out.
+
+    Raises:
+        InvalidReplayError: none is left.
+    """
+    known = np.zeros(len(table), dtype=np.bool_)  # (n_prompts,)
+    for folder in predictors:
+        known |= TrainedQuestions.load(folder).among(table.prompt)
+    if not known.any():
+        return table
+    if known.all():
+        raise InvalidReplayError(
+            f"{table.name}: the predictor was trained on all of its {len(table)} prompts; give it others, or train it "
+            "without some of them (--hold-out 0.25), which are then judged"
+        )
+    told = f"{known.sum():,} of {len(table):,} prompts are left out, since the predictor was trained on them"
+    return replace(table.take(~known), note="; ".join(filter(None, (table.note, told))))
 
 
 def _laid_out(

@@ -96,8 +96,9 @@ def _routed(
     from catalog.registry import Catalog  # noqa: PLC0415
     from eval.folds import Folds, learnable  # noqa: PLC0415
     from eval.journal.logged_decisions import read_journal  # noqa: PLC0415
+    from eval.lineup import SHIPPED  # noqa: PLC0415
     from eval.screen import progress_bar, stages  # noqa: PLC0415
-    from eval.sources import read_table  # noqa: PLC0415
+    from eval.sources import read_table, unseen  # noqa: PLC0415
     from predictors.journal.outcomes import is_journal  # noqa: PLC0415
 
     from .corpus import (  # noqa: PLC0415
@@ -118,7 +119,8 @@ def _routed(
         prompts = read_prompts(path) if path.is_file() else None
         if prompts is not None:
             return prompt_corpus(prompts, priced_pool(catalog, pool), sides, policies, progress=show)
-        table = read_table(corpus, data=data, catalog=catalog)
+        saved = [side.predictor for side in sides if side.predictor is not None and side.predictor != SHIPPED]
+        table = unseen(read_table(corpus, data=data, catalog=catalog), *saved)
         if table.note:
             typer.echo(printable(f"note: {table.note}"), err=True)
         table, split = learnable(table, lambda t: Folds.by_group(t, n_folds=folds, seed=seed))

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from pathlib import Path
 
 import polars as pl
@@ -8,6 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from eval.cli import replay
+from predictors.cli import train
 from tests.eval.journal.test_logged_decisions import decision, feedback, written
 
 DATA = Path(os.environ.get("PARETOGATE_DATA", "../shared/data"))
@@ -106,6 +108,22 @@ def test_the_encoder_is_named_and_shown(tmp_path: Path) -> None:
         pytest.skip(err)
     assert code == 0, err
     assert json.loads(out)[0]["split"] == "2-fold by question, prompts read by minilm"
+
+
+def test_prompts_that_trained_the_predictor_do_not_judge_it(tmp_path: Path) -> None:
+    mine, folder = outcomes_file(tmp_path), tmp_path / "saved"
+    trained = typer.Typer()
+    trained.command()(train)
+    for share in ("0.5", "0"):
+        done = CliRunner().invoke(trained, [str(mine), "--out", str(folder), "--hold-out", share])
+        assert done.exit_code == 0, done.output
+        code, out, err = run(str(mine), "--folds", "2", "--predictor", str(folder), "--json")
+        if share == "0":
+            assert code == 1
+            assert "the predictor was trained on all of its 60 prompts" in err
+        else:
+            (told,) = re.findall(r"(\d+) of 60 prompts are left out, since the predictor was trained on them", err)
+            assert json.loads(out)[0]["n_prompts"] == 60 - int(told) > 10
 
 
 def test_a_predictor_that_is_not_there_is_named(tmp_path: Path) -> None:
