@@ -38,6 +38,7 @@ from .records import record
 from .registry import Catalog
 from .regular_files import check_file, read_file, read_text
 from .table_files import read_parquet
+from .yaml_texts import parse_yaml
 
 __all__ = [
     "ANTHROPIC_MESSAGES",
@@ -77,6 +78,7 @@ __all__ = [
     "is_meant",
     "make_private",
     "merge_profiles",
+    "parse_yaml",
     "printable",
     "read_file",
     "read_parquet",

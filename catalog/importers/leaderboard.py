@@ -22,6 +22,7 @@ from catalog.errors import ImportFailedError, InvalidProfileError
 from catalog.finding import Finding
 from catalog.provenance import Provenance, Trust
 from catalog.regular_files import read_text
+from catalog.yaml_texts import parse_yaml
 
 __all__ = ["Leaderboard", "LeaderboardMapping", "read_leaderboard", "read_mapping"]
 
@@ -202,12 +203,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 def _parse(text: str, suffix: str) -> object:
     if suffix in {".yaml", ".yml"}:
-        import yaml  # noqa: PLC0415 - only tables in YAML pay for it
-
-        try:
-            return yaml.safe_load(text)
-        except yaml.YAMLError as exc:
-            raise ValueError(str(exc)) from exc
+        return parse_yaml(text)
     if suffix == ".json":
         return json.loads(text)
     return list(csv.DictReader(io.StringIO(text)))

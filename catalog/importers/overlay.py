@@ -30,6 +30,7 @@ from catalog.price import RATES, Price
 from catalog.profile import Ability, ModelProfile
 from catalog.provenance import Provenance, Trust
 from catalog.regular_files import read_text
+from catalog.yaml_texts import parse_yaml
 
 __all__ = ["read_overlay"]
 
@@ -67,11 +68,9 @@ def _parse(path: Path) -> dict[str, Any]:
 
 
 def _parse_yaml(text: str, path: Path) -> dict[str, Any]:
-    import yaml  # noqa: PLC0415 - only overlays in YAML pay for it
-
     try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as exc:
+        document = parse_yaml(text)
+    except ValueError as exc:
         raise InvalidOverlayError(file=str(path), field="(file)", problem=f"is not YAML: {exc}") from exc
     if document is None:
         return {}

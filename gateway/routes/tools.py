@@ -1,5 +1,6 @@
 """`/v1/tools/search` and `/v1/tools/registries`: finding tools and keeping them, over HTTP."""
 
+import asyncio
 from typing import Annotated, Any
 
 import orjson
@@ -12,6 +13,7 @@ from gateway.governance.governor import Governor
 from gateway.tools import ToolDesk
 from gateway.tools.importing import plain_json, tools_of_json
 from gateway.tools.offer import events_of
+from gateway.tools.registries import StoredRegistry
 from gateway.wire.asgi import read_headers
 from predictors.tools import ToolUsage
 
@@ -70,13 +72,17 @@ def tools_routes(desk: ToolDesk, governor: Governor, clocks: Clocks) -> APIRoute
     async def registries(request: Request) -> dict[str, Any]:
         """Every registry in its newest version, without its tools."""
         governor.admin(read_headers(request.scope))
-        return {"object": "list", "data": [desk.store.load(name).summary() for name in desk.store.names()]}
+
+        def summaries() -> list[dict[str, Any]]:
+            return [desk.store.load(name).summary() for name in desk.store.names()]
+
+        return {"object": "list", "data": await asyncio.to_thread(summaries)}
 
     @router.get("/registries/{label}")
     async def registry(label: str, request: Request) -> dict[str, Any]:
         """One registry with its tools; NAME or NAME@VERSION."""
         governor.admin(read_headers(request.scope))
-        stored = desk.store.load(label)
+        stored = await asyncio.to_thread(desk.store.load, label)
         return {**stored.summary(), "tools": [tool.declaration for tool in stored.tools]}
 
     @router.put("/registries/{name}")
@@ -84,8 +90,11 @@ def tools_routes(desk: ToolDesk, governor: Governor, clocks: Clocks) -> APIRoute
         """Keep a registry's next version."""
         governor.admin(read_headers(request.scope))
         usage = ToolUsage.of([query for query, _ in given.usage], [names for _, names in given.usage])
-        tools = tools_of_json(given.tools)
-        stored = desk.store.save(name, tools, source="api", now_s=clocks.wall(), usage=usage)
+
+        def save() -> StoredRegistry:
+            return desk.store.save(name, tools_of_json(given.tools), source="api", now_s=clocks.wall(), usage=usage)
+
+        stored = await asyncio.to_thread(save)  # tens of thousands of tools take seconds
         desk.get_ready(stored.label)
         return stored.summary()
 

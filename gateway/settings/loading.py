@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 
-from catalog import read_text
+from catalog import parse_yaml, read_text
 
 from .complaints import explain, meant
 from .section import InvalidSettingsError
@@ -76,14 +76,12 @@ def _find(folder: Path | None) -> Path | None:
 
 
 def _from_file(path: Path) -> dict[str, Any]:
-    import yaml  # noqa: PLC0415 - only where there is a file
-
     try:
         text = read_text(path)
-        values = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+        values = tomllib.loads(text) if path.suffix == ".toml" else parse_yaml(text)
     except OSError as exc:
         raise InvalidSettingsError(f"cannot read {path}: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as exc:
+    except (ValueError, RecursionError) as exc:
         kind = "TOML" if path.suffix == ".toml" else "YAML"
         raise InvalidSettingsError(f"{path} is not valid {kind}: {' '.join(str(exc).split())}") from exc
     if values is None:

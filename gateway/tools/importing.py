@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from catalog import read_parquet, read_text
+from catalog import parse_yaml, read_parquet, read_text
 from predictors.tools import ToolUsage
 
 from .errors import InvalidRegistryError
@@ -129,10 +129,7 @@ def _yaml(text: str) -> object:
         first: [(tag, _BOOLEANS if tag.endswith(":bool") else form) for tag, form in known if not tag.endswith("stamp")]
         for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
-    try:
-        return yaml.load(text, Loader)  # noqa: S506 - as safe as what it is made of
-    except (yaml.YAMLError, RecursionError) as exc:
-        raise ValueError(exc) from exc
+    return parse_yaml(text, loader=Loader)
 
 
 def _rows(path: Path) -> Iterator[StoredTool]:

@@ -7,10 +7,11 @@ Source: OpenAPI Specification 3.1.1, 3.0.4 and 2.0.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import unquote
 
+from .errors import InvalidRegistryError
 from .registries import StoredTool
 
 __all__ = ["operations"]
@@ -20,7 +21,8 @@ _READS, _DESTROYS = "get", "delete"
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]")  # of what providers admit in the name of a tool
 _MOST_CHARACTERS: Final = 64  # likewise
 _OF_HTTP: Final = ("accept", "authorization", "content-type")  # headers that the specification takes for no parameters
-_MOST_NODES: Final = 1_000  # objects that references may add to one tool's schema
+_MOST_NODES: Final = 2_000  # objects, and items of lists, that references may add to one tool's schema
+_MOST_IN_ALL: Final = 2_000_000  # likewise, to all tools of a document
 _MOST_DEEP: Final = 20  # references within references
 _OLD_SCHEMA: Final = (  # keys by which a parameter of Swagger 2 is its own schema
     *("type", "format", "items", "enum", "default", "pattern", "multipleOf", "uniqueItems", "minItems", "maxItems"),
@@ -29,30 +31,33 @@ _OLD_SCHEMA: Final = (  # keys by which a parameter of Swagger 2 is its own sche
 
 
 def operations(document: Mapping[str, Any]) -> Iterator[StoredTool]:
-    """One tool per operation. HTTP's own words say what a method may do, as an MCP server's hints would."""
-    names: set[str] = set()
+    """One tool per operation. HTTP's own words say what a method may do, as an MCP server's hints would.
+
+    Raises:
+        InvalidRegistryError: its references unfold to far more than is written.
+    """
+    names, schemas = _Names(), _Schemas(document)
     for path, given in document["paths"].items():
         item = _followed(document, given)
         for method in _METHODS:
             operation = item.get(method) if isinstance(item, Mapping) else None
             if not isinstance(operation, Mapping):
                 continue
-            name = _unique(_name(operation.get("operationId"), method, path), names)
-            names.add(name)
+            schemas.begin_tool()
             yield StoredTool(
-                name=name,
+                name=names.unique(_name(operation.get("operationId"), method, path)),
                 description="\n".join(
                     str(operation[k]) for k in ("summary", "description") if isinstance(operation.get(k), str)
                 ),
-                schema=_arguments(document, [item.get("parameters"), operation.get("parameters")], operation),
+                schema=_arguments(schemas, [item.get("parameters"), operation.get("parameters")], operation),
                 category=str(next(iter(_list(operation.get("tags"))), "")),
                 annotations={"readOnlyHint": method == _READS, "destructiveHint": method == _DESTROYS},
             )
 
 
-def _arguments(document: Mapping[str, Any], declared: Sequence[object], operation: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(schemas: "_Schemas", declared: Sequence[object], operation: Mapping[str, Any]) -> dict[str, Any]:
     """Path, query and body parameters as one object, the body's own fields beside the others."""
-    schemas = _Schemas(document)
+    document = schemas.document
     parameters: dict[tuple[object, object], Mapping[str, Any]] = {}  # the operation's own word replaces the path's
     for given in (parameter for listed in declared for parameter in _list(listed)):
         parameter = _followed(document, given)
@@ -116,10 +121,22 @@ def _required(schema: Mapping[str, Any]) -> list[str]:
 
 
 class _Schemas:
-    """Schemas of one tool, their references followed. What refers to itself ends in a schema that admits anything."""
+    """Schemas of tools, their references followed.
+
+    What refers to itself, and what would be too much, ends in a schema that admits anything.
+    """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        self._document, self._nodes_left = document, _MOST_NODES
+        self.document = document
+        self._left_in_all, self._nodes_left = _MOST_IN_ALL, _MOST_NODES
+
+    def begin_tool(self) -> None:
+        """What follows belongs to the next tool."""
+        self._left_in_all -= _MOST_NODES - self._nodes_left
+        self._nodes_left = _MOST_NODES
+        if self._left_in_all < 0:
+            problem = f"references of this OpenAPI document unfold to more than {_MOST_IN_ALL:,} values"
+            raise InvalidRegistryError(f"tools: {problem}; import a part of its paths at a time")
 
     def whole(self, schema: object) -> dict[str, Any]:
         """The schema as an object, without references."""
@@ -128,19 +145,25 @@ class _Schemas:
 
     def _expanded(self, value: Any, above: tuple[str, ...]) -> Any:  # noqa: ANN401 - whatever JSON holds
         if isinstance(value, list):
+            self._nodes_left -= len(value) if above else 0
             return [self._expanded(item, above) for item in value]
         if not isinstance(value, Mapping):
             return value
         reference = value.get("$ref")
         if isinstance(reference, str):
-            found = _at(self._document, reference)
+            found = _at(self.document, reference)
             said = {key: value[key] for key in ("title", "description") if isinstance(value.get(key), str)}
             if found is None or reference in above or len(above) == _MOST_DEEP or self._nodes_left <= 0:
                 return said
             expanded = self._expanded(found, (*above, reference))
             return {**expanded, **said} if isinstance(expanded, dict) else expanded
         self._nodes_left -= bool(above)
-        return _today({key: self._expanded(item, above) for key, item in value.items() if key != "$defs"})
+        kept = {key: item for key, item in value.items() if key != "$defs" and not (above and self._is_too_long(item))}
+        return _today({key: self._expanded(item, above) for key, item in kept.items()})
+
+    def _is_too_long(self, value: object) -> bool:
+        """Of a list, such as an `enum`: without it, the schema admits more."""
+        return isinstance(value, list) and len(value) > max(self._nodes_left, 0)
 
 
 def _today(schema: dict[str, Any]) -> dict[str, Any]:
@@ -180,12 +203,22 @@ def _name(operation_id: object, method: str, path: object) -> str:
     return _NO_NAME.sub("_", words)[:_MOST_CHARACTERS]
 
 
-def _unique(name: str, taken: Collection[str]) -> str:
-    number, found = 1, name
-    while found in taken:
-        number += 1
-        found = f"{name[: _MOST_CHARACTERS - len(str(number)) - 1]}_{number}"
-    return found
+class _Names:
+    """Gives none twice."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._last: dict[str, int] = {}  # number of each: a document may call all of its operations the same
+
+    def unique(self, name: str) -> str:
+        """The name, with a number where it is taken."""
+        number, found = self._last.get(name, 1), name
+        while found in self._taken:
+            number += 1
+            found = f"{name[: _MOST_CHARACTERS - len(str(number)) - 1]}_{number}"
+        self._taken.add(found)
+        self._last[name] = number
+        return found
 
 
 def _list(value: object) -> list[Any]:

@@ -264,4 +264,8 @@ def _from_json(path: Path) -> StoredRegistry:
             tools=tuple(StoredTool(**tool) for tool in read["tools"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise InvalidRegistryError(f"{path} is damaged ({exc}); import the registry again") from exc
+        problem = exc.strerror if isinstance(exc, OSError) else exc
+        place = f"tools/registries/{path.parent.name}/{path.name}"  # clients hear it: not where the state directory is
+        raise InvalidRegistryError(
+            f"{place} in the state directory is damaged ({problem}); import the registry again"
+        ) from exc

@@ -125,6 +125,17 @@ def test_what_stands_in_the_place_of_the_file_and_cannot_be_read_is_told(tmp_pat
         load_settings(environ={}, folder=tmp_path)
 
 
+def test_a_key_that_is_said_twice_is_told_and_a_date_that_is_none_too(tmp_path: Path) -> None:
+    for name, text in (
+        ("p.yaml", "backends: []\nserver: {port: 1}\nbackends: []\n"),
+        ("p.toml", "[server]\nport = 1\n[server]\n"),
+    ):
+        with pytest.raises(InvalidSettingsError, match=r"is not valid (YAML: line 3: 'backends' is said twice|TOML)"):
+            load_settings(config=written(tmp_path, text, name=name), environ={})
+    with pytest.raises(InvalidSettingsError, match="is not valid YAML: month must be in"):
+        load_settings(config=written(tmp_path, "state: {dir: 2027-13-45}", name="p.yaml"), environ={})
+
+
 def test_a_journal_in_a_file_lies_beside_it_too(tmp_path: Path) -> None:
     beside = written(tmp_path, "[journal]\nurl = 'sqlite:///j.sqlite3'\n")
     assert load_settings(config=beside, environ={}).journal_path == tmp_path / "j.sqlite3"

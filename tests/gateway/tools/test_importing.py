@@ -194,3 +194,41 @@ def test_a_table_brings_tools_and_their_use(tmp_path: Path) -> None:
 def test_what_declares_no_tools_is_refused(value: object) -> None:
     with pytest.raises(InvalidRegistryError):
         tools_of_json(value)
+
+
+def test_twenty_thousand_operations_of_one_name_are_numbered_in_one_pass() -> None:
+    document = {"paths": {f"/{at}": {"get": {"operationId": "same"}} for at in range(20_000)}}
+    names = [tool.name for tool in tools_of_json(document)]  # by counting anew for each: 200 million looks
+    assert (names[0], names[1], names[-1]) == ("same", "same_2", "same_20000")
+    assert len(set(names)) == 20_000
+
+
+def test_a_long_list_behind_a_reference_is_written_out_once_a_tool_at_most() -> None:
+    listed = {"type": "string", "enum": [f"v{at}" for at in range(1_500)]}
+    properties = {f"p{at}": {"$ref": "#/components/schemas/Listed"} for at in range(50)}
+    document = {**posting({"type": "object", "properties": properties}), "components": {"schemas": {"Listed": listed}}}
+    (tool,) = tools_of_json(document)
+    assert tool.schema is not None
+    told = tool.schema["properties"]
+    assert told["p0"] == listed
+    assert told["p1"] == {"type": "string"}  # admits more than it should, and fits into a memory
+    assert told["p49"] in ({"type": "string"}, {})
+
+
+def test_references_that_unfold_to_too_much_in_all_are_told() -> None:
+    listed = {"type": "string", "enum": [f"v{at}" for at in range(1_900)]}
+    asked = {"parameters": [{"name": "p", "in": "query", "schema": {"$ref": "#/components/schemas/Listed"}}]}
+    document = {
+        "paths": {f"/{at}": {"get": asked} for at in range(2_000)},
+        "components": {"schemas": {"Listed": listed}},
+    }
+    with pytest.raises(InvalidRegistryError, match=r"unfold to more than 2,000,000 values; import a part of its paths"):
+        tools_of_json(document)
+
+
+def test_aliases_of_yaml_do_not_unfold_to_more_than_a_memory_holds(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 10)}]" for at in range(1, 10)]
+    (tmp_path / "tools.yaml").write_text("\n".join([*lines, "tools: *a9"]))
+    with pytest.raises(InvalidRegistryError, match="its aliases unfold to"):
+        read_file(tmp_path / "tools.yaml")

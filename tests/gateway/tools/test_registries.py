@@ -74,5 +74,12 @@ def test_a_registry_holds_at_least_one_tool(tmp_path: Path) -> None:
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     RegistryStore(tmp_path).save("office", [a_tool("a")], source="test", now_s=1.0)
     (tmp_path / "office" / "1.json").write_text("{")
-    with pytest.raises(InvalidRegistryError, match=r"1\.json is damaged"):
+    with pytest.raises(
+        InvalidRegistryError, match=r"^tools/registries/office/1\.json in the state directory is damaged"
+    ):
+        RegistryStore(tmp_path).load("office")  # clients hear it: not where that directory is
+    (tmp_path / "office" / "1.json").unlink()
+    (tmp_path / "office" / "1.json").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InvalidRegistryError) as refused:
         RegistryStore(tmp_path).load("office")
+    assert str(tmp_path) not in str(refused.value)
