@@ -35,10 +35,10 @@ _POINT_HEAD = ("rule", "knob", "score", "vs best single (95 %)", "cost share", "
 _CURVE_HEAD = (
     "curve",
     "peak",
-    "score at its cost",
+    "at its cost",
     "vs best single (95 %)",
     "on other folds (95 %)",
-    "equal-quality cost (95 %)",
+    "equal at cost (95 %)",
     "AIQ",
     "ECE",
     "90 % covers",
