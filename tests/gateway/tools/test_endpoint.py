@@ -1,6 +1,7 @@
 import asyncio
 import logging
 import secrets
+import shlex
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.loopback
 
 
 async def registered(tmp_path: Path) -> None:
-    found = await import_server(describe_server(f"{sys.executable} {notes}"))
+    found = await import_server(describe_server(shlex.join([sys.executable, str(notes)])))
     store = RegistryStore(tmp_path / "tools" / "registries")
     store.save("notes", found.tools, source="mcp", now_s=0.0, server=found.server)
 

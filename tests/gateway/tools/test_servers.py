@@ -1,5 +1,6 @@
 import asyncio
 import gzip
+import shlex
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +22,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 
 SCRIPT = Path(__file__).parent / "notes_server.py"
-COMMAND = f"{sys.executable} {SCRIPT}"
+COMMAND = shlex.join([sys.executable, str(SCRIPT)])  # a checkout may lie in a folder with spaces
 
 
 @pytest.mark.loopback
@@ -72,7 +73,7 @@ async def test_a_server_that_refuses_a_call_has_answered() -> None:
 
 @pytest.mark.loopback
 async def test_a_server_that_breaks_off_has_not() -> None:
-    server = describe_server(f"{sys.executable} -c 'import sys; sys.exit(3)'")
+    server = describe_server(shlex.join([sys.executable, "-c", "import sys; sys.exit(3)"]))
     with pytest.raises(ToolServerError, match="does not answer"):
         await call_server(server, "weather", {})
 
@@ -131,8 +132,8 @@ async def test_a_server_that_wants_a_key_for_calls_alone_is_told_like_one_that_a
 @pytest.mark.loopback
 async def test_a_command_gets_the_variables_that_are_named_for_it() -> None:
     strict = "import os; assert os.environ['NOTES_TOKEN'] == 's3cret'; assert 'OTHER' not in os.environ; "
-    command = f'{sys.executable} -c "{strict}import runpy; runpy.run_path({str(SCRIPT)!r}, run_name={"__main__"!r})"'
-    server = describe_server(command, env=["NOTES_TOKEN"])
+    run = f"{strict}import runpy; runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+    server = describe_server(shlex.join([sys.executable, "-c", run]), env=["NOTES_TOKEN"])
     assert len((await import_server(server, environ={"NOTES_TOKEN": "s3cret", "OTHER": "x"})).tools) == 2
     with pytest.raises(ToolServerError, match="variable NOTES_TOKEN, which is not set"):
         await import_server(server)
