@@ -110,7 +110,7 @@ def test_a_journal_of_somebody_elses_is_told_before_anything_is_served(
 def test_a_folder_that_was_deleted_meanwhile_hinders_nobody_who_needs_nothing_there(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
-    begin = ("sh", "-c", f'cd {gone} && rmdir {gone} && exec "$@"', "sh")
+    begin = ("sh", "-c", 'cd "$0" && rmdir "$0" && exec "$@"', str(gone))
     listed = paretogate("keys", "list", state=tmp_path / "state", through=begin)
     assert (listed.returncode, listed.stdout) == (0, "")
     assert listed.stderr.startswith("no keys")

@@ -1,6 +1,7 @@
 """The README keeps its word: every command in its shell blocks runs, and every file it names is there."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ def commands() -> list[str]:
 @pytest.mark.local_model
 @pytest.mark.parametrize("command", [c for c in commands() if c.startswith("paretogate ")])
 def test_a_command_of_the_readme_runs(command: str, gateway: Gateway, tmp_path: Path) -> None:
-    program = f'paretogate() {{ {sys.executable} -m gateway.cli "$@"; }}\n{command}'
+    program = f'paretogate() {{ {shlex.quote(sys.executable)} -m gateway.cli "$@"; }}\n{command}'
     env = {**environment(gateway.state), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(["sh", "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
