@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from gateway.journal import JournalReader
+from gateway.server.open_files import raise_limit
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.end_to_end.conftest import Gateway, paretogate, start
 from tests.gateway.running import CHAT, HI
@@ -186,12 +187,22 @@ async def test_on_a_full_disk_requests_are_answered_or_refused_as_configured_and
     assert decisions(state) == [answer.headers["x-paretogate-decision-id"] for answer in (before, after)]
 
 
+@pytest.fixture
+def limit_of_files() -> Iterator[None]:
+    """As it was, afterwards. Most shells begin with 1,024, of far more that are allowed."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.usefixtures("limit_of_files")
 async def test_a_thousand_idle_connections_cost_nobody_his_answer_and_leave_nothing_behind(tmp_path: Path) -> None:
     async with FakeProvider() as provider, a_gateway(tmp_path / "state", provider) as gateway:
         async with a_client(gateway) as client:
             await client.post(CHAT, json=BODY)
             before = open_files(gateway)
             where = urlsplit(gateway.url)
+            raise_limit()
             idle = [socket.create_connection((where.hostname, where.port)) for _ in range(N_IDLE)]
             for connection in idle[::2]:  # these were of use once
                 connection.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
