@@ -9,6 +9,7 @@ import pytest
 from gateway.state.redis import redis_client
 from gateway.stored import Bounds, MemoryResponses, RedisResponses, ResponseStore, SqliteResponses
 from tests.gateway.state.servers import RedisServer
+from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback
 
@@ -42,7 +43,7 @@ async def open_store(request: pytest.FixtureRequest, tmp_path: Path, clock: Cloc
     kind, memory, opened = request.param, MemoryResponses(BOUNDS, clock=clock), []
     url = request.getfixturevalue(f"{kind}_url") if kind in {"redis", "cluster"} else ""
     if url:
-        client = redis_client(url, timeout_s=10.0, cluster=kind == "cluster")
+        client = redis_client(url, timeout_s=AT_MOST_S, cluster=kind == "cluster")
         await client.flushall()
         await client.aclose()
 
@@ -51,8 +52,8 @@ async def open_store(request: pytest.FixtureRequest, tmp_path: Path, clock: Cloc
             return memory
         store: ResponseStore = SqliteResponses(tmp_path / "responses.sqlite3", bounds, wall=clock)
         if url:
-            client = redis_client(url, timeout_s=10.0, cluster=kind == "cluster")
-            store = RedisResponses(client, bounds, timeout_s=10.0, wall=clock, clock=clock)
+            client = redis_client(url, timeout_s=AT_MOST_S, cluster=kind == "cluster")
+            store = RedisResponses(client, bounds, timeout_s=AT_MOST_S, wall=clock, clock=clock)
         opened.append(store)
         return store
 

@@ -10,6 +10,7 @@ from redis.asyncio import Redis, RedisCluster
 
 from gateway.state import Claim, FileState, MemoryState, Quota, RedisState, Remembered, Settlement, StateStore
 from router import SessionState
+from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback  # Redis listens on a socket of the file system, on this machine
 
@@ -48,7 +49,7 @@ async def open_store(request: pytest.FixtureRequest, clock: Clock, tmp_path: Pat
         client: Any = Redis.from_url(where.url) if request.param == "redis" else RedisCluster.from_url(where)
         if not opened:
             await client.flushall()
-        opened.append(RedisState(client, clock=clock, timeout_s=10.0))
+        opened.append(RedisState(client, clock=clock, timeout_s=AT_MOST_S))
         return opened[-1]
 
     yield begin

@@ -23,6 +23,7 @@ from gateway.serving import Serving
 from gateway.settings import Settings
 from gateway.upstreams.fake import FakeProvider
 from router import FixedForecasts, Router, forecast_of
+from tests.waiting import AT_MOST_S
 
 CHAT = "/v1/chat/completions"
 HI = [{"role": "user", "content": "hi"}]
@@ -179,6 +180,7 @@ async def listening(app: Any, limits: ConnectionLimits | None = None) -> AsyncIt
             ws="none",
             proxy_headers=False,
             timeout_graceful_shutdown=1,
+            timeout_keep_alive=int(AT_MOST_S),  # no connection is cut while a busy machine lets its client wait
         )
     )
     task = asyncio.create_task(server.serve())

@@ -22,6 +22,7 @@ from tests.gateway.governance.test_governor import make_key
 from tests.gateway.promotion.replicas import SHIPPED
 from tests.gateway.running import pair
 from tests.gateway.state.servers import RedisServer
+from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback
 
@@ -108,7 +109,7 @@ async def test_in_a_cluster_too_each_has_its_own_and_keeps_it_on_one_shard(clust
         store.close()
     claim = Claim(holder="h", quota=Quota(requests_per_minute=1), wall_s=0.0, requests=1)
     for name in ("a", "b:c"):
-        state = RedisState.at(cluster_url, timeout_s=5.0, cluster=True, namespace=name)
+        state = RedisState.at(cluster_url, timeout_s=AT_MOST_S, cluster=True, namespace=name)
         assert (await state.reserve(claim)).refused_by is None
         assert (await state.reserve(claim)).refused_by == "requests_per_minute"
         await state.close()

@@ -11,6 +11,7 @@ from gateway.state import Claim, Grant, Quota, RedisState, Remembered, Settlemen
 from router import SessionState
 from tests.gateway.state.clusters import Cluster, redis_cluster
 from tests.gateway.state.test_guarded import NOON
+from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback
 
@@ -34,7 +35,7 @@ async def claimed(store: RedisState, holder: str) -> Grant | None:
 
 
 async def test_everything_of_a_key_lies_on_one_shard_and_keys_are_spread_over_all(cluster: Cluster) -> None:
-    store = RedisState.at(cluster.url, timeout_s=5.0, cluster=True)
+    store = RedisState.at(cluster.url, timeout_s=AT_MOST_S, cluster=True)
     kept = Remembered(session_id="s", state=SessionState(backend_id="b", cached_tokens=7), keep_s=60.0)
     for holder in HOLDERS:
         await claimed(store, holder)
@@ -49,7 +50,9 @@ async def test_everything_of_a_key_lies_on_one_shard_and_keys_are_spread_over_al
 
 
 async def test_two_replicas_share_each_limit_exactly(cluster: Cluster) -> None:
-    replicas = [RedisState.at(f"redis://127.0.0.1:{port}", timeout_s=5.0, cluster=True) for port in cluster.ports[:2]]
+    replicas = [
+        RedisState.at(f"redis://127.0.0.1:{port}", timeout_s=AT_MOST_S, cluster=True) for port in cluster.ports[:2]
+    ]
     grants = await asyncio.gather(*(claimed(replicas[i % 2], holder) for i in range(8) for holder in HOLDERS))
     for replica in replicas:
         await replica.close()
@@ -59,7 +62,7 @@ async def test_two_replicas_share_each_limit_exactly(cluster: Cluster) -> None:
 
 
 async def test_a_shard_that_moved_is_followed(cluster: Cluster) -> None:
-    store = RedisState.at(cluster.url, timeout_s=5.0, cluster=True)
+    store = RedisState.at(cluster.url, timeout_s=AT_MOST_S, cluster=True)
     await claimed(store, HOLDERS[0])  # now it knows who has which slots
     for index in range(3):
         cluster.ask(index, "FLUSHALL")
@@ -77,7 +80,7 @@ async def test_a_shard_that_moved_is_followed(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("dead", [0, 2], ids=["the one that was named", "another"])
 async def test_one_dead_shard_takes_its_own_keys_with_it_and_no_others(cluster: Cluster, dead: int) -> None:
-    store = RedisState.at(cluster.url, timeout_s=5.0, cluster=True)
+    store = RedisState.at(cluster.url, timeout_s=AT_MOST_S, cluster=True)
     for holder in HOLDERS:
         await claimed(store, holder)
     held = [len({name.split("}")[0] for name in names}) for names in cluster.held()]
@@ -89,7 +92,7 @@ async def test_one_dead_shard_takes_its_own_keys_with_it_and_no_others(cluster: 
 
 
 async def test_a_node_asked_as_if_it_were_alone_says_what_to_set(cluster: Cluster) -> None:
-    store = RedisState.at(cluster.url, timeout_s=5.0)
+    store = RedisState.at(cluster.url, timeout_s=AT_MOST_S)
     claims = [store.reserve(Claim(holder=holder, quota=QUOTA, wall_s=NOON, requests=1)) for holder in HOLDERS]
     with pytest.raises(StateUnavailableError, match=r"state\.cluster = true"):
         await asyncio.gather(*claims)
