@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from predictors.tools import ToolUsage
 
 from .errors import InvalidRegistryError, ToolServerError
-from .importing import Imported
+from .importing import Imported, plain_json
 from .registries import StoredTool
 
 __all__ = ["call_server", "describe_server", "import_server"]
@@ -25,6 +25,8 @@ _NO_VARIABLES: Final[Mapping[str, str]] = MappingProxyType({})
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _REFUSALS: Final = (401, 403)
+_MOST_TOOLS: Final = 100_000  # that a server may list; more are no longer ranked within a request
+_MOST_BYTES: Final = 64 << 20  # of their declarations
 
 
 def describe_server(
@@ -72,17 +74,26 @@ async def import_server(
     """Every tool that a server offers; `environ` holds the variables that the server's description names.
 
     Raises:
-        ToolServerError: it cannot be reached, refuses us, breaks off, or needs a variable that is not set.
+        ToolServerError: it cannot be reached, refuses us, breaks off, needs a variable that is not set, or its list has
+            no end.
+        InvalidRegistryError: a tool's schema is nested too deep.
     """
-    tools: list[StoredTool] = []
+    listed: list[Any] = []
+    turned: set[str] = set()  # pages
+    problem, n_bytes = None, 0
     async with _connected(server, environ, deadline_s=deadline_s, refused=[], is_heard=True) as client:
         cursor: str | None = None
-        while True:
+        while problem is None:
             page = await client.list_tools(cursor=cursor)
-            tools += [_stored(tool) for tool in page.tools]
+            listed += page.tools
+            n_bytes += sum(len(tool.model_dump_json()) for tool in page.tools)
             if (cursor := page.next_cursor) is None:
                 break
-    return Imported(tools=tuple(tools), usage=ToolUsage(), server=dict(server))
+            problem = _why_endless(len(listed), n_bytes, is_turned=cursor in turned)
+            turned.add(cursor)
+    if problem is not None:  # raised in there it would be one of a group
+        raise ToolServerError(f"the MCP server {_place(server)} {problem}")
+    return Imported(tools=tuple(map(_stored, listed)), usage=ToolUsage(), server=dict(server))
 
 
 async def call_server(
@@ -141,7 +152,7 @@ async def _connected(
     except (ToolServerError, asyncio.CancelledError):
         raise
     except Exception as exc:  # the SDK raises groups of whatever went wrong below it
-        told = f"the MCP server {_place(server)} does not answer ({_cause(exc)}); is it running?"
+        told = f"the MCP server {_place(server)} does not answer ({_cause(exc, deadline_s)}); is it running?"
         raise ToolServerError(_refusal(server, refused[0]) if refused else told) from exc
 
 
@@ -220,13 +231,29 @@ def _place(server: Mapping[str, Any]) -> str:
     return f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"
 
 
-def _cause(exc: BaseException) -> str:
+def _cause(exc: BaseException, deadline_s: float) -> str:
     """What went wrong first: the SDK raises groups within groups."""
     while isinstance(exc, BaseExceptionGroup):
         exc = exc.exceptions[0]
+    if isinstance(exc, TimeoutError):
+        return f"not to its end within {deadline_s:g} s"
     return str(getattr(exc, "message", "")) or type(exc).__name__  # the SDK's own errors say what was answered
+
+
+def _why_endless(n_tools: int, n_bytes: int, *, is_turned: bool) -> str | None:
+    """Why the next page of a list is not asked for; None where it is."""
+    if is_turned:
+        return "names a page of its tools as the next that was read already: its list has no end"
+    if n_tools > _MOST_TOOLS or n_bytes > _MOST_BYTES:
+        return f"lists more than {_MOST_TOOLS:,} tools, or {_MOST_BYTES >> 20} MB of them; import a part from a file"
+    return None
 
 
 def _stored(tool: Any) -> StoredTool:  # noqa: ANN401 - the SDK is not imported up here
     hints = tool.annotations.model_dump(by_alias=True, exclude_none=True) if tool.annotations else {}
-    return StoredTool(name=tool.name, description=tool.description or "", schema=tool.input_schema, annotations=hints)
+    return StoredTool(
+        name=tool.name,
+        description=tool.description or "",
+        schema=plain_json(tool.input_schema, tool.name),
+        annotations=hints,
+    )

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from gateway.tools import RegistryStore
 from gateway.tools.errors import InvalidRegistryError, ToolServerError
 from gateway.tools.servers import call_server, describe_server, import_server
 from tests.gateway.running import listening
+from tests.waiting import AT_MOST_S
 
 from .guarded import guarded, guarded_calls
 from .notes_server import server as notes
@@ -19,7 +21,7 @@ from .notes_server import server as notes
 pytest.importorskip("mcp")
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS
+from mcp_types import INVALID_PARAMS, ListToolsResult, Tool
 
 SCRIPT = Path(__file__).parent / "notes_server.py"
 COMMAND = shlex.join([sys.executable, str(SCRIPT)])  # a checkout may lie in a folder with spaces
@@ -45,6 +47,37 @@ async def test_a_server_on_streamable_http_tells_its_tools_and_its_failures() ->
         server = describe_server(f"{url}/mcp")
         assert len((await import_server(server)).tools) == 2
         assert (await call_server(server, "delete_notes", {}))["is_error"]
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize(
+    ("cursors", "n_tools", "problem"),
+    [
+        (["a", "b", "a"], 1, "names a page of its tools as the next that was read already"),
+        ([f"{at}" for at in range(1_000)], 30_000, r"lists more than 100,000 tools, .*; import a part from a file"),
+    ],
+)
+async def test_a_list_of_tools_without_end_is_told(cursors: list[str], n_tools: int, problem: str) -> None:
+    pages = iter(cursors)
+
+    async def listed(*_: object) -> ListToolsResult:
+        tool = Tool(name="t", input_schema={"type": "object"})
+        return ListToolsResult(tools=[tool] * n_tools, next_cursor=next(pages))
+
+    async with listening(Server("odd", on_list_tools=listed).streamable_http_app()) as url:
+        with pytest.raises(ToolServerError, match=problem):
+            await import_server(describe_server(f"{url}/mcp"), deadline_s=AT_MOST_S)
+
+
+@pytest.mark.loopback
+async def test_schemas_of_numbers_that_only_python_reads_are_taken_as_other_programs_have_them(tmp_path: Path) -> None:
+    async def listed(*_: object) -> ListToolsResult:
+        return ListToolsResult(tools=[Tool(name="t", input_schema={"type": "object", "maxProperties": 10**30})])
+
+    async with listening(Server("odd", on_list_tools=listed).streamable_http_app()) as url:
+        found = await import_server(describe_server(f"{url}/mcp"), deadline_s=AT_MOST_S)
+    stored = RegistryStore(tmp_path).save("odd", found.tools, source="test", now_s=1.0)
+    assert stored.tools[0].schema == {"type": "object", "maxProperties": 1e30}
 
 
 @pytest.mark.loopback
@@ -217,7 +250,7 @@ async def test_a_command_that_never_answers_is_stopped_with_its_children(tmp_pat
     told = tmp_path / "children"
     code = f"child = os.fork(); open({str(told)!r}, 'a').write(str(os.getpid()) + ' '); time.sleep(600)"
     given = ("any", {}) if call is call_server else ()
-    with pytest.raises(ToolServerError, match=r"does not answer \(TimeoutError\)"):
+    with pytest.raises(ToolServerError, match=r"does not answer \(not to its end within [0-9.]+ s\)"):
         await call(saying(code), *given, deadline_s=3)
     pids = [int(pid) for pid in told.read_text().split()]
     assert len(pids) == 2
