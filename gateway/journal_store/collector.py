@@ -24,7 +24,8 @@ from .stream import redis_errors, stream_client
 
 __all__ = ["Collector", "FileTakenError", "GroupTakenError"]
 
-_BATCH = 500  # entries, some megabyte
+_BATCH = 500  # entries at once, some megabyte of ordinary ones
+_BATCH_BYTES = 16 << 20  # at most; an entry has as many as somebody's prompt, where prompts are kept whole
 _LONGEST_BLOCK_S = 1.0  # of one question; shorter than any answer may take
 _MOST_OFFSET = 1 << 53  # bytes: no spool has so many, and every column holds them
 _MOST_SEGMENT_CHARS = 512
@@ -55,6 +56,36 @@ for _, facts in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
 end
 if not least_ms then return 0 end
 return redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f-%.0f', least_ms, least_seq))
+"""
+
+# KEYS: stream. ARGV: group, id from which on entries that were handed out are meant, or '' for new ones, most entries,
+#   most bytes
+# Returns: how many of the next entries are no longer than that together; 1 where the first is longer itself
+_FITTING = """
+local entries, bytes = 0, 0
+local function has_room_for(found)
+  for i = 1, found[1] and #found[1][2] or 0 do bytes = bytes + #found[1][2][i] end
+  return bytes <= tonumber(ARGV[4])
+end
+if ARGV[2] ~= '' then
+  for _, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], '+', ARGV[3])) do
+    if not has_room_for(redis.call('XRANGE', KEYS[1], pending[1], pending[1])) then break end
+    entries = entries + 1
+  end
+  return math.max(entries, 1)
+end
+local last = '0-0'
+for _, facts in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local told = {}
+  for i = 1, #facts, 2 do told[facts[i]] = facts[i + 1] end
+  if told['name'] == ARGV[1] then last = told['last-delivered-id'] end
+end
+while entries < tonumber(ARGV[3]) do
+  local found = redis.call('XRANGE', KEYS[1], '(' .. last, '+', 'COUNT', 1)
+  if not found[1] or not has_room_for(found) then break end
+  entries, last = entries + 1, found[1][1]
+end
+return math.max(entries, 1)
 """
 
 # KEYS: stream. ARGV: group, consumer, milliseconds after which another that holds nothing is forgotten
@@ -119,6 +150,7 @@ class Collector:
         keep_days: float | None = None,
         timeout_s: float = 5.0,
         namespace: str = NAMESPACE,
+        batch_bytes: int = _BATCH_BYTES,
         note: Callable[..., None] = lambda _event, **_facts: None,
     ) -> None:
         """Connects and opens when it first collects.
@@ -134,11 +166,12 @@ class Collector:
             keep_days: how long records are kept in the file.
             timeout_s: how long Redis may take.
             namespace: begins every key.
+            batch_bytes: that are read at once; an entry that is longer comes alone.
             note: is told what an operator should know.
         """
         self.path, self.group, self.consumer = path, group, consumer
         self._url, self._cluster, self._timeout_s = url, cluster, timeout_s
-        self._take_over, self._note = take_over, note
+        self._take_over, self._batch_bytes, self._note = take_over, batch_bytes, note
         keys = JournalKeys(namespace)
         self._stream, self._groups = keys.records, keys.groups
         self._retention = Retention(keep_days, clock=clock, note=note)
@@ -238,7 +271,8 @@ class Collector:
         """The file's lock is ours, so whoever was handed these out before is gone: they are claimed at once."""
         moved, start = 0, b"0-0"
         while True:
-            claimed = self._client.xautoclaim(self._stream, self.group, self.consumer, 0, start, count=_BATCH)
+            count = self._fitting(start)
+            claimed = self._client.xautoclaim(self._stream, self.group, self.consumer, 0, start, count=count)
             moved += self._take(store, [entry for entry in claimed[1] if entry[1]])
             removed = len(claimed[2]) if len(claimed) > 2 else self._give_up_removed(claimed[1])
             if removed:
@@ -258,8 +292,14 @@ class Collector:
 
     def _read(self, *, wait_s: float) -> list[_Raw]:
         block_ms = round(1e3 * wait_s) or None
-        reply = self._client.xreadgroup(self.group, self.consumer, {self._stream: ">"}, count=_BATCH, block=block_ms)
+        count = self._fitting()
+        reply = self._client.xreadgroup(self.group, self.consumer, {self._stream: ">"}, count=count, block=block_ms)
         return [entry for entries in _lists(reply) for entry in entries]
+
+    def _fitting(self, handed_out_from: bytes = b"") -> int:
+        """How many of the next entries are asked for: of new ones, or of those that were handed out."""
+        facts = (self.group, handed_out_from, _BATCH, self._batch_bytes)
+        return int(self._client.eval(_FITTING, 1, self._stream, *facts))
 
     def _take(self, store: SqliteStore, told: Sequence[_Raw]) -> int:
         if not told:

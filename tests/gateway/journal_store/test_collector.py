@@ -97,6 +97,40 @@ def test_killed_between_commit_and_acknowledgement_it_doubles_nothing(
     assert waiting(server) == 0
 
 
+def test_a_batch_is_no_longer_than_its_bytes_and_a_longer_entry_comes_alone(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "copy.sqlite3"
+    fill(server, 0, 10)
+    bounded = collector(server, path, batch_bytes=4 * (SIZE + 40))  # an entry has names and a place beside its line
+    moved = []
+    while more := bounded.collect():
+        moved.append(more)
+    assert sum(moved) == 10
+    assert 2 <= max(moved) <= 5
+    tiny = collector(server, tmp_path / "tiny.sqlite3", group="tiny", batch_bytes=1)
+    fill(server, 10, 13)
+    assert [tiny.collect(), tiny.collect(), tiny.collect(), tiny.collect()] == [1, 1, 1, 0]
+
+
+def test_what_was_handed_out_and_never_acknowledged_is_read_within_the_same_bytes(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "copy.sqlite3"
+    assert collector(server, path).collect() == 0
+    OPEN.pop().close()
+    fill(server, 0, 7)
+    with server.client() as client:
+        client.xreadgroup("g", "gone", {JournalKeys().records: ">"}, count=7)
+    taken = collector(server, path, batch_bytes=1)
+    sizes: list[int] = []
+    take = taken._take
+    taken._take = lambda store, told: sizes.append(len(told)) or take(store, told)  # type: ignore[func-returns-value, method-assign]
+    assert taken.collect_all() == 7
+    assert sizes[:7] == [1] * 7
+    assert stored_ids(path) == ids(0, 7)
+
+
 def test_what_a_consumer_that_died_was_handed_comes_first(server: RedisServer, tmp_path: Path) -> None:
     path = tmp_path / "copy.sqlite3"
     collector(server, path).collect()
