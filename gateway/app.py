@@ -8,8 +8,6 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,55 +20,43 @@ from predictors import BadArtefactError
 from .background import in_background
 from .canaries import read_fingerprints
 from .dispatch import Dispatcher
-from .governance.exposure import check_exposure, is_loopback, keys_required
+from .governance.exposure import is_loopback
 from .governance.governor import Governor
+from .governance.opening import open_governor
 from .journal.opening import open_journal
 from .keys import KeyFile, KeyRing
 from .parts import Binder, Parts
 from .promotion import take_up_at_start
 from .rehearsal import Rehearsal, Rehearsals
-from .routes.chat import ChatDialect
-from .routes.completions import CompletionsDialect
 from .routes.cors import Cors
-from .routes.counting import CountTokensDoor
 from .routes.dashboard import dashboard_routes
-from .routes.door import Admission, AnswerDoor, DecisionDoor
-from .routes.embeddings import Embedders, EmbeddingsDialect, split_embedders
+from .routes.door import Admission
+from .routes.doors import admitted, hot_doors
+from .routes.embeddings import Embedders, split_embedders
 from .routes.feedback import feedback_routes
 from .routes.framework import framework
 from .routes.front import Asgi, Front
-from .routes.messages import MessagesDialect
 from .routes.models import models_routes
 from .routes.operations import operations_routes
-from .routes.pools import PoolShelf
-from .routes.responses import ResponsesDialect
 from .routes.stored_responses import stored_responses_routes
 from .routes.tools import tools_routes
 from .server.idle_polling import IdlePolling
 from .server.memory import settle
-from .settings import InvalidSettingsError, ServerSettings, Settings
-from .state import FileState, GuardedState, KeptState, MemoryState, RedisState, StateStore, spent_in
-from .stored import ResponseHistory, open_history
+from .serving import Serving
+from .settings import ServerSettings, Settings
+from .settings.packages import need
+from .stored import open_history
 from .telemetry import Telemetry
 from .tools import RegistryStore, ToolDesk
 from .tools.endpoint import McpEndpoint
 from .tracing import open_tracing
 from .upstreams.health import Health
+from .upstreams.opening import open_upstreams
 from .upstreams.protocol import Upstream
 from .upstreams.proxies import Proxy
-from .upstreams.refusals import secrets_in
-from .wire.asgi import Receive, Scope, Send
-from .wire.dialect import Dialect
-from .wire.messages.request import read_messages
 
 __all__ = ["Parts", "build", "create_app"]
 
-_LEASE_SLACK_S = 60.0  # a place is given back by itself, should a replica die, so long after its longest request
-_INSTALLS = {
-    "journal.url": "pip install 'redis[hiredis]'",
-    "state.url": "pip install 'redis[hiredis]'",
-    "privacy.mode": "pip install phonenumbers python-stdnum",
-}
 _MCP = "/mcp"
 
 
@@ -84,7 +70,7 @@ def build(settings: Settings, *, catalog: Catalog, backends: tuple[Backend, ...]
         environ: usually `os.environ`; read for the keys that backends and MCP servers name, and for the way to them.
     """
     if settings.journal.stream_url is not None:
-        _need("redis", key="journal.url")
+        need("redis", key="journal.url")
     binder = _binder(settings, catalog)
     return create_app(
         Parts(
@@ -121,21 +107,9 @@ def create_app(parts: Parts) -> Asgi:
     parts = replace(parts, backends=backends)
     fingerprints = read_fingerprints(settings.canaries, workers=settings.server.workers)
     telemetry = Telemetry(shared=parts.metrics_dir)
-    health = Health(clock=clocks.monotonic, stale_after_s=settings.scraping.stale_after_s)
-    dispatcher = Dispatcher(
-        serving=serving,
-        upstreams={},
-        journal=parts.journal,
-        telemetry=telemetry,
-        health=health,
-        clocks=clocks,
-        rng=parts.rng,
-        request_timeout_s=settings.server.request_timeout_s,
-        prompt_flags=settings.privacy.prompt_flags,
-        tracing=parts.tracing,
-    )
+    dispatcher = _dispatcher(parts, serving, telemetry)
     keys = KeyRing(KeyFile(settings.keys_path), clock=clocks.monotonic, wall=clocks.wall)
-    governor = _governor(parts, keys, telemetry)
+    governor = open_governor(settings, keys=keys, clocks=clocks, telemetry=telemetry)
     desk = ToolDesk(
         settings.tools,
         store=RegistryStore(settings.tools_dir / "registries"),
@@ -157,7 +131,7 @@ def create_app(parts: Parts) -> Asgi:
                 stack.push_async_callback(asyncio.to_thread, parts.tracing.close)
             if endpoint is not None:
                 await stack.enter_async_context(endpoint.running())
-            dispatcher.upstreams = _open_upstreams(parts, stack)
+            dispatcher.upstreams = _upstreams(parts, stack)
             background = in_background(parts, dispatcher, governor=governor, desk=desk, fingerprints=fingerprints)
             await stack.enter_async_context(background)
             stack.callback(rest)
@@ -175,38 +149,49 @@ def create_app(parts: Parts) -> Asgi:
             serving=lambda: dispatcher.serving,
             journal=parts.journal,
             telemetry=telemetry,
-            health=health,
+            health=dispatcher.health,
             metrics=settings.telemetry.metrics,
         ),
         tools_routes(desk, governor, clocks),
     ):
         behind.include_router(routes)
     admission = Admission(telemetry, max_concurrency=settings.server.max_concurrency, stir=stir)
-    embedders = Embedders(embedding)
-    doors = _doors(dispatcher, parts, embedders, admission=admission, governor=governor, desk=desk, history=history)
+    doors = hot_doors(
+        dispatcher,
+        settings,
+        make_serving=parts.make_serving,
+        embedders=Embedders(embedding),
+        admission=admission,
+        governor=governor,
+        desk=desk,
+        history=history,
+    )
     return Front(
         doors,
         _told_by_proxies(behind),
         governor=governor,
         max_body_bytes=settings.server.max_body_bytes,
-        mounted={} if endpoint is None else {_MCP: _admitted(endpoint, admission)},
+        mounted={} if endpoint is None else {_MCP: admitted(endpoint, admission)},
         check_pages=not settings.auth.allow_open and is_loopback(settings.server.host) and not governor.asks_for_keys,
         cors=Cors(settings.server.cors_origins),
     )
 
 
-def _admitted(door: Asgi, admission: Admission) -> Asgi:
-    """The same door, which counts among what is inside at once: a call of a tool may start a process."""
-
-    async def admitted(scope: Scope, receive: Receive, send: Send) -> None:
-        admission.enter()
-        try:
-            admission.check()
-            await door(scope, receive, send)
-        finally:
-            admission.leave()
-
-    return admitted
+def _dispatcher(parts: Parts, serving: Serving, telemetry: Telemetry) -> Dispatcher:
+    """Without upstreams, which are opened when serving begins."""
+    settings, clocks = parts.settings, parts.clocks
+    return Dispatcher(
+        serving=serving,
+        upstreams={},
+        journal=parts.journal,
+        telemetry=telemetry,
+        health=Health(clock=clocks.monotonic, stale_after_s=settings.scraping.stale_after_s),
+        clocks=clocks,
+        rng=parts.rng,
+        request_timeout_s=settings.server.request_timeout_s,
+        prompt_flags=settings.privacy.prompt_flags,
+        tracing=parts.tracing,
+    )
 
 
 def _told_by_proxies(framework: Asgi) -> Asgi:
@@ -214,75 +199,6 @@ def _told_by_proxies(framework: Asgi) -> Asgi:
     trusted = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")  # as the server itself would have it
     minding: Any = ProxyHeadersMiddleware(cast("Any", framework), trusted_hosts=trusted)
     return cast("Asgi", minding)
-
-
-def _doors(
-    dispatcher: Dispatcher,
-    parts: Parts,
-    embedders: Embedders,
-    *,
-    admission: Admission,
-    governor: Governor,
-    desk: ToolDesk,
-    history: ResponseHistory,
-) -> Mapping[str, Asgi]:
-    """Every hot door, by its path."""
-    most = parts.settings.server.max_body_bytes
-    responses = ResponsesDialect(optional_tools=parts.settings.responses.optional_tools)
-    pools = PoolShelf(dispatcher, parts.make_serving, governor=governor)
-    doors: dict[str, Asgi] = {
-        "/v1/messages/count_tokens": CountTokensDoor(
-            dispatcher,
-            MessagesDialect(),
-            read=partial(read_messages, counting=True),
-            admission=admission,
-            governor=governor,
-            max_body_bytes=most,
-        ),
-        "/v1/responses/input_tokens": CountTokensDoor(
-            dispatcher,
-            responses,
-            read=responses.read,
-            admission=admission,
-            governor=governor,
-            max_body_bytes=most,
-            kind="response.input_tokens",
-            history=history,
-        ),
-        "/v1/embeddings": AnswerDoor(
-            dispatcher,
-            EmbeddingsDialect(),
-            pools=pools,
-            admission=admission,
-            governor=governor,
-            max_body_bytes=most,
-            serving_for=embedders,
-        ),
-    }
-    dialects: dict[str, Dialect] = {
-        "/v1/chat/completions": ChatDialect(),
-        "/v1/completions": CompletionsDialect(),
-        "/v1/messages": MessagesDialect(),
-        "/v1/responses": responses,
-    }
-    for path, dialect in dialects.items():
-        stored = history if dialect.door == "responses" else None
-        kinds: tuple[tuple[str, type[AnswerDoor | DecisionDoor]], ...] = (
-            (path, AnswerDoor),
-            (f"/routing{path}", DecisionDoor),
-        )
-        for address, kind in kinds:
-            doors[address] = kind(
-                dispatcher,
-                dialect,
-                pools=pools,
-                admission=admission,
-                governor=governor,
-                max_body_bytes=most,
-                tools=desk,
-                history=stored,
-            )
-    return doors
 
 
 def _keep_warm(parts: Parts, dispatcher: Dispatcher, keys: KeyRing) -> tuple[Callable[[], None], Callable[[], None]]:
@@ -301,47 +217,6 @@ def _keep_warm(parts: Parts, dispatcher: Dispatcher, keys: KeyRing) -> tuple[Cal
     return stir, rehearsals.end
 
 
-def _governor(parts: Parts, keys: KeyRing, telemetry: Telemetry) -> Governor:
-    """Limits and conversations in memory, in files of all workers, or in Redis."""
-    settings, clocks = parts.settings, parts.clocks
-    check_exposure(settings, has_keys=not keys.is_empty)
-    url = settings.state.url.get_secret_value()
-    own = MemoryState(clock=clocks.monotonic)
-    if settings.privacy.mode != "off":
-        _need("phonenumbers", "stdnum", key="privacy.mode")
-    store: StateStore
-    if url.startswith("memory://") and settings.server.workers == 1:
-        store = KeptState(settings.spent_path, clock=clocks.monotonic, elsewhere=spent_in(settings.limits_dir))
-    else:
-        shared: StateStore = FileState(settings.limits_dir, clock=clocks.wall)
-        if not url.startswith("memory://"):
-            _need("redis", key="state.url")
-            shared = RedisState.at(
-                url,
-                timeout_s=settings.state.timeout_ms / 1e3,
-                cluster=settings.state.cluster,
-                namespace=settings.state.namespace,
-            )
-        store = GuardedState(shared, own, clock=clocks.monotonic, watcher=telemetry)
-    return Governor(
-        keys=keys,
-        store=store,
-        required=keys_required(settings, has_keys=not keys.is_empty),
-        clocks=clocks,
-        telemetry=telemetry,
-        lease_s=settings.server.request_timeout_s + _LEASE_SLACK_S,
-        session_keep_s=settings.state.session_keep_s,
-        privacy=settings.privacy.mode,
-        phone_region=settings.privacy.phone_region,
-    )
-
-
-def _need(*packages: str, key: str) -> None:
-    """Say at the start what a setting needs, not at the first request."""
-    if missing := [name for name in packages if find_spec(name) is None]:
-        raise InvalidSettingsError(f"{key}: needs {' and '.join(missing)}: {_INSTALLS[key]}")
-
-
 def _mcp_endpoint(
     desk: ToolDesk, governor: Governor, server: ServerSettings, environ: Mapping[str, str]
 ) -> McpEndpoint | None:
@@ -350,21 +225,7 @@ def _mcp_endpoint(
     return McpEndpoint(desk, governor, host=server.host, max_body_bytes=server.max_body_bytes, environ=environ)
 
 
-def _open_upstreams(parts: Parts, stack: AsyncExitStack) -> Mapping[str, Upstream]:
+def _upstreams(parts: Parts, stack: AsyncExitStack) -> Mapping[str, Upstream]:
     if parts.upstreams is not None:
         return parts.upstreams
-    # The HTTP client is a fifth of the import; whoever brings upstreams of his own, or only looks, does without.
-    from .upstreams.anthropic import AnthropicUpstream  # noqa: PLC0415
-    from .upstreams.litellm import LiteLLMUpstream  # noqa: PLC0415
-    from .upstreams.openai import OpenAIUpstream  # noqa: PLC0415
-
-    direct = OpenAIUpstream(api_keys=parts.api_keys, proxy=parts.proxy)
-    anthropic = AnthropicUpstream(api_keys=parts.api_keys, proxy=parts.proxy)
-    usual_key = parts.environ.get("OPENAI_API_KEY", "")
-    translated = LiteLLMUpstream(  # which reads the environment by itself
-        api_keys=parts.api_keys, direct=direct, usual_key=usual_key, secrets=secrets_in(parts.environ)
-    )
-    for upstream in (direct, translated, anthropic):
-        stack.push_async_callback(upstream.close)
-    kinds = ("openai", "vllm", "llama_cpp", "ollama", "embedded", "fake")
-    return {**dict.fromkeys(kinds, direct), "litellm": translated, "anthropic": anthropic}
+    return open_upstreams(stack, api_keys=parts.api_keys, proxy=parts.proxy, environ=parts.environ)
