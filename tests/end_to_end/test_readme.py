@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,7 @@ def test_a_command_of_the_readme_runs(command: str, gateway: Gateway, tmp_path: 
 
 @pytest.mark.loopback
 @pytest.mark.local_model
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl in PATH")
 def test_the_request_of_the_readme_is_answered(gateway: Gateway) -> None:
     (command,) = [c for c in commands() if c.startswith("curl ")]
     asked = command.replace("http://127.0.0.1:8321", gateway.url)
