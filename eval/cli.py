@@ -56,7 +56,6 @@ def replay(
     """Replay outcomes through the real router, beside random, best single model, kNN and oracle."""
     # the imports below are heavy: `paretogate --help` must not pay for them
     from predictors.encoders import open_encoder  # noqa: PLC0415
-    from predictors.journal.outcomes import is_journal  # noqa: PLC0415
 
     from .lineup import lineup  # noqa: PLC0415
     from .policies import known_policy, read_policies  # noqa: PLC0415
@@ -64,15 +63,8 @@ def replay(
     from .study import Study  # noqa: PLC0415
 
     folder = data_folder(data, os.environ)
-    journals = [Path(name) for name in outcomes if Path(name).is_file() and is_journal(Path(name))]
-    if journals and len(journals) < len(outcomes):
-        raise typer.BadParameter("a journal is replayed by itself; name it alone")
-    outputs = Outputs(decisions=decisions, html=html, svg=svg, report=report)
-    if journals and (predictor or leave_out or noise or decisions or html or svg):
-        raise typer.BadParameter(
-            "a journal is valued by the forecasts in it and gives a table or JSON: of the options, --policy, --config, "
-            "--seed, --report and --json are for it"
-        )
+    for_tables_only = bool(predictor or leave_out or noise or decisions or html or svg)
+    journals = _journals_among(outcomes, for_tables_only=for_tables_only)
     for path in (decisions, html, svg, report):
         if path is not None and not path.parent.is_dir():  # told before minutes were spent
             raise typer.BadParameter(f"{path.parent} is no folder, so {path.name} cannot be written there")
@@ -94,10 +86,26 @@ def replay(
         )
         reader = None if encoder == "static" else open_encoder(encoder, api_key=encoder_key)
         contenders = lineup(predictor, encoder=reader, encoder_key=encoder_key)
+        outputs = Outputs(decisions=decisions, html=html, svg=svg, report=report)
         _replay_tables(outcomes, folder, contenders, study, outputs, named=named, predictor=predictor, as_json=as_json)
     except (ParetoGateError, OSError) as exc:
         typer.echo(f"error: {printable(str(exc))}", err=True)
         raise typer.Exit(1) from exc
+
+
+def _journals_among(names: list[str], *, for_tables_only: bool) -> list[Path]:
+    """The journals, all of them or none; `for_tables_only` is whether an option was given that is not for journals."""
+    from predictors.journal.outcomes import is_journal  # noqa: PLC0415
+
+    journals = [Path(name) for name in names if Path(name).is_file() and is_journal(Path(name))]
+    if journals and len(journals) < len(names):
+        raise typer.BadParameter("a journal is replayed by itself; name it alone")
+    if journals and for_tables_only:
+        raise typer.BadParameter(
+            "a journal is valued by the forecasts in it and gives a table or JSON: of the options, --policy, --config, "
+            "--seed, --report and --json are for it"
+        )
+    return journals
 
 
 def _replay_tables(
@@ -153,12 +161,8 @@ def _replay_journals(
     as_json: bool,
 ) -> None:
     """Value each policy on each journal, and say so."""
-    from router import RoutingOptions  # noqa: PLC0415
-
-    from .errors import MissingFactsError, NoOverlapError  # noqa: PLC0415
     from .journal.logged_decisions import read_journal  # noqa: PLC0415
-    from .journal.report import journal_report, value_row  # noqa: PLC0415
-    from .journal.value import value_policy  # noqa: PLC0415
+    from .journal.report import journal_report, value_rows  # noqa: PLC0415
     from .screen import progress_bar, screen, stages  # noqa: PLC0415
 
     found: list[dict[str, object]] = []
@@ -167,14 +171,8 @@ def _replay_journals(
             tell = stages(bar, path.name)
             tell("reading", 0, len(policies))
             log = read_journal(path)
-            for done, policy in enumerate(policies):
-                tell(f"valuing {policy}", done, len(policies))
-                row: dict[str, object] = {"journal": path.name, "decisions": len(log), "policy": policy}
-                options = RoutingOptions(policy=policy, explore=False)
-                try:
-                    found.append(row | value_row(value_policy(log, options, policies=configured, seed=seed)))
-                except (NoOverlapError, MissingFactsError) as exc:
-                    found.append(row | {"refused": str(exc)})
+            rows = value_rows(log, policies, configured=configured, seed=seed, progress=tell)
+            found += [{"journal": path.name, **row} for row in rows]
     text = json.dumps(found, indent=1) + "\n"
     if report is not None:
         report.write_text(text, encoding="utf-8")

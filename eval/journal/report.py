@@ -1,16 +1,39 @@
 """What policies would have earned on a journal, as rows for machines and as a table for people."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
-from .value import PolicyValue
+from eval.errors import MissingFactsError, NoOverlapError
+from router import Policy, RoutingOptions
 
-__all__ = ["journal_report", "value_row"]
+from .logged_decisions import LoggedDecision
+from .value import PolicyValue, value_policy
+
+__all__ = ["journal_report", "value_row", "value_rows"]
+
+
+def value_rows(
+    log: Sequence[LoggedDecision],
+    policies: Sequence[str],
+    *,
+    configured: Mapping[str, Policy],
+    seed: int,
+    progress: Callable[[str, int, int], None],
+) -> Iterator[dict[str, object]]:
+    """A row for each policy; one that the log cannot value is `refused`, with the reason."""
+    for done, policy in enumerate(policies):
+        progress(f"valuing {policy}", done, len(policies))
+        row: dict[str, object] = {"decisions": len(log), "policy": policy}
+        options = RoutingOptions(policy=policy, explore=False)
+        try:
+            yield row | value_row(value_policy(log, options, policies=configured, seed=seed))
+        except (NoOverlapError, MissingFactsError) as exc:
+            yield row | {"refused": str(exc)}
 
 
 def value_row(value: PolicyValue) -> dict[str, object]:
