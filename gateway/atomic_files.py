@@ -39,10 +39,14 @@ def temporary_copy(path: Path, content: bytes) -> Iterator[Path]:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=_SUFFIX)
     temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as exc:
+            exc.filename = str(path)  # which is not told of what is open already
+            raise
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)

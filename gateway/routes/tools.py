@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.dispatch import Clocks
-from gateway.errors import InvalidRequestError
+from gateway.errors import InvalidRequestError, UnavailableError
 from gateway.governance.governor import Governor
 from gateway.tools import ToolDesk
 from gateway.tools.importing import plain_json, tools_of_json
@@ -94,7 +94,10 @@ def tools_routes(desk: ToolDesk, governor: Governor, clocks: Clocks) -> APIRoute
         def save() -> StoredRegistry:
             return desk.store.save(name, tools_of_json(given.tools), source="api", now_s=clocks.wall(), usage=usage)
 
-        stored = await asyncio.to_thread(save)  # tens of thousands of tools take seconds
+        try:
+            stored = await asyncio.to_thread(save)  # tens of thousands of tools take seconds
+        except OSError as exc:
+            raise UnavailableError(f"the registry {name} cannot be kept: {exc}") from exc
         desk.get_ready(stored.label)
         return stored.summary()
 

@@ -165,3 +165,13 @@ async def test_a_search_that_names_nothing_is_told_what_is_missing(
 ) -> None:
     async with pair(tmp_path, settings=SETTINGS) as (gateway, _, _):
         assert (await gateway.client.post("/v1/tools/search", json=body)).status_code == status
+
+
+async def test_a_registry_that_cannot_be_kept_is_no_crash_and_tells_no_path(tmp_path: Path) -> None:
+    async with pair(tmp_path, settings=SETTINGS) as (gateway, _, _):
+        (tmp_path / "tools" / "registries").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tools" / "registries" / "office").touch()  # as a full disk would, this refuses its version
+        told = await gateway.client.put("/v1/tools/registries/office", json={"tools": functions()})
+        assert (told.status_code, told.json()["error"]["code"]) == (503, "unavailable")
+        assert str(tmp_path) not in told.text
+        assert int(told.headers["retry-after"]) > 0
