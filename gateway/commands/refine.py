@@ -98,6 +98,7 @@ def refinement_pass(settings: Settings, catalog: Catalog, *, rebuild: bool = Fal
             settings.journal_path,
             settings.tools_dir / "usage",
             half_life_s=settings.tools.half_life_s,
+            now_s=time.time(),
             rebuild=rebuild,
         )
     return one_pass(

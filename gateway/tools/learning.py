@@ -33,13 +33,14 @@ _MOST_NAME_CHARS = 512  # of a tool: an array of names takes the longest for eac
 _WORTH_OF_FAILURE = 0.25  # a call that went wrong was still what the model wanted
 
 
-def learn_tools(journal: Path, folder: Path, *, half_life_s: float, rebuild: bool = False) -> int:
+def learn_tools(journal: Path, folder: Path, *, half_life_s: float, now_s: float, rebuild: bool = False) -> int:
     """Count the calls that came since the last pass; how many there were.
 
     Args:
         journal: its SQLite file; one that is not there yet tells nothing.
         folder: of what was learned, `REGISTRY/JOURNAL.npz`.
         half_life_s: of a call's weight; what was learned with another one is forgotten.
+        now_s: seconds since the epoch; a call of a time to come counts as one of now.
         rebuild: forget what this journal told before.
     """
     try:
@@ -48,7 +49,7 @@ def learn_tools(journal: Path, folder: Path, *, half_life_s: float, rebuild: boo
         return 0
     with reader:
         progress_file = folder / f"{reader.identity}.json"
-        read_to = 0 if rebuild or not progress_file.exists() else int(orjson.loads(progress_file.read_bytes()))
+        read_to = 0 if rebuild else _progress(progress_file)
         if rebuild:
             for path in folder.glob(f"*/{reader.identity}.npz"):
                 path.unlink()
@@ -61,7 +62,9 @@ def learn_tools(journal: Path, folder: Path, *, half_life_s: float, rebuild: boo
             if seen.registry not in learned:
                 path = folder / seen.registry / f"{reader.identity}.npz"
                 learned[seen.registry] = _Learned.read(path, half_life_s, read_to=read_to, dim=len(seen.vector))
-            count += learned[seen.registry].take(seen, entry, replica=str(reader.identity))
+                learned[seen.registry].statistics.heed_clock(now_s=now_s)
+            at_s = min(entry.time, now_s)  # by a clock that ran ahead it would outweigh all others until then
+            count += learned[seen.registry].take(seen, entry, replica=str(reader.identity), at_s=at_s)
         for one in learned.values():
             write_atomically(one.path, one.to_bytes(last))
         if last != read_to:
@@ -80,6 +83,17 @@ def read_learned(folder: Path, registry: str) -> UsageStatistics | None:
         except ToolError:
             log.warning("tool_usage_refused", file=path.name)
     return merged
+
+
+def _progress(path: Path) -> int:
+    """How far the journal was read; 0 where that is not known: what was counted is known of each registry, too."""
+    try:
+        return int(orjson.loads(read_file(path)))
+    except FileNotFoundError:
+        return 0
+    except (OSError, ValueError, TypeError):
+        log.warning("tool_usage_damaged", file=path.name)
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +141,13 @@ class _Learned:
             return cls(path, UsageStatistics(dim=dim, half_life_s=half_life_s), read_to)
         return cls(path, known.statistics, max(read_to, known.read_to))
 
-    def take(self, seen: _Seen, entry: JournalledOutcome, *, replica: str) -> int:
+    def take(self, seen: _Seen, entry: JournalledOutcome, *, replica: str, at_s: float) -> int:
         """Count the calls of a record; how many there were."""
         if entry.seq <= self.read_to or len(seen.vector) != self.statistics.dim:
             return 0
         for call in seen.calls:
             worth = 1.0 if call.get("ok") else _WORTH_OF_FAILURE
-            self.statistics.observe(str(call["tool"]), seen.vector, replica=replica, at_s=entry.time, worth=worth)
+            self.statistics.observe(str(call["tool"]), seen.vector, replica=replica, at_s=at_s, worth=worth)
         return len(seen.calls)
 
     def to_bytes(self, read_to: int) -> bytes:

@@ -1,7 +1,7 @@
 """What was called for what, as sums that replicas gather apart and merge exactly."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,10 @@ class UsageStatistics:
         seen = _Share(n_events=1, weight=worth, total=worth * vector.astype(np.float64), as_of_s=at_s)
         old = self._shares.get((tool_id, replica))
         self._shares[tool_id, replica] = seen if old is None else old.plus(seen, half_life_s=self.half_life_s)
+
+    def heed_clock(self, *, now_s: float) -> None:
+        """What a clock that was wrong put in a time to come is of now: else it outweighs what follows."""
+        self._shares = {key: replace(share, as_of_s=min(share.as_of_s, now_s)) for key, share in self._shares.items()}
 
     def merge(self, other: "UsageStatistics") -> "UsageStatistics":
         """Both together, as a new object.

@@ -35,8 +35,8 @@ async def journalled(path: Path, outcomes: Sequence[dict[str, Any]]) -> Path:
 
 async def test_observed_calls_become_sums_and_are_counted_once(tmp_path: Path) -> None:
     path = await journalled(tmp_path / "j.sqlite3", [outcome(0, "a"), outcome(1, "b", ok=False)])
-    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S) == 2
-    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S) == 0
+    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S) == 2
+    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S) == 0
     learned = read_learned(tmp_path / "usage", "office")
     assert learned is not None
     totals, weights = learned.sums(REGISTRY, now_s=NOW_S)
@@ -47,9 +47,9 @@ async def test_observed_calls_become_sums_and_are_counted_once(tmp_path: Path) -
 
 async def test_a_later_pass_adds_to_an_earlier_one(tmp_path: Path) -> None:
     path = await journalled(tmp_path / "j.sqlite3", [outcome(0, "a")])
-    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S)
+    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S)
     await journalled(path, [outcome(1, "a"), outcome(2, "b")])
-    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S) == 2
+    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S) == 2
     learned = read_learned(tmp_path / "usage", "office")
     assert learned is not None
     assert learned.n_events() == {"a": 2, "b": 1}
@@ -57,11 +57,11 @@ async def test_a_later_pass_adds_to_an_earlier_one(tmp_path: Path) -> None:
 
 async def test_a_pass_that_was_killed_before_its_end_counts_nothing_twice(tmp_path: Path) -> None:
     path = await journalled(tmp_path / "j.sqlite3", [outcome(0, "a")])
-    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S)
+    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S)
     (progress,) = (tmp_path / "usage").glob("*.json")
     progress.unlink()  # as if the process had been killed ahead of writing how far it has read
     await journalled(path, [outcome(1, "b")])
-    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S) == 1
+    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S) == 1
     learned = read_learned(tmp_path / "usage", "office")
     assert learned is not None
     assert learned.n_events() == {"a": 1, "b": 1}
@@ -70,22 +70,22 @@ async def test_a_pass_that_was_killed_before_its_end_counts_nothing_twice(tmp_pa
 async def test_a_half_life_of_an_hour_is_learned_with_years_later(tmp_path: Path) -> None:
     record = {**outcome(0, "a"), "time": NOW_S + 2_000 * DAY_S}
     path = await journalled(tmp_path / "j.sqlite3", [record])
-    assert learn_tools(path, tmp_path / "usage", half_life_s=3_600.0) == 1
+    assert learn_tools(path, tmp_path / "usage", half_life_s=3_600.0, now_s=NOW_S + 2_000 * DAY_S) == 1
 
 
 async def test_to_begin_again_forgets_what_the_journal_no_longer_tells(tmp_path: Path) -> None:
     path = await journalled(tmp_path / "j.sqlite3", [outcome(0, "a")])
-    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S)
+    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S)
     with sqlite3.connect(path) as database:
         database.execute("DELETE FROM outcomes")
-    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, rebuild=True)
+    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S, rebuild=True)
     assert read_learned(tmp_path / "usage", "office") is None
 
 
 async def test_two_journals_merge(tmp_path: Path) -> None:
     for name in ("one", "two"):
         path = await journalled(tmp_path / f"{name}.sqlite3", [outcome(0, "a")])
-        learn_tools(path, tmp_path / "usage", half_life_s=DAY_S)
+        learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S)
     learned = read_learned(tmp_path / "usage", "office")
     assert learned is not None
     assert learned.n_events() == {"a": 2}
@@ -93,7 +93,7 @@ async def test_two_journals_merge(tmp_path: Path) -> None:
 
 async def test_a_damaged_file_is_left_out(tmp_path: Path) -> None:
     path = await journalled(tmp_path / "j.sqlite3", [outcome(0, "a")])
-    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S)
+    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S)
     (tmp_path / "usage" / "office" / "0.npz").write_bytes(b"PK")
     learned = read_learned(tmp_path / "usage", "office")
     assert learned is not None
@@ -101,7 +101,7 @@ async def test_a_damaged_file_is_left_out(tmp_path: Path) -> None:
 
 
 def test_without_a_journal_there_is_nothing_to_learn(tmp_path: Path) -> None:
-    assert learn_tools(tmp_path / "none.sqlite3", tmp_path / "usage", half_life_s=DAY_S) == 0
+    assert learn_tools(tmp_path / "none.sqlite3", tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S) == 0
     assert read_learned(tmp_path / "usage", "office") is None
 
 
@@ -144,7 +144,7 @@ async def test_a_record_of_no_registry_writes_nowhere(tmp_path: Path, registry: 
     odd = outcome(0, "a")
     odd["tools"]["registry"] = registry
     path = await journalled(tmp_path / "j.sqlite3", [odd, outcome(1, "b")])
-    assert learn_tools(path, tmp_path / "state" / "usage", half_life_s=DAY_S) == 1
+    assert learn_tools(path, tmp_path / "state" / "usage", half_life_s=DAY_S, now_s=NOW_S) == 1
     written = {path.relative_to(tmp_path).parts[:3] for path in tmp_path.rglob("*.npz")}  # noqa: ASYNC240
     assert written == {("state", "usage", "office")}
 
@@ -156,7 +156,7 @@ async def test_a_record_of_odd_calls_keeps_no_other_from_being_counted(tmp_path:
     odd = outcome(0, "a")
     odd["tools"]["observed"] = observed
     path = await journalled(tmp_path / "j.sqlite3", [odd, outcome(1, "b")])
-    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S) == 1
+    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S) == 1
 
 
 def _packed(**arrays: Any) -> bytes:
@@ -192,3 +192,35 @@ def test_a_file_of_sums_that_others_made_is_left_out_whatever_is_in_it(tmp_path:
     learned = read_learned(tmp_path / "usage", "office")
     assert learned is not None
     assert learned.n_events() == {"a": 1}
+
+
+async def test_a_clock_that_ran_ahead_neither_forgets_what_was_learned_nor_outweighs_what_follows(
+    tmp_path: Path,
+) -> None:
+    years_ahead = {**outcome(1, "a"), "time": NOW_S + 3_650 * DAY_S}
+    path = await journalled(tmp_path / "j.sqlite3", [outcome(0, "a"), years_ahead])
+    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S) == 2
+    await journalled(path, [{**outcome(2, "a"), "time": NOW_S + DAY_S}])
+    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S + DAY_S) == 1
+    learned = read_learned(tmp_path / "usage", "office")
+    assert learned is not None
+    assert learned.sums(REGISTRY, now_s=NOW_S + DAY_S)[1].tolist() == [2.0, 0.0]  # a half, a half, and one
+
+
+async def test_what_was_learned_while_this_clock_ran_ahead_counts_as_of_when_it_was_set_right(tmp_path: Path) -> None:
+    later_s = NOW_S + 3_650 * DAY_S
+    path = await journalled(tmp_path / "j.sqlite3", [{**outcome(0, "a"), "time": later_s}])
+    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=later_s)
+    await journalled(path, [outcome(1, "a")])
+    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S)
+    learned = read_learned(tmp_path / "usage", "office")
+    assert learned is not None
+    assert learned.sums(REGISTRY, now_s=NOW_S)[1].tolist() == [2.0, 0.0]
+
+
+async def test_progress_that_cannot_be_read_counts_nothing_twice(tmp_path: Path) -> None:
+    path = await journalled(tmp_path / "j.sqlite3", [outcome(0, "a")])
+    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S)
+    (progress,) = (tmp_path / "usage").glob("*.json")
+    progress.write_text("{")
+    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S) == 0
