@@ -1,7 +1,7 @@
 """What happens to a request's tools before anybody decides about it: permissions, then the choice of the few."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,13 @@ from .checking import check_installed
 from .choosing import AskedForTools, ToolChooser, whole
 from .deferral import HeldBack, held_back
 from .errors import InvalidRegistryError, UnknownRegistryError
-from .found import ToolsFound
 from .mending import AskAgain, mended
 from .metrics import ToolMetrics
 from .observing import observed_in, packed
 from .offer import Offer
 from .permissions import permitted, refuse_brought, refuse_chosen, refuse_unseen, without_forbidden_functions
 from .registries import RegistryStore, StoredRegistry
-from .searching import search_tools
+from .searching import ToolSearch
 from .sources import ToolSources
 from .trail import ToolTrail
 from .trust import riskiest, within_cap
@@ -79,6 +78,7 @@ class ToolDesk:
             store, encoder=settings.encoder, metrics=self.metrics, clocks=clocks, indexes=indexes
         )
         self.shelf, self.indexes = self._sources.shelf, self._sources.indexes
+        self.search = ToolSearch(self._sources, settings)
         self._chooser = ToolChooser(self._sources, settings, metrics=self.metrics, clocks=clocks)
 
     async def prepare(
@@ -120,36 +120,6 @@ class ToolDesk:
         if wishes is None or trail is None or (wishes.repair == "off" and not wishes.refine):
             return answer
         return await mended(call, answer, wishes, trail, ask=ask, metrics=self.metrics)
-
-    async def search(
-        self,
-        query: str,
-        *,
-        label: str | None,
-        key: ApiKey | None,
-        declared: Sequence[Mapping[str, Any]] | None = None,
-        top_k: int = 10,
-        min_score: float = 0.0,
-        category: str | None = None,
-    ) -> ToolsFound:
-        """The tools that serve a request.
-
-        Raises:
-            InvalidRequestError: neither a registry nor tools are named.
-            UnknownRegistryError: there is no such registry.
-            OverloadedError: its index is not ready yet.
-        """
-        return await search_tools(
-            self._sources,
-            self.settings,
-            query,
-            label=label,
-            key=key,
-            declared=declared,
-            top_k=top_k,
-            min_score=min_score,
-            category=category,
-        )
 
     def get_ready(self, label: str) -> None:
         """Read and index a registry while nobody waits for it; what goes wrong, who asks for it is told."""

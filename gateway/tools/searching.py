@@ -14,50 +14,70 @@ from .permissions import permitted
 from .sources import ToolSources
 from .wishes import wishes_of
 
-__all__ = ["search_tools"]
+__all__ = ["ToolSearch"]
 
 
-async def search_tools(
-    sources: ToolSources,
-    settings: ToolSettings,
-    query: str,
-    *,
-    label: str | None,
-    key: ApiKey | None,
-    declared: Sequence[Mapping[str, Any]] | None = None,
-    top_k: int = 10,
-    min_score: float = 0.0,
-    category: str | None = None,
-) -> ToolsFound:
-    """See `ToolDesk.search`."""
-    label = label or settings.set
-    if label is None and not declared:
-        raise InvalidRequestError("set: name a registry, or send tools", param="set")
-    stored = await sources.load(label, key=key) if label is not None and not declared else None
-    if declared:
-        offered = await sources.brought({"tools": list(declared)})
-    else:
-        offered = await sources.offer_of(stored, {}) if stored else read_offer({})
-    offer = await permitted(offered, wishes_of(settings, key, None))
-    if category is not None and stored is not None:
-        offer = offer.only({t.name for t in stored.tools if t.category == category})
-    searched = stored.label if stored else None
-    if not len(offer):
-        return ToolsFound(tools=[], searched=searched)
-    try:
-        index = await sources.index_over(offer, stored)
-    except TimeoutError as exc:
-        raise nothing_chosen("index_not_ready") from exc
-    ranking = (await index.rank_apart([query], k=max(top_k, 1)))[0]
-    return ToolsFound(
-        tools=[
-            {**_described(offer.declared[name]), "score": round(float(score), 6), "set": searched}
-            for name, score in zip(ranking.tool_ids, ranking.scores, strict=True)
-            if score >= min_score
-        ],
-        searched=searched,
-        selection=ANOTHER_VERSION if index.stands_in else None,
-    )
+class ToolSearch:
+    """Searches what a key may use."""
+
+    def __init__(self, sources: ToolSources, settings: ToolSettings) -> None:
+        self._sources, self._settings = sources, settings
+
+    async def __call__(
+        self,
+        query: str,
+        *,
+        label: str | None,
+        key: ApiKey | None,
+        declared: Sequence[Mapping[str, Any]] | None = None,
+        top_k: int = 10,
+        min_score: float = 0.0,
+        category: str | None = None,
+    ) -> ToolsFound:
+        """The tools that serve a request.
+
+        Args:
+            query: what is to be done.
+            label: the registry to search, NAME or NAME@VERSION; None takes the deployment's.
+            key: who asks.
+            declared: tools to search in place of a registry's.
+            top_k: how many at most.
+            min_score: of each.
+            category: of the registry's tools, to search no others.
+
+        Raises:
+            InvalidRequestError: neither a registry nor tools are named.
+            UnknownRegistryError: there is no such registry.
+            OverloadedError: its index is not ready yet.
+        """
+        label = label or self._settings.set
+        if label is None and not declared:
+            raise InvalidRequestError("set: name a registry, or send tools", param="set")
+        stored = await self._sources.load(label, key=key) if label is not None and not declared else None
+        if declared:
+            offered = await self._sources.brought({"tools": list(declared)})
+        else:
+            offered = await self._sources.offer_of(stored, {}) if stored else read_offer({})
+        offer = await permitted(offered, wishes_of(self._settings, key, None))
+        if category is not None and stored is not None:
+            offer = offer.only({t.name for t in stored.tools if t.category == category})
+        searched = stored.label if stored else None
+        if not len(offer):
+            return ToolsFound(tools=[], searched=searched)
+        try:
+            index = await self._sources.index_over(offer, stored)
+        except TimeoutError as exc:
+            raise nothing_chosen("index_not_ready") from exc
+        ranking = (await index.rank_apart([query], k=max(top_k, 1)))[0]
+        return ToolsFound(
+            tools=[
+                {**_described(offer.declared[name]), "score": round(float(score), 6), "set": searched}
+                for name, score in zip(ranking.tool_ids, ranking.scores, strict=True)
+                if score >= min_score
+            ],
+            searched=searched,
+            selection=ANOTHER_VERSION if index.stands_in else None,
+        )
 
 
 def _described(entry: Mapping[str, Any]) -> dict[str, Any]:
