@@ -1,18 +1,5 @@
 """What exists and what it costs: models, the backends that serve them, and the source of every fact."""
 
-from .backend import (
-    ANTHROPIC_MESSAGES,
-    CONTINUED_PROMPTS,
-    OPENAI_RESPONSES,
-    PROTOCOLS,
-    Backend,
-    BackendKind,
-    DeploymentTier,
-    Limits,
-    Measured,
-    PrivacyTier,
-)
-from .chat import answers_text
 from .errors import (
     CatalogError,
     ImportFailedError,
@@ -24,21 +11,34 @@ from .errors import (
     UnknownModelError,
 )
 from .finding import Finding
-from .globs import is_meant
-from .measurement import Measurement
-from .merge import merge_profiles
-from .offer import Offer
-from .pool import Floats, Pool, PoolEntry
-from .price import Price, Usage
-from .printable import printable
-from .private_folders import make_private
-from .profile import CAPABILITIES, Ability, ModelProfile
-from .provenance import Provenance, Trust
+from .pools.backend import (
+    ANTHROPIC_MESSAGES,
+    CONTINUED_PROMPTS,
+    OPENAI_RESPONSES,
+    PROTOCOLS,
+    Backend,
+    BackendKind,
+    DeploymentTier,
+    Limits,
+    Measured,
+    PrivacyTier,
+)
+from .pools.globs import is_meant
+from .pools.pool import Floats, Pool, PoolEntry
+from .profiles.chat import answers_text
+from .profiles.measurement import Measurement
+from .profiles.merge import merge_profiles
+from .profiles.offer import Offer
+from .profiles.price import Price, Usage
+from .profiles.profile import CAPABILITIES, Ability, ModelProfile
+from .profiles.provenance import Provenance, Trust
 from .records import record
 from .registry import Catalog
-from .regular_files import check_file, read_file, read_text
-from .table_files import read_parquet
-from .yaml_texts import parse_yaml
+from .untrusted.printable import printable
+from .untrusted.private_folders import make_private
+from .untrusted.regular_files import check_file, read_file, read_text
+from .untrusted.table_files import read_parquet
+from .untrusted.yaml_texts import parse_yaml
 
 __all__ = [
     "ANTHROPIC_MESSAGES",

@@ -19,9 +19,9 @@ from .errors import InvalidMeasurementError, UnknownModelError
 from .finding import Finding
 from .importers.litellm_prices import PriceMap, read_price_map
 from .importers.overlay import read_overlay
-from .profile import ModelProfile
+from .profiles.profile import ModelProfile
 from .registry import Catalog
-from .writing import write_compiled
+from .updates.writing import write_compiled
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -74,7 +74,7 @@ def list_models(
         and (after is None or (profile.released is not None and profile.released > after))
     ]
     found.sort(key=_ORDERS[sort])
-    from .facts import facts  # noqa: PLC0415
+    from .profiles.facts import facts  # noqa: PLC0415
     from .tables import model_list  # noqa: PLC0415 - help must not wait for rich
 
     if as_json:
@@ -113,7 +113,7 @@ def show(
 ) -> None:
     """Show every known fact of a model with its source, what follows from them, and what providers ask for it."""
     from .derived import derived_facts, plateau_advice  # noqa: PLC0415
-    from .facts import facts, offer_facts  # noqa: PLC0415
+    from .profiles.facts import facts, offer_facts  # noqa: PLC0415
     from .tables import derived_sheet, fact_sheet, measured_sheet, offer_list  # noqa: PLC0415
 
     known = _open(catalog, overlay)
@@ -151,7 +151,7 @@ def _size_law(profiles: Sequence[ModelProfile]) -> "SizeLaw | None":
 @commands.command()
 def compare(models: list[str], *, catalog: _File = None, overlay: _Overlays = None, as_json: _Json = False) -> None:
     """Show models side by side."""
-    from .facts import facts, source_facts  # noqa: PLC0415
+    from .profiles.facts import facts, source_facts  # noqa: PLC0415
     from .tables import comparison  # noqa: PLC0415
 
     known = _open(catalog, overlay)
@@ -233,8 +233,8 @@ def import_file(
         read = import_records(source, out)
         typer.echo(f"{read.imported} records in {out}, {read.left_out} lines left out", err=True)
         return
-    from .importing import import_profiles  # noqa: PLC0415
-    from .sources import read_source  # noqa: PLC0415
+    from .updates.importing import import_profiles  # noqa: PLC0415
+    from .updates.sources import read_source  # noqa: PLC0415
 
     known = _open(catalog, None)
     told = read_source(source, known=known, mapping=mapping)
@@ -269,7 +269,7 @@ def refresh(
     """
     if prices is not None and url is not None:
         raise typer.BadParameter("give a file with --prices or an address with --url, not both", param_hint="--url")
-    from .refresh import refreshed  # noqa: PLC0415 - the other commands need no price map
+    from .updates.refresh import refreshed  # noqa: PLC0415 - the other commands need no price map
 
     known = _open(catalog, None)
     told = read_price_map(prices) if url is None else _downloaded(url, timeout)
@@ -376,8 +376,8 @@ def diff(
 
 
 def _diff_catalogs(old: str, new: str, *, as_json: bool) -> None:
-    from .difference import differences  # noqa: PLC0415
     from .tables import difference_facts, difference_report  # noqa: PLC0415
+    from .updates.difference import differences  # noqa: PLC0415
 
     found = differences(*(Catalog.load(None if path == "shipped" else Path(path)) for path in (old, new)))
     if as_json:
@@ -418,7 +418,7 @@ def _downloaded(url: str, timeout_s: float) -> PriceMap:
 
 
 def _print(table: "Table") -> None:
-    from .screen import Screen  # noqa: PLC0415 - rich is heavy
+    from .untrusted.screen import Screen  # noqa: PLC0415 - rich is heavy
 
     Screen(width=_width(), markup=False, emoji=False).print(table)  # a name like `[/red]` is no markup
 

@@ -34,11 +34,11 @@ from .finding import Finding
 from .identity import owner_of
 from .importers.litellm_prices import PriceMap, read_price_map
 from .importers.overlay import read_overlay
-from .merge import merge_profiles
-from .offer import Offer
-from .profile import Ability, ModelProfile
-from .provenance import Provenance, Trust
-from .writing import write_compiled
+from .profiles.merge import merge_profiles
+from .profiles.offer import Offer
+from .profiles.profile import Ability, ModelProfile
+from .profiles.provenance import Provenance, Trust
+from .updates.writing import write_compiled
 
 __all__ = [
     "ABILITY_LEFT_OUT",

@@ -15,14 +15,14 @@ from typing import Any
 
 import orjson
 
-from .derived_fact import DerivedFact
 from .errors import ImportFailedError
-from .measurement import Measurement
-from .offer import Offer
-from .price import RATES, Price
-from .profile import Ability, ModelProfile
-from .provenance import Provenance, Trust
-from .regular_files import read_file
+from .profiles.derived_fact import DerivedFact
+from .profiles.measurement import Measurement
+from .profiles.offer import Offer
+from .profiles.price import RATES, Price
+from .profiles.profile import Ability, ModelProfile
+from .profiles.provenance import Provenance, Trust
+from .untrusted.regular_files import read_file
 
 __all__ = ["SHIPPED", "Compiled", "is_compiled", "pack", "read_compiled"]
 

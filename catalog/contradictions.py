@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from .compilation.dating import day_in_name
 from .finding import Finding
-from .profile import ModelProfile
-from .sizes import named_size
+from .profiles.profile import ModelProfile
+from .structure.sizes import named_size
 
 __all__ = ["contradictions"]
 

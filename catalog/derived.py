@@ -11,9 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .architectures import shape_for
 from .capability.siblings import series_of
-from .derived_fact import DerivedFact
 from .efficiency.density import DOUBLING_DAYS, size_needed_now
 from .efficiency.emissions import energy_wh, grams_per_request
 from .efficiency.flops import Shape, flops_per_token
@@ -23,9 +21,11 @@ from .efficiency.reference_runtimes import REFERENCE_RUNTIMES, gpu_time
 from .efficiency.tokenizer import price_per_megabyte
 from .errors import InvalidMeasurementError, InvalidProfileError
 from .identity import segments
-from .profile import ModelProfile
-from .provenance import Provenance, Trust
-from .tokenizers import tokenizers
+from .profiles.derived_fact import DerivedFact
+from .profiles.profile import ModelProfile
+from .profiles.provenance import Provenance, Trust
+from .structure.architectures import shape_for
+from .structure.tokenizers import tokenizers
 
 __all__ = ["DerivedFact", "SizeLaw", "derived_facts", "neighbours", "plateau_advice", "text_facts", "with_derived"]
 

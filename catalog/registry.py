@@ -8,15 +8,15 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
-from .backend import Backend
-from .chat import answers_text
 from .compiled import SHIPPED, Compiled, pack, read_compiled
 from .errors import UnknownModelError
 from .identity import model_key
-from .merge import merge_profiles
-from .offer import Offer
-from .pool import Pool, PoolEntry
-from .profile import ModelProfile
+from .pools.backend import Backend
+from .pools.pool import Pool, PoolEntry
+from .profiles.chat import answers_text
+from .profiles.merge import merge_profiles
+from .profiles.offer import Offer
+from .profiles.profile import ModelProfile
 
 __all__ = ["Catalog"]
 

@@ -9,13 +9,13 @@ from rich.table import Table
 
 from .capability.compatibility import Flips
 from .derived import DerivedFact
-from .difference import CatalogDifference
 from .efficiency.denoised_runtime import DenoisedRuntime
-from .facts import plain
-from .measurement import Measurement
-from .offer import Offer
-from .price import RATES, Price
-from .profile import Ability, ModelProfile
+from .profiles.facts import plain
+from .profiles.measurement import Measurement
+from .profiles.offer import Offer
+from .profiles.price import RATES, Price
+from .profiles.profile import Ability, ModelProfile
+from .updates.difference import CatalogDifference
 
 __all__ = [
     "comparison",

@@ -20,7 +20,7 @@ def screen(*, page_width: int = _PAGE_WIDTH) -> "Console":
 
     A name like `gpt-4 [high]` or `[/red]` is no markup in it.
     """
-    from catalog.screen import Screen  # noqa: PLC0415  # heavy, and needed only by those who print
+    from catalog.untrusted.screen import Screen  # noqa: PLC0415  # heavy, and needed only by those who print
 
     return Screen(width=None if sys.stdout.isatty() else page_width, markup=False, emoji=False)
 

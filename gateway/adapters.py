@@ -65,13 +65,13 @@ class Adapters:
 
     def described(self, catalog: Catalog) -> Catalog:
         """The catalog with every adapter that was listed, each with what is known of its base."""
-        from catalog.importers.discovery import inherit  # noqa: PLC0415 - it brings httpx, for those who have bases
+        from catalog.discovery.servers import inherit  # noqa: PLC0415 - it brings httpx, for those who have bases
 
         return catalog.with_profiles(inherit(catalog, self._profiles.values()))
 
     async def look(self, client: "httpx.AsyncClient") -> bool:
         """Ask every server; whether any has others than before."""
-        from catalog.importers.discovery import discover_adapters  # noqa: PLC0415 - as above
+        from catalog.discovery.servers import discover_adapters  # noqa: PLC0415 - as above
 
         told = await asyncio.gather(
             *(

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from catalog import Backend, Catalog, CatalogError, ModelProfile
-from catalog.digests import watch_digests
-from catalog.embedders import embedders_for_keys
+from catalog.discovery.digests import watch_digests
+from catalog.discovery.embedders import embedders_for_keys
+from catalog.discovery.providers import backends_for_keys
 from catalog.importers.overlay import read_overlay
-from catalog.providers import backends_for_keys
 
 from .refinement import MeasuredFileError, apply_measured, read_measured
 from .settings import BackendSettings, InvalidSettingsError, Settings
@@ -188,7 +188,7 @@ def _ready(backend: Backend, environ: Mapping[str, str]) -> Backend | Finding:
 def _on_loopback(settings: Settings) -> _Described:
     import httpx  # noqa: PLC0415 - a quarter of a second, for those who look around
 
-    from catalog.importers.discovery import DEFAULT_LOOPBACK, discover  # noqa: PLC0415
+    from catalog.discovery.servers import DEFAULT_LOOPBACK, discover  # noqa: PLC0415
 
     urls = settings.discovery.loopback_urls or DEFAULT_LOOPBACK
 
@@ -203,7 +203,7 @@ def _adapters(bases: Iterable[Backend], environ: Mapping[str, str]) -> _Describe
     """The LoRA adapters of the vLLM servers that were configured; `gateway.adapters` looks for later ones."""
     import httpx  # noqa: PLC0415 - as above
 
-    from catalog.importers.discovery import discover_adapters  # noqa: PLC0415
+    from catalog.discovery.servers import discover_adapters  # noqa: PLC0415
 
     async def ask() -> _Described:
         async with httpx.AsyncClient(mounts=HTTP_DIRECTLY) as client:
@@ -223,7 +223,7 @@ def _waited_for(ask: Callable[[], Coroutine[Any, Any, _Described]]) -> _Describe
 
 def _joined(catalog: Catalog, found: _Described) -> tuple[Catalog, list[Backend]]:
     """The catalog with what was found, adapters with all that is known of their bases."""
-    from catalog.importers.discovery import inherit  # noqa: PLC0415 - as above
+    from catalog.discovery.servers import inherit  # noqa: PLC0415 - as above
 
     profiles = [profile for profile, _ in found]
     own = catalog.with_profiles(profile for profile in profiles if profile.base_model is None)

@@ -25,8 +25,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from catalog.pool import Floats
-from catalog.profile import Ability
+from catalog.pools.pool import Floats
+from catalog.profiles.profile import Ability
 
 __all__ = ["AXES", "AbilityModel", "Score", "axis_of", "estimate_abilities"]
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from catalog.errors import InvalidMeasurementError
-from catalog.regular_files import read_text
+from catalog.untrusted.regular_files import read_text
 
 from .canary import Canary
 

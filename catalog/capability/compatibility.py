@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catalog.errors import InvalidMeasurementError
-from catalog.pool import Floats
+from catalog.pools.pool import Floats
 
 __all__ = ["Flips", "compare_answers", "compare_scores", "per_task"]
 

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from catalog.errors import InvalidMeasurementError
-from catalog.pool import Floats
+from catalog.pools.pool import Floats
 
 __all__ = [
     "CASINGS",

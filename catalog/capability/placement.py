@@ -18,9 +18,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from catalog.benchmark_fact import BenchmarkFact
-from catalog.pool import Floats
-from catalog.profile import Ability
+from catalog.pools.pool import Floats
+from catalog.profiles.benchmark_fact import BenchmarkFact
+from catalog.profiles.profile import Ability
 
 from .ability import axis_of
 

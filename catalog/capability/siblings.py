@@ -21,9 +21,9 @@ from types import MappingProxyType
 
 from catalog.efficiency.scaling_law import BEST_ERROR, MUENNIGHOFF
 from catalog.errors import InvalidMeasurementError
-from catalog.profile import Ability, ModelProfile
-from catalog.provenance import Provenance, Trust
-from catalog.sizes import unsized
+from catalog.profiles.profile import Ability, ModelProfile
+from catalog.profiles.provenance import Provenance, Trust
+from catalog.structure.sizes import unsized
 
 __all__ = ["SiblingLaw", "measured_series", "series_of", "with_siblings"]
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catalog.errors import InvalidMeasurementError
-from catalog.pool import Floats
+from catalog.pools.pool import Floats
 
 __all__ = ["Mode", "SwissRound", "expected_wins", "round_scores", "swiss_round"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from catalog.errors import InvalidMeasurementError
-from catalog.pool import Floats
+from catalog.pools.pool import Floats
 
 __all__ = ["TailRisk", "cvar", "judges_agree", "log_risk", "tail_risk", "union_of_failures", "value_at_risk"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from catalog.capability.ability import Score
-from catalog.profile import Ability, ModelProfile
-from catalog.provenance import Provenance, Trust
+from catalog.profiles.profile import Ability, ModelProfile
+from catalog.profiles.provenance import Provenance, Trust
 
 from .tables import read_table
 

@@ -14,8 +14,8 @@ from datetime import date, timedelta
 from types import MappingProxyType
 
 from catalog.finding import Finding
-from catalog.profile import ModelProfile
-from catalog.provenance import Provenance
+from catalog.profiles.profile import ModelProfile
+from catalog.profiles.provenance import Provenance
 
 from .from_name import NAMED
 from .rows import Row, day_of, rank, source_of

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from catalog.profile import ModelProfile
-from catalog.provenance import Provenance, Trust
-from catalog.tokenizers import tokenizer_of
+from catalog.profiles.profile import ModelProfile
+from catalog.profiles.provenance import Provenance, Trust
+from catalog.structure.tokenizers import tokenizer_of
 
 __all__ = ["NAMED", "with_lineage", "with_tokenizer"]
 

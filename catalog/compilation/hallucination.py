@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from catalog.profile import ModelProfile
-from catalog.provenance import Provenance, Trust
+from catalog.profiles.profile import ModelProfile
+from catalog.profiles.provenance import Provenance, Trust
 
 from .rows import day_of
 from .tables import read_table

@@ -6,8 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from catalog.price import Price
-from catalog.provenance import Provenance, Trust
+from catalog.profiles.price import Price
+from catalog.profiles.provenance import Provenance, Trust
 
 __all__ = [
     "MAKER_PROVIDERS",

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from catalog.importers.litellm_prices import PriceMap
-from catalog.list_price import MAKERS
-from catalog.offer import Offer
+from catalog.profiles.list_price import MAKERS
+from catalog.profiles.offer import Offer
 
 from .rows import Row, capabilities_of, day_of, price_of
 from .tables import NOT_CHAT

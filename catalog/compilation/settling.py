@@ -7,13 +7,13 @@ from statistics import median
 from types import MappingProxyType
 from typing import Any
 
-from catalog.chat import special_task
 from catalog.identity import family_of
 from catalog.importers.litellm_prices import SOURCE
-from catalog.list_price import MAKERS, makers_offers, makers_price, middle_price
-from catalog.offer import Offer
-from catalog.profile import ModelProfile
-from catalog.provenance import Provenance, Trust
+from catalog.profiles.chat import special_task
+from catalog.profiles.list_price import MAKERS, makers_offers, makers_price, middle_price
+from catalog.profiles.offer import Offer
+from catalog.profiles.profile import ModelProfile
+from catalog.profiles.provenance import Provenance, Trust
 
 from .from_name import NAMED
 from .rows import Row, capabilities_of, price_of, rank, source_of

@@ -5,9 +5,9 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from catalog.finding import Finding
-from catalog.profile import ModelProfile
-from catalog.provenance import Provenance, Trust
-from catalog.sizes import NamedSize, settled_size
+from catalog.profiles.profile import ModelProfile
+from catalog.profiles.provenance import Provenance, Trust
+from catalog.structure.sizes import NamedSize, settled_size
 
 from .rows import Row, positive, rank, source_of
 

@@ -10,9 +10,9 @@ import re
 from dataclasses import replace
 from types import MappingProxyType
 
-from catalog.chat import special_task
-from catalog.profile import ModelProfile
-from catalog.provenance import Provenance
+from catalog.profiles.chat import special_task
+from catalog.profiles.profile import ModelProfile
+from catalog.profiles.provenance import Provenance
 
 from .from_name import NAMED
 

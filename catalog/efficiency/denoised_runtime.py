@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from catalog.errors import InvalidMeasurementError
-from catalog.pool import Floats
+from catalog.pools.pool import Floats
 
 __all__ = ["DenoisedRuntime", "fit_denoised_runtime"]
 

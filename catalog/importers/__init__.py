@@ -1,1 +1,1 @@
-"""Where facts about models come from: price lists, operators' files and servers that say what they serve."""
+"""Where facts about models come from: price lists, leaderboards, model cards and operators' files."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from catalog.errors import ImportFailedError
-from catalog.pool import Floats
+from catalog.pools.pool import Floats
 
 from .outcome_scores import table_rows
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import ImportFailedError
-from catalog.regular_files import check_file
+from catalog.untrusted.regular_files import check_file
 
 __all__ = ["HubImport", "find_records", "import_records"]
 

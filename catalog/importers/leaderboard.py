@@ -16,13 +16,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from catalog.benchmark_fact import BenchmarkFact
 from catalog.capability.ability import AXES
 from catalog.errors import ImportFailedError, InvalidProfileError
 from catalog.finding import Finding
-from catalog.provenance import Provenance, Trust
-from catalog.regular_files import read_text
-from catalog.yaml_texts import parse_yaml
+from catalog.profiles.benchmark_fact import BenchmarkFact
+from catalog.profiles.provenance import Provenance, Trust
+from catalog.untrusted.regular_files import read_text
+from catalog.untrusted.yaml_texts import parse_yaml
 
 __all__ = ["Leaderboard", "LeaderboardMapping", "read_leaderboard", "read_mapping"]
 

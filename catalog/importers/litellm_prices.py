@@ -18,9 +18,9 @@ from typing import Any
 from catalog.errors import ImportFailedError, InvalidPriceError
 from catalog.finding import Finding
 from catalog.identity import model_key, owner_of
-from catalog.offer import Offer
-from catalog.price import MOST_TOKENS, Price
-from catalog.regular_files import read_file
+from catalog.profiles.offer import Offer
+from catalog.profiles.price import MOST_TOKENS, Price
+from catalog.untrusted.regular_files import read_file
 
 __all__ = ["SOURCE", "PriceMap", "bundled_price_map", "parse_price_map", "read_price_map"]
 

@@ -14,15 +14,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from catalog.benchmark_fact import BenchmarkFact
 from catalog.efficiency.configuration import shape_of
 from catalog.efficiency.emissions import Emissions, ReportingClass, reporting_class
 from catalog.efficiency.flops import flops_per_token
 from catalog.errors import ImportFailedError, InvalidProfileError
 from catalog.finding import Finding
-from catalog.profile import ModelProfile
-from catalog.provenance import Provenance, Trust
-from catalog.regular_files import read_file
+from catalog.profiles.benchmark_fact import BenchmarkFact
+from catalog.profiles.profile import ModelProfile
+from catalog.profiles.provenance import Provenance, Trust
+from catalog.untrusted.regular_files import read_file
 
 from .card_sections import completeness, filled_sections
 

@@ -19,12 +19,12 @@ from typing import Any
 from catalog.errors import ImportFailedError, InvalidPriceError
 from catalog.finding import Finding
 from catalog.identity import model_key, owner_of
-from catalog.list_price import MAKERS
-from catalog.offer import Offer
-from catalog.price import MOST_TOKENS, Price
-from catalog.profile import ModelProfile
-from catalog.provenance import Provenance, Trust
-from catalog.regular_files import read_text
+from catalog.profiles.list_price import MAKERS
+from catalog.profiles.offer import Offer
+from catalog.profiles.price import MOST_TOKENS, Price
+from catalog.profiles.profile import ModelProfile
+from catalog.profiles.provenance import Provenance, Trust
+from catalog.untrusted.regular_files import read_text
 
 __all__ = ["ModelsDev", "read_models_dev"]
 

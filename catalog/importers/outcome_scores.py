@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from catalog.errors import ImportFailedError
-from catalog.pool import Floats
-from catalog.regular_files import check_file
-from catalog.table_files import read_parquet
+from catalog.pools.pool import Floats
+from catalog.untrusted.regular_files import check_file
+from catalog.untrusted.table_files import read_parquet
 
 __all__ = ["PairedScores", "read_paired_scores", "table_rows"]
 

@@ -25,12 +25,12 @@ from types import MappingProxyType
 from typing import Any
 
 from catalog.errors import ImportFailedError, InvalidOverlayError, InvalidPriceError, InvalidProfileError
-from catalog.measurement import Measurement
-from catalog.price import RATES, Price
-from catalog.profile import Ability, ModelProfile
-from catalog.provenance import Provenance, Trust
-from catalog.regular_files import read_text
-from catalog.yaml_texts import parse_yaml
+from catalog.profiles.measurement import Measurement
+from catalog.profiles.price import RATES, Price
+from catalog.profiles.profile import Ability, ModelProfile
+from catalog.profiles.provenance import Provenance, Trust
+from catalog.untrusted.regular_files import read_text
+from catalog.untrusted.yaml_texts import parse_yaml
 
 __all__ = ["read_overlay"]
 

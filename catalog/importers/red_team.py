@@ -24,8 +24,8 @@ import numpy as np
 
 from catalog.capability.tail_risk import judges_agree, log_risk, tail_risk, union_of_failures
 from catalog.errors import ImportFailedError
-from catalog.measurement import Measurement
-from catalog.pool import Floats
+from catalog.pools.pool import Floats
+from catalog.profiles.measurement import Measurement
 
 from .outcome_scores import table_rows
 

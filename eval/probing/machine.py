@@ -5,9 +5,9 @@ from statistics import median
 
 import numpy as np
 
-from catalog.architectures import shape_for
 from catalog.efficiency.flops import flops_per_token
 from catalog.efficiency.information_capacity import OTHER_TEXT_BIAS_BITS, information_capacity
+from catalog.structure.architectures import shape_for
 
 from .asking import Asking, BudgetSpentError
 from .endpoint import EndpointError, Reply

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from catalog.screen import Screen
+from catalog.untrusted.screen import Screen
 
 __all__ = [
     "AsJson",

@@ -6,7 +6,7 @@ from typing import Any
 
 from catalog import Catalog, ModelProfile
 from catalog.derived import neighbours, plateau_advice
-from catalog.facts import facts, offer_facts, source_facts
+from catalog.profiles.facts import facts, offer_facts, source_facts
 
 __all__ = ["COLUMNS", "model_rows", "whole_model"]
 

@@ -5,7 +5,7 @@ from dataclasses import fields
 import structlog
 
 from catalog import Backend, PoolEntry, Usage
-from catalog.providers import bills_calls
+from catalog.discovery.providers import bills_calls
 from gateway.journal.protocol import Journal
 from gateway.telemetry import Telemetry
 from gateway.upstreams.identity import is_same_model

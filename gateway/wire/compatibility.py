@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from catalog import Backend, PoolEntry
-from catalog.providers import PROVIDERS
+from catalog.discovery.providers import PROVIDERS
 
 from .tool_names import NAMES, NAMES_AT, fitted_tools, own_names, renamed, shortened
 

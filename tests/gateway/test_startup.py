@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from catalog import Backend, Catalog, ImportFailedError, Measured, ModelProfile
-from catalog.importers import discovery
+from catalog.discovery import servers
 from gateway import startup
 from gateway.app import build
 from gateway.cli import main
@@ -36,7 +36,7 @@ MINI = {"id": "mini", "profile": "openai/gpt-4o-mini", "kind": "openai", "base_u
 @pytest.fixture
 def patient_discovery(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers on loopback have 0.6 s to say what they serve, which on a busy machine they may not do."""
-    monkeypatch.setattr(discovery, "_get", partial(discovery._get, timeout_s=AT_MOST_S))
+    monkeypatch.setattr(servers, "_get", partial(servers._get, timeout_s=AT_MOST_S))
 
 
 def found(tmp_path: Path, *backends: Mapping[str, Any], environ: Mapping[str, str] | None = None, **more: Any) -> Found:

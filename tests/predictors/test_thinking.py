@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog import ModelProfile, Pool, PoolEntry
-from catalog.price import Price
+from catalog.profiles.price import Price
 from predictors import Forecaster, Query, Thinking, read_query
 from predictors.thinking import read_thinking
 

@@ -3,8 +3,8 @@ import math
 import pytest
 
 from catalog import Ability, Provenance, Trust
-from catalog.benchmark_fact import BenchmarkFact
 from catalog.capability.placement import place_models
+from catalog.profiles.benchmark_fact import BenchmarkFact
 
 SOURCE = Provenance(source="a board", trust=Trust.LINKED)
 

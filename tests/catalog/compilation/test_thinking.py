@@ -5,8 +5,8 @@ import pytest
 from catalog import Catalog, ModelProfile
 from catalog.compilation.from_name import NAMED
 from catalog.compilation.thinking import thinks_by_name, with_thinking
-from catalog.merge import merge_profiles
-from catalog.provenance import Provenance, Trust
+from catalog.profiles.merge import merge_profiles
+from catalog.profiles.provenance import Provenance, Trust
 
 HOSTS = Provenance(source="most hosts", trust=Trust.SELF_REPORTED)
 

@@ -3,7 +3,7 @@ import pytest
 
 from catalog import InvalidMeasurementError
 from catalog.efficiency.denoised_runtime import fit_denoised_runtime
-from catalog.pool import Floats
+from catalog.pools.pool import Floats
 
 
 def calls(n: int = 600) -> tuple[Floats, Floats, Floats]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from catalog import CatalogError
 from catalog.importers.leaderboard import LeaderboardMapping, read_leaderboard
 from catalog.importers.model_cards import read_card
-from catalog.profile import ModelProfile
+from catalog.profiles.profile import ModelProfile
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

@@ -13,7 +13,7 @@ from catalog import Catalog, ImportFailedError
 from catalog.cli import commands
 from catalog.importers.overlay import read_overlay
 from catalog.importers.red_team import read_red_team, red_team_overlay
-from catalog.measurement import Measurement
+from catalog.profiles.measurement import Measurement
 
 DAY = date(2026, 11, 28)
 
