@@ -7,7 +7,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -54,12 +54,13 @@ async def in_background(
     """All of it, for as long as this is open."""
     configured = frozenset(item.id for item in parts.settings.backends)
     adapters = Adapters(parts.backends, configured=configured, api_keys=parts.api_keys)
+    bound = _Bound(parts, dispatcher, adapters)
     work: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
-        "measurements": lambda: _follow_measurements(parts, dispatcher, adapters),
+        "measurements": lambda: _follow_measurements(bound),
         "shared_findings": lambda: _follow_shared_findings(parts),
-        "predictor": lambda: _follow_predictor(parts, dispatcher, adapters),
-        "shared_predictors": lambda: _follow_shared_predictors(parts, dispatcher, adapters),
-        "adapters": lambda: _follow_adapters(parts, dispatcher, adapters),
+        "predictor": lambda: _follow_predictor(bound),
+        "shared_predictors": lambda: _follow_shared_predictors(bound),
+        "adapters": lambda: _follow_adapters(bound),
         "tool_registries": lambda: _follow_tool_registries(parts, desk),
         "tool_usage": lambda: _follow_tool_usage(parts, desk),
         "loads": lambda: _follow_loads(parts, dispatcher.health, adapters),
@@ -75,6 +76,54 @@ async def in_background(
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """What the next decisions rest on. It is bound anew by one at a time: of two, he who began first may end last."""
+
+    parts: Parts
+    dispatcher: Dispatcher
+    adapters: Adapters
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def anew(self) -> None:
+        """Bind what was measured last, and the predictor in force; requests in flight keep what they began with."""
+        async with self._turn:
+            await self._bind(await self.measured())
+
+    async def measured(self) -> tuple[Backend, ...]:
+        """Everybody, with what was measured last."""
+        facts = await asyncio.to_thread(read_measured, self.parts.settings.measured_path)
+        return apply_measured(self.adapters.backends, facts)
+
+    async def to_version_in_force(self, binder: Binder) -> None:
+        """Where another was put in force here."""
+        if not binder.is_behind():
+            return
+        async with self._turn:
+            if binder.is_behind():
+                await self._let_decide(binder)
+
+    async def _let_decide(self, binder: Binder) -> None:
+        telemetry, refused = self.dispatcher.telemetry, True
+        try:
+            await asyncio.to_thread(binder.renew)
+            await self._bind(await self.measured())
+            refused = False
+        except EncoderAwayError as exc:
+            log.warning("predictor_waits", reason=str(exc))
+        except (MeasuredFileError, ParetoGateError) as exc:
+            log.error("predictor_refused", reason=str(exc))  # noqa: TRY400 - the reason says all
+        else:
+            log.info("predictor_taken_up", version=self.dispatcher.serving.versions["predictor"])
+        finally:
+            telemetry.predictor_behind("state_directory", is_behind=refused)
+
+    async def _bind(self, backends: tuple[Backend, ...]) -> None:
+        self.dispatcher.serving = await asyncio.to_thread(self.parts.make_serving, backends)
+        if self.parts.own_process:
+            let_go()
 
 
 async def _kept_up(name: str, begin: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -142,8 +191,9 @@ async def _watch_canaries(parts: Parts, dispatcher: Dispatcher, fingerprints: tu
     ).run()
 
 
-async def _follow_adapters(parts: Parts, dispatcher: Dispatcher, adapters: Adapters) -> None:
+async def _follow_adapters(bound: _Bound) -> None:
     """What vLLM servers have loaded since, or unloaded; one that was away at the start is asked again soon."""
+    parts, adapters = bound.parts, bound.adapters
     every_s, binder, catalog = parts.settings.discovery.adapters_every_s, parts.promoted, parts.catalog
     if not adapters or not every_s or binder is None or catalog is None:
         return
@@ -156,25 +206,31 @@ async def _follow_adapters(parts: Parts, dispatcher: Dispatcher, adapters: Adapt
             if await adapters.look(client):
                 parts.api_keys.update(adapters.api_keys)
                 binder.know(adapters.described(catalog))
-                await _serve_anew(parts, dispatcher, adapters)
+                await bound.anew()
                 log.info("adapters_changed", backends=len(adapters.backends))
             pause_s = min(2 * pause_s, every_s)
 
 
-async def _follow_measurements(parts: Parts, dispatcher: Dispatcher, adapters: Adapters) -> None:
-    """Whatever refinement measures becomes what the next decisions rest on; a damaged file changes nothing."""
-    path, seen = parts.settings.measured_path, _modified(parts.settings.measured_path)
+async def _follow_measurements(bound: _Bound) -> None:
+    """Whatever refinement measures becomes what the next decisions rest on; a damaged file changes nothing.
+
+    It is looked at first of all: between the start, when it was read, and now refinement may have written it.
+    """
+    path, seen, known = bound.parts.settings.measured_path, None, bound.adapters.backends
     while True:
-        await asyncio.sleep(parts.settings.learning.watch_s)
+        await asyncio.sleep(bound.parts.settings.learning.watch_s)
         if (now := _modified(path)) == seen:
             continue
         seen = now
         try:
-            await _serve_anew(parts, dispatcher, adapters)
+            if (measured := await bound.measured()) == known:
+                continue
+            await bound.anew()
         except (MeasuredFileError, ParetoGateError) as exc:
             log.warning("measured_facts_refused", reason=str(exc))
         else:
-            log.info("measured_facts_applied", backends=len(adapters.backends))
+            known = measured
+            log.info("measured_facts_applied", backends=len(known))
 
 
 async def _follow_shared_findings(parts: Parts) -> None:
@@ -194,18 +250,18 @@ async def _follow_shared_findings(parts: Parts) -> None:
         await asyncio.sleep(_AWAY_S if is_away else settings.learning.watch_s)
 
 
-async def _follow_predictor(parts: Parts, dispatcher: Dispatcher, adapters: Adapters) -> None:
+async def _follow_predictor(bound: _Bound) -> None:
     """The version that `paretogate promote` or `rollback` puts in force decides next; a damaged one never does."""
-    binder = parts.promoted
-    dispatcher.telemetry.predictor_behind("state_directory", is_behind=binder is not None and binder.is_waiting)
+    binder = bound.parts.promoted
+    bound.dispatcher.telemetry.predictor_behind("state_directory", is_behind=binder is not None and binder.is_waiting)
     while binder is not None:
-        await asyncio.sleep(parts.settings.learning.watch_s)
-        await _let_decide(binder, parts, dispatcher, adapters)
+        await asyncio.sleep(bound.parts.settings.learning.watch_s)
+        await bound.to_version_in_force(binder)
 
 
-async def _follow_shared_predictors(parts: Parts, dispatcher: Dispatcher, adapters: Adapters) -> None:
+async def _follow_shared_predictors(bound: _Bound) -> None:
     """What is in force for all replicas is put in force here, at the start and whenever it changes."""
-    binder, settings = parts.promoted, parts.settings
+    binder, settings, telemetry = bound.parts.promoted, bound.parts.settings, bound.dispatcher.telemetry
     if binder is None or settings.journal.stream_url is None or settings.predictor.path is not None:
         return
     shared, told = SharedPredictors(settings), ""
@@ -213,50 +269,23 @@ async def _follow_shared_predictors(parts: Parts, dispatcher: Dispatcher, adapte
         problem, pause_s = "", settings.learning.watch_s
         try:
             await asyncio.to_thread(shared.take_up)
-            dispatcher.telemetry.predictor_behind("replicas", is_behind=shared.is_behind)
+            telemetry.predictor_behind("replicas", is_behind=shared.is_behind)
         except (JournalUnavailableError, OSError) as exc:
             problem, pause_s = "away", _AWAY_S
             if problem != told:
                 log.warning("shared_predictor_not_taken_up", reason=str(exc))
             if isinstance(exc, OSError):  # there is one, and it cannot be kept here
-                dispatcher.telemetry.predictor_behind("replicas", is_behind=True)
+                telemetry.predictor_behind("replicas", is_behind=True)
         except PredictorWaitsError as exc:
             log.warning("predictor_waits", reason=str(exc))  # each time: the next is ever later
-            dispatcher.telemetry.predictor_behind("replicas", is_behind=True)
+            telemetry.predictor_behind("replicas", is_behind=True)
         except ParetoGateError as exc:
             problem = str(exc)
             if problem != told:
                 log.error("predictor_refused", reason=problem)  # noqa: TRY400 - the reason says all
         told = problem
-        await _let_decide(binder, parts, dispatcher, adapters)
+        await bound.to_version_in_force(binder)
         await asyncio.sleep(pause_s)
-
-
-async def _let_decide(binder: Binder, parts: Parts, dispatcher: Dispatcher, adapters: Adapters) -> None:
-    """Where another version was put in force here."""
-    if not binder.is_behind():
-        return
-    refused = True
-    try:
-        await asyncio.to_thread(binder.renew)
-        await _serve_anew(parts, dispatcher, adapters)
-        refused = False
-    except EncoderAwayError as exc:
-        log.warning("predictor_waits", reason=str(exc))
-    except (MeasuredFileError, ParetoGateError) as exc:
-        log.error("predictor_refused", reason=str(exc))  # noqa: TRY400 - the reason says all
-    else:
-        log.info("predictor_taken_up", version=dispatcher.serving.versions["predictor"])
-    finally:
-        dispatcher.telemetry.predictor_behind("state_directory", is_behind=refused)
-
-
-async def _serve_anew(parts: Parts, dispatcher: Dispatcher, adapters: Adapters) -> None:
-    """Bind what was measured last, and the predictor in force; requests in flight keep what they began with."""
-    backends = apply_measured(adapters.backends, await asyncio.to_thread(read_measured, parts.settings.measured_path))
-    dispatcher.serving = await asyncio.to_thread(parts.make_serving, backends)
-    if parts.own_process:
-        let_go()
 
 
 async def _follow_tool_registries(parts: Parts, desk: ToolDesk) -> None:
