@@ -1,6 +1,7 @@
 """Atomic writes: a file is there as a whole or not at all, whatever happens while it is written."""
 
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from catalog import make_private
 
-__all__ = ["temporary_copy", "write_atomically"]
+__all__ = ["clear_abandoned", "temporary_copy", "write_atomically"]
 
 _SUFFIX = ".paretogate-part"  # not .part: keys may lie in a folder that others use, too
 _ABANDONED_AFTER_S = 3_600.0  # nothing takes so long to write: whoever began it was killed
@@ -35,7 +36,7 @@ def temporary_copy(path: Path, content: bytes) -> Iterator[Path]:
         OSError: it cannot be written.
     """
     make_private(path.parent)
-    _clear(path.parent)
+    clear_abandoned(path.parent, f"*{_SUFFIX}")
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=_SUFFIX)
     temporary = Path(name)
     try:
@@ -52,10 +53,15 @@ def temporary_copy(path: Path, content: bytes) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _clear(folder: Path) -> None:
-    for left in folder.glob(f"*{_SUFFIX}"):
+def clear_abandoned(folder: Path, pattern: str) -> None:
+    """Delete temporary files and folders of such names that killed processes left behind."""
+    for left in folder.glob(pattern):
         try:
-            if time.time() - left.stat().st_mtime > _ABANDONED_AFTER_S:
+            if time.time() - left.stat().st_mtime <= _ABANDONED_AFTER_S:
+                continue
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
                 left.unlink()
         except OSError:
             continue  # somebody else did, or may

@@ -1,5 +1,6 @@
 """The digests by which servers' weights were last seen, on disk: a name whose digest changed has other weights now."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import orjson
 
 from catalog.finding import Finding
 from catalog.identity import Identity, silent_changes
+from catalog.untrusted.private_folders import make_private
 
 __all__ = ["watch_digests"]
 
@@ -40,14 +42,24 @@ def watch_digests(path: Path, seen: Mapping[str, str]) -> tuple[Finding, ...]:
     ]
     if any(before.get(name) != digest for name, digest in seen.items()):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(orjson.dumps({**before, **seen}, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+            _remember(path, {**before, **seen})
         except OSError as exc:
             problem = (
                 f"cannot be written ({exc.strerror}), so changes of weights go unnoticed; let state.dir be writable"
             )
             findings.append(Finding(file=path.name, entry=path.name, field="(file)", problem=problem))
     return tuple(findings)
+
+
+def _remember(path: Path, digests: Mapping[str, str]) -> None:
+    """In one step: workers that start together read what the first of them writes."""
+    make_private(path.parent)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        aside.write_bytes(orjson.dumps(digests, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _remembered(path: Path) -> dict[str, str]:

@@ -1,26 +1,39 @@
 """Every answer that was paid for, on disk before it is used: a probe that was killed goes on where it was."""
 
+import fcntl
 import json
 import os
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
-__all__ = ["Ledger"]
+from eval.errors import EvalError
+
+__all__ = ["Ledger", "LedgerTakenError"]
+
+
+class LedgerTakenError(EvalError):
+    """Another probe writes to the same ledger."""
+
+    def __init__(self, *, path: Path) -> None:
+        super().__init__(f"another probe is at work on {path}; wait for its end, or name another folder by --out")
+        self.path = path
 
 
 class Ledger:
-    """Lines of JSON, one per call, flushed to the disk one by one; a torn last line is dropped."""
+    """Lines of JSON, one per call, flushed to the disk one by one; a torn last line is dropped.
+
+    Of two processes at once the second is refused: they would write over each other's answers.
+    """
 
     def __init__(self, path: Path) -> None:
+        """Raises `LedgerTakenError`."""
         self.path = path
         self._known: dict[str, dict[str, Any]] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
-        whole = self._read()
-        self._file = path.open("r+b" if path.exists() else "w+b")
-        self._file.truncate(whole)
-        self._file.seek(whole)
+        self._file = _alone(path)
+        self._file.truncate(self._read())
 
     def __len__(self) -> int:
         return len(self._known)
@@ -51,20 +64,29 @@ class Ledger:
 
     def _read(self) -> int:
         """Take in whole lines; how many bytes they are."""
-        if not self.path.exists():
-            return 0
         whole = 0
-        with self.path.open("rb") as lines:
-            for line in lines:
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    told = json.loads(line)
-                    self._known[told["key"]] = told["answer"]
-                except (ValueError, KeyError, TypeError):
-                    break
-                whole += len(line)
+        self._file.seek(0)
+        for line in self._file:
+            if not line.endswith(b"\n"):
+                break
+            try:
+                told = json.loads(line)
+                self._known[told["key"]] = told["answer"]
+            except (ValueError, KeyError, TypeError):
+                break
+            whole += len(line)
         return whole
+
+
+def _alone(path: Path) -> IO[bytes]:
+    """The file, to be read and appended to; nobody else's until it is closed."""
+    file = path.open("a+b")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise LedgerTakenError(path=path) from None
+    return file
 
 
 def _key(request: Mapping[str, Any]) -> str:

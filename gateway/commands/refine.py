@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from catalog import Catalog, Measured, ModelProfile, UnknownModelError
+from gateway.file_locks import held
 from gateway.journal.collecting import Collecting, collecting
 from gateway.refinement import HalfLives, Refinement, SharedFindings
 from gateway.refinement import refine as one_pass
@@ -85,7 +86,11 @@ def _shared(settings: Settings, stack: contextlib.ExitStack) -> SharedFindings |
 
 
 def refinement_pass(settings: Settings, catalog: Catalog, *, rebuild: bool = False) -> Refinement:
-    """One pass over the journal that the settings name."""
+    """One pass over the journal that the settings name; of two that begin at once, one waits for the other.
+
+    Each reads what is known, adds to it and writes it: what the slower had read would come in the place of what the
+    faster has learned, a `rebuild` among that.
+    """
 
     def profile_of(model: str) -> ModelProfile | None:
         try:
@@ -93,24 +98,25 @@ def refinement_pass(settings: Settings, catalog: Catalog, *, rebuild: bool = Fal
         except UnknownModelError:
             return None
 
-    if settings.tools.learn:
-        learn_tools(
+    with held(settings.measured_path.with_suffix(".lock")):
+        if settings.tools.learn:
+            learn_tools(
+                settings.journal_path,
+                settings.tools_dir / "usage",
+                half_life_s=settings.tools.half_life_s,
+                now_s=time.time(),
+                rebuild=rebuild,
+            )
+        return one_pass(
             settings.journal_path,
-            settings.tools_dir / "usage",
-            half_life_s=settings.tools.half_life_s,
+            settings.measured_path,
+            profile_of=profile_of,
             now_s=time.time(),
+            half_lives=HalfLives(
+                latency_s=settings.learning.latency_half_life_s, length_s=settings.learning.length_half_life_s
+            ),
             rebuild=rebuild,
         )
-    return one_pass(
-        settings.journal_path,
-        settings.measured_path,
-        profile_of=profile_of,
-        now_s=time.time(),
-        half_lives=HalfLives(
-            latency_s=settings.learning.latency_half_life_s, length_s=settings.learning.length_half_life_s
-        ),
-        rebuild=rebuild,
-    )
 
 
 def _show(done: Refinement, settings: Settings, *, as_json: bool) -> None:

@@ -11,8 +11,10 @@ gets its name once its lock is held, or another's process could take one that is
 
 import fcntl
 import os
+import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -30,6 +32,7 @@ __all__ = [
 
 _LOCK = "lock"
 _UNFINISHED = ".new"  # ends the name of a folder that is being made
+_ABANDONED_AFTER_S = 3_600.0  # as in `gateway.atomic_files`
 
 
 class LeftOver:
@@ -62,7 +65,10 @@ def segments_in(folder: Path) -> tuple[Path, ...]:
 
 def adopt_left_overs(root: Path) -> Iterator[LeftOver]:
     """Folders under `root` that nobody answers for, each locked by us while it is being used."""
-    for folder in sorted(path for path in root.glob("*") if path.is_dir() and path.suffix != _UNFINISHED):
+    for folder in sorted(path for path in root.glob("*") if path.is_dir()):
+        if folder.suffix == _UNFINISHED:
+            _clear_abandoned(folder)
+            continue
         try:
             held = lock_folder(folder)
         except (BlockingIOError, FileNotFoundError):
@@ -104,4 +110,11 @@ def remove_folder(folder: Path) -> None:
     """Delete everything; its lines are safe elsewhere."""
     for path in (*folder.glob("*.jsonl"), folder / _LOCK):
         path.unlink(missing_ok=True)
-    folder.rmdir()
+    with suppress(OSError):  # another found it without its lock and has just taken it over: it is empty
+        folder.rmdir()
+
+
+def _clear_abandoned(unfinished: Path) -> None:
+    with suppress(OSError):  # it has its name by now
+        if time.time() - unfinished.stat().st_mtime > _ABANDONED_AFTER_S:
+            remove_folder(unfinished)

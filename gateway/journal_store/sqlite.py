@@ -162,8 +162,7 @@ class SqliteStore:
         self._db.close()
 
     def _prepare(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
+        if (version := self._version) > SCHEMA_VERSION:
             raise sqlite3.DatabaseError(
                 f"{self.path} has schema {version}, this program knows up to {SCHEMA_VERSION}; use a newer paretogate"
             )
@@ -172,9 +171,13 @@ class SqliteStore:
         with self._transaction():
             for statement in filter(str.strip, _SCHEMA.split(";")):
                 self._db.execute(statement)
-            if version == 0:  # a new file: readers that remember how far they came must tell it from another one
+            if self._version == 0:  # still new: readers that remember how far they came must tell it from another one
                 self._db.execute(f"PRAGMA application_id = {secrets.randbits(31)}")
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    @property
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
     def _transaction(self) -> "_Transaction":
         return _Transaction(self._db)

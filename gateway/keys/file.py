@@ -1,16 +1,14 @@
 """Where keys are kept: one small JSON file in the state directory, that only its owner may read."""
 
-import fcntl
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
 
-from catalog import make_private, read_file
+from catalog import read_file
 from gateway.atomic_files import write_atomically
 from gateway.errors import GatewayError
+from gateway.file_locks import held
 
 from .key import ApiKey, InvalidKeyRecordError, read_record
 
@@ -62,8 +60,7 @@ class KeyFile:
             KeyFileError: it is damaged or cannot be written.
         """
         try:
-            make_private(self.path.parent)
-            with self._locked():
+            with held(self.path.with_suffix(".lock")):
                 keys = edit(self.read())
                 self._write(keys)
         except OSError as exc:
@@ -77,13 +74,6 @@ class KeyFile:
         except OSError:
             return None
         return found.st_mtime_ns, found.st_ino
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        held = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with os.fdopen(held, "w") as lock:  # whoever may open it could keep others waiting
-            fcntl.flock(lock, fcntl.LOCK_EX)  # given back when the file is closed
-            yield
 
     def _write(self, keys: tuple[ApiKey, ...]) -> None:
         content = orjson.dumps({"format": _FORMAT, "keys": [key.record() for key in keys]}, option=orjson.OPT_INDENT_2)

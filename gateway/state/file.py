@@ -5,6 +5,7 @@ have limits. What is on its way to the disk when power fails is lost, which a ki
 Conversations stay in each process's own memory.
 """
 
+import errno
 import fcntl
 import os
 import time
@@ -165,6 +166,9 @@ def _write(fd: int, account: Account, *, now_s: float) -> None:
         "leases": account.leases,
         "spent_nano": account.spent_nano,
     }
-    raw = orjson.dumps(told)
-    before = os.fstat(fd).st_size
-    os.pwrite(fd, raw.ljust(before), 0)
+    before = os.pread(fd, _MOST_BYTES, 0)
+    raw = orjson.dumps(told).ljust(len(before))
+    if (written := os.pwrite(fd, raw, 0)) != len(raw):  # the disk became full half-way: half an account is none
+        os.pwrite(fd, before[:written], 0)
+        os.ftruncate(fd, len(before))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -1,15 +1,13 @@
 """Responses in a file: shared by the workers of one machine, and there after a restart."""
 
 import asyncio
-import fcntl
-import os
 import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from catalog import make_private
+from gateway.file_locks import held
 
 from .protocol import Bounds, StoreUnavailableError
 
@@ -100,11 +98,8 @@ class SqliteResponses:
 
     def _file(self) -> sqlite3.Connection:
         if self._opened is None:
-            make_private(self._path.parent)
             # One after the other: SQLite has no patience with others while a file gets its write-ahead log.
-            held = os.open(self._path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            with os.fdopen(held, "w") as lock:  # whoever may open it could keep others waiting
-                fcntl.flock(lock, fcntl.LOCK_EX)  # given back when the file is closed
+            with held(self._path.with_suffix(".lock")):
                 self._opened = self._open()
         return self._opened
 

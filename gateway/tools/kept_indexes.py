@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 
 from catalog import make_private
+from gateway.atomic_files import clear_abandoned
 from predictors.encoders import Encoder
 from predictors.errors import BadArtefactError
 from predictors.tools import StackedRetriever, load_retriever, save_retriever
@@ -18,6 +19,7 @@ __all__ = ["KeptIndexes"]
 
 log = structlog.get_logger(__name__)
 
+_UNFINISHED = ".part-"  # how names begin of what is being written
 _WORTH_KEEPING = 1_000  # tools: fewer that nobody has used are indexed within a second
 
 
@@ -66,7 +68,8 @@ class KeptIndexes:
         """Write it, whole or not at all, beside one of another version; a full disk is no reason to fail."""
         try:
             make_private(path.parent)
-            begun = Path(tempfile.mkdtemp(dir=path.parent, prefix=".part-"))
+            clear_abandoned(path.parent, f"{_UNFINISHED}*")
+            begun = Path(tempfile.mkdtemp(dir=path.parent, prefix=_UNFINISHED))
             try:
                 save_retriever(retriever, begun)
                 others = [kept for kept in path.parent.glob("[!.]*") if kept != path]

@@ -51,6 +51,7 @@ def learn_tools(journal: Path, folder: Path, *, half_life_s: float, now_s: float
         progress_file = folder / f"{reader.identity}.json"
         read_to = 0 if rebuild else _progress(progress_file)
         if rebuild:
+            progress_file.unlink(missing_ok=True)  # first: whoever is killed amid this has all read again
             for path in folder.glob(f"*/{reader.identity}.npz"):
                 path.unlink()
         learned: dict[str, _Learned] = {}

@@ -187,38 +187,41 @@ class RegistryStore:
         """
         if not is_registry_name(name):
             raise InvalidRegistryError(f"name: {name!r:.80} is no name of a registry; use letters, digits, . _ and -")
-        versions = self._versions(name)
-        stored = StoredRegistry(
-            name=name,
-            version=versions[-1] + 1 if versions else 1,
-            tools=tuple(tools),
-            source=source,
-            created_s=now_s,
-            usage=usage or ToolUsage(),
-            server=server,
-        )
-        if not stored.tools:
-            raise InvalidRegistryError(f"{name}: there are no tools to keep")
-        try:
-            stored.registry  # noqa: B018 - refuses tools that share a name
-        except InvalidToolError as exc:
-            raise InvalidRegistryError(str(exc)) from exc
-        if versions:
-            newest = self.load(name)
-            if (newest.tools, newest.usage, newest.server) == (stored.tools, stored.usage, stored.server):
+        kept = tuple(tools)
+        while True:
+            versions = self._versions(name)
+            stored = StoredRegistry(
+                name=name,
+                version=versions[-1] + 1 if versions else 1,
+                tools=kept,
+                source=source,
+                created_s=now_s,
+                usage=usage or ToolUsage(),
+                server=server,
+            )
+            _check(stored)
+            newest = self._whole(f"{name}@{versions[-1]}") if versions else None
+            if newest and (newest.tools, newest.usage, newest.server) == (stored.tools, stored.usage, stored.server):
                 return newest
-        return self._write(stored)
+            if self._write(stored):
+                return stored
 
-    def _write(self, stored: StoredRegistry) -> StoredRegistry:
+    def _whole(self, label: str) -> StoredRegistry | None:
+        """A version; None where its file is damaged: to import again is what helps."""
+        try:
+            return self.load(label)
+        except InvalidRegistryError:
+            return None
+
+    def _write(self, stored: StoredRegistry) -> bool:
+        """Whether it is there now; not where another import was faster, and has taken its number."""
         path = self._path(stored.name, stored.version)
         with temporary_copy(path, _to_json(stored)) as temporary:
             try:
-                os.link(temporary, path)  # fails where another import was faster
-            except FileExistsError as exc:
-                raise InvalidRegistryError(
-                    f"{stored.label} was written by somebody else just now; import again"
-                ) from exc
-        return stored
+                os.link(temporary, path)
+            except FileExistsError:
+                return False
+        return True
 
     def _file_of(self, label: str) -> Path:
         name, _, version = label.partition("@")
@@ -235,6 +238,15 @@ class RegistryStore:
 
     def _path(self, name: str, version: int) -> Path:
         return self._folder / name / f"{version}.json"
+
+
+def _check(stored: StoredRegistry) -> None:
+    if not stored.tools:
+        raise InvalidRegistryError(f"{stored.name}: there are no tools to keep")
+    try:
+        stored.registry  # noqa: B018 - refuses tools that share a name
+    except InvalidToolError as exc:
+        raise InvalidRegistryError(str(exc)) from exc
 
 
 def _to_json(stored: StoredRegistry) -> bytes:

@@ -1,3 +1,4 @@
+import resource
 from pathlib import Path
 
 from catalog.discovery.digests import watch_digests
@@ -34,3 +35,17 @@ def test_a_place_that_cannot_be_written_is_a_finding(tmp_path: Path) -> None:
     assert (finding.entry, finding.field) == ("digests.json", "(file)")
     assert "cannot be written" in finding.problem
     assert "state.dir" in finding.problem
+
+
+def test_a_disk_that_is_full_leaves_what_was_seen_before(tmp_path: Path) -> None:
+    kept = tmp_path / "digests.json"
+    watch_digests(kept, {"a": "1"})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9, limits[1]))
+    try:
+        changed, unwritten = watch_digests(kept, {"a": "2"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (changed.entry, "cannot be written" in unwritten.problem) == ("a", True)
+    assert [path.name for path in tmp_path.iterdir()] == ["digests.json"]
+    assert len(watch_digests(kept, {"a": "2"})) == 1  # it is told again, until it can be remembered

@@ -7,6 +7,7 @@ import pytest
 
 from catalog import Price
 from eval.probing import Asking, Budget, BudgetSpentError, Ledger
+from eval.probing.ledger import LedgerTakenError
 
 from .answering import Answering
 
@@ -32,6 +33,17 @@ def test_a_line_torn_by_a_kill_is_dropped_and_the_rest_goes_on(tmp_path: Path) -
         assert len(ledger) == 1
         asking = Asking(endpoint, ledger, Budget(calls=5), model="m")
         asking.chat("two", max_tokens=4)
+    with Ledger(path) as ledger:
+        assert len(ledger) == 2
+
+
+def test_of_two_probes_at_once_the_second_is_refused_and_the_answers_of_the_first_stay(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    with Ledger(path) as ledger:
+        Asking(Answering(lambda _: "yes"), ledger, Budget(calls=5), model="m").chat("one", max_tokens=4)
+        with pytest.raises(LedgerTakenError, match=r"another probe is at work on .*--out"):
+            Ledger(path)
+        Asking(Answering(lambda _: "yes"), ledger, Budget(calls=5), model="m").chat("two", max_tokens=4)
     with Ledger(path) as ledger:
         assert len(ledger) == 2
 

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -61,6 +62,52 @@ def test_what_a_dead_writer_left_is_taken_over_but_not_what_a_living_one_has(tmp
     keeper(tmp_path).work()
     assert stored_ids(tmp_path) == ["left behind", "mine"]
     assert (dead.exists(), living.exists()) == (False, True)
+
+
+def test_a_folder_that_another_has_just_taken_over_to_remove_it_hinders_nobody(tmp_path: Path) -> None:
+    """Between its lock's end and its own, others find a folder that nobody holds."""
+
+    class Overtaken(SqliteStore):
+        def position(self, segment: str) -> int:
+            (tmp_path / "spool" / "dead" / "subfolder").mkdir(exist_ok=True)  # what rmdir(2) finds: not empty
+            return super().position(segment)
+
+    spooled(tmp_path, line(b"mine"))
+    spooled(tmp_path, line(b"left"), writer="dead")
+    work = Keeper(partial(Overtaken, tmp_path / "journal.sqlite3"), tmp_path / "spool" / "me", clock=lambda: NOW_S)
+    work.work()
+    assert sorted(stored_ids(tmp_path)) == ["left", "mine"]
+    with SqliteStore(tmp_path / "journal.sqlite3")._db as database:
+        assert database.execute("SELECT name FROM segments WHERE name LIKE 'dead%'").fetchall() == []
+
+
+def test_a_folder_whose_maker_was_killed_is_cleared_and_one_that_is_being_made_is_not(tmp_path: Path) -> None:
+    spooled(tmp_path, line(b"mine"))
+    left, begun = tmp_path / "spool" / "a.new", tmp_path / "spool" / "b.new"
+    for unfinished in (left, begun):
+        unfinished.mkdir()
+        (unfinished / "lock").touch()
+    os.utime(left, (time.time() - 7_200, time.time() - 7_200))
+    keeper(tmp_path).work()
+    assert sorted(path.name for path in (tmp_path / "spool").iterdir()) == ["b.new", "me"]
+
+
+def test_a_journal_that_two_open_at_once_keeps_the_identity_that_it_got_first(tmp_path: Path) -> None:
+    """Readers that remembered the first would count everything again."""
+    identities = []
+
+    class Overtaken(SqliteStore):
+        def _transaction(self):
+            if not identities:
+                identities.append(0)
+                faster = SqliteStore(self.path)
+                identities.append(faster.identity)
+                faster.close()
+            return super()._transaction()
+
+    slower = Overtaken(tmp_path / "journal.sqlite3")
+    assert slower.identity == identities[1]
+    slower.close()
 
 
 def test_a_torn_line_at_the_end_is_kept_apart_and_told(tmp_path: Path) -> None:

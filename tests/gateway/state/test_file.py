@@ -1,5 +1,7 @@
 """Limits that several processes of one machine count in the same files."""
 
+import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +55,21 @@ def test_a_process_killed_amid_counting_leaves_a_whole_account(tmp_path: Path) -
     process.kill()
     process.wait()
     assert spent_in(tmp_path)["key"]["2026-11-29"] % 2_000_000 == 0
+
+
+async def test_a_disk_that_is_full_half_way_through_an_account_leaves_what_was_spent(tmp_path: Path) -> None:
+    """Half an account was none: the budget began anew."""
+    store = FileState(tmp_path, clock=lambda: NOON)
+    await store.reserve(claim(0.25))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (os.stat(tmp_path / "key.json").st_size + 9, limits[1]))  # noqa: PTH116
+    try:  # as a disk with 9 bytes left
+        with pytest.raises(StateUnavailableError, match="No space left"):
+            await store.reserve(claim(0.25, lease_id="that makes the account longer"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert spent_in(tmp_path)["key"]["2026-11-29"] == 250_000_000
+    assert (await store.reserve(claim(0.75))).refused_by is None
 
 
 async def test_a_start_keeps_what_was_spent_and_frees_places(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -57,3 +59,14 @@ def test_where_nothing_can_be_kept_the_index_serves_all_the_same(tmp_path: Path)
     (tmp_path / "indexes").write_text("no folder")
     found = KeptIndexes(tmp_path / "indexes").fitted(stored(tmp_path, "rain", "train"), ENCODER)
     assert found.rank(["will it rain"], 1)[0].tool_ids == ("rain",)
+
+
+def test_what_a_killed_gateway_had_begun_to_write_is_cleared_away(tmp_path: Path) -> None:
+    folder = tmp_path / "indexes" / "office"
+    left, begun = folder / ".part-left", folder / ".part-begun"
+    for unfinished in (left, begun):
+        unfinished.mkdir(parents=True)
+        (unfinished / "arrays.npz").write_bytes(b"half")
+    os.utime(left, (time.time() - 7_200, time.time() - 7_200))
+    KeptIndexes(tmp_path / "indexes").fitted(stored(tmp_path, "rain", "train"), ENCODER)
+    assert {path.name for path in folder.iterdir()} == {".part-begun", "1"}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.journal import SqliteJournal
+from gateway.journal import JournalReader, SqliteJournal
 from gateway.tools.learning import learn_tools, read_learned
 from gateway.tools.observing import packed
 from predictors.tools import Tool, ToolRegistry, UsageStatistics
@@ -62,6 +62,25 @@ async def test_a_pass_that_was_killed_before_its_end_counts_nothing_twice(tmp_pa
     progress.unlink()  # as if the process had been killed ahead of writing how far it has read
     await journalled(path, [outcome(1, "b")])
     assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S) == 1
+    learned = read_learned(tmp_path / "usage", "office")
+    assert learned is not None
+    assert learned.n_events() == {"a": 1, "b": 1}
+
+
+async def test_to_begin_again_and_be_killed_amid_it_forgets_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = await journalled(tmp_path / "j.sqlite3", [outcome(0, "a"), outcome(1, "b")])
+    learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as amid:
+        amid.setattr(JournalReader, "outcomes", killed)
+        with pytest.raises(KeyboardInterrupt):
+            learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S, rebuild=True)
+    assert learn_tools(path, tmp_path / "usage", half_life_s=DAY_S, now_s=NOW_S) == 2
     learned = read_learned(tmp_path / "usage", "office")
     assert learned is not None
     assert learned.n_events() == {"a": 1, "b": 1}

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,29 @@ def test_the_same_tools_again_are_the_same_version(tmp_path: Path) -> None:
     store = RegistryStore(tmp_path)
     labels = [store.save("office", [a_tool("a")], source="test", now_s=float(n)).label for n in (1, 2)]
     assert labels == ["office@1", "office@1"]
+
+
+def test_a_number_that_is_taken_while_a_version_is_written_is_left_to_whoever_was_faster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, store = os.link, RegistryStore(tmp_path)
+
+    def link_last(temporary: Path, path: Path) -> None:
+        monkeypatch.setattr(os, "link", link)
+        RegistryStore(tmp_path).save("office", [a_tool("of another")], source="test", now_s=1.0)
+        link(temporary, path)
+
+    monkeypatch.setattr(os, "link", link_last)
+    assert store.save("office", [a_tool("a")], source="test", now_s=2.0).label == "office@2"
+    assert [store.load(label).tools[0].name for label in ("office@1", "office@2")] == ["of another", "a"]
+
+
+def test_a_registry_whose_newest_version_is_damaged_can_be_imported_again(tmp_path: Path) -> None:
+    store = RegistryStore(tmp_path)
+    store.save("office", [a_tool("a")], source="test", now_s=1.0)
+    (tmp_path / "office" / "1.json").write_bytes(b"{")
+    assert store.save("office", [a_tool("a")], source="test", now_s=2.0).label == "office@2"
+    assert store.load("office").tools == (a_tool("a"),)
 
 
 def test_everything_about_a_tool_comes_back(tmp_path: Path) -> None:
