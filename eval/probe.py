@@ -1,8 +1,8 @@
 """Getting to know a new model with few questions: which to ask next, and what the answers say of strength and traits.
 
-The model's vector (strength, then traits, see predictors.quality.factorization) starts where its profile puts it. Every
-graded answer is one observation of a logistic regression on what the question asks for, so that the posterior has a
-closed form up to Newton's steps, and the worth of a question is known before it is asked.
+The model's vector (strength, then traits, see predictors.quality.placement.factorization) starts where its profile puts
+it. Every graded answer is one observation of a logistic regression on what the question asks for, so that the posterior
+has a closed form up to Newton's steps, and the worth of a question is known before it is asked.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from catalog import Floats
-from predictors.quality.factorization import sigmoid
+from predictors.quality.placement.factorization import sigmoid
 from predictors.quality.protocol import Matrix
 
 __all__ = ["Asked", "VectorBelief", "most_informative"]

@@ -7,7 +7,7 @@ import numpy as np
 
 from catalog import Floats
 from predictors.folds import group_folds
-from predictors.quality.factorization import sigmoid
+from predictors.quality.placement.factorization import sigmoid
 
 from .benchmark import Benchmark
 from .placement import Placement, place

@@ -14,7 +14,7 @@ from eval.errors import MissingDataError, UnknownDatasetError
 from predictors.encoders import open_encoder
 from predictors.features import Features
 from predictors.outcomes import Outcomes
-from predictors.quality.cold_start import AbilityPrior, profile_features
+from predictors.quality.placement.cold_start import AbilityPrior, profile_features
 from predictors.quality.protocol import Matrix, TrainingSet
 from predictors.training import training_set
 
@@ -58,7 +58,7 @@ class Benchmark:
     name: str
     training: TrainingSet  # models by profile id; `profile_features` standardised over these models
     profiles: tuple[ModelProfile, ...]  # one per model
-    known: Matrix  # (n_models, n_features) of predictors.quality.cold_start, as they are
+    known: Matrix  # (n_models, n_features) of predictors.quality.placement.cold_start, as they are
     general_se: Floats  # (n_models,) error of the general ability
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from catalog import Floats, ModelProfile
-from predictors.quality.factorization import sigmoid
+from predictors.quality.placement.factorization import sigmoid
 from predictors.quality.protocol import Matrix
 
 from .benchmark import Benchmark

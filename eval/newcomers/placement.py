@@ -7,9 +7,9 @@ import numpy as np
 from catalog import Floats
 from eval.table import Bools
 from predictors.folds import group_folds
-from predictors.quality.cold_start import DATE, facts_of
-from predictors.quality.factorization import LogisticFactorization, sigmoid
-from predictors.quality.placing import learn_placing
+from predictors.quality.placement.cold_start import DATE, facts_of
+from predictors.quality.placement.factorization import LogisticFactorization, sigmoid
+from predictors.quality.placement.placing import learn_placing
 from predictors.quality.protocol import Matrix, TrainingSet
 
 from .benchmark import Benchmark

@@ -19,7 +19,7 @@ import numpy as np
 from catalog import Ability, Catalog, Floats, ModelProfile, ParetoGateError
 from catalog.capability.siblings import SiblingLaw, measured_series, series_of
 from catalog.importers.litellm_prices import read_price_map
-from predictors.quality.cold_start import AbilityPrior
+from predictors.quality.placement.cold_start import AbilityPrior
 
 from .benchmark import Benchmark, read_benchmark
 from .levels import forecast_levels

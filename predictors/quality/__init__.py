@@ -4,14 +4,14 @@
 served, which also places models that have a profile but no outcomes.
 """
 
-from .baselines import ClusterMeans, GlobalMeans, TopicMeans
 from .ensemble import StackedEnsemble
-from .factorization import LogisticFactorization
-from .linear import RidgeHeads
+from .members.baselines import ClusterMeans, GlobalMeans, TopicMeans
+from .members.linear import RidgeHeads
+from .members.neighbours import NearestNeighbours
+from .members.task_heads import TaskHeads
 from .model import QualityModel
-from .neighbours import NearestNeighbours
+from .placement.factorization import LogisticFactorization
 from .protocol import BoundQuality, QualityEstimate, QualityPredictor, TrainingSet
-from .task_heads import TaskHeads
 
 __all__ = [
     "BoundQuality",

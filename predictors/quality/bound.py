@@ -6,10 +6,10 @@ import numpy as np
 
 from catalog import Floats
 
-from .factorization import sigmoid
-from .familiarity import BoundFamiliarity, Familiarity
+from .placement.factorization import sigmoid
+from .placement.support import Places
+from .prompts.familiarity import BoundFamiliarity, Familiarity
 from .protocol import Matrix
-from .support import Places
 
 __all__ = ["BoundFactorization", "of_candidates"]
 

@@ -9,17 +9,17 @@ from catalog import Floats
 from predictors.errors import NotFittedError
 from predictors.folds import group_folds
 
-from .baselines import TopicMeans
-from .basis import PromptBasis
 from .calibration import error_scale
-from .ease_effects import EaseEffects
-from .familiarity import STRANGER, Familiarity, Unquestioned
-from .forms import Forms
-from .imputation import best_single, filled, model_means
-from .neighbours import NearestNeighbours
+from .members.baselines import TopicMeans
+from .members.ease_effects import EaseEffects
+from .members.imputation import best_single, filled, model_means
+from .members.neighbours import NearestNeighbours
+from .members.surface_slopes import SurfaceSlopes
+from .members.task_heads import TaskHeads
+from .prompts.basis import PromptBasis
+from .prompts.familiarity import STRANGER, Familiarity, Unquestioned
+from .prompts.forms import Forms
 from .protocol import Matrix, QualityEstimate, QualityPredictor, TrainingSet
-from .surface_slopes import SurfaceSlopes
-from .task_heads import TaskHeads
 
 __all__ = ["StackedEnsemble", "act_only_when_sure", "stacking_weights"]
 

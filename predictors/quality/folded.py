@@ -11,12 +11,12 @@ import numpy as np
 
 from catalog import Floats
 
-from .cold_start import AbilityPrior
-from .factorization import LogisticFactorization
-from .familiarity import Familiarity
-from .placing import Placing
+from .placement.cold_start import AbilityPrior
+from .placement.factorization import LogisticFactorization
+from .placement.placing import Placing
+from .prompts.familiarity import Familiarity
+from .prompts.recognition import TaskRecognition
 from .protocol import Matrix
-from .recognition import TaskRecognition
 
 __all__ = [
     "ARRAYS",

@@ -29,9 +29,9 @@ from .folded import (
     restored_prior,
 )
 from .own import PreferringOwn, TableEnsemble, load_ensembles, save_ensembles
+from .placement.support import Places
+from .placement.vectors import ModelVectors
 from .protocol import BoundQuality, Matrix
-from .support import Places
-from .vectors import ModelVectors
 
 __all__ = ["QualityModel"]
 

@@ -23,7 +23,7 @@ class TrainingSet:
     domain: npt.NDArray[np.str_]  # (n_prompts,): "dataset/benchmark[/domain]"
     group: npt.NDArray[np.str_]  # (n_prompts,): split on this, never on rows
     n_surface: int = 0  # how many of the last columns of `features` are surface features; the others encode the text
-    profile_features: Matrix | None = None  # (n_models, n_features), from predictors.quality.cold_start
+    profile_features: Matrix | None = None  # (n_models, n_features), from predictors.quality.placement.cold_start
 
     def only(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "TrainingSet":
         """The same models on some of the prompts, given by a mask or by indices."""

@@ -12,11 +12,11 @@ import numpy as np
 
 from catalog import ModelProfile
 from predictors.outcomes import Outcomes
-from predictors.quality.cold_start import AbilityPrior
-from predictors.quality.familiarity import spread_over_domains
 from predictors.quality.folded import QualityFit
 from predictors.quality.model import QualityModel
 from predictors.quality.own import TableEnsemble
+from predictors.quality.placement.cold_start import AbilityPrior
+from predictors.quality.prompts.familiarity import spread_over_domains
 from predictors.quality.protocol import TrainingSet
 from predictors.training import FeatureExtractor, training_set
 

@@ -11,9 +11,9 @@ from catalog import Floats
 from predictors.errors import InvalidOutcomesError
 from predictors.folds import group_folds
 from predictors.quality.calibration import PlattScaling, excess_logit_sd, expected_calibration_error
-from predictors.quality.factorization import LogisticFactorization, sigmoid
-from predictors.quality.imputation import best_single
-from predictors.quality.placing import Placing, learn_placing
+from predictors.quality.members.imputation import best_single
+from predictors.quality.placement.factorization import LogisticFactorization, sigmoid
+from predictors.quality.placement.placing import Placing, learn_placing
 from predictors.quality.protocol import Matrix, TrainingSet
 
 from .model_side import ModelSide

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from catalog import Floats, ModelProfile
-from predictors.quality.cold_start import DATE, AbilityPrior, facts_of, profile_features
+from predictors.quality.placement.cold_start import DATE, AbilityPrior, facts_of, profile_features
 from predictors.quality.protocol import Matrix
 
 __all__ = ["ModelSide", "releases_of"]

@@ -13,8 +13,8 @@ from predictors.length.model import LENGTH_FILE, LengthPredictor
 from predictors.outcomes import Outcomes
 from predictors.own_prices import OwnPrices
 from predictors.profiles import profile_of_outcome
-from predictors.quality.cold_start import AbilityPrior
 from predictors.quality.model import QualityModel
+from predictors.quality.placement.cold_start import AbilityPrior
 from predictors.trained_questions import TrainedQuestions
 
 from .fitting import Progress, fit_quality_model

@@ -7,13 +7,13 @@ import numpy as np
 
 from catalog import Floats
 from predictors.quality.calibration import PlattScaling
-from predictors.quality.factorization import LogisticFactorization, sigmoid
-from predictors.quality.familiarity import Familiarity
-from predictors.quality.heads import residual_heads
-from predictors.quality.placing import Placing
+from predictors.quality.placement.factorization import LogisticFactorization, sigmoid
+from predictors.quality.placement.heads import residual_heads
+from predictors.quality.placement.placing import Placing
+from predictors.quality.placement.support import Places, coverage, usual_gap
+from predictors.quality.prompts.familiarity import Familiarity
+from predictors.quality.prompts.recognition import tasks_of
 from predictors.quality.protocol import Matrix, TrainingSet
-from predictors.quality.recognition import tasks_of
-from predictors.quality.support import Places, coverage, usual_gap
 
 __all__ = ["Tried", "factorized", "heads_of", "places_of", "rescale", "tried_of"]
 
@@ -25,7 +25,7 @@ _TRUSTED: Final = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """What models were tried on, and what that says of all else (`quality.support`)."""
+    """What models were tried on, and what that says of all else (`quality.placement.support`)."""
 
     support: Matrix  # (n_topics, n_models)
     gap: Floats  # (n_models,)

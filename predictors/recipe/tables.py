@@ -8,7 +8,7 @@ import numpy as np
 
 from predictors.outcomes import Outcomes
 from predictors.quality.ensemble import StackedEnsemble
-from predictors.quality.imputation import best_single
+from predictors.quality.members.imputation import best_single
 from predictors.quality.own import TableEnsemble
 from predictors.quality.protocol import TrainingSet
 from predictors.training import scores_by_name

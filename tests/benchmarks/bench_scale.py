@@ -29,7 +29,7 @@ from predictors.forecaster import Forecaster
 from predictors.length.model import LengthPredictor
 from predictors.outcomes import Outcomes
 from predictors.quality import LogisticFactorization, NearestNeighbours, QualityModel, StackedEnsemble, TrainingSet
-from predictors.quality.cold_start import AbilityPrior
+from predictors.quality.placement.cold_start import AbilityPrior
 from predictors.recipe import fit_quality_model
 from router import Router, RoutingOptions
 from tests.benchmarks.bench_forecast import PROMPTS, percentiles, pool_of

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eval.probe import Asked, VectorBelief, most_informative
-from predictors.quality.factorization import sigmoid
+from predictors.quality.placement.factorization import sigmoid
 
 
 def a_belief(strength: float = 0.0) -> VectorBelief:

@@ -7,7 +7,7 @@ import numpy as np
 from catalog import ModelProfile
 from eval.newcomers.benchmark import Benchmark
 from eval.newcomers.placement import place
-from predictors.quality.factorization import LogisticFactorization
+from predictors.quality.placement.factorization import LogisticFactorization
 from predictors.quality.protocol import TrainingSet
 
 N_PROMPTS, N_MODELS = 240, 12

@@ -14,7 +14,7 @@ from predictors import BadArtefactError
 from predictors.outcomes import Outcomes
 from predictors.persistence import load_artefact, save_artefact
 from predictors.quality import QualityModel
-from predictors.quality.cold_start import AbilityPrior
+from predictors.quality.placement.cold_start import AbilityPrior
 from predictors.recipe import fit_quality_model
 
 KINDS = ("easy", "hard")
