@@ -19,7 +19,7 @@ from catalog import read_file
 from .errors import BadArtefactError
 from .foreign_files import read_arrays, read_json
 
-__all__ = ["FORMAT_VERSION", "load_artefact", "save_artefact"]
+__all__ = ["FORMAT_VERSION", "load_artefact", "save_artefact", "take_manifest_away"]
 
 FORMAT_VERSION = 1
 _ARRAYS, _MANIFEST = "arrays.npz", "manifest.json"
@@ -36,6 +36,11 @@ def save_artefact(folder: Path, arrays: Mapping[str, npt.NDArray[Any]], manifest
     text = json.dumps(stated, indent=1, sort_keys=True, ensure_ascii=False)
     (folder / _MANIFEST).write_text(text + "\n", encoding="utf-8")
     return digest
+
+
+def take_manifest_away(folder: Path) -> None:
+    """What lies there is no predictor until `save_artefact` has written another."""
+    (folder / _MANIFEST).unlink(missing_ok=True)
 
 
 def load_artefact(folder: Path, *, kind: str) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:

@@ -1,6 +1,9 @@
 """All that a predictor's folder holds, fitted to one table of outcomes: quality, answer lengths, prices, questions."""
 
-from collections.abc import Callable, Mapping
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +15,7 @@ from predictors.length.fit import own_lengths
 from predictors.length.model import LENGTH_FILE, LengthPredictor
 from predictors.outcomes import Outcomes
 from predictors.own_prices import OwnPrices
+from predictors.persistence import take_manifest_away
 from predictors.profiles import profile_of_outcome
 from predictors.quality.model import QualityModel
 from predictors.quality.placement.cold_start import AbilityPrior
@@ -33,13 +37,31 @@ class FittedPredictor(NamedTuple):
     questions: TrainedQuestions
 
     def save(self, folder: Path) -> None:
-        """Write all of it, in place of what an earlier fit left there."""
-        self.quality.save(folder)
-        (folder / LENGTH_FILE).unlink(missing_ok=True)
-        if self.lengths is not None:
-            self.lengths.save(folder)
-        self.prices.save(folder)
-        self.questions.save(folder)
+        """Write all of it, in place of what an earlier fit left there; of two at once one waits for the other.
+
+        The manifest is taken away first and written last: what was broken off in between is no predictor, rather than
+        one with the prices of another, or without the questions that it was trained on.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder):
+            take_manifest_away(folder)
+            (folder / LENGTH_FILE).unlink(missing_ok=True)
+            if self.lengths is not None:
+                self.lengths.save(folder)
+            self.prices.save(folder)
+            self.questions.save(folder)
+            self.quality.save(folder)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):  # some file systems lock no folders
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @single_threaded()

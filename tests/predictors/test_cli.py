@@ -1,5 +1,6 @@
 """`paretogate train`: one command from a file of outcomes to a predictor."""
 
+import errno
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,11 +13,12 @@ import typer
 from typer.testing import CliRunner
 
 from catalog import ModelProfile, Pool, PoolEntry
-from predictors import EncoderUnavailableError, Forecaster, Query
+from predictors import BadArtefactError, EncoderUnavailableError, Forecaster, Query
 from predictors.cli import train
 from predictors.outcomes import Outcomes
 from predictors.parcel import Parcel
 from predictors.quality import QualityModel
+from predictors.trained_questions import TrainedQuestions
 
 app = typer.Typer()
 app.command()(train)
@@ -81,6 +83,28 @@ def endpoint() -> Iterator[str]:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"vowels@http://127.0.0.1:{server.server_port}/v1"
         server.shutdown()
+
+
+@pytest.mark.parametrize("trained_before", [False, True])
+def test_what_was_broken_off_while_it_was_written_is_no_predictor(
+    outcomes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, trained_before: bool
+) -> None:
+    """It was one that does not know which questions it was trained on."""
+    command = [str(outcomes), "--out", str(tmp_path / "mine")]
+    if trained_before:
+        assert CliRunner().invoke(app, command).exit_code == 0
+
+    def on_a_full_disk(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(TrainedQuestions, "save", on_a_full_disk)
+        done = CliRunner().invoke(app, command)
+    assert (done.exit_code, "No space left" in done.stderr) == (1, True)
+    with pytest.raises(BadArtefactError, match=r"manifest\.json cannot be read"):
+        Forecaster.load(tmp_path / "mine")
+    assert CliRunner().invoke(app, command).exit_code == 0
+    Forecaster.load(tmp_path / "mine")
 
 
 @pytest.mark.loopback
