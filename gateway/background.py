@@ -27,7 +27,7 @@ from .refinement import MeasuredFileError, SharedFindings, apply_measured, read_
 from .server.memory import let_go
 from .telemetry import Telemetry
 from .tools import ToolDesk
-from .tools.learning import read_learned
+from .tools.calls.learning import read_learned
 from .upstreams.health import Health
 from .upstreams.proxies import HTTP_DIRECTLY
 from .upstreams.server_load import ServerLoad

@@ -17,7 +17,7 @@ from gateway.refinement import refine as one_pass
 from gateway.refinement import watch as keep_refining
 from gateway.settings import Settings, load_settings
 from gateway.startup import open_catalog
-from gateway.tools.learning import learn_tools
+from gateway.tools.calls.learning import learn_tools
 
 from .collect import warn
 from .options import AsJson, ConfigFile, Termination, console, working_folder

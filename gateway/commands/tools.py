@@ -52,8 +52,8 @@ def import_tools(
     as_json: AsJson = False,
 ) -> None:
     """Keep the tools of a source as the next version of a registry; the same tools again make no new version."""
-    from gateway.tools.importing import read_file  # noqa: PLC0415 - only here
-    from gateway.tools.servers import describe_server, import_server  # noqa: PLC0415
+    from gateway.tools.importers.importing import read_file  # noqa: PLC0415 - only here
+    from gateway.tools.importers.servers import describe_server, import_server  # noqa: PLC0415
 
     if (source is None) == (mcp is None):
         raise NoSourceError("name either a file or an MCP server (--mcp)")

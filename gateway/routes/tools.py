@@ -11,8 +11,8 @@ from gateway.dispatch import Clocks
 from gateway.errors import InvalidRequestError, UnavailableError
 from gateway.governance.governor import Governor
 from gateway.tools import ToolDesk
-from gateway.tools.importing import plain_json, tools_of_json
-from gateway.tools.offer import events_of
+from gateway.tools.importers.importing import plain_json, tools_of_json
+from gateway.tools.offered.offer import events_of
 from gateway.tools.registries import StoredRegistry
 from gateway.wire.asgi import read_headers
 from predictors.tools import ToolUsage

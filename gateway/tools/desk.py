@@ -20,21 +20,21 @@ from gateway.wire.body import ChatRequest
 from predictors.tools import ToolRisk
 from router import Reading, SessionState
 
-from .checking import check_installed
-from .choosing import AskedForTools, ToolChooser, whole
-from .deferral import HeldBack, held_back
+from .calls.checking import check_installed
+from .calls.mending import AskAgain, mended
+from .calls.observing import observed_in, packed
 from .errors import InvalidRegistryError, UnknownRegistryError
-from .mending import AskAgain, mended
+from .indexes.sources import ToolSources
 from .metrics import ToolMetrics
-from .observing import observed_in, packed
-from .offer import Offer
-from .permissions import permitted, refuse_brought, refuse_chosen, refuse_unseen, without_forbidden_functions
+from .offered.deferral import HeldBack, held_back
+from .offered.offer import Offer
+from .offered.permissions import permitted, refuse_brought, refuse_chosen, refuse_unseen, without_forbidden_functions
+from .offered.trust import riskiest, within_cap
+from .offered.wishes import ToolWishes, wishes_of
 from .registries import RegistryStore, StoredRegistry
-from .searching import ToolSearch
-from .sources import ToolSources
+from .selection.choosing import AskedForTools, ToolChooser, whole
+from .selection.searching import ToolSearch
 from .trail import ToolTrail
-from .trust import riskiest, within_cap
-from .wishes import ToolWishes, wishes_of
 
 __all__ = ["Prepared", "ToolDesk"]
 

@@ -32,9 +32,9 @@ from gateway.wire.body import read_json
 
 from .desk import ToolDesk
 from .errors import InvalidRegistryError, UnknownRegistryError
-from .found import ToolsFound
-from .servers import call_server
-from .wishes import wishes_of
+from .importers.servers import call_server
+from .offered.wishes import wishes_of
+from .selection.found import ToolsFound
 
 __all__ = ["McpEndpoint"]
 

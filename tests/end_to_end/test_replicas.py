@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from redis.cluster import RedisCluster
 
-from gateway.tools.learning import read_learned
+from gateway.tools.calls.learning import read_learned
 from gateway.upstreams.fake import FakeProvider
 from predictors.tools import UsageStatistics
 from tests.end_to_end.conftest import paretogate, start

@@ -123,7 +123,7 @@ def _assistant(blocks: _Blocks) -> list[dict[str, Any]]:
             case "thinking" | "redacted_thinking":
                 thoughts.append(block)
             case _ if _is_search(block):
-                pass  # what it found is declared: see gateway.tools.deferral
+                pass  # what it found is declared: see gateway.tools.offered.deferral
             case kind:
                 refuse(f"{where}.type", f"{kind} happened at Anthropic and means nothing to others; leave it out")
     message: dict[str, Any] = {"role": "assistant", "content": _content(parts) if parts else None}

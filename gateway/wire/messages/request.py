@@ -249,7 +249,7 @@ def _tools(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tool(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
-    if str(tool.get("type")).startswith("tool_search_tool_"):  # the gateway searches; see gateway.tools.deferral
+    if str(tool.get("type")).startswith("tool_search_tool_"):  # we search: see gateway.tools.offered.deferral
         return {"type": tool["type"], "name": text_at(tool.get("name"), f"{where}.name")}
     if tool.get("type") not in (None, "custom"):
         refuse(f"{where}.type", f"{tool['type']} is a tool of Anthropic's own; declare one of yours by input_schema")

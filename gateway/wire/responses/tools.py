@@ -3,7 +3,8 @@
 Chat has neither namespaces nor searches. A function of a namespace goes by `NAMESPACE__NAME`. A search that the client
 makes itself (`tool_search` with `execution: "client"`) is a function that the model calls; its call goes back as a
 `tool_search_call`, and the tools that the client then returns in `tool_search_output` are declared behind all others,
-so that a prompt cache keeps its beginning. A search that the server makes is the gateway's: `gateway.tools.deferral`.
+so that a prompt cache keeps its beginning. A search that the server makes is the gateway's: see
+`gateway.tools.offered.deferral`.
 
 Source of the shapes: OpenAI's guide to tool search, and the types of its SDK.
 """

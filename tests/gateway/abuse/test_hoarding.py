@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from gateway.state import MemoryState
-from gateway.tools import shelf as shelves
-from gateway.tools.reader import OfferReader
-from gateway.tools.shelf import IndexShelf, ToolIndex
+from gateway.tools.indexes import shelf as shelves
+from gateway.tools.indexes.shelf import IndexShelf, ToolIndex
+from gateway.tools.offered.reader import OfferReader
 from tests.gateway.running import CHAT, HI, pair
 from tests.waiting import AT_MOST_S
 

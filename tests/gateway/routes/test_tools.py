@@ -131,7 +131,7 @@ async def test_registries_that_are_there_are_indexed_at_the_start(tmp_path: Path
 async def test_a_search_whose_index_is_not_ready_in_time_is_told_to_come_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.tools.sources._SEARCH_WAITS_S", 0.0)
+    monkeypatch.setattr("gateway.tools.indexes.sources._SEARCH_WAITS_S", 0.0)
     async with pair(tmp_path, settings=SETTINGS) as (gateway, _, _):
         asked = {"query": "weather", "tools": functions()}
         early = await gateway.client.post("/v1/tools/search", json=asked)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-import gateway.tools.sources
+import gateway.tools.indexes.sources
 from gateway.dispatch import Clocks
 from gateway.errors import ForbiddenError, InvalidRequestError, OverloadedError
 from gateway.keys import ApiKey
@@ -17,7 +17,7 @@ from gateway.settings import ToolSettings
 from gateway.telemetry import Telemetry
 from gateway.tools import Prepared, RegistryStore, StoredTool, ToolDesk
 from gateway.tools.errors import UnknownRegistryError
-from gateway.tools.found import ToolsFound
+from gateway.tools.selection.found import ToolsFound
 from gateway.wire.body import read_chat
 from gateway.wire.responses.request import read_responses
 from predictors.tools import StackedRetriever, UsageStatistics
@@ -407,7 +407,7 @@ async def test_a_registry_that_a_request_only_names_is_not_sent_whole_beyond_wha
     at = desk(tmp_path, deadline_ms=10)
     for name, size in (("small", 128), ("large", 129)):
         at.store.save(name, [StoredTool(name=f"tool_{n}") for n in range(size)], source="api", now_s=0.0)
-    monkeypatch.setattr(gateway.tools.sources, "_SEARCH_WAITS_S", 0.01)
+    monkeypatch.setattr(gateway.tools.indexes.sources, "_SEARCH_WAITS_S", 0.01)
 
     async def index(*_: object) -> None:
         if problem == "it breaks":
@@ -541,7 +541,7 @@ async def test_a_registry_that_is_ready_keeps_no_request_waiting_for_it(
     tools = [StoredTool(name=f"tool_{n}", description=f"Does thing {n}.") for n in range(300)]
     at.store.save("office", tools, source="api", now_s=0.0)
     await at.ready("office")
-    for reads in ("gateway.tools.reader.reading_offer", "gateway.tools.registries._from_json"):
+    for reads in ("gateway.tools.offered.reader.reading_offer", "gateway.tools.registries._from_json"):
         monkeypatch.setattr(reads, None)
     monkeypatch.setattr(StackedRetriever, "fit", None)
     prepared = await prepare(at, tools=[], routing={"tools": {"set": "office"}})

@@ -16,7 +16,7 @@ from mcp_types import CallToolResult, ImageContent, ListToolsResult, TextContent
 
 from gateway.keys import KeyFile, issue
 from gateway.tools import RegistryStore, StoredTool
-from gateway.tools.servers import describe_server, import_server
+from gateway.tools.importers.servers import describe_server, import_server
 from gateway.upstreams.fake import Misbehaviour
 from tests.gateway.running import listening, pair
 from tests.waiting import AT_MOST_S

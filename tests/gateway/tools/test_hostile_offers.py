@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.tools.shelf import IndexShelf
+from gateway.tools.indexes.shelf import IndexShelf
 from tests.gateway.routes.test_tools import ready_indexes
 from tests.gateway.running import CHAT, HI, pair
 from tests.waiting import AT_MOST_S
