@@ -148,7 +148,7 @@ class PredictorVersions:
             if over is not None and decides != over:
                 raise OvertakenError(decides=_told(decides))
             number = max(self._numbers(), default=0) + 1
-            self._install(number, lambda fresh: shutil.copytree(predictor, fresh, dirs_exist_ok=True), verdict)
+            self._install(number, lambda fresh: _copy(predictor, fresh), verdict)
             self._put([*self._chain(), number], self.followed())
         return number
 
@@ -299,6 +299,16 @@ class PredictorVersions:
 
 def _told(number: int) -> str:
     return f"version {number}" if number else "the predictor that ships"
+
+
+def _copy(source: Path, target: Path) -> None:
+    """As `shutil.copytree`, whose error does not tell what the machine refused."""
+    for path in source.iterdir():
+        if path.is_dir():
+            (target / path.name).mkdir()
+            _copy(path, target / path.name)
+        else:
+            shutil.copy2(path, target / path.name)
 
 
 def _to_disk(folder: Path) -> None:

@@ -1,5 +1,7 @@
+import errno
 import multiprocessing
 import os
+import resource
 import signal
 from pathlib import Path
 from typing import Any
@@ -207,3 +209,20 @@ def test_a_predictor_is_on_the_disk_before_it_decides(by: str, tmp_path: Path, m
     folder = versions.deciding()
     assert folder is not None
     assert {path.stat().st_ino for path in (folder, *folder.rglob("*"))} <= flushed[0]
+
+
+def test_a_disk_that_is_full_is_told_and_what_decided_goes_on_deciding(tmp_path: Path) -> None:
+    versions = PredictorVersions(tmp_path / "predictors")
+    versions.promote(saved(tmp_path, "first"), {})
+    large = saved(tmp_path, "second")
+    (large / "ensemble-0").mkdir()
+    (large / "ensemble-0" / "arrays.npz").write_bytes(b"x" * 4_096)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_048, limits[1]))  # the kernel refuses more, as it does on a full disk
+    try:
+        with pytest.raises(OSError, match="File too large") as refused:
+            versions.promote(large, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert refused.value.errno == errno.EFBIG  # what the command line tells, with a remedy
+    assert (versions.in_force(), [version.number for version in versions.all()]) == ((1,), [1])
