@@ -167,13 +167,9 @@ def _run(settings: Settings, found: Found, door: socket.socket) -> None:
     if workers == 1:
         run_until_told(server_config(partial(_app, settings, found), factory=True), doors)
         return
-    if settings.state.url.get_secret_value().startswith("memory://"):
-        from gateway.state import begin_anew, read_spent  # noqa: PLC0415 - of one worker it is not wanted
-
-        begin_anew(settings.limits_dir, read_spent(settings.spent_path))
     from gateway.server.workers import run_workers  # noqa: PLC0415 - a taken port is told before the server is loaded
 
-    with metrics_folder() as shared:
+    with _counting(settings), metrics_folder() as shared:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared)  # read by the metrics library when a worker imports it
         run_workers(
             partial(_worker, settings, _embedded(found)),
@@ -181,6 +177,15 @@ def _run(settings: Settings, found: Found, door: socket.socket) -> None:
             workers=workers,
             orphaned=partial(shutil.rmtree, shared, ignore_errors=True),
         )
+
+
+def _counting(settings: Settings) -> contextlib.AbstractContextManager[None]:
+    """Where no Redis counts for the workers, files do."""
+    if not settings.state.url.get_secret_value().startswith("memory://"):
+        return contextlib.nullcontext()
+    from gateway.state import counting_in  # noqa: PLC0415 - of one worker it is not wanted
+
+    return counting_in(settings.limits_dir, settings.spent_path)
 
 
 def _app(settings: Settings, found: Found) -> Any:  # noqa: ANN401 - an ASGI application, which uvicorn types so

@@ -2,7 +2,7 @@
 
 from .file import FileState, begin_anew, spent_in
 from .guarded import GuardedState, StateWatcher
-from .kept import KeptState, read_spent
+from .kept import KeptState, counting_in
 from .memory import MemoryState
 from .protocol import (
     Claim,
@@ -33,7 +33,7 @@ __all__ = [
     "StateUnavailableError",
     "StateWatcher",
     "begin_anew",
+    "counting_in",
     "periods",
-    "read_spent",
     "spent_in",
 ]

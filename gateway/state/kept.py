@@ -8,7 +8,8 @@ import asyncio
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
@@ -17,14 +18,16 @@ import structlog
 from catalog import make_private, read_file
 from gateway.atomic_files import write_atomically
 
-from .file import Spent, merged
+from .file import Spent, begin_anew, merged
 from .memory import MemoryState
 
-__all__ = ["KeptState", "read_spent"]
+__all__ = ["KeptState", "counting_in", "read_spent"]
 
 log = structlog.get_logger(__name__)
 
 _EVERY_S = 1.0
+_EACH_FOR_ITSELF = "each counts limits and budgets for itself, and a restart may forget what one of them has spent"
+_TOGETHER = f"where both have several workers they count limits and budgets together; else {_EACH_FOR_ITSELF}"
 
 
 class KeptState(MemoryState):
@@ -44,7 +47,7 @@ class KeptState(MemoryState):
         self._path, self._every_s = path, every_s
         self._spent, self._is_behind = merged(read_spent(path), elsewhere or {}), False  # what the file shall say
         self._mutex = threading.Lock()
-        self._claim = _claimed(path)
+        self._claim = _claimed(path, means=_EACH_FOR_ITSELF)
         self.restore(self._spent)
 
     async def keep(self) -> None:
@@ -77,6 +80,30 @@ class KeptState(MemoryState):
             write_atomically(self._path, orjson.dumps(self._spent))
 
 
+@contextmanager
+def counting_in(folder: Path, spent: Path) -> Iterator[None]:
+    """For as long as several processes count in a folder, by a `FileState` each: it begins anew with this.
+
+    Not where another gateway counts there already, which is told: its rates and places would be forgotten.
+
+    Args:
+        folder: of the accounts.
+        spent: the file in which a process that is alone keeps what was spent.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    claim = _claimed(spent, means=_TOGETHER)
+    if claim is None:
+        yield
+        return
+    try:
+        begin_anew(folder, read_spent(spent))
+        yield
+    finally:
+        os.close(claim)
+
+
 def read_spent(path: Path) -> Spent:
     """What the file says; nothing where it is missing, and nothing, with a word, where it is damaged."""
     try:
@@ -92,7 +119,7 @@ def read_spent(path: Path) -> Spent:
     return dict(told)
 
 
-def _claimed(path: Path) -> int | None:
+def _claimed(path: Path, *, means: str) -> int | None:
     """What says, for as long as it is open, that somebody uses the file; None, with a word, where another does."""
     try:
         make_private(path.parent)
@@ -106,7 +133,7 @@ def _claimed(path: Path) -> int | None:
         log.warning(
             "state_used_by_another_gateway",
             folder=str(path.parent),
-            means="each counts limits and budgets for itself, and a restart may forget what one of them has spent",
+            means=means,
             remedy="give each a state.dir of its own, or all of them one state.url",
         )
         return None

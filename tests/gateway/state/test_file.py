@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from gateway.state import Claim, FileState, KeptState, Quota, Settlement, StateUnavailableError, begin_anew, spent_in
+from gateway.state import (
+    Claim,
+    FileState,
+    KeptState,
+    Quota,
+    Settlement,
+    StateUnavailableError,
+    begin_anew,
+    counting_in,
+    spent_in,
+)
 from tests.waiting import AT_MOST_S
 
 NOON = 1_795_953_600.0  # 2026-11-29
@@ -55,6 +65,26 @@ def test_a_process_killed_amid_counting_leaves_a_whole_account(tmp_path: Path) -
     process.kill()
     process.wait()
     assert spent_in(tmp_path)["key"]["2026-11-29"] % 2_000_000 == 0
+
+
+async def test_a_second_gateway_in_the_same_place_forgets_nothing_of_the_first_and_says_what_that_means(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It freed the places and began the rates anew of whoever counted there."""
+    folder, spent = tmp_path / "limits", tmp_path / "spent.json"
+    with counting_in(folder, spent):
+        first = FileState(folder, clock=lambda: NOON)
+        assert (await first.reserve(claim(lease_id="a", requests=5))).refused_by is None
+        assert "state_used" not in capsys.readouterr().out
+        with counting_in(folder, spent):
+            assert "state_used_by_another_gateway" in capsys.readouterr().out
+            refused_by = (
+                await FileState(folder, clock=lambda: NOON).reserve(claim(lease_id="b", requests=1))
+            ).refused_by
+            assert refused_by == "requests_per_minute"
+    with counting_in(folder, spent):
+        assert "state_used" not in capsys.readouterr().out
+        assert (await FileState(folder, clock=lambda: NOON).reserve(claim(lease_id="b", requests=1))).refused_by is None
 
 
 async def test_a_disk_that_is_full_half_way_through_an_account_leaves_what_was_spent(tmp_path: Path) -> None:
