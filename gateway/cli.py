@@ -60,6 +60,7 @@ _REMEDIES = {
     errno.EPERM: "see who may use it, or name another place",
     errno.EROFS: "name a place that can be written, such as another state.dir (PARETOGATE_STATE__DIR)",
     errno.ENOMEM: "give it more memory",
+    errno.ENOLCK: "name a place on a file system that knows locks, such as another state.dir (PARETOGATE_STATE__DIR)",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
 }
 

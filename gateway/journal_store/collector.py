@@ -118,7 +118,10 @@ class FileTakenError(StoreFailedError):
     """Another process collects into the file."""
 
     def __init__(self, *, path: Path) -> None:
-        super().__init__(f"another process collects into {path}")
+        super().__init__(
+            f"another process, such as `paretogate refine --watch`, collects into {path}; leave it to that one, or name"
+            " a file and a group of your own (--to, --group)"
+        )
         self.path = path
 
 

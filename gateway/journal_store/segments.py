@@ -103,6 +103,9 @@ def lock_file(path: Path) -> int:
     except BlockingIOError:
         os.close(fd)
         raise
+    except OSError as exc:  # the file system knows no locks
+        os.close(fd)
+        raise OSError(exc.errno, exc.strerror, str(path)) from exc
     return fd
 
 

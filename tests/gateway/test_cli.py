@@ -18,6 +18,7 @@ from rich.text import Text
 from catalog import ParetoGateError
 from gateway import cli
 from gateway.journal import SqliteJournal
+from gateway.journal_store import lock_folder
 
 
 def room(name: str, value: str) -> dict[str, EntryPoint]:
@@ -217,6 +218,20 @@ def test_a_full_disk_is_told_with_the_remedy(
     journal.close_now()
     assert cli.main(["journal", "export", "--out", "/dev/full"]) == 1
     assert capsys.readouterr().err == "error: No space left on device; free some space\n"
+
+
+def test_a_file_system_without_locks_is_named_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unknown(*_: object) -> None:  # as NFS without its lock daemon says
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setenv("PARETOGATE_STATE__DIR", str(tmp_path))
+    monkeypatch.setattr("fcntl.flock", unknown)
+    assert cli.main(["refine"]) == 1
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path}/measured.lock: No locks available; name a place on a")
+    with pytest.raises(OSError, match=r"No locks available: .*/lock"):
+        lock_folder(tmp_path)
 
 
 def test_want_of_memory_is_told_with_the_remedy(with_rooms: None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -175,7 +175,9 @@ def test_a_standby_waits_for_the_file_and_told_to_end_they_end(
         assert first.stderr is not None
         assert second.stderr is not None
         waiting, _, _ = select.select([first.stderr, second.stderr], [], [], AT_MOST_S)
-        assert b"another process collects into" in waiting[0].readline()
+        told = waiting[0].readline()
+        assert b"another process, such as `paretogate refine --watch`, collects into" in told
+        assert b"(--to, --group)" in told
         standby, leader = (first, second) if waiting[0] is first.stderr else (second, first)
         leader.terminate()
         assert leader.wait(timeout=AT_MOST_S) == 0
