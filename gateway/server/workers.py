@@ -242,6 +242,10 @@ def _worker(build: Callable[[], Any], orphaned: Callable[[], None], *, is_first:
     except ParetoGateError as exc:
         typer.echo(f"error: {exc}", err=True)
         sys.exit(STARTUP_FAILURE if is_first else 1)
+    except OSError:
+        if (parent := multiprocessing.parent_process()) is None or parent.is_alive():
+            raise
+        sys.exit(1)  # it was killed, and what it held for all of us was cleared away by the first to notice
 
 
 def _end_with_parent(orphaned: Callable[[], None]) -> None:

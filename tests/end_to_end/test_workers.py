@@ -130,7 +130,7 @@ def test_a_worker_that_cannot_be_replaced_leaves_the_other_serving(tmp_path: Pat
 
 
 ALONE = """
-import os, signal, socket, sys
+import multiprocessing, os, signal, socket, sys, time
 from functools import partial
 from gateway.server.workers import run_workers
 async def application(scope, receive, send):
@@ -138,14 +138,19 @@ async def application(scope, receive, send):
         await send({"type": "lifespan.startup.complete"})
     await send({"type": "lifespan.shutdown.complete"})
 def build():
+    if sys.argv[1] == "is orphaned":
+        print("begins", file=sys.stderr, flush=True)
+        multiprocessing.parent_process().join()
+        open("/nowhere/that was cleared away")
     return application if sys.argv[1] == "serves" else os._exit(7)
 if __name__ == "__main__":
-    run_workers(build, [socket.create_server(("127.0.0.1", 0))], workers=2, orphaned=partial(int))
+    orphaned = partial(time.sleep, 60 if sys.argv[1] == "is orphaned" else 0)
+    run_workers(build, [socket.create_server(("127.0.0.1", 0))], workers=2, orphaned=orphaned)
 """
 
 
 def supervisor(folder: Path, worker: str = "dies") -> subprocess.Popen[str]:
-    """Two workers of which each dies as soon as it would make the application, or serves."""
+    """Two workers of which each dies as soon as it would make the application, or is orphaned by then, or serves."""
     program = folder / "alone.py"
     program.write_text(ALONE, encoding="utf-8")
     command = [sys.executable, "-P", str(program), worker]
@@ -157,6 +162,16 @@ def test_where_every_worker_dies_before_it_serves_the_gateway_ends(tmp_path: Pat
         said = process.communicate(timeout=AT_MOST_S)[1]
     assert process.returncode == 1
     assert said.rstrip().endswith("the workers could not start; the lines above say why")
+
+
+def test_workers_whose_parent_is_killed_while_they_start_end_without_a_traceback(tmp_path: Path) -> None:
+    """What the first to notice clears away, such as the folder of metrics, the others were about to use."""
+    with supervisor(tmp_path, "is orphaned") as process:
+        assert process.stderr is not None
+        assert [process.stderr.readline() for _ in range(2)] == ["begins\n"] * 2
+        process.kill()
+        said = process.communicate(timeout=AT_MOST_S)[1]
+    assert said == ""
 
 
 def test_an_interrupt_meets_workers_that_are_only_starting_without_a_traceback(tmp_path: Path) -> None:
