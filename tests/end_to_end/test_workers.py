@@ -116,11 +116,15 @@ def test_a_worker_that_cannot_be_replaced_leaves_the_other_serving(tmp_path: Pat
     gateway = start(tmp_path / "state", "--workers", "2", more=more)
     try:
         until_healthy(gateway.url)
+        # Whoever has a folder there has read the overlay; one that was still to would take all of them along.
+        wait_until(lambda: len([*(tmp_path / "state" / "spool").glob("*")]) == 2)
         overlay.write_text("broken", encoding="utf-8")
         os.kill(workers_of(gateway.process.pid)[0], signal.SIGKILL)
 
         def pauses() -> list[str]:
-            return re.findall(r"worker_died.*again_after_s=(\S+)", gateway.log.read_text("utf-8"))
+            """Without that of a worker that was a minute old when it was killed, on a machine so busy."""
+            told = re.findall(r"worker_died.*again_after_s=(\S+)", gateway.log.read_text("utf-8"))
+            return [pause for pause in told if pause != "0.0"]
 
         wait_until(lambda: len(pauses()) >= 2)
         assert pauses()[:2] == ["0.5", "1.0"]  # tried again and again, but not as fast as it goes
