@@ -10,11 +10,11 @@ import numpy as np
 import orjson
 
 from catalog import Floats, Pool
+from catalog.identity_cache import IdentityCache
 from predictors import Query
 
 from .constraints import Constraints
 from .decision import Decision
-from .identity_cache import IdentityCache
 from .options import RoutingOptions
 from .session import SessionState
 

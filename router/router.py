@@ -5,13 +5,13 @@ from typing import Protocol
 
 import numpy as np
 
+from catalog.identity_cache import IdentityCache
 from predictors import Forecasts, ForecastSource, Load, Query
 
 from .decision import Bools, Decision, Screening
 from .errors import InvalidRoutingError, NoEligibleModelError, RoutingError
 from .evaluation import Evaluation, Evaluations, Evaluator, ResolvedOptions
 from .exploration import Exploration
-from .identity_cache import IdentityCache
 from .infeasible import no_eligible, shortfall
 from .options import RoutingOptions
 from .order import Order

@@ -1,4 +1,4 @@
-from router.identity_cache import IdentityCache
+from catalog.identity_cache import IdentityCache
 
 
 def test_what_follows_from_the_same_value_is_made_once() -> None:
