@@ -26,6 +26,7 @@ _TOKENS_PER_IMAGE: Final = 800  # about one 1024 x 1024 image in the tiles of to
 _TOKENS_PER_FILE: Final = 1_500  # a short document; nothing here opens one
 _TOKENS_PER_AUDIO: Final = 300  # about 10 to 30 seconds of speech
 _MOST_ANSWERS: Final = 1_000_000  # whoever asks for more has a cost that nobody pays anyway
+_COUNTING: Final = frozenset({"best_of", "n", "prompt"})  # what says how many answers are written
 _MAX_DEPTH: Final = 8  # of blocks within blocks; a body nested deeper is not a conversation
 
 _SYSTEM_ROLES: Final = ("system", "developer")
@@ -210,6 +211,8 @@ def _token_limit(body: Mapping[str, object]) -> int | None:
 
 def _n_answers(body: Mapping[str, object]) -> int:
     """How many answers are written, and billed: of each prompt `n`, or as many as the best are chosen from."""
+    if _COUNTING.isdisjoint(body):
+        return 1
     asked = (body.get(key) for key in ("n", "best_of"))
     each = max((n for n in asked if isinstance(n, int) and not isinstance(n, bool)), default=1)
     prompts = _sequence(body.get("prompt"))

@@ -21,6 +21,7 @@ _DEADLINE = "x-request-timeout"
 _GRPC = "grpc-timeout"
 _READ = "x-stainless-read-timeout"
 _WHOLE_SECONDS = "x-stainless-timeout"  # of the clients for JavaScript, which round down
+_NAMES = frozenset({_DEADLINE, _GRPC, _READ, _WHOLE_SECONDS})
 
 _UNITS_S = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0}
 _GRPC_UNITS_S = {"H": 3_600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
@@ -39,6 +40,8 @@ class ClientTimeouts:
 
     def deadline_s(self, *, stream: bool) -> float:
         """How long the request may take; infinite where the client says nothing."""
+        if self is NO_TIMEOUTS:
+            return float("inf")
         limits = (self.total_s,) if stream else (self.total_s, self.silence_s)
         return min((limit for limit in limits if limit is not None), default=float("inf"))
 
@@ -74,6 +77,8 @@ def read_client_timeouts(headers: Mapping[str, str]) -> ClientTimeouts:
     Raises:
         InvalidRequestError: a deadline of the caller's own is malformed.
     """
+    if _NAMES.isdisjoint(headers):
+        return NO_TIMEOUTS
     total_s = _shortest(
         _deadline(headers, _DEADLINE, _FORM, _UNITS_S), _deadline(headers, _GRPC, _GRPC_FORM, _GRPC_UNITS_S)
     )

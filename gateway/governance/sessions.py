@@ -8,7 +8,7 @@ user message. A first turn has nothing behind it, so that equal first turns do n
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -20,6 +20,7 @@ from router import SessionState
 __all__ = ["Conversation", "conversation_of", "has_signed_reasoning", "state_after"]
 
 _HEADERS = ("x-session-id", "x-conversation-id", "x-claude-code-session-id")
+_INSTRUCTING = ("system", "developer")
 _LAST_HEADER = "x-model-affinity"
 _SIGNED = re.compile(rb'"(?:thinking_blocks|reasoning_details|signature|encrypted_content|redacted_thinking)"')
 _MOST_TOOLS_KEPT = 256  # of one conversation, by their names
@@ -50,13 +51,9 @@ def conversation_of(
     if (said := _said(given or body, headers)) is not None:
         source, value = said
         return Conversation(session_id=_digest(source, value), has_past=True)
-    messages = [m for m in body.get("messages") or () if isinstance(m, dict)]
-    instructions = [m.get("content") for m in messages if m.get("role") in {"system", "developer"}]
-    first = next((m.get("content") for m in messages if m.get("role") == "user"), None)
+    instructions, first, has_past = _opening(body.get("messages") or ())
     same = orjson.dumps([instructions, body.get("tools"), first], option=orjson.OPT_NON_STR_KEYS)
-    return Conversation(
-        session_id=_digest("fingerprint", same), has_past=any(m.get("role") == "assistant" for m in messages)
-    )
+    return Conversation(session_id=_digest("fingerprint", same), has_past=has_past)
 
 
 def has_signed_reasoning(raw: bytes) -> bool:
@@ -75,6 +72,20 @@ def state_after(call: Call) -> SessionState | None:
     if len(tools) > _MOST_TOOLS_KEPT or sum(map(len, tools)) > _MOST_CHARS_KEPT:
         tools = ()  # they are judged anew: what a caller makes up must not fill the memory
     return SessionState(backend_id=entry.backend.id, cached_tokens=held, tools=tools)
+
+
+def _opening(messages: Iterable[Any]) -> tuple[list[Any], Any, bool]:
+    """All instructions, the first user message, and whether a model has answered since."""
+    instructions, users, has_past = [], [], False
+    for message in messages:
+        role = message.get("role") if isinstance(message, dict) else None
+        if role == "user":
+            users.append(message.get("content"))
+        elif role == "assistant":
+            has_past = True
+        elif role in _INSTRUCTING:
+            instructions.append(message.get("content"))
+    return instructions, users[0] if users else None, has_past
 
 
 def _said(body: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str, bytes] | None:

@@ -25,14 +25,14 @@ class Spool:
         self.folder, self.lock_fd = make_folder(root)
         self._mutex = threading.Lock()
         self._starts: dict[int, int] = {}  # bytes written before each segment that is still there
-        self._written = self._stored = 0
+        self._written = self._stored = self._deleted = 0
         self._number, self._size, self._fd = 0, 0, -1
         self._open_next()
 
     @property
     def held_bytes(self) -> int:
         """Bytes on disk, moved into the store or not."""
-        return self._written - next(iter(self._starts.values()))
+        return self._written - self._deleted
 
     @property
     def pending_bytes(self) -> int:
@@ -57,6 +57,7 @@ class Spool:
         with self._mutex:
             for number in [number for number in self._starts if number < segment]:
                 del self._starts[number]
+            self._deleted = next(iter(self._starts.values()))
             self._stored = self._starts[segment] + offset
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """Shared state of one process: what a single gateway needs, and what others fall back to."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ class MemoryState:
         self._accounts: dict[str, Account] = {}
         self._charged: set[str] = set()  # holders, since `newly_spent` was asked
         self._sessions: OrderedDict[tuple[str, str], tuple[float, SessionState]] = OrderedDict()
+        self._next_end_s = -math.inf  # before which no session ends
         self._sessions_of: dict[str, OrderedDict[str, None]] = {}  # holder -> ids in the same order
 
     async def reserve(self, claim: Claim) -> Grant:
@@ -66,7 +68,8 @@ class MemoryState:
             own = self._sessions_of.setdefault(key[0], OrderedDict())
             own[key[1]] = None
             own.move_to_end(key[1])
-            self._forget_sessions(now_s, holder=key[0])
+            if now_s >= self._next_end_s or len(self._sessions) > self._max_sessions:
+                self._forget_sessions(now_s, holder=key[0])
         if settlement.quota.is_unlimited:
             return
         account = self._accounts.setdefault(settlement.holder, Account())
@@ -108,8 +111,8 @@ class MemoryState:
         Where this holder has more than its share, it is its own oldest, so that nobody drives out those of others.
         """
         while self._sessions:
-            oldest, (until_s, _) = next(iter(self._sessions.items()))
-            if until_s > now_s:
+            oldest, (self._next_end_s, _) = next(iter(self._sessions.items()))
+            if self._next_end_s > now_s:
                 break
             self._forget(oldest)
         while len(self._sessions) > self._max_sessions:

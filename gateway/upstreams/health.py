@@ -100,12 +100,8 @@ class Health:
         health = self.of(backend.id)
         health.in_flight -= 1
         self._limited.discard(backend.id)
-        if isinstance(outcome, UpstreamStatusError) and outcome.is_refusal:
-            outcome = "answered"
-        if isinstance(outcome, UpstreamTimeoutError) and outcome.was_hurried:
-            outcome = "abandoned"
-        if isinstance(outcome, UpstreamUnsupportedError | UpstreamNotAskedError):
-            outcome = "abandoned"
+        if isinstance(outcome, UpstreamError):
+            outcome = _telling(outcome)
         if outcome == "answered":
             health.breaker.succeed()
             self._troubled.discard(backend.id)
@@ -249,6 +245,15 @@ class Health:
 
     def _is_overfull(self, backend_id: str) -> bool:
         return backend_id in self._overfull and self._fresh(backend_id) is not None
+
+
+def _telling(failure: UpstreamError) -> UpstreamError | Literal["answered", "abandoned"]:
+    """What a failure says about its backend: a request that it refused was answered, and others say nothing."""
+    if isinstance(failure, UpstreamStatusError) and failure.is_refusal:
+        return "answered"
+    if isinstance(failure, UpstreamTimeoutError) and failure.was_hurried:
+        return "abandoned"
+    return "abandoned" if isinstance(failure, UpstreamUnsupportedError | UpstreamNotAskedError) else failure
 
 
 def _exceeds(load: ServerLoad, backend: Backend) -> bool:

@@ -21,31 +21,33 @@ from .translated import fitted
 
 __all__ = ["dropped_parameters"]
 
+_SAMPLING: Final = frozenset(SAMPLING)
+_EFFORTS: Final = frozenset({"output_config", "reasoning", "reasoning_effort"})
 _ANY_MESSAGES: Final = [{"role": "user", "content": "x"}]
 _NO_EFFORT: Final = (None, "none", "minimal")  # a model that does not reason does as much
 
 
 def dropped_parameters(request: ChatRequest, recipient: PoolEntry) -> tuple[str, ...]:
     """Names, in the client's protocol, of the fields and kinds of tools that this candidate was asked without."""
-    tools = [f"tools.{kind}" for kind in request.left_out]
-    return (*tools, *_refused_parameters(request, recipient))
+    refused = _refused_parameters(request, recipient)
+    return (*(f"tools.{kind}" for kind in request.left_out), *refused) if request.left_out else refused
 
 
 def _refused_parameters(request: ChatRequest, recipient: PoolEntry) -> tuple[str, ...]:
-    asked = [name for name in SAMPLING if request.body.get(name) is not None]
-    efforts = _effort_parameters(request)
-    if not (asked or efforts) or (backend := recipient.backend) is None:
+    says_effort = "thinking" in request.body or not _EFFORTS.isdisjoint(request.as_sent)
+    efforts = _efforts(request) if says_effort else ()
+    if (backend := recipient.backend) is None or (not efforts and _SAMPLING.isdisjoint(request.body)):
         return ()
     if backend.kind == "anthropic":
         sent = _sent(request, recipient, backend)
-        names = tuple(name for name in asked if sent.get(name) is None)
+        names = tuple(name for name in SAMPLING if request.body.get(name) is not None and sent.get(name) is None)
     else:
         names = refused_sampling(request.body, backend, asked_for=request.model)
         sent = _chat(request, recipient) if efforts else {}
     return names if not efforts or _asks_to_reason(sent) else (*names, *efforts)
 
 
-def _effort_parameters(request: ChatRequest) -> tuple[str, ...]:
+def _efforts(request: ChatRequest) -> tuple[str, ...]:
     """The fields by which the client says how hard to think, as its protocol calls them."""
     body = request.as_sent
     named = ["reasoning_effort"] if body.get("reasoning_effort") not in _NO_EFFORT else []

@@ -14,7 +14,8 @@ from catalog import PoolEntry
 from gateway.errors import InvalidRequestError
 
 from .body import ChatRequest
-from .compatibility import adapted_fields, is_openai, plain_text, token_limit
+from .compatibility import adapted_fields, is_openai, token_limit
+from .histories import plain_text
 from .reasoning_signatures import signed_calls, thinking_for
 
 __all__ = ["TranslatedRequest", "fitted"]

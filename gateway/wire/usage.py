@@ -34,11 +34,9 @@ def read_usage(reported: object) -> Usage | None:
         return None
     read = _details(reported, "prompt_tokens_details")
     made = _details(reported, "completion_tokens_details")
-    cached = _first(_count(read, "cached_tokens"), _count(reported, "prompt_cache_hit_tokens"))
+    cached = _first((read, "cached_tokens"), (reported, "prompt_cache_hit_tokens"))
     written = _first(
-        _count(read, "cache_write_tokens"),
-        _count(read, "cache_creation_tokens"),
-        _count(reported, "cache_creation_input_tokens"),
+        (read, "cache_write_tokens"), (read, "cache_creation_tokens"), (reported, "cache_creation_input_tokens")
     )
     thought = _count(made, "reasoning_tokens") or 0
     more = 0 if total is None else total - input_tokens - output
@@ -46,11 +44,8 @@ def read_usage(reported: object) -> Usage | None:
         output, thought = output + more, more
     cached = min(cached, input_tokens)
     written = min(written, input_tokens - cached)
-    searched = _first(
-        _count(_details(reported, "server_tool_use"), "web_search_requests"),
-        _count(read, "web_search_requests"),
-    )
-    hour = _count(_details(read, "cache_creation_token_details"), "ephemeral_1h_input_tokens") or 0
+    searched = _first((_details(reported, "server_tool_use"), "web_search_requests"), (read, "web_search_requests"))
+    hour = _first((_details(read, "cache_creation_token_details"), "ephemeral_1h_input_tokens")) if written else 0
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output,
@@ -94,11 +89,13 @@ def _details(reported: Mapping[str, object], name: str) -> Mapping[str, object]:
 
 def _count(table: Mapping[str, object], name: str) -> int | None:
     value = table.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST else None
+    return value if type(value) is int and 0 <= value <= _MOST else None
 
 
-def _first(*counts: int | None) -> int:
-    for count in counts:
-        if count is not None:
-            return count
+def _first(*places: tuple[Mapping[str, object], str]) -> int:
+    """The count in the first of these places that holds one; 0 where none does."""
+    for table, name in places:
+        value = table.get(name)
+        if type(value) is int and 0 <= value <= _MOST:
+            return value
     return 0

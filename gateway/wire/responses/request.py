@@ -20,10 +20,11 @@ from catalog import OPENAI_RESPONSES, PoolEntry
 from gateway.errors import InvalidRequestError
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.body import read_chat, read_object
-from gateway.wire.compatibility import BY_RESPONSES, adapted_fields
+from gateway.wire.compatibility import adapted_fields
 from gateway.wire.fields import SHOWN_BY, list_at, nothing_else, object_at, one_answer, refuse, text_at
 from gateway.wire.own_protocol import OwnProtocolRequest
 from gateway.wire.reasoning_signatures import sealed_blocks
+from gateway.wire.variants import BY_RESPONSES
 
 from .custom import custom_arguments
 from .native import responses_body
