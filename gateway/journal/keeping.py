@@ -38,6 +38,13 @@ class KeeperProcess:
         """Its process id, which changes when it had to be started again; None before it first runs."""
         return self._process.pid if self._process is not None else None
 
+    def hold(self, lock_fd: int) -> None:
+        """The spool has got another lock: the process ends, and the next one has it. Said in the minding thread."""
+        os.close(self._lock_fd)
+        self._lock_fd = os.dup(lock_fd)
+        if self._process is not None:
+            self._process.kill()  # it goes on where it was, as after any death
+
     def finish(self) -> None:
         """The worker writes no more: let it move the rest, and wait until it has."""
         with self._mutex:

@@ -50,8 +50,11 @@ class JournalHealth(Protocol):
 class Journal(Protocol):
     """Keeps records. Their fields are those of the journal's JSON form; unknown fields are kept too."""
 
-    def write(self, kind: RecordKind, record: Mapping[str, object]) -> None:
+    def write(self, kind: RecordKind, record: Mapping[str, object]) -> bool:
         """Keep one record. Synchronous, some microseconds, and durable against SIGKILL when it returns.
+
+        Returns:
+            Whether it is kept; what is not was counted as lost.
 
         Raises:
             JournalFullError: the record cannot be kept, and the journal was told to refuse rather than to count.

@@ -6,6 +6,7 @@ into the store, is told in `gateway.journal_store`.
 
 import os
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import make_private
@@ -13,7 +14,15 @@ from gateway.journal_store import make_folder, segment_path
 
 from .errors import JournalFullError
 
-__all__ = ["Spool"]
+__all__ = ["Restored", "Spool"]
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What became of a spool that somebody deleted."""
+
+    lock_fd: int  # of the folder that is there now
+    lost_bytes: int  # of finished segments, at most: part of them may have been in the store
 
 
 class Spool:
@@ -21,6 +30,7 @@ class Spool:
 
     def __init__(self, root: Path, *, segment_bytes: int = 8 << 20, max_bytes: int = 512 << 20) -> None:
         self.segment_bytes, self.max_bytes = segment_bytes, max_bytes
+        self._root = root
         make_private(root)
         self.folder, self.lock_fd = make_folder(root)
         self._mutex = threading.Lock()
@@ -60,11 +70,33 @@ class Spool:
             self._deleted = next(iter(self._starts.values()))
             self._stored = self._starts[segment] + offset
 
+    def restore(self) -> Restored | None:
+        """Put back what somebody deleted amid it; None where everything is in its place.
+
+        The segment that is being written is still there for whoever has it open. It gets its name again, with every
+        byte where it was: the store knows by that what it has.
+
+        Raises:
+            OSError: it cannot be put back now.
+        """
+        with self._mutex:
+            path = segment_path(self.folder, self._number)
+            if self._fd < 0 or path.exists():
+                return None
+            make_private(self._root)
+            if not self.folder.exists():
+                _, lock_fd = make_folder(self._root, name=self.folder.name)
+                os.close(self.lock_fd)
+                self.lock_fd = lock_fd
+            self._put_back(path)
+            return Restored(self.lock_fd, self._forget_deleted())
+
     def close(self) -> None:
         """Stop writing; whoever else holds the lock answers for the lines."""
         with self._mutex:
             os.close(self._fd)
             os.close(self.lock_fd)
+            self._fd = -1
 
     def _write(self, line: bytes) -> None:
         try:
@@ -77,13 +109,45 @@ class Spool:
         self._size += written
         self._written += written
 
+    def _put_back(self, path: Path) -> None:
+        unfinished = path.with_suffix(".new")  # whoever moves lines takes no half of them for all
+        unfinished.unlink(missing_ok=True)
+        fd = _open_new(unfinished)
+        try:
+            _write_all(fd, os.pread(self._fd, self._size, 0))
+            unfinished.rename(path)
+        except OSError:
+            os.close(fd)
+            raise
+        os.close(self._fd)
+        self._fd = fd
+
+    def _forget_deleted(self) -> int:
+        """Of the finished segments that are gone: how much of them is not known to be in the store."""
+        gone = [n for n in self._starts if not segment_path(self.folder, n).exists()]
+        ends = dict(zip(self._starts, (*list(self._starts.values())[1:], self._written), strict=True))
+        lost = sum(max(0, ends[n] - max(self._starts[n], self._stored)) for n in gone)
+        for n in gone:
+            del self._starts[n]
+        return lost
+
     def _open_next(self) -> None:
         path = segment_path(self.folder, self._number + 1)
         try:
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            fd = _open_new(path)
         except OSError as exc:
             raise JournalFullError(folder=str(self.folder), problem=exc.strerror or str(exc)) from exc
         if self._fd >= 0:
             os.close(self._fd)
         self._fd, self._size, self._number = fd, 0, self._number + 1
         self._starts[self._number] = self._written
+
+
+def _open_new(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
+def _write_all(fd: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(fd, rest) :]

@@ -95,7 +95,7 @@ class SpooledJournal:
         self._health.pending_bytes = self._spool.pending_bytes
         return self._health
 
-    def write(self, kind: RecordKind, record: Mapping[str, object]) -> None:
+    def write(self, kind: RecordKind, record: Mapping[str, object]) -> bool:
         """Keep one record; see `Journal.write`. Those that cannot be kept are counted in `health.lost`, and told of."""
         if kind == "decision":
             record = keep_prompt(record, self.prompts)
@@ -107,8 +107,9 @@ class SpooledJournal:
             self._tell_loss(kind, exc)
             if self.refuse_when_full:
                 raise
-            return
+            return False
         self._health.written += 1
+        return True
 
     def _tell_loss(self, kind: RecordKind, problem: JournalFullError) -> None:
         """Now and then: the log may lie on the disk that is full, and thousands may be lost in a second."""
@@ -139,8 +140,21 @@ class SpooledJournal:
             self._health.store_failures += 1
             self._health.last_failure = said["failure"]
             log.warning("journal_store_failed", reason=said["failure"], pending=self._spool.pending_bytes)
+            self._restore()
         else:
             log.warning(said["event"], **said["facts"])
+
+    def _restore(self) -> None:
+        """Where the failure is that somebody deleted the spool."""
+        try:
+            restored = self._spool.restore()
+        except OSError as exc:
+            log.warning("journal_spool_not_restored", reason=str(exc))
+            return
+        if restored is not None:
+            log.error("journal_spool_restored", reason="somebody deleted it", lost_bytes=restored.lost_bytes)
+            self._health.lost += restored.lost_bytes > 0  # how many, nobody can count any more
+            self.keeper.hold(restored.lock_fd)
 
 
 def journal_line(kind: RecordKind, at: float, record: Mapping[str, object]) -> bytes:

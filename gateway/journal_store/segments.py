@@ -77,11 +77,11 @@ def adopt_left_overs(root: Path) -> Iterator[LeftOver]:
             yield left_over
 
 
-def make_folder(root: Path) -> tuple[Path, int]:
-    """A folder for one writer, and what holds its lock."""
-    name = uuid.uuid4().hex
+def make_folder(root: Path, *, name: str | None = None) -> tuple[Path, int]:
+    """A folder for one writer, of a new name where none is said, and what holds its lock."""
+    name = name or uuid.uuid4().hex
     unfinished = root / f"{name}{_UNFINISHED}"
-    unfinished.mkdir(mode=0o700)
+    unfinished.mkdir(mode=0o700, exist_ok=True)
     held = lock_folder(unfinished)
     return unfinished.rename(root / name), held
 

@@ -5,12 +5,14 @@ same piece of feedback said twice counts once.
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.dispatch import Clocks
+from gateway.errors import UnavailableError
 from gateway.governance.governor import Governor
 from gateway.journal.protocol import Journal
 from gateway.telemetry import Telemetry
@@ -19,6 +21,13 @@ __all__ = ["feedback_routes"]
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 _VERDICTS = {"good_fit": 1.0, "overprovisioned": 1.0, "underpowered": 0.0, "failed": 0.0}  # as a quality score
+
+
+class FeedbackNotKeptError(UnavailableError):
+    """The journal has no room for it. Unlike an answer, it is nothing without its record."""
+
+    advice = "the feedback was not kept; say it again later"
+    retry_after_s = 30.0
 
 
 class _Reference(BaseModel):
@@ -82,6 +91,10 @@ def feedback_routes(journal: Journal, telemetry: Telemetry, clocks: Clocks, *, g
     """Both doors. Each piece of feedback counts as a request, for it takes a place in the journal."""
     router = APIRouter(prefix="/v1", tags=["feedback"])
 
+    def keep(record: Mapping[str, object]) -> None:
+        if not journal.write("feedback", record):
+            raise FeedbackNotKeptError("a piece of feedback was not kept; journal_record_lost says why")
+
     @router.post("/feedback")
     async def feedback(given: Feedback, request: Request, idempotency_key: IdempotencyKey = None) -> Accepted:
         """Say how good an answer was. It counts as a request."""
@@ -90,7 +103,7 @@ def feedback_routes(journal: Journal, telemetry: Telemetry, clocks: Clocks, *, g
         if not given.dryrun:
             record = {"metric": given.metric, "value": given.value, "source": given.source, "tags": given.tags}
             record |= _whose(request)
-            journal.write("feedback", {**_reference(given), **record, "time": clocks.wall(), "idempotency_key": key})
+            keep({**_reference(given), **record, "time": clocks.wall(), "idempotency_key": key})
             telemetry.feedback_came("feedback")
         return Accepted(idempotency_key=key, dryrun=given.dryrun)
 
@@ -110,7 +123,7 @@ def feedback_routes(journal: Journal, telemetry: Telemetry, clocks: Clocks, *, g
             "target_ref": given.target_ref,
             **_whose(request),
         }
-        journal.write("feedback", {**_reference(given), **record, "time": clocks.wall(), "idempotency_key": key})
+        keep({**_reference(given), **record, "time": clocks.wall(), "idempotency_key": key})
         telemetry.feedback_came("outcome")
         return Accepted(idempotency_key=key)
 

@@ -72,12 +72,15 @@ class FileState(MemoryState):
     @contextmanager
     def _held(self, holder: str) -> Iterator[None]:
         """Nobody else counts in this account meanwhile; what is counted is in the file afterwards."""
+        known = self._accounts.get(holder, Account())
         try:
             with _locked(_path(self._folder, holder)) as fd:
-                self._accounts[holder] = account = _read(fd, now_s=self._clock())
+                account = _read(fd, now_s=self._clock(), otherwise=known)
+                self._accounts[holder] = account
                 yield
                 _write(fd, account, now_s=self._clock())
         except OSError as exc:
+            self._accounts[holder] = known  # nothing was counted
             raise StateUnavailableError(f"{self._folder}: {exc.strerror or exc}") from exc
 
 
@@ -98,7 +101,7 @@ def spent_in(folder: Path) -> Spent:
     found: Spent = {}
     for path in folder.glob("*.json"):
         with _locked(path, patience_s=_PATIENCE_AT_START_S) as fd:
-            found[unquote(path.stem)] = _read(fd, now_s=0.0).spent_nano
+            found[unquote(path.stem)] = _read(fd, now_s=0.0, otherwise=Account()).spent_nano
     return found
 
 
@@ -120,7 +123,7 @@ def _path(folder: Path, holder: str) -> Path:
 @contextmanager
 def _locked(path: Path, *, patience_s: float = _PATIENCE_S) -> Iterator[int]:
     """The file, made where it is missing, and nobody else's until it is closed."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = _open(path)
     try:
         until_s = time.monotonic() + patience_s
         while True:
@@ -136,11 +139,20 @@ def _locked(path: Path, *, patience_s: float = _PATIENCE_S) -> Iterator[int]:
         os.close(fd)
 
 
-def _read(fd: int, *, now_s: float) -> Account:
-    """The account; an empty one where there is none yet, and, with a word, where it is damaged."""
+def _open(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError:  # somebody deleted the folder
+        make_private(path.parent)
+        return os.open(path, flags, 0o600)
+
+
+def _read(fd: int, *, now_s: float, otherwise: Account) -> Account:
+    """The account; what is known `otherwise` where there is none (any more), and, with a word, where it is damaged."""
     raw = os.pread(fd, _MOST_BYTES, 0)
     if not raw.strip():
-        return Account()
+        return _copy(otherwise)
     try:
         told = orjson.loads(raw)
         gone_back_s = max(0.0, float(told.get("at_s", 0.0)) - now_s)  # the clock was set meanwhile: no time has passed
@@ -155,7 +167,11 @@ def _read(fd: int, *, now_s: float) -> Account:
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as exc:
         log.error("spending_unreadable", kind=type(exc).__name__)  # noqa: TRY400 - it says enough
-        return Account()
+        return _copy(otherwise)
+
+
+def _copy(account: Account) -> Account:
+    return Account(tat_s=dict(account.tat_s), leases=dict(account.leases), spent_nano=dict(account.spent_nano))
 
 
 def _write(fd: int, account: Account, *, now_s: float) -> None:

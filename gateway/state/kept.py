@@ -51,10 +51,20 @@ class KeptState(MemoryState):
         self.restore(self._spent)
 
     async def keep(self) -> None:
-        """Write the file as money is spent, until this is cancelled."""
+        """Write the file as money is spent, until this is cancelled; what the disk refuses, once it takes it again."""
+        is_told = False
         while True:
             await asyncio.sleep(self._every_s)
-            await self._write()
+            try:
+                await self._write()
+            except OSError as exc:
+                if not is_told:
+                    log.error("spending_not_kept", reason=str(exc))  # noqa: TRY400 - it says enough
+                is_told = True
+            else:
+                if is_told:
+                    log.warning("spending_kept_again", file=str(self._path))
+                is_told = False
 
     async def close(self) -> None:
         """Write the rest."""

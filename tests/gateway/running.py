@@ -62,9 +62,10 @@ class ListJournal:
     def health(self) -> "ListJournal":
         return self
 
-    def write(self, kind: str, record: Mapping[str, Any]) -> None:
+    def write(self, kind: str, record: Mapping[str, Any]) -> bool:
         self.records.append((kind, record))
         self.written += 1
+        return True
 
     async def close(self) -> None:
         return None

@@ -52,7 +52,7 @@ async def test_a_decision_counts_as_a_request_and_costs_nothing(tmp_path: Path, 
 
 
 class FullJournal(ListJournal):
-    def write(self, kind: str, record: Any) -> None:
+    def write(self, kind: str, record: Any) -> bool:
         raise JournalFullError(folder="/var/secret/place", problem="it holds 512 bytes already")
 
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.journal import SqliteJournal
 from tests.gateway.governance.test_governor import make_key
 from tests.gateway.running import pair
 
@@ -87,3 +88,19 @@ async def test_feedback_counts_as_a_request_for_it_takes_a_place_in_the_journal(
     assert [answer.status_code for answer in said] == [200, 200, 429]
     assert "retry-after" in said[-1].headers
     assert len(gateway.journal.of("feedback")) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "more"), [("/v1/feedback", {"value": 1}), ("/v1/router/outcomes", {"verdict": "good_fit"})]
+)
+async def test_feedback_that_cannot_be_kept_is_to_be_said_again_though_answers_go_on(
+    tmp_path: Path, path: str, more: dict[str, object]
+) -> None:
+    """Whoever was told 200 would never say it again."""
+    journal = SqliteJournal(tmp_path / "journal.sqlite3", spool_max_bytes=0)
+    async with pair(tmp_path, journal=journal) as (gateway, _, __):
+        answer = await gateway.chat()
+        said = await gateway.client.post(path, json={"decision_id": "d", **more})
+    assert (answer.status_code, said.status_code) == (200, 503)
+    assert "say it again" in said.json()["error"]["message"]
+    assert said.headers["retry-after"] == "30"

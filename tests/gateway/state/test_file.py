@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -164,3 +165,38 @@ async def test_holders_whose_names_are_no_names_of_files_are_told_apart(tmp_path
     for holder in ("../a", "a/b", "ä"):
         await store.reserve(Claim(holder=holder, quota=QUOTA, wall_s=NOON, cost_usd=0.1))
     assert spent_in(tmp_path).keys() == {"../a", "a/b", "ä"}
+
+
+@pytest.mark.parametrize("deleted", ["folder", "file", "content"])
+async def test_a_folder_that_is_deleted_amid_serving_is_made_anew_and_forgives_no_budget(
+    tmp_path: Path, deleted: str
+) -> None:
+    """Until the next start every worker counted for itself, and a deleted account was a new budget."""
+    folder = tmp_path / "limits"
+    store = FileState(folder, clock=lambda: NOON)
+    await store.reserve(claim(0.75, lease_id="a"))
+    match deleted:
+        case "folder":
+            shutil.rmtree(folder)
+        case "file":
+            (folder / "key.json").unlink()
+        case _:
+            (folder / "key.json").write_bytes(b"{")
+    grant = await store.reserve(claim(0.5, lease_id="b"))
+    assert (grant.refused_by, grant.usd_left) == ("max_concurrency", pytest.approx(0.25))
+    await store.settle(Settlement(holder="key", quota=QUOTA, wall_s=NOON, cost_usd_more=-0.25, lease_id="a"))
+    assert spent_in(folder)["key"]["2026-11-29"] == 500_000_000
+
+
+async def test_what_could_not_be_written_was_not_counted(tmp_path: Path) -> None:
+    """It is told to the file later, which would count it twice."""
+    folder = tmp_path / "limits"
+    store = FileState(folder, clock=lambda: NOON)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9, limits[1]))
+    try:  # as a disk with 9 bytes left
+        with pytest.raises(StateUnavailableError, match="No space left"):
+            await store.reserve(claim(0.75))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (await store.reserve(claim(0.75))).usd_left == pytest.approx(0.25)

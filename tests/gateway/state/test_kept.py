@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+import structlog
 
 from gateway.state import Claim, KeptState, Quota
 from tests.gateway.governance.test_governor import ask, make_key
@@ -72,3 +73,21 @@ async def test_a_restart_forgives_no_budget(tmp_path: Path) -> None:
         after = await ask(gateway, key, model="strong")
     assert answers[-1].status_code == after.status_code == 402
     assert strong.requests == []
+
+
+async def test_a_disk_that_takes_nothing_is_told_once_and_gets_it_when_it_does(tmp_path: Path) -> None:
+    """It was a crash with all its places, every five seconds."""
+    folder = tmp_path / "state"
+    with structlog.testing.capture_logs() as log:
+        first = state(folder)
+        folder.rename(tmp_path / "aside")
+        folder.touch()  # a file, in which none can be made
+        keeping = asyncio.create_task(first.keep())
+        await first.reserve(claim(0.75))
+        await until(lambda: log)
+        await asyncio.sleep(0.05)  # it goes on trying, and tells of it no more
+        folder.unlink()
+        await until(lambda: len(log) > 1)
+        keeping.cancel()
+    assert [entry["event"] for entry in log] == ["spending_not_kept", "spending_kept_again"]
+    assert (await state(folder).reserve(claim())).usd_left == pytest.approx(0.25)
