@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from router import Policy
 
-    from .contenders import Contender
-    from .report import Outputs
-    from .study import Study
+    from .contenders.contender import Contender
+    from .replay.report import Outputs
+    from .replay.study import Study
 
 __all__ = ["replay"]
 
@@ -57,10 +57,10 @@ def replay(
     # the imports below are heavy: `paretogate --help` must not pay for them
     from predictors.encoders import open_encoder  # noqa: PLC0415
 
-    from .lineup import lineup  # noqa: PLC0415
-    from .policies import known_policy, read_policies  # noqa: PLC0415
-    from .report import Outputs  # noqa: PLC0415
-    from .study import Study  # noqa: PLC0415
+    from .contenders.lineup import lineup  # noqa: PLC0415
+    from .policy.configured import known_policy, read_policies  # noqa: PLC0415
+    from .replay.report import Outputs  # noqa: PLC0415
+    from .replay.study import Study  # noqa: PLC0415
 
     folder = data_folder(data, os.environ)
     for_tables_only = bool(predictor or leave_out or noise or decisions or html or svg)
@@ -121,13 +121,13 @@ def _replay_tables(
 ) -> None:
     from catalog.registry import Catalog  # noqa: PLC0415
 
-    from .contenders import FittedContender  # noqa: PLC0415
-    from .lineup import SHIPPED  # noqa: PLC0415
-    from .report import json_report, terminal_report, write_outputs  # noqa: PLC0415
+    from .contenders.contender import FittedContender  # noqa: PLC0415
+    from .contenders.lineup import SHIPPED  # noqa: PLC0415
+    from .outcomes.sources import read_table, unseen  # noqa: PLC0415
+    from .replay.report import json_report, terminal_report, write_outputs  # noqa: PLC0415
+    from .replay.study import run_study  # noqa: PLC0415
+    from .replay.unknown_goals import unknown_goals  # noqa: PLC0415
     from .screen import progress_bar, screen, stages  # noqa: PLC0415
-    from .sources import read_table, unseen  # noqa: PLC0415
-    from .study import run_study  # noqa: PLC0415
-    from .unknown_goals import unknown_goals  # noqa: PLC0415
 
     catalog = Catalog.load() if isinstance(contenders[0], FittedContender) else None
     # all of them first: a misspelt name must not cost minutes

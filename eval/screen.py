@@ -1,10 +1,9 @@
 """Where results and progress are printed: text as it stands, whatever a model, a file or a tool is called."""
 
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from predictors.stages import told_in_lines
+from predictors.stages import Tell, told_in_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +41,7 @@ def progress_bar() -> "Progress":
     )
 
 
-def stages(bar: "Progress", name: str) -> Callable[[str, int, int], None]:
+def stages(bar: "Progress", name: str) -> Tell:
     """Tells what is done with `name`, how much of it, of how much: in the bar, in lines where none can be drawn."""
     if not bar.console.is_interactive:
         return told_in_lines(f"{name}: ")

@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-__all__ = ["Stages", "told_in_lines"]
+__all__ = ["Stages", "Tell", "told_in_lines"]
 
 Tell = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 

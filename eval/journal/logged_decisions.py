@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from catalog import Floats
-from eval.table import Bools
+from eval.outcomes.table import Bools
 from predictors import InvalidOutcomesError
 from predictors.journal.judgements import Judgements
 from predictors.journal.outcomes import chosen_position, journal_records

@@ -1,7 +1,7 @@
 """What policies would have earned on a journal, as rows for machines and as a table for people."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 
 from eval.errors import MissingFactsError, NoOverlapError
+from predictors.stages import Tell
 from router import Policy, RoutingOptions
 
 from .logged_decisions import LoggedDecision
@@ -23,7 +24,7 @@ def value_rows(
     *,
     configured: Mapping[str, Policy],
     seed: int,
-    progress: Callable[[str, int, int], None],
+    progress: Tell,
 ) -> Iterator[dict[str, object]]:
     """A row for each policy; one that the log cannot value is `refused`, with the reason."""
     for done, policy in enumerate(policies):

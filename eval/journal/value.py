@@ -6,10 +6,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from catalog import Backend, ModelProfile, Pool, PoolEntry
+from eval.contenders.forecasts import BatchForecasts
 from eval.errors import InvalidReplayError, MissingFactsError, NoOverlapError
-from eval.forecasts import BatchForecasts
 from eval.intervals import GroupBootstrap
-from eval.worth import Log, Target, Worth, worth_more_than_log, worth_of
 from predictors import Query
 from predictors.quality.protocol import QualityEstimate
 from router import PRESETS, Constraints, NoEligibleModelError, Policy, Router, RoutingOptions
@@ -17,6 +16,7 @@ from router.session import SessionState
 
 from .logged_decisions import LoggedDecision
 from .off_policy import LoggedChoices, OffPolicyEstimate, evaluate_off_policy
+from .worth import Log, Target, Worth, worth_more_than_log, worth_of
 
 __all__ = [
     "PolicyValue",

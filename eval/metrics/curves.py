@@ -6,7 +6,8 @@ import numpy as np
 
 from catalog import Floats
 from eval.errors import UndefinedMetricError
-from eval.frontier import cheapest_reaching, non_decreasing_hull
+
+from .frontier import cheapest_reaching, non_decreasing_hull
 
 __all__ = [
     "aiq_paper",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from catalog import Floats
-from eval.table import Bools
+from eval.outcomes.table import Bools
 from predictors.folds import group_folds
 from predictors.quality.placement.cold_start import DATE, facts_of
 from predictors.quality.placement.factorization import LogisticFactorization, sigmoid

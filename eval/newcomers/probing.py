@@ -12,7 +12,7 @@ import numpy as np
 
 from catalog import Floats
 from eval.intervals import Interval, percentile_interval
-from eval.probe import Asked, VectorBelief, most_informative
+from eval.probing.belief import Asked, VectorBelief, most_informative
 from predictors.folds import group_folds
 from predictors.quality.protocol import Matrix
 

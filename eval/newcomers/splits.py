@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from catalog import ModelProfile
-from eval.table import Bools
+from eval.outcomes.table import Bools
 
 __all__ = ["SPLITS", "Split", "left_out"]
 

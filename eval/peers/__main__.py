@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from catalog import ParetoGateError
-from eval.sources import read_table
+from eval.outcomes.sources import read_table
 from predictors.cli_options import data_folder
 
 from .comparison import Comparison, compare

@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from catalog import Floats
-from eval.folds import Folds
+from eval.contenders.learners import FeatureMemory, PredictorLearner
+from eval.contenders.references import best_single, oracle, random_choice
 from eval.intervals import GroupBootstrap, Interval
-from eval.learners import FeatureMemory, PredictorLearner
-from eval.references import best_single, oracle, random_choice
-from eval.table import Ints, ReplayTable
+from eval.outcomes.folds import Folds
+from eval.outcomes.table import Ints, ReplayTable
 from predictors.encoders import open_encoder
 from predictors.features import Features
 from predictors.quality import StackedEnsemble

@@ -8,7 +8,7 @@ import numpy as np
 
 from catalog import Floats
 from eval.errors import EvalError
-from eval.table import Ints
+from eval.outcomes.table import Ints
 from predictors.quality.protocol import Matrix
 
 __all__ = ["PEERS", "PeerFailedError", "choices_of_peers"]

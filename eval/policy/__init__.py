@@ -1,1 +1,1 @@
-"""What a change of policy would change: its decisions on a corpus, and the right answers that it would lose."""
+"""Policies by name, and what a change of one would change: its decisions on a corpus, the right answers it would lose."""

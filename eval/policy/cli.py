@@ -41,8 +41,7 @@ def diff_policy(
     Exits with 1 where more than --max-nfr of the prompts were answered rightly and would no longer be.
     """
     # the imports below are heavy: `paretogate --help` must not pay for them
-    from eval.policies import read_policies  # noqa: PLC0415
-
+    from .configured import read_policies  # noqa: PLC0415
     from .difference import difference  # noqa: PLC0415
 
     try:
@@ -74,8 +73,7 @@ def diff_policy(
 
 
 def _side(text: str, policies: Mapping[str, "Policy"]) -> "Side":
-    from eval.policies import known_policy  # noqa: PLC0415
-
+    from .configured import known_policy  # noqa: PLC0415
     from .corpus import Side  # noqa: PLC0415
 
     policy, _, predictor = text.partition("@")
@@ -94,11 +92,11 @@ def _routed(
 ) -> "Corpus":
     """The corpus as both policies route it, whichever of the three kinds it is."""
     from catalog.registry import Catalog  # noqa: PLC0415
-    from eval.folds import Folds, learnable  # noqa: PLC0415
+    from eval.contenders.lineup import SHIPPED  # noqa: PLC0415
     from eval.journal.logged_decisions import read_journal  # noqa: PLC0415
-    from eval.lineup import SHIPPED  # noqa: PLC0415
+    from eval.outcomes.folds import Folds, learnable  # noqa: PLC0415
+    from eval.outcomes.sources import read_table, unseen  # noqa: PLC0415
     from eval.screen import progress_bar, stages  # noqa: PLC0415
-    from eval.sources import read_table, unseen  # noqa: PLC0415
     from predictors.journal.outcomes import is_journal  # noqa: PLC0415
 
     from .corpus import (  # noqa: PLC0415

@@ -9,16 +9,16 @@ import numpy.typing as npt
 
 from catalog import Floats, Pool, PoolEntry
 from catalog.registry import Catalog
-from eval.contenders import Contender
+from eval.contenders.contender import Contender
+from eval.contenders.lineup import SHIPPED, lineup
 from eval.errors import InvalidReplayError
-from eval.folds import Folds
 from eval.journal.logged_decisions import LoggedDecision
 from eval.journal.value import check_told, conversation_of, router_again
-from eval.lineup import SHIPPED, lineup
-from eval.replay import Progress
-from eval.table import Bools, Ints, ReplayTable
+from eval.outcomes.folds import Folds
+from eval.outcomes.table import Bools, Ints, ReplayTable
 from predictors import ForecastSource, InvalidOutcomesError, Query
 from predictors.forecaster import Forecaster
+from predictors.stages import Tell
 from router import NoEligibleModelError, Policy, Router, RoutingOptions
 from router.session import SessionState
 
@@ -106,7 +106,7 @@ def outcome_corpus(
     sides: tuple[Side, Side],
     policies: Mapping[str, Policy],
     *,
-    progress: Progress | None = None,
+    progress: Tell | None = None,
 ) -> Corpus:
     """Both policies route every judged prompt; a model that was not tried on it is unavailable.
 
@@ -144,7 +144,7 @@ def prompt_corpus(
     sides: tuple[Side, Side],
     policies: Mapping[str, Policy],
     *,
-    progress: Progress | None = None,
+    progress: Tell | None = None,
 ) -> Corpus:
     """Both policies route prompts without outcomes; a side that names no predictor decides by the shipped one."""
     sources: dict[Path | None, ForecastSource] = {
@@ -167,7 +167,7 @@ def journal_corpus(
     sides: tuple[Side, Side],
     policies: Mapping[str, Policy],
     *,
-    progress: Progress | None = None,
+    progress: Tell | None = None,
 ) -> Corpus:
     """Both policies decide again what a gateway decided, by the forecasts that it journalled.
 
@@ -235,6 +235,6 @@ def _unjudged(task: str, keys: Sequence[str], logs: tuple[_Log, _Log]) -> Corpus
     )
 
 
-def _tell(progress: Progress | None, stage: str, done: int, of: int) -> None:
+def _tell(progress: Tell | None, stage: str, done: int, of: int) -> None:
     if progress and done % _TELL_EVERY == 0:
         progress(stage, done, of)

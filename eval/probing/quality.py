@@ -7,10 +7,10 @@ from types import MappingProxyType
 import numpy as np
 
 from catalog import Ability
-from eval.probe import Asked, VectorBelief, most_informative
 from predictors.quality.protocol import Matrix
 
 from .asking import Asking, BudgetSpentError
+from .belief import Asked, VectorBelief, most_informative
 from .results import Fact, ProbeResult, Subject
 
 __all__ = ["ANSWER_TOKENS", "probe_quality", "prompt_side"]

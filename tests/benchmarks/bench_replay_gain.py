@@ -15,10 +15,10 @@ import numpy as np
 import polars as pl
 
 from catalog import Floats
-from eval.contenders import LearnedContender
-from eval.learners import Estimator
-from eval.study import Study, run_study
-from eval.table import ReplayTable
+from eval.contenders.contender import LearnedContender
+from eval.contenders.learners import Estimator
+from eval.outcomes.table import ReplayTable
+from eval.replay.study import Study, run_study
 from predictors.outcomes import Outcomes
 from predictors.quality.protocol import QualityEstimate
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from catalog import ModelProfile
 from catalog.registry import Catalog
-from eval.scale_chart import scale_chart
+from eval.charts.growth import scale_chart
 from predictors import Query
 from predictors.encoders import open_encoder
 from predictors.features import Features

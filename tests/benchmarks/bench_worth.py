@@ -7,7 +7,7 @@
 - Student's: of what was explored, with nothing added;
 - empirical Bernstein: of what was explored (Maurer and Pontil, COLT 2009);
 - betting: of what was explored (Waudby-Smith and Ramdas, JRSS B 86(1), 2024);
-- ours: `eval.worth`.
+- ours: `eval.journal.worth`.
 """
 
 import argparse
@@ -17,10 +17,10 @@ from unittest.mock import patch
 import numpy as np
 
 from catalog import Floats
-from eval import worth
 from eval.intervals import Interval
+from eval.journal import worth
 from eval.journal.bounded_mean import BoundedMean, bounded_mean
-from tests.eval.test_worth import Drawn
+from tests.eval.journal.test_worth import Drawn
 
 TRUTHS = ((0.8, 0.65, 0.95), (0.8, 0.95, 0.6), (0.6, 0.6, 0.6), (0.9, 0.97, 0.97))  # old, new, and what is believed
 _ALPHA, _GRID = 0.05, np.linspace(0, 1, 201)[:, None]  # (n_grid, 1)

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from eval.table import ReplayTable
+from eval.outcomes.table import ReplayTable
 from predictors.outcomes import Outcomes
 
 WORDS = {"maths": "integral matrix theorem prime", "poem": "rose moon sonnet verse"}

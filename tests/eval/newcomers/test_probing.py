@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eval.newcomers.probing import BUDGETS, WAYS, Newcomer, regrets
-from eval.probe import VectorBelief
+from eval.probing.belief import VectorBelief
 
 
 def a_newcomer(believed: float, score: float) -> Newcomer:

@@ -1,0 +1,1 @@
+"""What should change no decision: how a prompt is typed, who is mentioned in it, how much of a long one is read."""
