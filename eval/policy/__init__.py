@@ -1,1 +1,1 @@
-"""Policies by name, and what a change of one would change: its decisions on a corpus, the right answers it would lose."""
+"""Policies by name, and what a change of one would change: decisions on a corpus, right answers that are lost."""
