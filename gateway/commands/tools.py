@@ -81,14 +81,17 @@ def import_tools(
 @commands.command(name="list")
 def list_registries(*, config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Every registry in its newest version."""
-    store = _store(config)
-    newest = [store.load(name) for name in store.names()]
+    newest = _store(config).summaries()
     if as_json:
-        typer.echo(orjson.dumps([stored.summary() for stored in newest]).decode())
+        typer.echo(orjson.dumps(newest).decode())
         return
     for stored in newest:
-        counted = f"{len(stored.tools):>6} tools {len(stored.usage):>6} requests"
-        typer.echo(printable(f"{stored.label:<40} {counted}  {stored.source}"))
+        label = f"{stored['name']}@{stored['version']}"
+        if "damaged" in stored:
+            typer.echo(printable(f"{label:<40} {stored['damaged']}"))
+            continue
+        counted = f"{stored['tools']:>6} tools {stored['usage']:>6} requests"
+        typer.echo(printable(f"{label:<40} {counted}  {stored['source']}"))
     if not newest:
         typer.echo("no registries; `paretogate tools import FILE --name NAME` makes one", err=True)
 
@@ -121,7 +124,8 @@ def _header(given: str) -> tuple[str, str]:
 
 def _as_before(server: Mapping[str, Any], name: str, store: RegistryStore) -> dict[str, Any]:
     """The server with the variables that its registry names, where it is the same one."""
-    known = store.load(name).server if name in store.names() else None
+    before = store.whole(name) if name in store.names() else None
+    known = before.server if before is not None else None
     is_same = known is not None and all(known.get(key) == value for key, value in server.items())
     return dict(known if known is not None and is_same else server)
 

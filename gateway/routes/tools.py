@@ -70,13 +70,9 @@ def tools_routes(desk: ToolDesk, governor: Governor, clocks: Clocks) -> APIRoute
 
     @router.get("/registries")
     async def registries(request: Request) -> dict[str, Any]:
-        """Every registry in its newest version, without its tools."""
+        """Every registry in its newest version, without its tools; of one that is `damaged`, what is wrong with it."""
         governor.admin(read_headers(request.scope))
-
-        def summaries() -> list[dict[str, Any]]:
-            return [desk.store.load(name).summary() for name in desk.store.names()]
-
-        return {"object": "list", "data": await asyncio.to_thread(summaries)}
+        return {"object": "list", "data": await asyncio.to_thread(desk.store.summaries)}
 
     @router.get("/registries/{label}")
     async def registry(label: str, request: Request) -> dict[str, Any]:

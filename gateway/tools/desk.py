@@ -23,7 +23,7 @@ from router import Reading, SessionState
 from .calls.checking import check_installed
 from .calls.mending import AskAgain, mended
 from .calls.observing import observed_in, packed
-from .errors import InvalidRegistryError, UnknownRegistryError
+from .errors import DamagedRegistryError, UnknownRegistryError
 from .indexes.sources import ToolSources
 from .metrics import ToolMetrics
 from .offered.deferral import HeldBack, held_back
@@ -134,7 +134,7 @@ class ToolDesk:
 
         Raises:
             UnknownRegistryError: there is none; a key that may use some tools only is told of no others.
-            InvalidRegistryError: its file is damaged.
+            DamagedRegistryError: its file is.
         """
         return await self._sources.load(label, key=key)
 
@@ -144,7 +144,7 @@ class ToolDesk:
             return None
         try:
             return await self._sources.load(wishes.set, key=key)
-        except (UnknownRegistryError, InvalidRegistryError) as exc:
+        except (UnknownRegistryError, DamagedRegistryError) as exc:
             if is_said:
                 raise
             log.warning("tool_registry_missing", registry=wishes.set, kind=type(exc).__name__)

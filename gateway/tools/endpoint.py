@@ -31,7 +31,7 @@ from gateway.wire.asgi import (
 from gateway.wire.body import read_json
 
 from .desk import ToolDesk
-from .errors import InvalidRegistryError, UnknownRegistryError
+from .errors import DamagedRegistryError, UnknownRegistryError
 from .importers.servers import call_server
 from .offered.wishes import wishes_of
 from .selection.found import ToolsFound
@@ -126,7 +126,7 @@ class McpEndpoint:
         for label in dict.fromkeys(label for label in labels if label):
             try:
                 found.append(await self._desk.search(query, label=label, key=_CALLER.get(), top_k=most))
-            except (InvalidRegistryError, UnknownRegistryError):
+            except (DamagedRegistryError, UnknownRegistryError):
                 if registry:
                     raise
                 log.warning("tool_registry_skipped", registry=label)  # the others are still worth searching

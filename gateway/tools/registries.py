@@ -15,7 +15,7 @@ from catalog import read_file
 from gateway.atomic_files import temporary_copy
 from predictors.tools import InvalidToolError, Tool, ToolRegistry, ToolUsage
 
-from .errors import InvalidRegistryError, UnknownRegistryError
+from .errors import DamagedRegistryError, InvalidRegistryError, UnknownRegistryError
 
 __all__ = ["RegistryStore", "StoredRegistry", "StoredTool", "is_registry_name"]
 
@@ -140,12 +140,23 @@ class RegistryStore:
         """NAME@VERSION of every registry's newest version."""
         return tuple(f"{name}@{self._versions(name)[-1]}" for name in self.names())
 
+    def summaries(self) -> list[dict[str, Any]]:
+        """`StoredRegistry.summary` of every registry's newest version; of a damaged one its name and what is wrong."""
+        found: list[dict[str, Any]] = []
+        for label in self.newest():
+            try:
+                found.append(self.load(label).summary())
+            except DamagedRegistryError as exc:
+                name, _, version = label.partition("@")
+                found.append({"name": name, "version": int(version), "damaged": str(exc)})
+        return found
+
     def load(self, label: str) -> StoredRegistry:
         """A version, or the newest where the label names none.
 
         Raises:
             UnknownRegistryError: there is none.
-            InvalidRegistryError: its file is damaged.
+            DamagedRegistryError: its file is.
         """
         path = self._file_of(label)
         found = self._read.get(path)
@@ -200,17 +211,17 @@ class RegistryStore:
                 server=server,
             )
             _check(stored)
-            newest = self._whole(f"{name}@{versions[-1]}") if versions else None
+            newest = self.whole(f"{name}@{versions[-1]}") if versions else None
             if newest and (newest.tools, newest.usage, newest.server) == (stored.tools, stored.usage, stored.server):
                 return newest
             if self._write(stored):
                 return stored
 
-    def _whole(self, label: str) -> StoredRegistry | None:
+    def whole(self, label: str) -> StoredRegistry | None:
         """A version; None where its file is damaged: to import again is what helps."""
         try:
             return self.load(label)
-        except InvalidRegistryError:
+        except DamagedRegistryError:
             return None
 
     def _write(self, stored: StoredRegistry) -> bool:
@@ -234,7 +245,7 @@ class RegistryStore:
         return self._path(name, wanted)
 
     def _versions(self, name: str) -> list[int]:
-        return sorted(int(p.stem) for p in (self._folder / name).glob("*.json") if p.stem.isdigit())
+        return sorted(int(p.stem) for p in (self._folder / name).glob("*.json") if _VERSION.fullmatch(p.stem))
 
     def _path(self, name: str, version: int) -> Path:
         return self._folder / name / f"{version}.json"
@@ -278,6 +289,4 @@ def _from_json(path: Path) -> StoredRegistry:
     except (OSError, ValueError, KeyError, TypeError) as exc:
         problem = exc.strerror if isinstance(exc, OSError) else exc
         place = f"tools/registries/{path.parent.name}/{path.name}"  # clients hear it: not where the state directory is
-        raise InvalidRegistryError(
-            f"{place} in the state directory is damaged ({problem}); import the registry again"
-        ) from exc
+        raise DamagedRegistryError(f"{path.parent.name}@{path.stem}", place=place, problem=problem) from exc

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,24 @@ def test_what_names_no_variable_of_a_server_is_refused(
     told = capsys.readouterr().err
     assert problem in told
     assert "s3cret" not in told
+
+
+def test_a_damaged_registry_is_listed_beside_the_others_and_imported_again_from_its_server(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("mcp")
+    server = f"{sys.executable} {Path(__file__).parent / 'tools' / 'notes_server.py'}"
+    (state / "tools.json").write_text(json.dumps(functions(3)))
+    assert main(["tools", "import", "tools.json", "--name", "office"]) == 0
+    assert main(["tools", "import", "--mcp", server, "--name", "broken"]) == 0
+    (state / "state" / "tools" / "registries" / "broken" / "1.json").write_bytes(b"")
+    capsys.readouterr()
+    assert main(["tools", "list"]) == 0
+    broken, office = capsys.readouterr().out.splitlines()
+    assert office.startswith("office@1 ")
+    assert broken.startswith("broken@1 ")
+    assert "is damaged" in broken
+    assert main(["tools", "list", "--json"]) == 0
+    assert [entry.get("tools") for entry in json.loads(capsys.readouterr().out)] == [None, 3]
+    assert main(["tools", "import", "--mcp", server, "--name", "broken"]) == 0
+    assert capsys.readouterr().out.startswith("broken@2: ")

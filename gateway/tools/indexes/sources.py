@@ -49,7 +49,7 @@ class ToolSources:
 
         Raises:
             UnknownRegistryError: there is none; a key that may use some tools only is told of no others.
-            InvalidRegistryError: its file is damaged.
+            DamagedRegistryError: its file is.
         """
         try:
             return await self._read(label)

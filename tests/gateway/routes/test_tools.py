@@ -175,3 +175,29 @@ async def test_a_registry_that_cannot_be_kept_is_no_crash_and_tells_no_path(tmp_
         assert (told.status_code, told.json()["error"]["code"]) == (503, "unavailable")
         assert str(tmp_path) not in told.text
         assert int(told.headers["retry-after"]) > 0
+
+
+async def test_one_damaged_registry_keeps_no_other_from_being_listed_or_searched(tmp_path: Path) -> None:
+    async with pair(tmp_path, settings=SETTINGS) as (gateway, _, _):
+        for name in ("broken", "office"):
+            await gateway.client.put(f"/v1/tools/registries/{name}", json={"tools": functions()})
+        store = RegistryStore(tmp_path / "tools" / "registries")
+        assert [entry["tools"] for entry in store.summaries()] == [40, 40]
+    (tmp_path / "tools" / "registries" / "broken" / "1.json").write_bytes(b"{")
+    async with pair(tmp_path, settings=SETTINGS) as (gateway, _, _):
+        listed = await gateway.client.get("/v1/tools/registries")
+        named = [
+            await gateway.client.get("/v1/tools/registries/broken"),
+            await gateway.client.post("/v1/tools/search", json={"query": "weather", "set": "broken"}),
+            await gateway.chat(tools=functions(), routing={"tools": {"set": "broken"}}),
+        ]
+        found = await gateway.client.post("/v1/tools/search", json={"query": "weather", "set": "office"})
+        again = await gateway.client.put("/v1/tools/registries/broken", json={"tools": functions()})
+    broken, office = listed.json()["data"]
+    assert (broken["name"], broken["version"], office["tools"]) == ("broken", 1, 40)
+    assert broken["damaged"].startswith("tools/registries/broken/1.json in the state directory is damaged")
+    for answer in named:
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["message"]) == (503, "registry_damaged", broken["damaged"])
+    assert found.status_code == 200
+    assert again.json()["version"] == 2

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from gateway.tools import RegistryStore, StoredTool
-from gateway.tools.errors import InvalidRegistryError, UnknownRegistryError
+from gateway.tools.errors import DamagedRegistryError, InvalidRegistryError, UnknownRegistryError
 
 
 def a_tool(name: str, **more: object) -> StoredTool:
@@ -99,11 +99,11 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     RegistryStore(tmp_path).save("office", [a_tool("a")], source="test", now_s=1.0)
     (tmp_path / "office" / "1.json").write_text("{")
     with pytest.raises(
-        InvalidRegistryError, match=r"^tools/registries/office/1\.json in the state directory is damaged"
+        DamagedRegistryError, match=r"^tools/registries/office/1\.json in the state directory is damaged"
     ):
         RegistryStore(tmp_path).load("office")  # clients hear it: not where that directory is
     (tmp_path / "office" / "1.json").unlink()
     (tmp_path / "office" / "1.json").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(InvalidRegistryError) as refused:
+    with pytest.raises(DamagedRegistryError) as refused:
         RegistryStore(tmp_path).load("office")
     assert str(tmp_path) not in str(refused.value)
