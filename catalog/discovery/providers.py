@@ -113,9 +113,8 @@ _ALL = (
     _openai("meta", "LLAMA_API_KEY", "https://api.llama.com/compat/v1", region="us"),
     _openai("crusoe", "CRUSOE_API_KEY", "https://managed-inference-api-proxy.crusoecloud.com/v1", region="us"),
     _openai("voyage", "VOYAGE_API_KEY", "https://api.voyageai.com/v1"),  # embeddings only
-    Provider(
-        id="cohere", key_variables=("COHERE_API_KEY", "CO_API_KEY"), kind="litellm", litellm_prefix="cohere_chat/"
-    ),
+    # Of its own protocol litellm 1.106 reads no stream, and takes every end for "stop".
+    _openai("cohere", "COHERE_API_KEY CO_API_KEY", "https://api.cohere.ai/compatibility/v1"),
     Provider(
         id="bedrock",
         key_variables=("AWS_BEARER_TOKEN_BEDROCK",),  # general AWS keys are held for other reasons, too

@@ -29,6 +29,7 @@ from gateway.errors import (
 )
 from gateway.wire.answer_ids import chat_id
 
+from .litellm_streams import Said
 from .openai import retry_after_s
 from .protocol import Upstream, UpstreamCall
 from .refusals import own_words, secrets_of, unquoting
@@ -107,7 +108,7 @@ class LiteLLMUpstream:
         start = loop.time()
         deadline, phase = start + call.first_byte_s, "first byte"
         chunks = await self._call(call, stream=True, within_s=call.first_byte_s)
-        _tell_no_price(chunks)
+        said = Said(chunks)
         iterator = aiter(chunks)
         while True:
             try:
@@ -119,11 +120,11 @@ class LiteLLMUpstream:
                 raise call.timed_out(phase, after_s=loop.time() - start) from exc
             except Exception as exc:
                 raise self._translated(exc, call, phase=phase, within_s=deadline - start) from exc
-            if _is_made_up_end(chunk, chunks):
+            if said.made_up_the_end(chunk):
                 raise UpstreamProtocolError(
                     "ended the stream before the answer was finished", backend_id=call.backend.id
                 )
-            if getattr(chunk, "usage", None) is not None and not _was_counted(chunks):
+            if getattr(chunk, "usage", None) is not None and not said.counted():
                 chunk.usage = None
             yield b"data: " + _told(chunk) + b"\n\n"
             deadline, phase = min(loop.time() + call.next_byte_s, start + call.deadline_s), "next byte"
@@ -209,7 +210,7 @@ class LiteLLMUpstream:
             status=status,
             retry_after_s=retry_after_s(headers.get("retry-after")),
             detail=unquoting(
-                _own_words(message) if isinstance(message, str) else None,
+                _first_words(causes) or (_own_words(message) if isinstance(message, str) else None),
                 secrets_of(backend, self._api_keys.get(backend.id), self._usual_key, *self._secrets),
             ),
         )
@@ -289,23 +290,14 @@ def _is_refusal(causes: list[BaseException]) -> bool:
     )
 
 
-def _is_made_up_end(chunk: Any, chunks: Any) -> bool:  # noqa: ANN401 - as above
-    """Whether a chunk ends an answer that its provider never ended: litellm does so with what breaks off."""
-    ends = any(getattr(choice, "finish_reason", None) for choice in chunk.choices)
-    said = [getattr(chunks, f"{name}_finish_reason", "unknown") for name in ("received", "intermittent")]
-    return ends and not any(said)
+def _first_words(causes: list[BaseException]) -> Mapping[str, object] | None:
+    """The provider's error object as OpenAI's library read it (of Azure): litellm quotes nothing but the message."""
+    bodies = (getattr(each, "body", None) for each in causes)
+    return next((own_words({"error": body}) for body in bodies if isinstance(body, dict) and _has_words(body)), None)
 
 
-def _was_counted(chunks: Any) -> bool:  # noqa: ANN401 - as above
-    """Whether the provider told how many tokens there were; where it does not, litellm guesses."""
-    came = getattr(chunks, "chunks", None)
-    return came is None or any(getattr(each, "usage", None) is not None for each in came)
-
-
-def _tell_no_price(chunks: Any) -> None:  # noqa: ANN401 - as above
-    """In a stream litellm puts its own estimate where a provider would say what it charges."""
-    if (accounts := getattr(chunks, "logging_obj", None)) is not None:
-        accounts.response_cost_calculator = lambda *_, **__: None
+def _has_words(error: Mapping[str, object]) -> bool:
+    return isinstance(error.get("message"), str)
 
 
 def _own_words(message: str) -> Mapping[str, object]:
@@ -316,9 +308,10 @@ def _own_words(message: str) -> Mapping[str, object]:
     try:
         told = orjson.loads(quoted)
     except orjson.JSONDecodeError:
-        return {"message": quoted or message}
+        said = {"message": quoted or message}
+        return own_words(said) or said
     error = own_words(told)
-    return error if error is not None and isinstance(error.get("message"), str) else {"message": quoted}
+    return error if error is not None and _has_words(error) else {"message": quoted}
 
 
 def _model(backend: Backend) -> str:

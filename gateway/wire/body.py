@@ -126,7 +126,7 @@ class ChatRequest:
         ):
             without = {*without, *(key for key, value in adapted.items() if value is None)}
             replacing = {**(replacing or {}), **{key: value for key, value in adapted.items() if value is not None}}
-        include_usage = self.stream and not self.wants_usage
+        include_usage = self.stream and not self.wants_usage and "stream_options" not in without
         untouched = not without and not replacing and not (include_usage and "stream_options" in self.body)
         if (
             untouched

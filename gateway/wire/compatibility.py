@@ -7,7 +7,8 @@ history. Gemini signs its calls, refuses unsigned ones unless told to let them p
 signatures. A conversation that moves from one model to another would break at each of these, and so would a request
 whose sender could not know who answers it. What is refused beyond that, the provider says itself, and another is asked.
 
-Source: the providers' API references (Google's: Thought signatures, for calls that come from elsewhere).
+Source: the providers' API references (Google's: Thought signatures, for calls that come from elsewhere; Cohere's:
+Compatibility API, and Strands' page of Cohere for `stream_options`).
 """
 
 import hashlib
@@ -25,7 +26,8 @@ __all__ = ["adapted_fields", "is_auto", "is_openai", "refused_sampling", "restor
 _TOKEN_LIMITS = ("max_completion_tokens", "max_tokens")
 _SAMPLING = ("temperature", "top_p")
 _AUTO_NAMES = ("auto", "paretogate/auto")  # a client that names these names no model
-_REFUSES_UNKNOWN_FIELDS = frozenset({"cerebras", "gemini", "groq", "mistral"})
+_REFUSES_UNKNOWN_FIELDS = frozenset({"cerebras", "cohere", "gemini", "groq", "mistral"})
+_REFUSES_STREAM_OPTIONS = frozenset({"cohere"})  # even the wish for counts of tokens
 _HINTS = (
     "prompt_cache_key",
     "prompt_cache_options",
@@ -121,6 +123,8 @@ def _for_provider(body: Mapping[str, Any], provider: str, backend: Backend) -> d
     found: dict[str, Any] = {}
     if provider == "groq" and "qwen" in backend.model_name and body.get("reasoning_effort") is not None:
         found["reasoning_effort"] = "none" if body["reasoning_effort"] in ("none", "minimal") else "default"
+    if provider in _REFUSES_STREAM_OPTIONS and body.get("stream"):
+        found["stream_options"] = None
     return found | (_without_hints(body) if provider in _REFUSES_UNKNOWN_FIELDS else _hashed_identifiers(body))
 
 

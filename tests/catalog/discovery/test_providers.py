@@ -64,6 +64,13 @@ def test_anthropics_key_opens_its_own_protocol() -> None:
     assert {(b.kind, b.base_url) for b in backends} == {("anthropic", "https://api.anthropic.com/v1")}
 
 
+def test_coheres_key_opens_the_protocol_of_its_that_can_be_streamed() -> None:
+    """Behind litellm every stream failed, and an answer that was cut short ended well."""
+    backends = backends_for_keys(Catalog.load(), {"CO_API_KEY": "x"})
+    assert {(b.kind, b.base_url) for b in backends} == {("openai", "https://api.cohere.ai/compatibility/v1")}
+    assert {"cohere:command-a-03-2025", "cohere:command-r-08-2024"} <= {b.id for b in backends}
+
+
 def test_a_provider_whose_key_goes_by_two_names_is_known_by_either() -> None:
     known = Catalog.load()
     for name in ("TOGETHER_API_KEY", "TOGETHERAI_API_KEY"):

@@ -114,6 +114,50 @@ async def test_a_stream_that_breaks_off_is_not_whole(tmp_path: Path, provider: s
     assert (outcome["status"], outcome["usage"]) == ("failed", None)
 
 
+def piece_of_gemini(text: str, finish_reason: str | None = None, *, index: int = 0) -> dict[str, Any]:
+    end = {} if finish_reason is None else {"finishReason": finish_reason}
+    return {"index": index, "content": {"role": "model", "parts": [{"text": text}]}, **end}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "is_whole"),
+    [
+        ([[piece_of_gemini("half of")]], False),
+        ([[piece_of_gemini("half of")], [piece_of_gemini(" it", "STOP")]], True),
+        ([[piece_of_gemini("half of")], [{"finishReason": "MAX_TOKENS"}]], True),
+        ([[piece_of_gemini("half of", "STOP")], [piece_of_gemini(" it")]], True),  # whose older models end each piece
+        ([[piece_of_gemini("half of")], [piece_of_gemini("other", "STOP", index=1)]], False),
+    ],
+)
+async def test_a_stream_of_geminis_that_breaks_off_is_not_whole(
+    tmp_path: Path, pieces: list[list[dict[str, Any]]], is_whole: bool
+) -> None:
+    """All its pieces bear an end once litellm has read them."""
+    async with before("gemini", tmp_path) as (gateway, server):
+        server.stream(*({"candidates": candidates, "modelVersion": "gemini-2.0-flash"} for candidates in pieces))
+        answer = await gateway.chat(model="strong", stream=True)
+    assert "half of" in answer.text
+    assert ('"code":"upstream_failed"' in answer.text) != is_whole
+    assert gateway.journal.of("outcome")[0]["status"] == ("ok" if is_whole else "failed")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ({"message": "This model's maximum context length is 10 tokens."}, "context_length_exceeded"),
+        ({"message": "The prompt was filtered.", "code": "content_filter", "param": "prompt"}, "content_filter"),
+    ],
+)
+async def test_azures_refusal_keeps_its_code(tmp_path: Path, error: dict[str, str], code: str) -> None:
+    """Litellm quotes the message alone: agents were not told that a conversation had become too long."""
+    async with before("azure", tmp_path) as (gateway, server):
+        server.status, server.body = 400, orjson.dumps({"error": error})
+        answer = await gateway.chat(model="strong")
+    told = answer.json()["error"]
+    assert (answer.status_code, told["message"], told["code"]) == (400, error["message"], code)
+    assert told["param"] == error.get("param")
+
+
 @pytest.mark.parametrize("provider", ["deepseek", "gemini", "bedrock"])
 @pytest.mark.parametrize("nonsense", [b"<html>an error of some proxy</html>", b"null"])
 async def test_an_answer_that_litellm_cannot_read_is_no_refusal(

@@ -160,7 +160,7 @@ def test_names_that_are_taken_stay() -> None:
         assert sent(at(provider), messages=history(name))["messages"] == history(name)
 
 
-@pytest.mark.parametrize("provider", ["gemini", "groq", "cerebras", "mistral"])
+@pytest.mark.parametrize("provider", ["gemini", "groq", "cerebras", "mistral", "cohere"])
 def test_hints_and_what_asks_for_nothing_stay_away_from_whoever_refuses_what_it_does_not_know(provider: str) -> None:
     """Codex names a prompt cache with every request, and SDKs of OpenAI's say that nothing is to be stored."""
     hints = {"prompt_cache_key": "k", "store": False, "user": "u", "safety_identifier": "u"}
@@ -170,6 +170,13 @@ def test_hints_and_what_asks_for_nothing_stay_away_from_whoever_refuses_what_it_
     meant = {"parallel_tool_calls": False, "frequency_penalty": 0.5, "n": 2, "logprobs": True}
     assert sent(at(provider), **meant) == {"messages": HI, **meant}  # it says itself whether it can
     assert sent(at("openai"), **hints, **idle) == {"messages": HI, **hints, **idle}
+
+
+def test_cohere_is_asked_for_no_counts_of_tokens_which_it_refuses_to_be() -> None:
+    """All others are, so that a stream can be billed."""
+    for asked in ({"stream": True}, {"stream": True, "stream_options": {"include_usage": True}}):
+        assert sent(at("cohere"), **asked) == {"messages": HI, "stream": True}
+        assert sent(at("groq"), **asked)["stream_options"] == {"include_usage": True}
 
 
 def test_identifiers_are_as_long_as_openai_takes_them() -> None:
