@@ -1,6 +1,5 @@
 """The digests by which servers' weights were last seen, on disk: a name whose digest changed has other weights now."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import orjson
 from catalog.finding import Finding
 from catalog.identity import Identity, silent_changes
 from catalog.untrusted.private_folders import make_private
+from catalog.untrusted.replacing import written_aside
 
 __all__ = ["watch_digests"]
 
@@ -54,12 +54,8 @@ def watch_digests(path: Path, seen: Mapping[str, str]) -> tuple[Finding, ...]:
 def _remember(path: Path, digests: Mapping[str, str]) -> None:
     """In one step: workers that start together read what the first of them writes."""
     make_private(path.parent)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        aside.write_bytes(orjson.dumps(digests, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+    with written_aside(path, orjson.dumps(digests, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)) as aside:
         aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _remembered(path: Path) -> dict[str, str]:

@@ -1,10 +1,10 @@
 """Put a compiled catalog in the place of another: written aside, read back whole, and only then moved, in one step."""
 
-import os
 from pathlib import Path
 
 from catalog.errors import CatalogError, ImportFailedError
 from catalog.registry import Catalog
+from catalog.untrusted.replacing import written_aside
 
 __all__ = ["write_compiled"]
 
@@ -22,13 +22,9 @@ def write_compiled(path: Path, content: bytes) -> None:
         if target.exists() and not target.is_file():
             target.write_bytes(content)
             return
-        aside = target.with_name(f".{target.name}.{os.getpid()}.new")
-        try:
-            aside.write_bytes(content)
+        with written_aside(target, content) as aside:
             _read_back(aside, told_as=path)
             aside.replace(target)
-        finally:
-            aside.unlink(missing_ok=True)
     except OSError as exc:
         problem = f"cannot be written ({exc.strerror}); choose another place with --out"
         raise ImportFailedError(source=str(path), problem=problem) from exc

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, Self
@@ -23,6 +24,8 @@ class LedgerTakenError(EvalError):
 
 class Ledger:
     """Lines of JSON, one per call, flushed to the disk one by one; a torn last line is dropped.
+
+    A damaged line amid them costs its own answer, and none of those that were paid for after it.
 
     Of two processes at once the second is refused: they would write over each other's answers.
     """
@@ -69,12 +72,10 @@ class Ledger:
         for line in self._file:
             if not line.endswith(b"\n"):
                 break
-            try:
-                told = json.loads(line)
-                self._known[told["key"]] = told["answer"]
-            except (ValueError, KeyError, TypeError):
-                break
             whole += len(line)
+            with suppress(ValueError, KeyError, TypeError):
+                told = json.loads(line)
+                self._known[told["key"]] = dict(told["answer"])
         return whole
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from catalog import read_text
+from catalog import read_file, read_text
 from eval.errors import EvalError, InvalidReplayError
 from predictors.tools.synthesis import Chat, SyntheticRequest
 
@@ -46,7 +46,7 @@ def http_chat(client: httpx.Client, *, model: str, temperature: float = 0.8, one
 
 
 def read_made(path: Path) -> list[SyntheticRequest]:
-    """Requests made before; a file that is not there holds none.
+    """Requests made before; a file that is not there holds none, and a last line that was torn is cut off.
 
     Raises:
         InvalidReplayError: a line is no made-up request.
@@ -54,6 +54,7 @@ def read_made(path: Path) -> list[SyntheticRequest]:
     if not path.exists():
         return []
     made = []
+    _end_the_last_line(path)
     for number, line in enumerate(read_text(path).split("\n"), start=1):  # JSON may hold other ends
         if not line:
             continue
@@ -63,6 +64,22 @@ def read_made(path: Path) -> list[SyntheticRequest]:
         except (ValueError, TypeError, LookupError) as exc:
             raise InvalidReplayError(f"{path}, line {number}: not a made-up request ({exc}); delete the line") from exc
     return made
+
+
+def _end_the_last_line(path: Path) -> None:
+    """Whoever wrote it was killed, or had no room left: the next line must not run into it."""
+    raw = read_file(path)
+    last = raw[raw.rfind(b"\n") + 1 :]
+    if not last:
+        return
+    try:
+        json.loads(last)
+    except ValueError:
+        with path.open("rb+") as lines:
+            lines.truncate(len(raw) - len(last))
+    else:
+        with path.open("ab") as lines:
+            lines.write(b"\n")
 
 
 def write_made(path: Path, request: SyntheticRequest) -> None:

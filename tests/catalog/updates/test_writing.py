@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +42,15 @@ def test_of_a_link_what_it_points_to_is_replaced(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_named_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ImportFailedError, match=r"catalog\.json: cannot be written .* --out"):
         write_compiled(tmp_path / "absent" / "catalog.json", NEW.pack())
+
+
+def test_what_a_killed_process_had_begun_is_cleared_away_and_that_of_a_living_one_is_not(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    path = tmp_path / "catalog.json"
+    abandoned, begun = (tmp_path / f".catalog.json.{pid}.new" for pid in (gone.pid, os.getppid()))
+    others = [tmp_path / f".other.json.{gone.pid}.new", tmp_path / ".catalog.json.mine.new"]
+    for file in (abandoned, begun, *others):
+        file.write_bytes(b"{")
+    write_compiled(path, NEW.pack())
+    assert sorted(tmp_path.iterdir()) == sorted([path, begun, *others])

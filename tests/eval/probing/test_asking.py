@@ -37,6 +37,26 @@ def test_a_line_torn_by_a_kill_is_dropped_and_the_rest_goes_on(tmp_path: Path) -
         assert len(ledger) == 2
 
 
+def test_a_damaged_line_costs_its_own_answer_and_none_that_was_paid_for_later(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    endpoint = Answering(lambda _: "yes")
+    with Ledger(path) as ledger:
+        asking = Asking(endpoint, ledger, Budget(calls=9), model="m")
+        for prompt in ("one", "two", "three", "four", "five"):
+            asking.chat(prompt, max_tokens=4)
+    first, second, third, fourth, fifth = path.read_bytes().splitlines(keepends=True)
+    odd = b'{"key": "k", "answer": [1]}\n'
+    path.write_bytes(first + b"\0" * len(second) + b"\n" + third[:9] + b"\xff\n" + fourth + odd + fifth)
+    with Ledger(path) as ledger:
+        asking = Asking(endpoint, ledger, Budget(calls=9), model="m")
+        assert (asking.calls, asking.tokens > 0) == (3, True)
+        asking.chat("five", max_tokens=4)
+        asking.chat("two", max_tokens=4)
+    with Ledger(path) as ledger:
+        assert len(ledger) == 4
+    assert endpoint.asked == 6
+
+
 def test_of_two_probes_at_once_the_second_is_refused_and_the_answers_of_the_first_stay(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     with Ledger(path) as ledger:

@@ -37,7 +37,7 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "made.jsonl"
     write_made(path, MADE)
     with path.open("a") as lines:
-        lines.write('{"query": "torn')
+        lines.write('{"query": "torn\n')
     with pytest.raises(InvalidReplayError, match="line 2"):
         read_made(path)
 
@@ -76,3 +76,22 @@ def test_a_model_that_is_asked_for_one_line_after_earlier_turns_sees_them_and_st
 def test_an_endpoint_that_gives_no_completion_is_an_error_that_says_so(answer: httpx.Response) -> None:
     with pytest.raises(EvalError, match="gave no chat completion"):
         http_chat(client(answer), model="m")("hi")
+
+
+@pytest.mark.parametrize("torn", [b'{"query": "what is th', b'{"query": "\xc3'])
+def test_a_line_torn_by_a_kill_or_a_full_disk_is_dropped_and_the_rest_goes_on(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / "made.jsonl"
+    write_made(path, MADE)
+    path.write_bytes(path.read_bytes() + torn)
+    assert read_made(path) == [MADE]
+    write_made(path, MADE)
+    assert read_made(path) == [MADE, MADE]
+
+
+def test_a_last_line_that_an_editor_left_without_its_end_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "made.jsonl"
+    write_made(path, MADE)
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    assert read_made(path) == [MADE]
+    write_made(path, MADE)
+    assert read_made(path) == [MADE, MADE]
