@@ -1,20 +1,21 @@
 """Which model should answer. Pure: no clock, no environment, no socket, no global random state."""
 
-from .configured import configured_policies
-from .constraints import Constraints
+from .choice.pareto import hypervolume, non_dominated
 from .decision import Bools, Decision, Screening
 from .errors import InvalidRoutingError, NoEligibleModelError, RoutingError, TooLong
-from .explain import explain, shadow_prices
 from .fake import FixedForecasts, forecast_of
-from .flags import Reading, read_options
-from .goals import GOALS, Goals
-from .options import OnInfeasible, RoutingOptions
-from .pareto import hypervolume, non_dominated
-from .policies import PRESETS, Policy
-from .record import CandidateRows, decision_record, routing_record
 from .request import RoutingRequest
 from .router import Decider, Router
 from .session import SessionState
+from .telling.explain import explain, shadow_prices
+from .telling.record import CandidateRows, decision_record, routing_record
+from .vocabulary.configured import configured_policies
+from .vocabulary.flags import Reading, read_options
+from .wishes.constraints import Constraints
+from .wishes.goals import GOALS, Goals
+from .wishes.options import OnInfeasible, RoutingOptions
+from .wishes.policy import Policy
+from .wishes.presets import PRESETS
 
 __all__ = [
     "GOALS",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from .policies import Policy
+from .wishes.policy import Policy
 
 __all__ = ["Judge", "PromotionRules", "Verdict"]
 

@@ -3,8 +3,8 @@
 from catalog import record
 from predictors import Query
 
-from .options import RoutingOptions
 from .session import SessionState
+from .wishes.options import RoutingOptions
 
 __all__ = ["RoutingRequest"]
 

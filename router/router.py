@@ -8,17 +8,17 @@ import numpy as np
 from catalog.identity_cache import IdentityCache
 from predictors import Forecasts, ForecastSource, Load, Query
 
+from .choice.evaluation import Evaluation, Evaluations, Evaluator, ResolvedOptions
+from .choice.exploration import Exploration
+from .choice.order import Order
+from .choice.preferences import resolve
 from .decision import Bools, Decision, Screening
 from .errors import InvalidRoutingError, NoEligibleModelError, RoutingError
-from .evaluation import Evaluation, Evaluations, Evaluator, ResolvedOptions
-from .exploration import Exploration
-from .infeasible import no_eligible, shortfall
-from .options import RoutingOptions
-from .order import Order
-from .policies import Policy
-from .preferences import resolve
 from .request import RoutingRequest
+from .screening.infeasible import no_eligible, shortfall
 from .session import SessionAffinity, SessionState
+from .wishes.options import RoutingOptions
+from .wishes.policy import Policy
 
 __all__ = ["Decider", "Router"]
 
