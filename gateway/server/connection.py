@@ -50,9 +50,11 @@ class GuardedHttp(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._limits = limits or ConnectionLimits()
         self._in_head, self._in_message = True, False
-        self._head_bytes = self._head_fields = 0
+        self._head_bytes = 0
         self._problem: GatewayError | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None  # set once, and looked after when it is due
+        self._idle_since_s: float | None = None  # by the loop's clock; None while a request comes or is answered
         self._write_timer: asyncio.TimerHandle | None = None
         self._answering: Cycle | None = None
         self._declining = False  # the request that was just read offers another protocol, and is to be read again
@@ -66,6 +68,8 @@ class GuardedHttp(HttpToolsProtocol):
         """It is gone."""
         self._stop_timer()
         self._stop_write_timer()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
         super().connection_lost(exc)
         if self._answering is not None:
             self._answering.client_left()
@@ -76,7 +80,7 @@ class GuardedHttp(HttpToolsProtocol):
             return  # it was told, and the connection is closing
         if self._in_head:
             self._head_bytes += len(data)
-        self._unset_keepalive_if_required()
+        self._idle_since_s = None
         self._feed(data)
         if self._in_head and not self.transport.is_closing():
             if self._head_bytes > self._limits.head_bytes:
@@ -87,15 +91,17 @@ class GuardedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
-        self._in_message, self._head_fields = True, 0
+        self._in_message = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One more field."""
-        self._head_fields += 1
-        if self._head_fields > self._limits.head_fields or len(name) + len(value) > self._limits.head_bytes:
+        if len(self.headers) >= self._limits.head_fields or len(name) + len(value) > self._limits.head_bytes:
             self._problem = self._too_large()
             raise self._problem
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
@@ -121,9 +127,16 @@ class GuardedHttp(HttpToolsProtocol):
         """The answer is sent, perhaps before the request was whole."""
         if self._answering is not None:
             self._answering.part()
-        super().on_response_complete()
         self._stop_write_timer()
-        if self._in_message and not self._in_head and not self.transport.is_closing():
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._await_request()
+        if self._in_message and not self._in_head:
             self._timer = self.loop.call_later(self._limits.linger_s, self.transport.abort)
 
     def pause_writing(self) -> None:
@@ -204,6 +217,20 @@ class GuardedHttp(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._timer = self.loop.call_later(min(1.0, self._limits.linger_s), self.transport.close)
+
+    def _await_request(self) -> None:
+        """Nobody is answered any more. A timer for each time would cost what a header costs."""
+        self._idle_since_s = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._look_after)
+
+    def _look_after(self) -> None:
+        """Let go of a client that has asked for nothing in so long; else look again when it might have."""
+        idle_s = 0.0 if self._idle_since_s is None else self.loop.time() - self._idle_since_s
+        if idle_s < self.timeout_keep_alive:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive - idle_s, self._look_after)
+        elif not self.transport.is_closing():
+            self.transport.close()
 
     def _await_head(self) -> None:
         self._timer = self.loop.call_later(self._limits.head_timeout_s, self._head_is_late)

@@ -1,9 +1,10 @@
 """One request and its answer on a connection: uvicorn's, in fewer steps, and with three short ways beside ASGI.
 
 Uvicorn looks through every header of an answer with two regular expressions and writes what it finds piece by piece:
-for the fourteen of ours a twentieth of a request's CPU. Here a name is looked at when it is first met, and all values
-together. The head of an answer of known length leaves with its body, in one system call. The short ways spare a hot
-door a timer for a body that has come already, a task that waits for a client to leave, and two messages for one answer.
+for the fourteen of ours a twentieth of a request's CPU. Here names are looked at when they are first met together, and
+all values at once. The head of an answer of known length leaves with its body, in one system call. The short ways
+spare a hot door a timer for a body that has come already, a task that waits for a client to leave, and two messages
+for one answer.
 """
 
 import re
@@ -91,16 +92,16 @@ class Cycle(RequestResponseCycle):
             await super().send(message)
 
     def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        values = b"".join([value for _, value in headers])
-        if len(values.translate(None, _CONTROL)) != len(values):
+        names, values = zip(*headers, strict=True) if headers else ((), ())
+        together = b"".join(values)
+        if len(together.translate(None, _CONTROL)) != len(together):
             raise RuntimeError("an answer has a header with a control character in its value")
-        lines, closes_itself = [STATUS_LINE[status]], False
-        for given, value in headers:
-            begin, name = _line_of(given)
-            lines += (begin, value, b"\r\n")
-            if name is not None:
-                self._frame(name, value)
-                closes_itself |= name == b"connection" and _says_close(value)
+        form, telling = _form_of(names)
+        closes_itself = False
+        for at, name in telling:
+            self._frame(name, values[at])
+            closes_itself |= name == b"connection" and _says_close(values[at])
+        lines = [STATUS_LINE[status], form % values]
         self.response_started, self.waiting_for_100_continue = True, False
         if closes_itself:
             self.keep_alive = False
@@ -164,10 +165,11 @@ def _says_close(value: bytes) -> bool:
     return b"close" in [token.strip() for token in value.lower().split(b",")]
 
 
-@lru_cache(maxsize=512)
-def _line_of(name: bytes) -> tuple[bytes, bytes | None]:
-    """How the line of a header begins, and the header's name where that is one of the telling ones."""
-    if _NAME.fullmatch(name) is None:
+@lru_cache(maxsize=512)  # the same headers in the same order again and again
+def _form_of(names: tuple[bytes, ...]) -> tuple[bytes, list[tuple[int, bytes]]]:
+    """The lines of these headers with gaps for their values, and which of them are telling ones."""
+    if not all(map(_NAME.fullmatch, names)):
         raise RuntimeError("an answer has a header with an impossible name")
-    name = name.lower()
-    return name + b": ", name if name in _TELLING else None
+    lower = [name.lower() for name in names]
+    lines = [name.replace(b"%", b"%%") + b": %b\r\n" for name in lower]
+    return b"".join(lines), [(at, name) for at, name in enumerate(lower) if name in _TELLING]
