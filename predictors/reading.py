@@ -4,7 +4,7 @@ One reader for the four dialects (OpenAI chat, completions and responses, Anthro
 meaning do not collide. It reads what it can and raises on nothing; refusing a bad body is its backend's affair.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import orjson
@@ -170,7 +170,7 @@ def _is_media(kind: object, seen: _Turns) -> bool:
     return True
 
 
-def _read_needs(body: Mapping[str, object], *, tools: list[object], schema: object, needs: set[str]) -> None:
+def _read_needs(body: Mapping[str, object], *, tools: Sequence[object], schema: object, needs: set[str]) -> None:
     if tools and body.get("tool_choice") != "none":
         needs.add("tools")
     if schema is not None:
@@ -235,5 +235,5 @@ def _json_text(value: object) -> str:
         return ""
 
 
-def _sequence(value: object) -> list[object]:
-    return list(value) if isinstance(value, list | tuple) else []
+def _sequence(value: object) -> Sequence[object]:
+    return value if isinstance(value, list | tuple) else ()

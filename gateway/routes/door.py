@@ -172,7 +172,7 @@ class AnswerDoor:
                     await exchange.stream(call, await dispatcher.open_stream(call))
                 else:
                     answer = await dispatcher.complete(call)
-                    if self._tools is not None:
+                    if self._tools is not None and prepared.trail is not None:
                         ask = partial(self._ask_again, visit, headers=headers, serving=serving, started_s=started_s)
                         answer = await self._tools.mended(call, answer, prepared, ask=ask)
                     await governor.settled(visit, call)  # before the client, told so, asks again
