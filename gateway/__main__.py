@@ -3,6 +3,8 @@
 import signal
 import sys
 
+from .standard_streams import make_usable
+
 __all__ = ["main"]
 
 
@@ -12,6 +14,7 @@ def main() -> int:
     Loading takes a few tenths of a second, amid which an exception of Python's would be a traceback: until then the
     system's own way of ending us holds, unless whoever started us has interrupts ignored.
     """
+    make_usable()
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
