@@ -1,5 +1,6 @@
 """Reading the configuration: a file, then the environment, then flags; the later wins, and all is checked at once."""
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
 from catalog import parse_yaml, read_text
@@ -122,6 +124,18 @@ class _GivenEnvironment(EnvSettingsSource):
     def _load_env_vars(self) -> Mapping[str, str | None]:
         return self._environ
 
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:  # noqa: ANN401, ARG002 - theirs
+        """A list or a table from its JSON, which says nothing twice, as in a file."""
+        return json.loads(value, object_pairs_hook=_said_once)
+
+
+def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r:.60} is said twice")
+    return found
+
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     for name in environ:
@@ -131,7 +145,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     try:
         return _GivenEnvironment(environ)()
     except ValueError as exc:
-        raise InvalidSettingsError(f"environment: {exc}; a list or a table is written as JSON") from exc
+        told = f"{exc} ({exc.__cause__})" if exc.__cause__ else exc
+        raise InvalidSettingsError(f"environment: {told}; a list or a table is written as JSON") from exc
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -388,3 +388,19 @@ for name in sorted({*all_litellm_params, *inspect.signature(litellm.completion).
     environ = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ)
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("PARETOGATE_BACKENDS", '[{"id": "a", "id": "b"}]', r"backends.*'id' is said twice"),
+        ("PARETOGATE_POLICIES", '{"mine": {"base": "cheap"}, "mine": {}}', r"policies.*'mine' is said twice"),
+        ("PARETOGATE_JOURNAL", '{"keep_days": 3, "keep_days": 4}', r"journal.*'keep_days' is said twice"),
+        ("PARETOGATE_CATALOG__OVERLAYS", '["a.toml"', r"catalog.*line 1 column 10.*written as JSON"),
+    ],
+)
+def test_json_in_the_environment_says_nothing_twice_and_what_is_wrong_with_it_is_told(
+    name: str, value: str, problem: str
+) -> None:
+    with pytest.raises(InvalidSettingsError, match=problem):
+        load_settings(environ={name: value})
