@@ -13,6 +13,7 @@ import structlog
 __all__ = ["LibraryLog"]
 
 _QUOTES_NOTHING: Final = ("opentelemetry", "uvicorn")
+_READS_HEADERS: Final = "opentelemetry.trace"  # and warns of odd ones with each request, in their clients' words
 
 
 class LibraryLog(logging.Handler):
@@ -28,6 +29,7 @@ class LibraryLog(logging.Handler):
         root = logging.getLogger()
         root.handlers[:] = [handler for handler in root.handlers if not isinstance(handler, cls)]
         root.addHandler(cls())
+        logging.getLogger(_READS_HEADERS).setLevel(logging.ERROR)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass it on."""

@@ -104,6 +104,20 @@ def test_what_libraries_log_is_of_our_format_and_quotes_nothing(
     assert "planted" not in said
 
 
+def test_what_a_client_says_of_its_trace_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    """It was, with every request, in the client's words and at its length."""
+    propagation = pytest.importorskip("opentelemetry.trace.propagation.tracecontext")
+    trace = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01", "tracestate": "planted by a client,vendor=planted,vendor=2"}
+    try:
+        configure_logging(level="warning", style="json")
+        structlog.configure(cache_logger_on_first_use=False)
+        propagation.TraceContextTextMapPropagator().extract(trace)
+    finally:
+        structlog.reset_defaults()
+        logging.getLogger().handlers[:] = [h for h in logging.getLogger().handlers if not isinstance(h, LibraryLog)]
+    assert capsys.readouterr().err == ""
+
+
 class Failing(io.StringIO):
     """A pipe whose reader has ended, or a file on a full disk, for a while."""
 
