@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from catalog import Floats
-from eval.metrics import score_alike, strong_weights
+from eval.intervals import GroupBootstrap, Interval
+from eval.metrics import PairCurve, call_percentage_threshold, score_alike, strong_weights
+from eval.metrics.undefined import or_nan
 from eval.outcomes.table import Bools
 
 from .replay import Replay
 
-__all__ = ["PairReplay", "pair_replays"]
+__all__ = ["PairReplay", "PairSummary", "pair_replays", "pair_summary"]
 
 _N_BINS = 10  # as published
 
@@ -26,6 +29,19 @@ class PairReplay:
     strong_share: Floats  # (n_points,)
     score: Floats  # (n_prompts, n_points), expected where prompts of equal gain share the strong calls
     group: npt.NDArray[np.str_]  # (n_prompts,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairSummary:
+    """A rule between a weak and a strong model, on one benchmark."""
+
+    name: str
+    benchmark: str
+    apgr: float
+    apgr_interval: Interval
+    cpt20: float
+    cpt50: float
+    cpt80: float
 
 
 def pair_replays(replayed: Replay) -> Iterator[PairReplay]:
@@ -53,6 +69,25 @@ def pair_replays(replayed: Replay) -> Iterator[PairReplay]:
                 score=_scores(gain, rows, table.score[:, weak], table.score[:, strong]),
                 group=table.group[rows],
             )
+
+
+def pair_summary(pair: PairReplay, bootstrap: GroupBootstrap) -> PairSummary:
+    """In numbers; the bootstrap is over the groups of the pair's own prompts."""
+
+    def curve(means: Floats) -> PairCurve:
+        return PairCurve(strong_share=pair.strong_share, score=means)
+
+    whole = curve(pair.score.mean(axis=0))
+    cpt = [or_nan(partial(call_percentage_threshold, whole, r)) for r in (0.2, 0.5, 0.8)]
+    return PairSummary(
+        name=pair.name,
+        benchmark=pair.benchmark,
+        apgr=whole.apgr,
+        apgr_interval=bootstrap.of_statistic(pair.score, lambda means: or_nan(lambda: curve(means).apgr)),
+        cpt20=cpt[0],
+        cpt50=cpt[1],
+        cpt80=cpt[2],
+    )
 
 
 def _scores(gain: Floats, rows: Bools, weak: Floats, strong: Floats) -> Floats:

@@ -22,7 +22,7 @@ from router import Decision, Policy, Router, RoutingError, RoutingRequest
 
 from .operating_points import OperatingPoint
 
-__all__ = ["Choices", "Replay", "Run", "replay", "run_contender"]
+__all__ = ["Choices", "Replay", "Run", "obtained", "replay", "run_contender"]
 
 _TOGETHER = 64  # prompts that are decided about together, and between two words on progress
 _LONG_SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -136,6 +136,11 @@ def run_contender(
             if progress:
                 progress(stage, done, of)
     return ledger.run(contender.name, decide_us=decided_s / max(done * len(points), 1) * 1e6)
+
+
+def obtained(values: Floats, choices: Choices) -> Floats:
+    """The chosen model's value on every prompt, shape (n_prompts,), from (n_prompts, n_models)."""
+    return values[np.arange(len(choices.chosen)), choices.chosen]
 
 
 def _tried_alike(rows: Ints, tried: Bools) -> Iterator[Ints]:

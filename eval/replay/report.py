@@ -15,8 +15,11 @@ from rich.text import Text
 from eval.charts.cost_quality import Curve, Mark, cost_quality_chart
 from eval.intervals import Interval
 
+from .curves import CurveSummary
+from .pairs import PairSummary
+from .points import PointSummary
 from .replay import Replay
-from .summary import CurveSummary, PairSummary, PointSummary, Summary
+from .summary import Summary
 
 __all__ = ["Outputs", "chart", "html_page", "json_report", "terminal_report", "write_decisions", "write_outputs"]
 

@@ -8,8 +8,7 @@ from eval.contenders.forecasts import BatchForecasts
 from eval.contenders.learners import TfidfRidge
 from eval.outcomes.folds import Folds
 from eval.replay.operating_points import PAY, SWEEP, operating_points
-from eval.replay.replay import Replay, replay
-from eval.replay.summary import obtained
+from eval.replay.replay import Replay, obtained, replay
 from predictors import Forecasts, Load, Query
 from predictors.quality.protocol import QualityEstimate
 from router import Router, RoutingOptions
