@@ -8,6 +8,7 @@ import orjson
 from catalog.finding import Finding
 from catalog.identity import Identity, silent_changes
 from catalog.untrusted.private_folders import make_private
+from catalog.untrusted.regular_files import read_file
 from catalog.untrusted.replacing import written_aside
 
 __all__ = ["watch_digests"]
@@ -60,7 +61,7 @@ def _remember(path: Path, digests: Mapping[str, str]) -> None:
 
 def _remembered(path: Path) -> dict[str, str]:
     try:
-        document = orjson.loads(path.read_bytes())
+        document = orjson.loads(read_file(path))
     except (OSError, orjson.JSONDecodeError):
         return {}
     told = document.items() if isinstance(document, dict) else ()

@@ -2,11 +2,13 @@
 
 A slow store is worse than a dead one, since every request would wait for it; so a few failures in a row and nobody asks
 until a rest is over, and then one request at a time probes. Limits are then those of one replica. What was spent in the
-meantime is kept and told to the store when it is back.
+meantime is kept and told to the store when it is back, or when this process ends.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -14,7 +16,7 @@ import structlog
 
 from gateway.upstreams.breaker import Breaker
 
-from .protocol import Claim, Grant, Settlement, StateStore, StateUnavailableError
+from .protocol import Claim, Grant, Settlement, StateStore, StateUnavailableError, periods
 
 __all__ = ["GuardedState", "StateWatcher"]
 
@@ -22,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 _MAX_OWED = 20_000
 _PAID_AT_ONCE = 20
+_PAYS_AT_THE_END_S = 2.0
 
 
 class StateWatcher(Protocol):
@@ -54,6 +57,7 @@ class GuardedState:
         self._owed: deque[Settlement] = deque(maxlen=_MAX_OWED)
         self._is_degraded = False
         self._own_leases: set[str] = set()
+        self._left: dict[str, tuple[float, float]] = {}  # holder -> when, and the dollars that were left in all
 
     async def reserve(self, claim: Claim) -> Grant:
         """Ask the shared state, or the own one where that is away."""
@@ -67,7 +71,10 @@ class GuardedState:
                 raise
             else:
                 await self._went_well()
+                if grant.usd_left is not None:
+                    self._left[claim.holder] = (claim.wall_s, grant.usd_left)
                 return grant
+        await self._own_knows_what_was_left(claim)
         grant = await self._own.reserve(claim)
         if grant.refused_by is None:
             if claim.lease_id is not None:
@@ -99,9 +106,32 @@ class GuardedState:
             await self._own.settle(replace(settlement, tokens_more=0, cost_usd_more=0.0, lease_id=None))
 
     async def close(self) -> None:
-        """Close both."""
+        """Pay what is owed, as far as the shared state takes it now, and close both."""
+        with suppress(StateUnavailableError, TimeoutError):
+            async with asyncio.timeout(_PAYS_AT_THE_END_S):
+                while self._owed:
+                    await self._shared.settle(self._owed[0])
+                    self._owed.popleft()
+        if self._owed:
+            log.error("shared_state_not_told", owed=len(self._owed), reason="it is away, and this process ends")
         await self._shared.close()
         await self._own.close()
+
+    async def _own_knows_what_was_left(self, claim: Claim) -> None:
+        """A budget that all replicas have spent is not whole again in each of them because the shared state is away."""
+        known, quota = self._left.pop(claim.holder, None), claim.quota
+        if known is None or not quota.has_budget:
+            return
+        at_s, left_usd = known
+        is_of_today = quota.budget_usd_per_day is not None  # of both budgets mostly the day's has less left
+        if periods(at_s)[not is_of_today] != periods(claim.wall_s)[not is_of_today]:
+            return
+        only_asks = Claim(holder=claim.holder, quota=quota, wall_s=claim.wall_s)
+        own_left_usd = (await self._own.reserve(only_asks)).usd_left or 0.0
+        spent = Settlement(
+            holder=claim.holder, quota=quota, wall_s=claim.wall_s, cost_usd_more=max(0.0, own_left_usd - left_usd)
+        )
+        await self._own.settle(spent)
 
     def _went_wrong(self, problem: StateUnavailableError) -> None:
         self._breaker.fail(self._clock())

@@ -1,3 +1,4 @@
+import os
 import resource
 from pathlib import Path
 
@@ -27,6 +28,12 @@ def test_a_broken_memory_starts_anew(tmp_path: Path) -> None:
     kept.write_text("{")
     assert watch_digests(kept, {"a": "1"}) == ()
     assert watch_digests(kept, {"a": "2"}) != ()
+
+
+def test_nobody_waits_for_a_pipe_in_its_place(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "digests.json")
+    assert watch_digests(tmp_path / "digests.json", {"a": "1"}) == ()
+    assert len(watch_digests(tmp_path / "digests.json", {"a": "9"})) == 1  # a file has taken its place
 
 
 def test_a_place_that_cannot_be_written_is_a_finding(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import structlog
 
 from gateway.state import (
     Claim,
@@ -106,6 +107,51 @@ async def test_a_settlement_that_may_have_arrived_never_gives_back_twice(setting
     await setting.claim(requests=0)
     left = await setting.shared.reserve(Claim(holder="key", quota=QUOTA, wall_s=NOON))
     assert left.usd_left == pytest.approx(0.5)
+
+
+async def test_what_is_owed_is_told_at_the_end_where_nobody_comes_any_more(setting: Setting) -> None:
+    setting.shared.away = True
+    for _ in range(2):
+        await setting.claim(cost_usd=0.25)
+    setting.shared.away = False
+    await setting.guarded.close()
+    left = await setting.shared.reserve(Claim(holder="key", quota=QUOTA, wall_s=NOON))
+    assert left.usd_left == pytest.approx(0.5)
+
+
+async def test_what_is_owed_to_a_store_that_is_away_at_the_end_is_said_to_be_lost(setting: Setting) -> None:
+    setting.shared.away = True
+    await setting.claim(cost_usd=0.25)
+    with structlog.testing.capture_logs() as log:
+        await setting.guarded.close()
+    (told,) = log
+    assert (told["event"], told["owed"]) == ("shared_state_not_told", 1)
+
+
+@pytest.mark.parametrize("quota", [Quota(budget_usd_per_day=1.0), Quota(budget_usd_per_month=1.0)])
+async def test_a_budget_that_was_spent_is_not_whole_again_while_the_store_is_away(
+    setting: Setting, quota: Quota
+) -> None:
+    """Each replica gave all of it once more."""
+    await setting.shared.reserve(Claim(holder="key", quota=quota, wall_s=NOON, cost_usd=0.5))  # another replica
+    await setting.claim(quota=quota, cost_usd=0.25)
+    setting.shared.away = True
+    refused = await setting.claim(quota=quota, cost_usd=0.375)
+    granted = await setting.claim(quota=quota, cost_usd=0.25)
+    assert (refused.refused_by is not None, granted.refused_by) == (True, None)
+    assert (await setting.claim(quota=quota)).refused_by is not None
+    tomorrow = await setting.claim(quota=quota, wall_s=NOON + 86_400.0, cost_usd=0.25)
+    assert (tomorrow.refused_by is None) == (quota.budget_usd_per_day is not None)
+
+
+async def test_what_a_replica_spent_alone_is_counted_once_when_the_store_goes_away_again(setting: Setting) -> None:
+    quota = Quota(budget_usd_per_day=1.0)
+    for _ in range(2):
+        setting.shared.away = False
+        await setting.claim(quota=quota, requests=0)
+        setting.shared.away = True
+        assert (await setting.claim(quota=quota, cost_usd=0.25)).refused_by is None
+    assert (await setting.claim(quota=quota)).usd_left == pytest.approx(0.5)
 
 
 @pytest.mark.loopback
