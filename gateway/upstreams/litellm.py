@@ -58,6 +58,7 @@ _LASTING = frozenset({400, 401, 403, 404, 422})  # said by litellm itself, not b
 _CONFIGURED = frozenset({401, 403, 404})  # about credentials and names of models, which no request brings
 _ASKED = "pre_api_call"  # what litellm notes right before it asks
 _MOST_CAUSES = 10
+_GRACE_S = 5.0  # litellm has one limit, of each silence: all limits are minded here, and its own ends what nobody minds
 _NO = 400  # from here on, a status refuses
 _NO_PICTURE = frozenset({"ImageFetchError", "SSRFError"})  # what a prompt says a picture is at, litellm will not fetch
 _OPENAI, _RESPONSES = "https://api.openai.com/v1", "/responses"
@@ -151,7 +152,8 @@ class LiteLLMUpstream:
         wanted = _about_the_answer(orjson.loads(call.body), backend)
         if _is_translated_to_responses(backend):
             wanted.setdefault("store", False)  # as a chat's answer is not stored unless that is asked for
-        wanted.update(model=_model(backend), stream=stream, num_retries=0, max_retries=0, timeout=within_s)
+        wanted.update(model=_model(backend), stream=stream, num_retries=0, max_retries=0)
+        wanted["timeout"] = max(within_s, call.next_byte_s) + _GRACE_S
         if key := self._api_keys.get(backend.id):
             wanted["api_key"] = key
         if backend.base_url:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ MODELS = {
 }
 OF_CHATS = ("mistral", "deepseek", "groq", "azure")  # those that speak OpenAI's dialect
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIA0123", "AWS_SECRET_ACCESS_KEY": "shown to nobody", "AWS_REGION": "eu-west-1"}
+LIMITS = Limits(timeout_s=300, first_token_timeout_s=30, stall_timeout_s=60)
 PRICE = Price(input_usd_per_mtok=Decimal(3), output_usd_per_mtok=Decimal(15))
 USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
 
@@ -78,7 +80,7 @@ async def before(
         model_name=model,
         base_url=server.url + path,
         price=PRICE,
-        limits=Limits(timeout_s=30, first_token_timeout_s=30),
+        limits=LIMITS,
         **more,
     )
     once = {"server": {"rehearse_ms": 0}}
@@ -213,6 +215,29 @@ async def test_tokens_that_a_provider_does_not_count_are_unknown(tmp_path: Path,
     assert '"finish_reason":"stop"' in answer.text
     (outcome,) = gateway.journal.of("outcome")
     assert (outcome["status"], outcome["usage"], outcome["cost_usd"]) == ("ok", None, None)
+
+
+async def test_litellm_ends_no_silence_that_its_backend_may_keep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has one limit, and was told that of the first token: later pieces had no longer, whatever their own."""
+    library = import_module("litellm")
+    told: list[float] = []
+    really_asked = library.acompletion
+
+    async def asked(**wanted: Any) -> Any:
+        told.append(wanted["timeout"])
+        return await really_asked(**wanted)
+
+    monkeypatch.setattr(library, "acompletion", asked)
+    async with before("mistral", tmp_path) as (gateway, server):
+        server.stream(
+            {"choices": [{"index": 0, "delta": {"role": "assistant", "content": "hello"}}]},
+            {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        )
+        answer = await gateway.chat(model="strong", stream=True)
+    assert "hello" in answer.text
+    assert told[0] > LIMITS.stall_timeout_s > LIMITS.first_token_timeout_s
 
 
 async def test_no_tokenizer_is_downloaded_to_guess_a_price(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
