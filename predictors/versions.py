@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from catalog import make_private, read_text
+from catalog import check_file, make_private, read_text
 
 from .errors import BadArtefactError, PredictorError
 from .parcel import Parcel
@@ -282,10 +282,14 @@ class PredictorVersions:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         make_private(self.folder)
-        with (self.folder / ".lock").open("w") as lock:
+        # To be read, too: to write to a pipe in its place would wait for its reader.
+        lock = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._clear_left_overs()
             yield
+        finally:
+            os.close(lock)
 
     def _clear_left_overs(self) -> None:
         """What was begun under the lock by a process that was killed: while we hold it, nobody works on it."""
@@ -308,6 +312,7 @@ def _copy(source: Path, target: Path) -> None:
             (target / path.name).mkdir()
             _copy(path, target / path.name)
         else:
+            check_file(path)  # a link to a device has no end
             shutil.copy2(path, target / path.name)
 
 

@@ -211,6 +211,31 @@ def test_a_predictor_is_on_the_disk_before_it_decides(by: str, tmp_path: Path, m
     assert {path.stat().st_ino for path in (folder, *folder.rglob("*"))} <= flushed[0]
 
 
+def test_nobody_waits_for_a_pipe_in_the_place_of_the_lock(tmp_path: Path) -> None:
+    versions = PredictorVersions(tmp_path / "versions")
+    (tmp_path / "versions").mkdir()
+    os.mkfifo(tmp_path / "versions" / ".lock")
+    assert versions.promote(saved(tmp_path, "a"), {}) == 1
+    assert versions.roll_back() == 0
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "nowhere"])
+def test_nothing_but_files_is_copied_with_a_predictor(tmp_path: Path, kind: str) -> None:
+    """A link to /dev/zero would fill the disk."""
+    versions, predictor = PredictorVersions(tmp_path / "versions"), saved(tmp_path, "a")
+    match kind:
+        case "device":
+            (predictor / "more").symlink_to("/dev/null")  # of which a copy would end
+        case "pipe":
+            os.mkfifo(predictor / "more")
+        case _:
+            (predictor / "more").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OSError, match="more"):
+        versions.promote(predictor, {})
+    assert deciding(versions) is None
+    assert versions.all() == ()
+
+
 def test_a_disk_that_is_full_is_told_and_what_decided_goes_on_deciding(tmp_path: Path) -> None:
     versions = PredictorVersions(tmp_path / "predictors")
     versions.promote(saved(tmp_path, "first"), {})
