@@ -88,7 +88,11 @@ def examine(*, config: Path | None, environ: Mapping[str, str], offline: bool) -
         return
     file = settings_file(config=config, environ=environ, folder=working_folder())
     yield Check(subject="configuration", verdict="ok", detail=str(file or "defaults and environment"))
-    yield _state_dir(settings)
+    folder = _attempt("state directory", lambda: settings.state_dir)
+    if isinstance(folder, Check):
+        yield folder
+        return
+    yield _state_dir(folder)
     yield _keys(settings)
     if not offline and not settings.state.url.get_secret_value().startswith("memory://"):
         yield asyncio.run(_shared_state(settings))
@@ -153,8 +157,7 @@ def _extras() -> Iterator[Check]:
         )
 
 
-def _state_dir(settings: Settings) -> Check:
-    folder = settings.state_dir
+def _state_dir(folder: Path) -> Check:
     if (problem := why_unwritable(folder)) is not None:
         return Check(
             subject="state directory",

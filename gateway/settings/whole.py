@@ -11,6 +11,7 @@ from .backends import BackendSettings, CanarySettings, DiscoverySettings, Embedd
 from .deciding import CatalogSettings, LearningSettings, PolicySettings, PredictorSettings, ToolSettings
 from .door import AuthSettings, PrivacySettings, ResponseSettings, ServerSettings, TelemetrySettings
 from .keeping import JournalSettings, StateSettings
+from .section import InvalidSettingsError
 
 __all__ = ["PREFIX", "Settings"]
 
@@ -76,8 +77,19 @@ class Settings(BaseSettings):
 
     @property
     def state_dir(self) -> Path:
-        """Where the journal and what was learned from it live."""
-        return self.state.dir or Path(platformdirs.user_state_dir("paretogate"))
+        """Where the journal and what was learned from it live.
+
+        Raises:
+            InvalidSettingsError: nobody said, and whoever runs this has no home.
+        """
+        if self.state.dir is not None:
+            return self.state.dir
+        try:
+            return Path(platformdirs.user_state_dir("paretogate"))
+        except RuntimeError as exc:
+            raise InvalidSettingsError(
+                "state.dir: it usually is in the home directory, and there is none; name one (PARETOGATE_STATE__DIR)"
+            ) from exc
 
     @property
     def journal_path(self) -> Path:

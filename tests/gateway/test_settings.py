@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from gateway.commands.doctor import examine
 from gateway.policies import configured_policies
 from gateway.settings import InvalidSettingsError, Settings, load_settings
 
@@ -404,3 +405,19 @@ def test_json_in_the_environment_says_nothing_twice_and_what_is_wrong_with_it_is
 ) -> None:
     with pytest.raises(InvalidSettingsError, match=problem):
         load_settings(environ={name: value})
+
+
+def test_whoever_has_no_home_is_told_to_name_a_state_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was a traceback, in a container that runs as some number."""
+
+    def unknown(uid: int) -> object:
+        raise KeyError(uid)
+
+    for name in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    with pytest.raises(InvalidSettingsError, match=r"state\.dir: .*PARETOGATE_STATE__DIR"):
+        _ = load_settings(environ={}).state_dir
+    (broken,) = [check for check in examine(config=None, environ={}, offline=True) if check.verdict == "broken"]
+    assert broken.subject == "state directory"
+    assert "PARETOGATE_STATE__DIR" in broken.detail
