@@ -35,7 +35,7 @@ class Spool:
         self.folder, self.lock_fd = make_folder(root)
         self._mutex = threading.Lock()
         self._starts: dict[int, int] = {}  # bytes written before each segment that is still there
-        self._written = self._stored = self._deleted = 0
+        self._written = self._stored = self._deleted = 0  # bytes; deleted are whole segments
         self._number, self._size, self._fd = 0, 0, -1
         self._open_next()
 
@@ -67,7 +67,7 @@ class Spool:
         with self._mutex:
             for number in [number for number in self._starts if number < segment]:
                 del self._starts[number]
-            self._deleted = next(iter(self._starts.values()))
+            self._note_deleted()
             self._stored = self._starts[segment] + offset
 
     def restore(self) -> Restored | None:
@@ -129,7 +129,11 @@ class Spool:
         lost = sum(max(0, ends[n] - max(self._starts[n], self._stored)) for n in gone)
         for n in gone:
             del self._starts[n]
+        self._note_deleted()
         return lost
+
+    def _note_deleted(self) -> None:
+        self._deleted = next(iter(self._starts.values()))
 
     def _open_next(self) -> None:
         path = segment_path(self.folder, self._number + 1)

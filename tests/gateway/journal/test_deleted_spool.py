@@ -88,3 +88,16 @@ def test_a_spool_that_was_put_back_is_its_writers_and_nobody_takes_it_over(tmp_p
     assert [segment.read_bytes() for segment in segments_in(spool.folder)] == [b"a line\nanother\n"]
     spool.close()
     assert spool.restore() is None
+
+
+def test_what_was_deleted_takes_no_room_in_a_spool_any_more(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, segment_bytes=10)
+    for line in (b"a first\n", b"second\n", b"third\n"):
+        spool.append(line)
+    assert spool.held_bytes == 21
+    shutil.rmtree(spool.folder)
+    spool.restore()
+    assert spool.held_bytes == len(b"third\n")
+    spool.moved(segment=3, offset=6)
+    assert (spool.held_bytes, spool.pending_bytes) == (6, 0)
+    spool.close()
