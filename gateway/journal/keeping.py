@@ -1,6 +1,7 @@
 """The process that moves this worker's spool into the store: started, listened to, and started again should it die."""
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -26,7 +27,7 @@ class KeeperProcess:
 
     def __init__(self, told: Mapping[str, object], *, lock_fd: int, hear: Callable[[Mapping[str, Any]], None]) -> None:
         """`told` is what its `main` reads; it shares the lock of the spool; `hear` gets what it says, in the thread."""
-        self._told, self._lock_fd, self._hear = orjson.dumps(told) + b"\n", os.dup(lock_fd), hear
+        self._told, self._lock_fd, self._hear = f"{json.dumps(told)}\n".encode(), os.dup(lock_fd), hear
         self.restarts = 0
         self._mutex, self._closing = threading.Lock(), threading.Event()
         self._process: subprocess.Popen[bytes] | None = None

@@ -7,6 +7,7 @@ Exits with 0 when everything is in the store, else with 1: then the lines wait i
 """
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -35,7 +36,7 @@ def main() -> int:
     """Run as described above."""
     for meant_for_the_worker in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(meant_for_the_worker, signal.SIG_IGN)
-    told = orjson.loads(_first_line(sys.stdin.fileno()))
+    told = json.loads(_first_line(sys.stdin.fileno()))
     os.nice(_NICENESS)
     keeper = Keeper(
         partial(_open_store, told["store"]),

@@ -61,6 +61,17 @@ def test_what_is_written_is_in_the_store_after_closing(tmp_path: Path) -> None:
     assert list((tmp_path / "spool").iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a name that is no UTF-8 cannot be made")
+def test_a_folder_whose_name_is_no_utf_8_holds_a_journal_too(tmp_path: Path) -> None:
+    """As of an older system, or of any name beyond ASCII in the C locale: the gateway did not start."""
+    folder = tmp_path / os.fsdecode(b"Zust\xe4nde")
+    folder.mkdir()
+    journal = SqliteJournal(folder / "journal.sqlite3")
+    journal.write("decision", {"decision_id": "d1"})
+    journal.close_now()
+    assert stored_ids(folder / "journal.sqlite3") == ["d1"]
+
+
 @pytest.mark.parametrize("acknowledged", [1, 150, 2_000])
 def test_every_acknowledged_record_survives_kill_minus_nine_once(tmp_path: Path, acknowledged: int) -> None:
     path = tmp_path / "journal.sqlite3"
