@@ -23,7 +23,7 @@ from .pools.backend import (
     Measured,
     PrivacyTier,
 )
-from .pools.globs import is_meant
+from .pools.globs import first_meant, is_meant
 from .pools.pool import Floats, Pool, PoolEntry
 from .profiles.chat import answers_text
 from .profiles.measurement import Measurement
@@ -75,6 +75,7 @@ __all__ = [
     "Usage",
     "answers_text",
     "check_file",
+    "first_meant",
     "is_meant",
     "make_private",
     "merge_profiles",

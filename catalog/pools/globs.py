@@ -8,23 +8,42 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-__all__ = ["is_meant"]
+__all__ = ["first_meant", "is_meant"]
 
 
 def is_meant(names: Iterable[str], globs: tuple[str, ...]) -> bool:
     """Whether any of the globs means a model that goes by these names, its id and its aliases."""
     plain, patterns = _read(globs)
+    known = _known(names)
+    return not plain.keys().isdisjoint(known) or any(fnmatchcase(name, glob) for glob in patterns for name in known)
+
+
+def first_meant(names: Iterable[str], globs: tuple[str, ...]) -> int:
+    """The place of the first glob that means a model of these names; how many globs there are where none does."""
+    plain, patterns = _read(globs)
+    known = _known(names)
+    found = [plain[name] for name in known if name in plain]
+    found += [at for glob, at in patterns.items() if any(fnmatchcase(name, glob) for name in known)][:1]
+    return min(found, default=len(globs))
+
+
+def _known(names: Iterable[str]) -> set[str]:
     known = {name.casefold() for name in names}
-    known |= {name.partition("/")[2] for name in known if "/" in name}
-    return not known.isdisjoint(plain) or any(fnmatchcase(name, pattern) for pattern in patterns for name in known)
+    return known | {name.partition("/")[2] for name in known if "/" in name}
 
 
 @lru_cache(maxsize=16)  # a list is asked of every candidate of a pool in turn
-def _read(globs: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Plain names, and patterns. Most are plain: to compile a pattern takes longer than to compare a thousand."""
-    folded = [glob.casefold() for glob in globs]
-    patterns = tuple(glob for glob in folded if not _WILD.isdisjoint(glob))
-    return frozenset(folded).difference(patterns), patterns
+def _read(globs: tuple[str, ...]) -> tuple[dict[str, int], dict[str, int]]:
+    """Plain names, and patterns, each with the place where it stands first.
+
+    Most are plain: to compile a pattern takes longer than to compare a thousand.
+    """
+    plain: dict[str, int] = {}
+    patterns: dict[str, int] = {}
+    for at, glob in enumerate(globs):
+        folded = glob.casefold()
+        (plain if _WILD.isdisjoint(folded) else patterns).setdefault(folded, at)
+    return plain, patterns
 
 
 _WILD = frozenset("*?[")

@@ -1,10 +1,10 @@
 """Who is tried first, second, and so on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from catalog import Floats, Pool, is_meant
+from catalog import Floats, Pool, first_meant
 from router.decision import Bools, Positions
 from router.wishes.options import RoutingOptions
 
@@ -31,7 +31,8 @@ class Order:
         ranked = [first, *[i for i in by_utility if i != first]]
         if not options.order:
             return ranked
-        turn = {i: self._turn(i, options.order) for i in ranked}
+        places = {name: at for at, name in reversed(tuple(enumerate(options.order)))}  # where each stands first
+        turn = {i: self._turn(i, options.order, places) for i in ranked}
         return sorted(ranked, key=turn.__getitem__)  # stable: within a turn by utility
 
     def fallbacks(self, ranking: Sequence[int], options: RoutingOptions, *, first: int) -> tuple[int, ...]:
@@ -41,13 +42,9 @@ class Order:
             rest = [i for i in rest if self._pool.ids[i] == self._pool.ids[first]]
         return (first, *rest)
 
-    def _turn(self, candidate: int, order: Sequence[str]) -> int:
+    def _turn(self, candidate: int, order: tuple[str, ...], places: Mapping[str, int]) -> int:
         """The first of the caller's names that means this candidate: an id or glob, a backend, or a provider."""
         entry = self._pool.entries[candidate]
-        provider = entry.backend.provider if entry.backend else entry.profile.owner
-        names = (entry.profile.id, *entry.profile.aliases)
-        others = {provider} | ({entry.backend.id} if entry.backend else set())
-        for turn, wanted in enumerate(order):
-            if wanted in others or is_meant(names, (wanted,)):
-                return turn
-        return len(order)
+        others = (entry.backend.provider, entry.backend.id) if entry.backend else (entry.profile.owner,)
+        meant = first_meant((entry.profile.id, *entry.profile.aliases), order)
+        return min(meant, *(places.get(name, meant) for name in others))

@@ -53,7 +53,7 @@ def chat_tools(body: Mapping[str, Any]) -> dict[str, Any]:
     kept = [entry for entry in declared if _name(entry) in standing or _name(entry) not in loaded]
     tools = [*kept, *(entry for name, entry in loaded.items() if name not in standing)]
     if tools:
-        found["tools"] = [_naming(entry, tools) for entry in tools]
+        found["tools"] = _with_search(tools)
     choice = body.get("tool_choice")
     if isinstance(choice, str):
         found["tool_choice"] = choice
@@ -183,18 +183,20 @@ def _search(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
     return {"type": "function", "function": function, "execution": "client"}
 
 
-def _naming(entry: dict[str, Any], tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A client's search with the names of what it could load, for the model to choose from; other entries unchanged."""
-    deferred = [_name(tool) for tool in tools if tool.get("defer_loading")]
-    if entry.get("execution") != "client":
-        if _name(entry) == SEARCH and any(tool.get("execution") == "client" for tool in tools):
-            refuse("tools", f"two tools are called {SEARCH}; give the function another name")
-        return entry
-    if not deferred:
-        return entry
-    named = f"{entry['function']['description']}\nTools to load: {', '.join(deferred)}"
-    cut = len(entry["function"]["description"]) + _MOST_NAMED
-    return {**entry, "function": {**entry["function"], "description": named[:cut]}}
+def _with_search(tools: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A client's search gets the names of what it could load, for the model to choose from; others are unchanged."""
+    searches = [at for at, tool in enumerate(tools) if _name(tool) == SEARCH]
+    clients = [at for at in searches if tools[at].get("execution") == "client"]
+    if clients and len(clients) < len(searches):
+        refuse("tools", f"two tools are called {SEARCH}; give the function another name")
+    deferred = ", ".join(_name(tool) for tool in tools if tool.get("defer_loading"))
+    told = list(tools)
+    for at in clients if deferred else ():
+        function = tools[at]["function"]
+        said = function["description"]
+        named = f"{said}\nTools to load: {deferred}"[: len(said) + _MOST_NAMED]
+        told[at] = {**tools[at], "function": {**function, "description": named}}
+    return told
 
 
 def _name(entry: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import pytest
 from gateway.errors import InvalidRequestError
 from gateway.wire.responses.request import read_responses
 from gateway.wire.responses.tools import called_item, is_search_call, search_arguments
+from tests.effort import calls_made
 
 SEARCH = {"type": "tool_search", "execution": "client"}
 CRM = {"type": "namespace", "name": "crm", "description": "Customers.", "tools": [{"type": "function", "name": "list"}]}
@@ -21,6 +22,14 @@ def read(**told: Any) -> dict[str, Any]:
 
 def names(body: dict[str, Any]) -> list[str]:
     return [tool["function"]["name"] for tool in body["tools"]]
+
+
+def test_so_many_tools_are_so_many_times_the_work() -> None:
+    def calls(n_tools: int) -> int:
+        tools = [{"type": "function", "name": f"tool_{i}"} for i in range(n_tools)]
+        return calls_made(lambda: read(tools=[SEARCH, *tools]))
+
+    assert calls(800) < 6 * calls(200)  # four times; each tool held against each of them would be sixteen times
 
 
 def test_a_clients_search_is_a_function_that_names_what_it_could_load() -> None:
