@@ -20,7 +20,7 @@ from gateway.upstreams.health import Health
 from gateway.upstreams.passing_on import carried_headers
 from gateway.upstreams.protocol import Upstream
 from gateway.wire.answer import ChatAnswer
-from gateway.wire.body import ChatRequest
+from gateway.wire.body import LARGE_BYTES, ChatRequest
 from gateway.wire.stream import ChatStream
 from predictors import read_query
 from router import Reading, read_options
@@ -106,7 +106,9 @@ class Dispatcher:
         serving = serving or self.serving
         reading = reading or self.read_wishes(request, headers, serving)
         timeouts = read_client_timeouts(headers)
-        query = read_query({**request.body, **reading.replaced} if reading.replaced else request.body)
+        body = {**request.body, **reading.replaced} if reading.replaced else request.body
+        is_large = len(request.raw) > LARGE_BYTES
+        query = await asyncio.to_thread(read_query, body) if is_large else read_query(body)
         needed = request.protocol
         if needed is not None and (request.refusal is not None or serving.speaks(needed)):
             query = replace(query, needs=query.needs | {needed})

@@ -1,5 +1,6 @@
 """`/v1/messages/count_tokens` and `/v1/responses/input_tokens`: how long a prompt is, before anybody is asked."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -15,7 +16,7 @@ from gateway.stored import ResponseHistory
 from gateway.upstreams.passing_on import carried_headers, passed_on
 from gateway.upstreams.protocol import UpstreamCall
 from gateway.wire.asgi import Receive, Scope, Send, read_body, read_headers
-from gateway.wire.body import ChatRequest
+from gateway.wire.body import LARGE_BYTES, ChatRequest
 from gateway.wire.dialect import Dialect
 from predictors import read_query
 from predictors.cost import input_token_ratio, input_tokens_added
@@ -73,14 +74,15 @@ class CountTokensDoor:
         raw = await read_body(scope, receive, limit_bytes=self._max_body_bytes)
         if self._history is not None:
             raw = await self._history.continued(raw, key)
-        request = self._read(raw)
+        request = self._read(raw) if len(raw) <= LARGE_BYTES else await asyncio.to_thread(self._read, raw)
         reading = self._dispatcher.read_wishes(request, headers, self._dispatcher.serving)
-        exact = await self._told(request, reading, key, headers)
-        await exchange.send_json(200, {**self._frame, "input_tokens": exact or self._estimate(request, reading, key)})
+        tokens = await self._told(request, reading, key, headers) or await self._estimate(request, reading, key)
+        await exchange.send_json(200, {**self._frame, "input_tokens": tokens})
 
-    def _estimate(self, request: ChatRequest, reading: Reading, key: ApiKey | None) -> int:
-        serving = self._dispatcher.serving
-        tokens = read_query(request.body).input_tokens
+    async def _estimate(self, request: ChatRequest, reading: Reading, key: ApiKey | None) -> int:
+        serving, body = self._dispatcher.serving, request.body
+        is_large = len(request.raw) > LARGE_BYTES
+        tokens = (await asyncio.to_thread(read_query, body) if is_large else read_query(body)).input_tokens
         if reading.target is None:
             return tokens
         position = serving.positions(reading.target, may_see=None if key is None else key.may_use)[0]

@@ -24,7 +24,7 @@ from gateway.telemetry import Telemetry
 from gateway.tools import Prepared, ToolDesk
 from gateway.wire.answer import ChatAnswer
 from gateway.wire.asgi import Receive, Scope, Send, cancelled_by_disconnect, read_body, read_headers
-from gateway.wire.body import ChatRequest
+from gateway.wire.body import LARGE_BYTES, ChatRequest
 from gateway.wire.dialect import Dialect
 from router import NoEligibleModelError, Reading, SessionState
 
@@ -35,7 +35,6 @@ __all__ = ["Admission", "AnswerDoor", "DecisionDoor", "RequestIds"]
 
 log = structlog.get_logger(__name__)
 
-_LARGE_BYTES = 500_000  # reading so much takes some milliseconds: others have their turn before it goes on
 _SANE_ID = re.compile(r"[\w.:/=+@-]{1,128}", re.ASCII)
 
 
@@ -138,10 +137,9 @@ class AnswerDoor:
         raw = await read_body(scope, receive, limit_bytes=self._max_body_bytes)
         if self._history is not None:
             raw = await self._history.continued(raw, key)
-        request = self._dialect.read(raw)
+        read = self._dialect.read
+        request = read(raw) if len(raw) <= LARGE_BYTES else await asyncio.to_thread(read, raw)
         exchange.wants_stream = request.stream
-        if len(raw) > _LARGE_BYTES:
-            await asyncio.sleep(0)
         serving = dispatcher.serving if self._serving_for is None else self._serving_for(request, key)
         reading = dispatcher.read_wishes(request, headers, serving, prompt_flags=governor.prompt_flags(key))
         protected = await governor.protected(key, request, reading)
@@ -264,7 +262,8 @@ class DecisionDoor:
         raw = await read_body(scope, receive, limit_bytes=self._max_body_bytes)
         if self._history is not None:
             raw = await self._history.continued(raw, key)
-        request = self._dialect.read(raw)
+        read = self._dialect.read
+        request = read(raw) if len(raw) <= LARGE_BYTES else await asyncio.to_thread(read, raw)
         flags = self._governor.prompt_flags(key)
         reading = self._dispatcher.read_wishes(request, headers, self._dispatcher.serving, prompt_flags=flags)
         decision = await _dry_decision(

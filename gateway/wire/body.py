@@ -20,7 +20,9 @@ from .compatibility import adapted_fields, restorer
 from .reasoning_signatures import carries_reasoning, portable
 from .stream import ChatStream
 
-__all__ = ["ChatRequest", "read_chat", "read_json", "read_object", "splice_model"]
+__all__ = ["LARGE_BYTES", "ChatRequest", "read_chat", "read_json", "read_object", "splice_model"]
+
+LARGE_BYTES = 500_000  # of so much, what is made of many small parts takes 20 ms to read: that is done in a thread
 
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 _MAX_DEPTH = 100  # as deep as JSON may be nested; tool schemas reach about twenty
