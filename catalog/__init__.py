@@ -14,6 +14,8 @@ from .finding import Finding
 from .pools.backend import (
     ANTHROPIC_MESSAGES,
     CONTINUED_PROMPTS,
+    ECHOED_PROMPTS,
+    FILLED_PROMPTS,
     OPENAI_RESPONSES,
     PROTOCOLS,
     Backend,
@@ -44,6 +46,8 @@ __all__ = [
     "ANTHROPIC_MESSAGES",
     "CAPABILITIES",
     "CONTINUED_PROMPTS",
+    "ECHOED_PROMPTS",
+    "FILLED_PROMPTS",
     "OPENAI_RESPONSES",
     "PROTOCOLS",
     "Ability",

@@ -12,6 +12,8 @@ from catalog.untrusted.printable import MOST_ID_CHARS, is_showable
 __all__ = [
     "ANTHROPIC_MESSAGES",
     "CONTINUED_PROMPTS",
+    "ECHOED_PROMPTS",
+    "FILLED_PROMPTS",
     "OPENAI_RESPONSES",
     "PROTOCOLS",
     "Backend",
@@ -26,7 +28,9 @@ __all__ = [
 ANTHROPIC_MESSAGES = "anthropic_messages"
 OPENAI_RESPONSES = "openai_responses"
 CONTINUED_PROMPTS = "continued_prompts"  # OpenAI's legacy completions, in which a model goes on with a text
-PROTOCOLS = frozenset({ANTHROPIC_MESSAGES, CONTINUED_PROMPTS, OPENAI_RESPONSES})
+FILLED_PROMPTS = "filled_prompts"  # its `suffix`, which llama.cpp passes over
+ECHOED_PROMPTS = "echoed_prompts"  # its `echo` and `best_of`, which llama.cpp and Ollama pass over
+PROTOCOLS = frozenset({ANTHROPIC_MESSAGES, CONTINUED_PROMPTS, ECHOED_PROMPTS, FILLED_PROMPTS, OPENAI_RESPONSES})
 
 BackendKind = Literal["openai", "anthropic", "vllm", "llama_cpp", "ollama", "litellm", "embedded", "fake"]
 PrivacyTier = Literal["any", "no_training", "no_retention", "local"]  # from the weakest promise to the strongest
@@ -40,9 +44,10 @@ _SPEAKS_NONE = frozenset[str]()
 _CONSTRAINS = frozenset({CONTINUED_PROMPTS, "json_schema", "logprobs"})
 _OF_SERVERS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        **dict.fromkeys(("vllm", "llama_cpp", "embedded"), _CONSTRAINS),
-        "ollama": _CONSTRAINS - {"logprobs"},
-        "fake": frozenset({CONTINUED_PROMPTS}),
+        **dict.fromkeys(("llama_cpp", "embedded"), _CONSTRAINS),
+        "vllm": _CONSTRAINS | {FILLED_PROMPTS, ECHOED_PROMPTS},
+        "ollama": (_CONSTRAINS - {"logprobs"}) | {FILLED_PROMPTS},
+        "fake": frozenset({CONTINUED_PROMPTS, FILLED_PROMPTS, ECHOED_PROMPTS}),
     }
 )
 _BY_RESPONSES = "openai/responses/"  # before a model's name: chats are translated by litellm, and OpenAI answers

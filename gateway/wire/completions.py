@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from catalog import CONTINUED_PROMPTS, PoolEntry
+from catalog import CONTINUED_PROMPTS, ECHOED_PROMPTS, FILLED_PROMPTS, PoolEntry
 from gateway.errors import ErrorReply, InvalidRequestError, openai_error
 
 from .answer import ChatAnswer
@@ -24,8 +24,16 @@ _ONLY_WHERE_SPOKEN: Mapping[str, object] = {  # and the value of each that asks 
     "logprobs": None,
     "suffix": None,
 }
+_NEEDED: Mapping[str, str] = {  # to do as it asks
+    "best_of": ECHOED_PROMPTS,
+    "echo": ECHOED_PROMPTS,
+    "logprobs": CONTINUED_PROMPTS,
+    "suffix": FILLED_PROMPTS,
+}
+_RAREST_FIRST = (ECHOED_PROMPTS, FILLED_PROMPTS, CONTINUED_PROMPTS)  # who has one has those behind it
 _OWN_PATH = "/completions"
 _REMEDY = "the backend that was chosen answers chats only; leave it out, or name a model on vLLM or llama.cpp"
+_PASSED_OVER = "the backend that was chosen would pass over it; leave it out, or name a model on vLLM"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +43,10 @@ class CompletionRequest(ChatRequest):
     @property
     def protocol(self) -> str | None:
         """See `ChatRequest.protocol`; where no such backend is, the one that is chosen says what it cannot do."""
-        is_text = isinstance(_single(self.body["prompt"]), str)
-        return None if is_text and next(self._beyond_chats(), None) is None else CONTINUED_PROMPTS
+        needed = {_NEEDED[name] for name in self._beyond_chats()}
+        if not isinstance(_single(self.body["prompt"]), str):
+            needed.add(CONTINUED_PROMPTS)
+        return next((ability for ability in _RAREST_FIRST if ability in needed), None)
 
     def _beyond_chats(self) -> Iterator[str]:
         """What it asks for that chats have no word for."""
@@ -44,6 +54,12 @@ class CompletionRequest(ChatRequest):
             asked = self.body.get(name)
             if asked is not None and (type(asked), asked) != (type(nothing), nothing):  # for True == 1, and 0 == False
                 yield name
+
+    def _refuse_what_is_passed_over(self, recipient: PoolEntry, without: Collection[str]) -> None:
+        abilities = frozenset[str]() if recipient.backend is None else recipient.backend.abilities
+        for name in self._beyond_chats():
+            if name not in without and _NEEDED[name] not in abilities:
+                refuse(name, _PASSED_OVER)
 
     def path(self, recipient: PoolEntry, *, changed: bool = False) -> str:  # noqa: ARG002 - chat's
         """Where this backend is asked, below its base URL."""
@@ -64,9 +80,11 @@ class CompletionRequest(ChatRequest):
         """The bytes that a backend gets; see `ChatRequest.for_backend`.
 
         Raises:
-            InvalidRequestError: only a server that continues prompts could do this, and the chosen one does not.
+            InvalidRequestError: only a server that continues prompts could do this, and the chosen one does not, or
+                passes over it.
         """
         if recipient is not None and _speaks(recipient):
+            self._refuse_what_is_passed_over(recipient, without)
             return ChatRequest.for_backend(self, model_name, without=without, replacing=replacing)
         kept = {key: value for key, value in self.body.items() if key not in without and value is not None}
         bare = {**kept, **(replacing or {})}

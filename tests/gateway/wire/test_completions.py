@@ -58,6 +58,40 @@ def test_what_a_chat_cannot_do_is_refused_by_name(told: dict[str, Any], param: s
     assert refused.value.param == param
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [(kind, told) for kind in ("embedded", "llama_cpp", "ollama") for told in ({"echo": True}, {"best_of": 2})]
+    + [(kind, {"suffix": "end"}) for kind in ("embedded", "llama_cpp")],
+)
+def test_what_a_server_would_pass_over_is_refused_by_name(kind: BackendKind, told: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError, match="pass over it") as refused:
+        read(**told).for_backend("m", recipient=candidate(kind))
+    assert [refused.value.param] == list(told)
+
+
+def test_ollama_fills_in_before_a_suffix() -> None:
+    assert orjson.loads(read(suffix="end").for_backend("m", recipient=candidate("ollama")))["suffix"] == "end"
+
+
+@pytest.mark.parametrize(
+    ("asked", "able"),
+    [
+        (  # lm-eval 0.4 asks so how likely an answer is
+            {"prompt": [[1, 2, 3]], "temperature": 0, "max_tokens": 1, "logprobs": 1, "seed": 1234, "echo": True},
+            {"vllm"},
+        ),
+        ({"best_of": 2}, {"vllm"}),
+        ({"suffix": "end"}, {"vllm", "ollama"}),
+        ({"logprobs": 1}, {"vllm", "ollama", "llama_cpp", "embedded"}),
+    ],
+)
+def test_a_completion_needs_somebody_who_does_all_of_it(asked: dict[str, Any], able: set[str]) -> None:
+    kinds: tuple[BackendKind, ...] = ("vllm", "ollama", "llama_cpp", "embedded", "openai")
+    backends = [(kind, candidate(kind).backend) for kind in kinds]
+    needed = read(**asked).protocol
+    assert {kind for kind, backend in backends if backend is not None and needed in backend.abilities} == able
+
+
 def test_what_asks_for_nothing_is_no_obstacle() -> None:
     plain, request = read(), read(echo=False, best_of=1, logprobs=None, suffix=None)
     chat = candidate("openai")
