@@ -2,8 +2,9 @@
 
 Said by the client, in this order: `routing.session_id`, the headers `x-session-id`, `x-conversation-id` and
 `x-claude-code-session-id`, `metadata.user_id` (Anthropic), `prompt_cache_key` (OpenAI, OpenRouter) and the header
-`x-model-affinity`. Where nobody says, what stays the same from turn to turn does: system prompt, tools and the first
-user message. A first turn has nothing behind it, so that equal first turns do not meet.
+`x-model-affinity`. Where nobody says, what stays the same from turn to turn does: system prompt, names of tools and
+the first user message, of long ones both ends. A first turn has nothing behind it, so that equal first turns do not
+meet.
 """
 
 import hashlib
@@ -23,6 +24,8 @@ _HEADERS = ("x-session-id", "x-conversation-id", "x-claude-code-session-id")
 _INSTRUCTING = ("system", "developer")
 _LAST_HEADER = "x-model-affinity"
 _SIGNED = re.compile(rb'"(?:thinking_blocks|reasoning_details|signature|encrypted_content|redacted_thinking)"')
+_END_CHARS, _END_ITEMS = 1_024, 16  # of what is longer than two such ends, both are looked at
+_LEVELS = 4  # of lists and objects within the messages: texts of parts stand in the third, addresses of images deeper
 _MOST_TOOLS_KEPT = 256  # of one conversation, by their names
 _MOST_CHARS_KEPT = 16_384
 
@@ -52,7 +55,7 @@ def conversation_of(
         source, value = said
         return Conversation(session_id=_digest(source, value), has_past=True)
     instructions, first, has_past = _opening(body.get("messages") or ())
-    same = orjson.dumps([instructions, body.get("tools"), first], option=orjson.OPT_NON_STR_KEYS)
+    same = orjson.dumps([_brief([instructions, first]), _names(body.get("tools"))], option=orjson.OPT_NON_STR_KEYS)
     return Conversation(session_id=_digest("fingerprint", same), has_past=has_past)
 
 
@@ -86,6 +89,31 @@ def _opening(messages: Iterable[Any]) -> tuple[list[Any], Any, bool]:
         elif role in _INSTRUCTING:
             instructions.append(message.get("content"))
     return instructions, users[0] if users else None, has_past
+
+
+def _brief(value: object, *, levels: int = _LEVELS) -> object:
+    """What tells it from others: of a long text its length and both ends, or a book would be read to name a talk."""
+    if isinstance(value, str):
+        return value if len(value) <= 2 * _END_CHARS else [len(value), value[:_END_CHARS], value[-_END_CHARS:]]
+    if not isinstance(value, list | dict):
+        return value
+    if not levels:
+        return len(value)
+    if isinstance(value, dict):
+        return [len(value), {key: _brief(inner, levels=levels - 1) for key, inner in _ends(list(value.items()))}]
+    return [len(value), *(_brief(inner, levels=levels - 1) for inner in _ends(value))]
+
+
+def _names(tools: object) -> object:
+    """Of a request's tools, however long their descriptions are."""
+    if not isinstance(tools, list):
+        return tools
+    kept = [tool.get("function", tool) if isinstance(tool, dict) else tool for tool in _ends(tools)]
+    return [len(tools), *(tool.get("name") if isinstance(tool, dict) else tool for tool in kept)]
+
+
+def _ends(values: list[Any]) -> list[Any]:
+    return values if len(values) <= 2 * _END_ITEMS else values[:_END_ITEMS] + values[-_END_ITEMS:]
 
 
 def _said(body: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str, bytes] | None:
