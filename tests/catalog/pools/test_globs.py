@@ -1,6 +1,7 @@
 import pytest
 
 from catalog import first_meant, is_meant
+from tests.effort import calls_made
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,14 @@ def test_another_model_is_not(glob: str) -> None:
 )
 def test_the_first_that_means_a_model_is_told_by_its_place(globs: tuple[str, ...], place: int) -> None:
     assert first_meant(("openai/gpt-4o-mini",), globs) == place
+
+
+def test_a_hundred_patterns_are_asked_at_once() -> None:
+    def calls(n_patterns: int) -> int:
+        globs = tuple(f"*nothing*{i}*" for i in range(n_patterns))
+        assert not is_meant(("openai/gpt-4o-mini",), globs)  # what is compiled once
+        return calls_made(lambda: is_meant(("openai/gpt-4o-mini",), globs)) + calls_made(
+            lambda: first_meant(("openai/gpt-4o-mini",), globs)
+        )
+
+    assert calls(100) == calls(1)
