@@ -9,6 +9,8 @@ from catalog.errors import InvalidProfileError
 from catalog.profiles.price import Price
 from catalog.untrusted.printable import MOST_ID_CHARS, is_showable
 
+from .openai_models import takes_sampling
+
 __all__ = [
     "ANTHROPIC_MESSAGES",
     "CONTINUED_PROMPTS",
@@ -38,7 +40,8 @@ DeploymentTier = Literal["device", "edge", "cloud"]
 
 
 _SPEAKS_MESSAGES, _SPEAKS_RESPONSES = frozenset({ANTHROPIC_MESSAGES}), frozenset({OPENAI_RESPONSES})
-_SPEAKS_NONE = frozenset[str]()
+_NONE, _TELLS_LOGPROBS = frozenset[str](), frozenset({"logprobs"})
+_SERVES_OPENAI = frozenset({"azure", "openai"})  # OpenAI's models with all their parameters
 # Servers of open models hold any model to a schema, by its grammar, and most tell how likely its words were, whatever
 # is known of the model elsewhere. Source: the manuals of vLLM, llama.cpp and Ollama.
 _CONSTRAINS = frozenset({CONTINUED_PROMPTS, "json_schema", "logprobs"})
@@ -111,8 +114,17 @@ class Backend:
         if self.kind in _OF_SERVERS:
             return _OF_SERVERS[self.kind]
         is_openai = self.kind == "openai" and self.provider == "openai"
-        is_asked_there = self.kind == "litellm" and self.model_name.startswith(_BY_RESPONSES)
-        return _SPEAKS_RESPONSES if is_openai or is_asked_there else _SPEAKS_NONE
+        if is_openai or (self.kind == "litellm" and self.model_name.startswith(_BY_RESPONSES)):
+            return _SPEAKS_RESPONSES | _TELLS_LOGPROBS if self._tells_logprobs else _SPEAKS_RESPONSES
+        return _TELLS_LOGPROBS if self._tells_logprobs else _NONE
+
+    @property
+    def _tells_logprobs(self) -> bool:
+        """By its provider's API reference; no source of the catalog knows it of models."""
+        if self.provider in _SERVES_OPENAI:
+            maker, _, name = self.profile_id.partition("/")
+            return maker == "openai" and takes_sampling(name)
+        return self.provider == "deepseek" and self.model_name.rpartition("/")[2] == "deepseek-chat"
 
     @property
     def shown_url(self) -> str | None:

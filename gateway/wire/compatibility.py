@@ -16,10 +16,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from catalog import Backend, PoolEntry
+from catalog.pools.openai_models import takes_sampling
 
 from .histories import fitted_messages
 from .tool_names import fitted_tools, own_names
-from .variants import Variant, takes_sampling, variant_of
+from .variants import Variant, variant_of
 
 __all__ = ["adapted_fields", "is_auto", "is_openai", "refused_sampling", "restorer", "token_limit"]
 

@@ -1,6 +1,6 @@
 """Which variant of OpenAI's protocol a backend speaks: all that follows from the backend alone, made once for each.
 
-Source: the providers' API references; litellm's `OpenAIGPT5Config` for which models take temperatures when.
+Source: the providers' API references.
 """
 
 import re
@@ -10,19 +10,16 @@ from urllib.parse import urlsplit
 from catalog import Backend, record
 from catalog.discovery.providers import PROVIDERS
 from catalog.identity_cache import IdentityCache
+from catalog.pools.openai_models import may_reason
 
 from .tool_names import NAMES, NAMES_AT
 
-__all__ = ["BY_RESPONSES", "Variant", "takes_sampling", "variant_of"]
+__all__ = ["BY_RESPONSES", "Variant", "variant_of"]
 
 BY_RESPONSES: Final = "openai/responses/"
 """Before a model's name: litellm translates, and OpenAI answers."""
 
 _KINDS = ("openai", "vllm", "llama_cpp", "ollama", "embedded")  # others are translated elsewhere
-_REASONING_MODEL = re.compile(r"(?:gpt-(?P<major>\d+)(?:\.(?P<minor>\d+))?(?!-chat)|o\d)(?![\w.])")
-_GPT_5 = (5, 0)  # the first GPT that reasons, as do all after it
-_REASONS_IF_ASKED = ((5, 1), (5, 4))  # first and last GPT that does not reason unless asked to
-_ALWAYS_REASONS = re.compile(r"-(?:pro|codex)\b")
 _REFUSES_EXCESS_TOKENS = frozenset({"anthropic", "gemini"})  # as OpenAI does: a limit above what the model can give
 
 
@@ -51,7 +48,7 @@ def _variant(backend: Backend) -> Variant:
     return Variant(
         provider=provider,
         is_openai=is_openai,
-        reasoning_model=name if is_theirs and _may_reason(name) else None,
+        reasoning_model=name if is_theirs and may_reason(name) else None,
         tool_names=_tool_names_at(backend, provider),
         refuses_excess_tokens=is_openai or (provider or backend.provider) in _REFUSES_EXCESS_TOKENS,
     )
@@ -59,29 +56,6 @@ def _variant(backend: Backend) -> Variant:
 
 variant_of = IdentityCache(_variant, most=4_096)
 """The variant that a backend speaks."""
-
-
-def takes_sampling(reasoning_model: str, effort: object) -> bool:
-    """Whether one of OpenAI's models that reason takes sampling parameters, given the effort that is asked of it."""
-    if _ALWAYS_REASONS.search(reasoning_model):
-        return False
-    if effort is None:
-        version = _version(reasoning_model)
-        return version is not None and _REASONS_IF_ASKED[0] <= version <= _REASONS_IF_ASKED[1]
-    return effort == "none"
-
-
-def _may_reason(name: str) -> bool:
-    if _REASONING_MODEL.match(name) is None:
-        return False
-    version = _version(name)
-    return version is None or version >= _GPT_5
-
-
-def _version(name: str) -> tuple[int, int] | None:
-    """Of a GPT; None for models that are none."""
-    found = _REASONING_MODEL.match(name)
-    return (int(found["major"]), int(found["minor"] or 0)) if found is not None and found["major"] else None
 
 
 def _provider_of(backend: Backend) -> str | None:

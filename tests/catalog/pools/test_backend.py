@@ -3,6 +3,7 @@
 import pytest
 
 from catalog import Backend, InvalidProfileError
+from catalog.pools.backend import BackendKind
 
 
 def at(base_url: str | None) -> Backend:
@@ -30,3 +31,24 @@ def test_an_address_keeps_its_query_and_is_told_without_what_may_be_secret(
 def test_an_id_that_no_header_or_log_can_bear_is_refused(odd: str) -> None:
     with pytest.raises(InvalidProfileError, match="at most 500 characters to show"):
         Backend(id=odd, profile_id="o/m", kind="vllm", provider="o", model_name="m", base_url="http://x/v1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "provider", "profile", "tells"),
+    [
+        *[("openai", "openai", f"openai/{name}", True) for name in ("gpt-4o-mini", "gpt-4.1", "gpt-5-chat", "gpt-5.1")],
+        *[("openai", "openai", f"openai/{name}", False) for name in ("gpt-5", "gpt-5-mini", "o3", "gpt-5.2-pro")],
+        ("litellm", "azure", "openai/gpt-4o", True),
+        ("litellm", "azure", "openai/o3", False),
+        ("openai", "deepseek", "deepseek/deepseek-chat", True),
+        ("openai", "deepseek", "deepseek/deepseek-reasoner", False),
+        ("openai", "groq", "openai/gpt-4o", False),  # whoever serves it there, refuses it
+        ("anthropic", "anthropic", "anthropic/claude-3", False),
+    ],
+)
+def test_logprobs_are_told_where_the_provider_says_so(
+    kind: BackendKind, provider: str, profile: str, tells: bool
+) -> None:
+    name = profile.partition("/")[2]
+    backend = Backend(id="b", profile_id=profile, kind=kind, provider=provider, model_name=name, base_url="http://h/v1")
+    assert ("logprobs" in backend.abilities) is tells
