@@ -25,7 +25,7 @@ _INSTRUCTING = ("system", "developer")
 _LAST_HEADER = "x-model-affinity"
 _SIGNED = re.compile(rb'"(?:thinking_blocks|reasoning_details|signature|encrypted_content|redacted_thinking)"')
 _END_CHARS, _END_ITEMS = 1_024, 16  # of what is longer than two such ends, both are looked at
-_LEVELS = 4  # of lists and objects within the messages: texts of parts stand in the third, addresses of images deeper
+_LEVELS = 3  # of lists and objects within a message: texts of parts stand in the second, addresses of images deeper
 _MOST_TOOLS_KEPT = 256  # of one conversation, by their names
 _MOST_CHARS_KEPT = 16_384
 
@@ -55,7 +55,9 @@ def conversation_of(
         source, value = said
         return Conversation(session_id=_digest(source, value), has_past=True)
     instructions, first, has_past = _opening(body.get("messages") or ())
-    same = orjson.dumps([_brief([instructions, first]), _names(body.get("tools"))], option=orjson.OPT_NON_STR_KEYS)
+    begun = [list(map(_brief, _ends(instructions))), _brief(first)]
+    tools = body.get("tools")
+    same = orjson.dumps([*begun, tools and _names(tools)], option=orjson.OPT_NON_STR_KEYS)
     return Conversation(session_id=_digest("fingerprint", same), has_past=has_past)
 
 
