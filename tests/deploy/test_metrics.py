@@ -20,6 +20,7 @@ from gateway.keys import KeyFile, issue
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.gateway import running as gateways
 from tests.gateway.running import CHAT, HI, RunningGateway, backend, running
+from tests.gateway.small_servers import serving
 from tests.gateway.tools.offers import function, functions
 from tests.waiting import AT_MOST_S
 
@@ -40,15 +41,8 @@ async def busy_server() -> AsyncIterator[str]:
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(text=BUSY)
 
-    app = web.Application()
-    app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    finally:
-        await runner.cleanup()
+    async with serving(web.get("/metrics", metrics)) as url:
+        yield f"{url}/v1"
 
 
 def a_key(folder: Path, **limits: float) -> dict[str, str]:

@@ -15,6 +15,7 @@ from gateway.commands.doctor import Check, examine
 from gateway.commands.state_check import shared_state_findings, why_no_shared_state
 from gateway.settings import StateSettings
 from tests.gateway.anthropic_provider import FakeAnthropic
+from tests.gateway.small_servers import serving
 from tests.gateway.state.servers import RedisServer
 
 Checks = dict[str, Check]
@@ -29,16 +30,8 @@ async def server(*, tells_its_load: bool) -> AsyncIterator[str]:
     async def metrics(request: web.Request) -> web.Response:
         return web.Response(text=BUSY) if tells_its_load else web.Response(status=501)
 
-    app = web.Application()
-    app.router.add_get("/v1/models", models)
-    app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    finally:
-        await runner.cleanup()
+    async with serving(web.get("/v1/models", models), web.get("/metrics", metrics)) as url:
+        yield f"{url}/v1"
 
 
 async def examined(

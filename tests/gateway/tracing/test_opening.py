@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from gateway.settings import InvalidSettingsError, TelemetrySettings
 from gateway.tracing import open_tracing, opening
 from tests.gateway.running import pair
+from tests.gateway.small_servers import serving
 
 AUTO = TelemetrySettings()
 
@@ -56,16 +57,8 @@ async def collector() -> AsyncIterator[tuple[str, ExportTraceServiceRequest, Exp
         metrics.MergeFromString(await request.read())
         return web.Response()
 
-    app = web.Application()
-    app.router.add_post("/v1/traces", take_traces)
-    app.router.add_post("/v1/metrics", take_metrics)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", traces, metrics
-    finally:
-        await runner.cleanup()
+    async with serving(web.post("/v1/traces", take_traces), web.post("/v1/metrics", take_metrics)) as url:
+        yield url, traces, metrics
 
 
 @pytest.mark.loopback

@@ -14,13 +14,11 @@ from tests.gateway.anthropic_provider import before_anthropic, text_block
 from tests.gateway.governance.test_governor import make_key
 from tests.gateway.running import HI, RunningGateway, backend, pair
 
+from .thinking import CACHED, CALL, THOUGHT, TOOL, converse, let_it_think
+
 pytestmark = pytest.mark.loopback
 
-CACHED = {"type": "ephemeral"}
-TOOL = {"name": "weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}
 FUNCTION = {"type": "function", "function": {"name": "weather", "parameters": TOOL["input_schema"]}}
-THOUGHT = {"type": "thinking", "thinking": "Rain?", "signature": "c2lnbmVk"}
-CALL = {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Oslo"}}
 SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "rain"}}
 FOUND: dict[str, Any] = {
     "type": "web_search_tool_result",
@@ -82,26 +80,10 @@ async def test_a_clients_version_and_beta_features_travel_and_its_key_does_not(t
 
 async def test_signed_thinking_tools_and_caching_pass_through_whole(tmp_path: Path) -> None:
     async with before_anthropic(tmp_path) as (gateway, provider):
-        provider.blocks, provider.stop_reason = [THOUGHT, CALL], "tool_use"
-        provider.counts = {"input_tokens": 10, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 50}
-        client = anthropics(gateway)
-        wanted: dict[str, Any] = {
-            "model": "claude",
-            "max_tokens": 4_000,
-            "system": [{"type": "text", "text": "Be brief.", "cache_control": CACHED}],
-            "thinking": {"type": "enabled", "budget_tokens": 1_024},
-            "tools": [TOOL],
-        }
-        turns: list[Any] = [{"role": "user", "content": "Rain in Oslo?"}]
-        async with client.messages.stream(messages=turns, **wanted) as stream:
-            first = await stream.get_final_message()
-        turns += [
-            {"role": "assistant", "content": [block.model_dump(exclude_none=True) for block in first.content]},
-            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "rain"}]},
-        ]
-        async with client.messages.stream(messages=turns, cache_control=CACHED, **wanted) as stream:
-            await stream.get_final_message()
+        let_it_think(provider)
+        said = await converse(anthropics(gateway))
         outcome = gateway.journal.of("outcome")[0]
+    first = said.first
     thought, call = first.content
     assert (thought.type, thought.thinking, thought.signature) == ("thinking", "Rain?", "c2lnbmVk")
     assert (call.type, call.id, call.name, call.input) == ("tool_use", "toolu_1", "weather", {"city": "Oslo"})
@@ -109,7 +91,8 @@ async def test_signed_thinking_tools_and_caching_pass_through_whole(tmp_path: Pa
     assert (outcome["finish_reason"], outcome["tools_called"]) == ("tool_calls", ["weather"])
     assert outcome["cost_usd"] == pytest.approx((10 * 3 + 100 * 0.3 + 50 * 3.75 + 2 * 15) / 1e6)
     again = provider.requests[1]
-    assert again == {**wanted, "messages": turns, "cache_control": CACHED, "stream": True, "model": "claude-sonnet-4-5"}
+    more = {"cache_control": CACHED, "stream": True, "model": "claude-sonnet-4-5"}
+    assert again == {**said.wanted, "messages": said.turns, **more}
 
 
 @pytest.mark.parametrize("stream", [False, True])

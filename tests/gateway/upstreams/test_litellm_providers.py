@@ -15,6 +15,7 @@ from aiohttp import web
 
 from catalog import Backend, Limits, Price
 from tests.gateway.running import RunningGateway, running
+from tests.gateway.small_servers import serving
 
 pytestmark = [
     pytest.mark.loopback,
@@ -65,31 +66,23 @@ async def before(
     provider: str, tmp_path: Path, *, keyed: bool = True, environ: dict[str, str] | None = None, **more: Any
 ) -> AsyncIterator[tuple[RunningGateway, Server]]:
     server = Server()
-    app = web.Application()
-    app.router.add_post("/{path:.*}", server.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     model, path = MODELS[provider]
-    strong = Backend(
-        id="strong",
-        profile_id="maker/strong",
-        kind="litellm",
-        provider=provider,
-        model_name=model,
-        base_url=server.url + path,
-        price=PRICE,
-        limits=LIMITS,
-        **more,
-    )
     once = {"server": {"rehearse_ms": 0}}
     keys = {"strong": KEY} if keyed else {}
-    try:
+    async with serving(web.post("/{path:.*}", server.answer)) as server.url:
+        strong = Backend(
+            id="strong",
+            profile_id="maker/strong",
+            kind="litellm",
+            provider=provider,
+            model_name=model,
+            base_url=server.url + path,
+            price=PRICE,
+            limits=LIMITS,
+            **more,
+        )
         async with running(strong, tmp_path=tmp_path, api_keys=keys, environ=environ, settings=once) as gateway:
             yield gateway, server
-    finally:
-        await runner.cleanup()
 
 
 @pytest.mark.parametrize("provider", OF_CHATS)

@@ -13,6 +13,7 @@ from gateway.upstreams.health import Health
 from gateway.upstreams.scraping import LoadScraper, scraped_servers
 from gateway.upstreams.server_load import ServerLoad
 from tests.gateway.running import backend
+from tests.gateway.small_servers import serving
 from tests.waiting import until
 
 pytestmark = pytest.mark.loopback
@@ -25,15 +26,8 @@ async def server(answer: Callable[[web.Request], web.Response]) -> AsyncIterator
     async def metrics(request: web.Request) -> web.Response:
         return answer(request)
 
-    app = web.Application()
-    app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    finally:
-        await runner.cleanup()
+    async with serving(web.get("/metrics", metrics)) as url:
+        yield f"{url}/v1"
 
 
 @asynccontextmanager
