@@ -57,6 +57,7 @@ class FakeProvider:
     """An OpenAI-compatible server on loopback. Everything it received is in `requests`."""
 
     paths = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
+    well_for = 2  # events before what goes wrong midway does: the role and the first word
 
     def __init__(
         self, *, words: tuple[str, ...] = ("Hello", " from", " a", " fake", " model", "."), port: int = 0
@@ -186,16 +187,19 @@ class FakeProvider:
         await response.prepare(request)
         if how is not None and how.fault == "empty":
             return response
-        for number, chunk in enumerate(self._chunks(body)):
-            if number == 2 and how is not None and await self._fail_midway(request, response, how):
+        for number, event in enumerate(self._events(body)):
+            if number == self.well_for and how is not None and await self._fail_midway(request, response, how):
                 return response
-            await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
-        if self.done_mark:
-            await response.write(b"data: [DONE]\n\n")
+            await response.write(event)
         return response
 
+    def _events(self, body: Mapping[str, Any]) -> list[bytes]:
+        """A whole answer, event by event as it is streamed."""
+        events = [b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in self._chunks(body)]
+        return [*events, b"data: [DONE]\n\n"] if self.done_mark else events
+
     async def _fail_midway(self, request: web.Request, response: web.StreamResponse, how: Misbehaviour) -> bool:
-        """After the role and the first word; returns whether that was the end of it."""
+        """After the first `well_for` events; returns whether that was the end of it."""
         match how.fault:
             case "malformed_chunk" | "malformed_json":
                 await response.write(b'data: {"choices": [{"del\n\n')

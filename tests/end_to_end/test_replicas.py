@@ -4,7 +4,8 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +18,7 @@ from redis.cluster import RedisCluster
 from gateway.tools.calls.learning import read_learned
 from gateway.upstreams.fake import FakeProvider
 from predictors.tools import UsageStatistics
-from tests.end_to_end.conftest import paretogate, start
+from tests.end_to_end.conftest import Gateway, paretogate, start
 from tests.gateway.state.clusters import redis_cluster
 from tests.gateway.state.servers import RedisServer
 from tests.gateway.tools.offers import function
@@ -51,14 +52,9 @@ def shared(request: pytest.FixtureRequest, redis_installed: None, tmp_path: Path
         client.close()
 
 
-async def test_two_replicas_spend_one_budget_and_count_one_rate(tmp_path: Path, shared: Shared) -> None:
-    state = tmp_path / "state"
-    limits = ("--requests-per-minute", "9", "--budget-usd-per-day", "1")
-    made = json.loads(
-        (
-            await asyncio.to_thread(paretogate, "keys", "create", "--tenant", "acme", *limits, "--json", state=state)
-        ).stdout
-    )
+@asynccontextmanager
+async def two_replicas(tmp_path: Path, shared: Shared, **more: str) -> AsyncIterator[list[Gateway]]:
+    """Before one fake provider, with one state directory, as replicas share their key file; each its own journal."""
     async with FakeProvider() as provider:
         backend = {
             "id": "fake",
@@ -67,34 +63,42 @@ async def test_two_replicas_spend_one_budget_and_count_one_rate(tmp_path: Path, 
             "base_url": provider.url,
             "price": {"input": 0.1, "output": 0.2},
         }
-        more = {
+        both = {
             "PARETOGATE_BACKENDS": json.dumps([backend]),
             "PARETOGATE_EMBEDDED__ENABLED": "off",
             **shared.settings,
             "PARETOGATE_STATE__TIMEOUT_MS": "10000",
-            "PARETOGATE_AUTH__REQUIRED": "true",
+            **more,
         }
-        # One folder for both, as replicas share their key file; each its own journal.
         journals = [{"PARETOGATE_JOURNAL__URL": f"sqlite:///{tmp_path / f'{name}.sqlite3'}"} for name in ("one", "two")]
-        replicas = [await asyncio.to_thread(start, state, more={**more, **journal}) for journal in journals]
+        state = tmp_path / "state"
+        replicas = [await asyncio.to_thread(start, state, more={**both, **journal}) for journal in journals]
         try:
-            async with httpx.AsyncClient(
-                timeout=AT_MOST_S, headers={"authorization": f"Bearer {made['key']}"}
-            ) as client:
-                body = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
-                began_s = time.monotonic()
-                answers = await asyncio.gather(
-                    *(client.post(f"{replicas[i % 2].url}/v1/chat/completions", json=body) for i in range(24))
-                )
-                took_s = time.monotonic() - began_s
+            yield replicas
         finally:
             for replica in replicas:
                 await asyncio.to_thread(replica.stop)
+
+
+async def test_two_replicas_spend_one_budget_and_count_one_rate(tmp_path: Path, shared: Shared) -> None:
+    state = tmp_path / "state"
+    limits = ("--requests-per-minute", "9", "--budget-usd-per-day", "1")
+    create = ("keys", "create", "--tenant", "acme", *limits, "--json")
+    made = json.loads((await asyncio.to_thread(paretogate, *create, state=state)).stdout)
+    async with (
+        two_replicas(tmp_path, shared, PARETOGATE_AUTH__REQUIRED="true") as replicas,
+        httpx.AsyncClient(timeout=AT_MOST_S, headers={"authorization": f"Bearer {made['key']}"}) as client,
+    ):
+        body = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
+        began_s = time.monotonic()
+        answers = await asyncio.gather(
+            *(client.post(f"{replicas[i % 2].url}/v1/chat/completions", json=body) for i in range(24))
+        )
+        took_s = time.monotonic() - began_s
     spent_nano = sum(int(spent) for spent in shared.read("*:usd:????-??").values())
     statuses = Counter(answer.status_code for answer in answers)
-    assert (
-        9 <= statuses[200] <= 9 + int(took_s * 9 / 60)
-    )  # nine, and one more for every 6.7 s that a busy machine takes
+    # nine, and one more for every 6.7 s that a busy machine takes
+    assert 9 <= statuses[200] <= 9 + int(took_s * 9 / 60)
     assert statuses[429] == 24 - statuses[200]
     billed = sum(Decimal(answer.headers["x-paretogate-cost-usd"]) for answer in answers if answer.status_code == 200)
     assert spent_nano == billed * 1_000_000_000
@@ -112,36 +116,18 @@ async def test_what_two_replicas_saw_called_is_learned_by_both_once_and_in_any_o
         paretogate, "tools", "import", str(tmp_path / "office.json"), "--name", "office", state=state
     )
     assert imported.returncode == 0, imported.stderr
-    async with FakeProvider() as provider:
-        backend = {
-            "id": "fake",
-            "profile": "openai/gpt-4o-mini",
-            "kind": "openai",
-            "base_url": provider.url,
-            "price": {"input": 0.1, "output": 0.2},
-        }
-        more = {
-            "PARETOGATE_BACKENDS": json.dumps([backend]),
-            "PARETOGATE_EMBEDDED__ENABLED": "off",
-            **shared.settings,
-            "PARETOGATE_STATE__TIMEOUT_MS": "10000",
-            "PARETOGATE_LEARNING__REFINE_EVERY_S": "0.2",  # each replica refines its own journal
-        }
-        names = ("one", "two")
-        journals = [{"PARETOGATE_JOURNAL__URL": f"sqlite:///{tmp_path / f'{name}.sqlite3'}"} for name in names]
-        replicas = [await asyncio.to_thread(start, state, more={**more, **journal}) for journal in journals]
-        try:
-            async with httpx.AsyncClient(timeout=AT_MOST_S) as client:
-                for number in range(12):  # four calls of the train by the first replica, eight by the second
-                    body = {"model": "openai/gpt-4o-mini", "messages": called("book_train", f"Go to town {number}.")}
-                    body["routing"] = {"tools": {"set": "office"}}
-                    answer = await client.post(f"{replicas[number % 3 > 0].url}/v1/chat/completions", json=body)
-                    assert answer.status_code == 200, answer.text
-            folder = state / "tools" / "usage"
-            learned = await until(lambda: read_learned(folder, "office"), {"book_train": 12})
-        finally:
-            for replica in replicas:
-                await asyncio.to_thread(replica.stop)
+    folder = state / "tools" / "usage"
+    each_refines = {"PARETOGATE_LEARNING__REFINE_EVERY_S": "0.2"}  # its own journal
+    async with (
+        two_replicas(tmp_path, shared, **each_refines) as replicas,
+        httpx.AsyncClient(timeout=AT_MOST_S) as client,
+    ):
+        for number in range(12):  # four calls of the train by the first replica, eight by the second
+            body = {"model": "openai/gpt-4o-mini", "messages": called("book_train", f"Go to town {number}.")}
+            body["routing"] = {"tools": {"set": "office"}}
+            answer = await client.post(f"{replicas[number % 3 > 0].url}/v1/chat/completions", json=body)
+            assert answer.status_code == 200, answer.text
+        learned = await until(lambda: read_learned(folder, "office"), {"book_train": 12})
     files = sorted((folder / "office").glob("*.npz"))
     one, two = (UsageStatistics.from_arrays(np.load(file)) for file in files)
     assert sorted(part.n_events()["book_train"] for part in (one, two)) == [4, 8]

@@ -25,6 +25,7 @@ class FakeAnthropic(FakeProvider):
     """Says `blocks`, and keeps what it was asked like any `FakeProvider`."""
 
     paths = ("/v1/messages", "/v1/messages/count_tokens")
+    well_for = 4  # the start, a ping, the opening of a block and its first words
 
     def __init__(self, *, words: tuple[str, ...] = ("Hello", " there")) -> None:
         super().__init__(words=words)
@@ -51,18 +52,8 @@ class FakeAnthropic(FakeProvider):
             return web.json_response({"input_tokens": 1_234})
         return await super()._answer(request, body, how)
 
-    async def _stream(
-        self, request: web.Request, body: Mapping[str, Any], how: Misbehaviour | None
-    ) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
-        await response.prepare(request)
-        if how is not None and how.fault == "empty":
-            return response
-        for number, event in enumerate(self.events(body)):
-            if number == 4 and how is not None and await self._fail_midway(request, response, how):
-                return response
-            await response.write(b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event)))
-        return response
+    def _events(self, body: Mapping[str, Any]) -> list[bytes]:
+        return [b"event: %b\ndata: %b\n\n" % (each["type"].encode(), orjson.dumps(each)) for each in self.events(body)]
 
     async def _fail_midway(self, request: web.Request, response: web.StreamResponse, how: Misbehaviour) -> bool:
         if how.fault != "error_in_stream":

@@ -16,73 +16,16 @@ import pytest
 
 from catalog import Limits
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
+from tests.gateway.faults import BEFORE_CONTENT, MIDWAY, ONLY_WHOLE, ask, cases
 from tests.gateway.running import CHAT, HI, PATIENT, backend, pair, running
 from tests.waiting import AT_MOST_S
 
 pytestmark = pytest.mark.loopback
 
-BEFORE_CONTENT = {
-    "reset": Misbehaviour(fault="reset"),
-    "slow first token": Misbehaviour(fault="slow_first_token", delay_s=60.0),
-    "429": Misbehaviour(fault="status", status=429),
-    "429 with Retry-After": Misbehaviour(fault="status", status=429, retry_after="30"),
-    "500": Misbehaviour(fault="status", status=500),
-    "502": Misbehaviour(fault="status", status=502),
-    "503": Misbehaviour(fault="status", status=503),
-    "529": Misbehaviour(fault="status", status=529),
-    "401": Misbehaviour(fault="status", status=401),
-    "404": Misbehaviour(fault="status", status=404),
-    "wrong content type": Misbehaviour(fault="wrong_content_type"),
-    "error in a 200": Misbehaviour(fault="error_in_200"),
-    "empty": Misbehaviour(fault="empty"),
-}
-ONLY_WHOLE = {
-    "malformed JSON": Misbehaviour(fault="malformed_json"),
-    "truncated": Misbehaviour(fault="truncated_stream"),
-    "oversized": Misbehaviour(fault="oversized", size_bytes=65 << 20),
-}
-MIDWAY = {
-    "malformed chunk": Misbehaviour(fault="malformed_chunk"),
-    "truncated": Misbehaviour(fault="truncated_stream"),
-    "cut": Misbehaviour(fault="cut_stream"),
-    "error object": Misbehaviour(fault="error_in_stream"),
-    "stall": Misbehaviour(fault="stall", delay_s=60.0),
-    "oversized": Misbehaviour(fault="oversized", size_bytes=17 << 20),
-}
-# Only what is about time gets little of it: on a busy machine a healthy backend may take a second to begin. That little
-# must still do for it to be asked, and to say what it says before it falls silent; the silence outlasts any test.
-_LITTLE_TIME = {
-    "slow_first_token": Limits(timeout_s=2.5, first_token_timeout_s=2.5),
-    "stall": Limits(stall_timeout_s=2.5),
-}
-
-
-def limits_for(how: Misbehaviour) -> Limits:
-    return _LITTLE_TIME.get(how.fault, Limits())
-
-
-def cases(table: dict[str, Misbehaviour]) -> list[object]:
-    return [pytest.param(how, id=name) for name, how in table.items()]
-
-
-async def both(tmp_path: Path, how: Misbehaviour, *, stream: bool, **routing: object):
-    async with (
-        FakeProvider(words=("strong",)) as strong,
-        FakeProvider(words=("cheap",)) as cheap,
-        running(
-            backend("strong", strong.url, limits=limits_for(how)),
-            backend("cheap", cheap.url, limits=Limits()),
-            tmp_path=tmp_path,
-        ) as gateway,
-    ):
-        strong.misbehave(how)
-        answer = await gateway.chat(stream=stream, routing={"policy": "best", **routing})
-        return answer, gateway.journal, (len(strong.requests), len(cheap.requests))
-
 
 @pytest.mark.parametrize("how", cases(BEFORE_CONTENT | ONLY_WHOLE))
 async def test_before_the_answer_another_backend_takes_over(tmp_path: Path, how: Misbehaviour) -> None:
-    answer, journal, asked = await both(tmp_path, how, stream=False)
+    answer, journal, asked = await ask(tmp_path, CHAT, how, stream=False)
     assert answer.status_code == 200
     assert answer.json()["choices"][0]["message"]["content"] == "cheap"
     assert answer.headers["x-paretogate-fallback-from"] == "strong"
@@ -109,7 +52,7 @@ async def test_what_is_told_and_measured_of_a_forecast_is_of_whoever_answered(tm
 async def test_before_the_first_content_of_a_stream_another_backend_takes_over(
     tmp_path: Path, how: Misbehaviour
 ) -> None:
-    answer, _, asked = await both(tmp_path, how, stream=True)
+    answer, _, asked = await ask(tmp_path, CHAT, how, stream=True)
     assert answer.status_code == 200
     assert answer.headers["x-paretogate-fallback-from"] == "strong"
     assert answer.headers["x-paretogate-attempts"] == "2"
@@ -122,7 +65,7 @@ async def test_before_the_first_content_of_a_stream_another_backend_takes_over(
 async def test_after_the_first_content_a_failure_is_said_in_band_and_never_ends_clean(
     tmp_path: Path, how: Misbehaviour
 ) -> None:
-    answer, journal, asked = await both(tmp_path, how, stream=True)
+    answer, journal, asked = await ask(tmp_path, CHAT, how, stream=True)
     events = answer.text.strip().split("\n\n")
     last = orjson.loads(events[-1].removeprefix("data: "))
     assert "strong" in answer.text
@@ -137,13 +80,13 @@ async def test_after_the_first_content_a_failure_is_said_in_band_and_never_ends_
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_caller_may_refuse_another_model(tmp_path: Path, stream: bool) -> None:
     how = Misbehaviour(fault="status", status=401)
-    answer, _, asked = await both(tmp_path, how, stream=stream, allow_fallbacks=False)
+    answer, _, asked = await ask(tmp_path, CHAT, how, stream=stream, allow_fallbacks=False)
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_failed")
     assert asked == (1, 0)
 
 
 async def test_a_request_that_the_model_refuses_is_not_carried_elsewhere(tmp_path: Path) -> None:
-    answer, journal, asked = await both(tmp_path, Misbehaviour(fault="status", status=400), stream=False)
+    answer, journal, asked = await ask(tmp_path, CHAT, Misbehaviour(fault="status", status=400), stream=False)
     assert (answer.status_code, answer.json()["error"]["message"]) == (400, "as you wish")
     assert asked == (1, 0)
     assert journal.of("outcome")[0]["status"] == "rejected"

@@ -4,61 +4,19 @@ What users of today's gateways suffer from: BerriAI/litellm#28216 (no handling m
 Portkey-AI/gateway#1797.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import httpx
 import orjson
 import pytest
 
-from catalog import Limits
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
-from tests.gateway.running import HI, ListJournal, backend, running
-from tests.gateway.test_faults import BEFORE_CONTENT, MIDWAY, ONLY_WHOLE, cases, limits_for
-from tests.gateway.wire.chats import events_in
+from tests.gateway.faults import BEFORE_CONTENT, MIDWAY, ONLY_WHOLE, ask, cases
+from tests.gateway.running import HI, backend, running
 
 pytestmark = pytest.mark.loopback
 
-_ASKS: dict[str, dict[str, Any]] = {
-    "/v1/messages": {"max_tokens": 9, "messages": HI},
-    "/v1/responses": {"input": "hi"},
-}
 _ENDS = {"/v1/messages": "message_stop", "/v1/responses": "response.completed"}
-doors = pytest.mark.parametrize("door", list(_ASKS))
-
-
-@dataclass
-class Seen:
-    answer: httpx.Response
-    journal: ListJournal
-    asked: tuple[int, int]  # how often the strong and the cheap backend were
-
-    @property
-    def words(self) -> str:
-        told = self.answer.json()
-        blocks = told["content"] if "content" in told else told["output"][0]["content"]
-        return str(blocks[0]["text"])
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        return events_in(self.answer.content)
-
-
-async def ask(tmp_path: Path, door: str, how: Misbehaviour, *, stream: bool, **routing: object) -> Seen:
-    async with (
-        FakeProvider(words=("strong",)) as strong,
-        FakeProvider(words=("cheap",)) as cheap,
-        running(
-            backend("strong", strong.url, limits=limits_for(how)),
-            backend("cheap", cheap.url, limits=Limits()),
-            tmp_path=tmp_path,
-        ) as gateway,
-    ):
-        strong.misbehave(how)
-        body = {"model": "auto", "stream": stream, "routing": {"policy": "best", **routing}, **_ASKS[door]}
-        answer = await gateway.client.post(door, json=body)
-        return Seen(answer, gateway.journal, (len(strong.requests), len(cheap.requests)))
+doors = pytest.mark.parametrize("door", list(_ENDS))
 
 
 @doors
@@ -121,7 +79,7 @@ async def test_a_call_with_malformed_arguments_is_made_by_another_backend(tmp_pa
         running(backend("strong", strong.url), backend("cheap", cheap.url), tmp_path=tmp_path) as gateway,
     ):
         strong.answer_with({"tool_calls": [call]}, finish_reason="tool_calls")
-        body = {"model": "auto:best", **_ASKS["/v1/messages"]}
+        body = {"model": "auto:best", "max_tokens": 9, "messages": HI}
         answer = await gateway.client.post("/v1/messages", json=body)
     assert answer.json()["content"][0]["text"] == "cheap"
     assert gateway.journal.of("outcome")[0]["attempts"] == [{"backend": "strong", "error": "protocol"}]
@@ -134,7 +92,7 @@ async def test_a_streamed_call_with_malformed_arguments_ends_with_an_error(tmp_p
         running(backend("strong", strong.url), tmp_path=tmp_path) as gateway,
     ):
         strong.answer_with({"tool_calls": [call]}, finish_reason="tool_calls")
-        body = {"model": "auto:best", "stream": True, **_ASKS["/v1/messages"]}
+        body = {"model": "auto:best", "stream": True, "max_tokens": 9, "messages": HI}
         answer = await gateway.client.post("/v1/messages", json=body)
     assert answer.text.count("event: error\n") == 1
     assert "malformed arguments" in answer.text

@@ -12,10 +12,10 @@ import pytest
 from catalog import Limits
 from gateway.upstreams.fake import FakeProvider, Misbehaviour
 from tests.gateway.anthropic_provider import serve_claude
+from tests.gateway.faults import limits_for
 from tests.gateway.governance.test_governor import make_key
 from tests.gateway.openai_provider import FakeOpenAI
 from tests.gateway.running import PATIENT, RunningGateway, backend, running
-from tests.gateway.test_faults import limits_for
 from tests.gateway.wire.chats import events_in
 
 pytestmark = pytest.mark.loopback

@@ -24,19 +24,28 @@ pytestmark = [
 ]
 
 
+NOBODY_LISTENS = "http://127.0.0.1:9"
+ONCE = {"server": {"rehearse_ms": 0}}  # no request but the test's own
+
+
+def by_litellm(provider: str, model_name: str, base_url: str) -> Backend:
+    """The strong model, at a provider that litellm asks."""
+    return Backend(
+        id="strong",
+        profile_id="maker/strong",
+        kind="litellm",
+        provider=provider,
+        model_name=model_name,
+        base_url=base_url,
+        limits=Limits(timeout_s=30, first_token_timeout_s=30),
+    )
+
+
 @asynccontextmanager
 async def through_litellm(tmp_path: Path):
     async with FakeProvider(words=("hello",)) as provider:
-        backend = Backend(
-            id="strong",
-            profile_id="maker/strong",
-            kind="litellm",
-            provider="openai",
-            model_name="strong-raw",
-            base_url=provider.url,
-            limits=Limits(timeout_s=30, first_token_timeout_s=30),
-        )
-        async with running(backend, tmp_path=tmp_path, api_keys={"strong": "sk-test"}) as gateway:
+        strong = by_litellm("openai", "strong-raw", provider.url)
+        async with running(strong, tmp_path=tmp_path, api_keys={"strong": "sk-test"}) as gateway:
             yield gateway, provider
 
 
@@ -74,16 +83,8 @@ CALLED = {
 async def test_a_model_that_knows_only_responses_answers_chats(tmp_path: Path, stream: bool) -> None:
     async with FakeOpenAI(words=("hel", "lo")) as provider:
         provider.items = [CALLED]
-        pro = Backend(
-            id="pro",
-            profile_id="maker/strong",
-            kind="litellm",
-            provider="openai",
-            model_name=ONLY_RESPONSES,
-            base_url=provider.url,
-            limits=Limits(timeout_s=30, first_token_timeout_s=30),
-        )
-        async with running(pro, tmp_path=tmp_path, api_keys={"pro": "sk-test"}) as gateway:
+        pro = by_litellm("openai", ONLY_RESPONSES, provider.url)
+        async with running(pro, tmp_path=tmp_path, api_keys={"strong": "sk-test"}) as gateway:
             answer = await gateway.chat(stream=stream, max_tokens=50, temperature=0.2, reasoning_effort="high")
             called = await gateway.chat(stream=stream, model="strong", tools=[WEATHER], store=True)
     assert provider.asked_at == ["/v1/responses"] * 2
@@ -109,15 +110,7 @@ async def test_a_model_that_knows_only_responses_answers_chats(tmp_path: Path, s
 @asynccontextmanager
 async def beside_another(tmp_path: Path, *, key: str | None):
     """A strong model at Anthropic, by litellm, and a cheap one that answers."""
-    strong = Backend(
-        id="strong",
-        profile_id="maker/strong",
-        kind="litellm",
-        provider="anthropic",
-        model_name="claude-of-tomorrow",
-        base_url="http://127.0.0.1:9",  # nobody listens
-        limits=Limits(timeout_s=30, first_token_timeout_s=30),
-    )
+    strong = by_litellm("anthropic", "claude-of-tomorrow", NOBODY_LISTENS)
     async with FakeProvider(words=("cheap",)) as provider:
         cheap = backend("cheap", provider.url)
         async with running(strong, cheap, tmp_path=tmp_path, api_keys={"strong": key} if key else {}) as gateway:
@@ -193,16 +186,8 @@ async def test_what_only_openai_can_do_is_asked_of_such_a_model_as_it_came(
     tmp_path: Path, stream: bool, keyed: bool
 ) -> None:
     async with FakeOpenAI() as provider:
-        pro = Backend(
-            id="pro",
-            profile_id="maker/strong",
-            kind="litellm",
-            provider="openai",
-            model_name=ONLY_RESPONSES,
-            base_url=provider.url,
-            limits=Limits(timeout_s=30, first_token_timeout_s=30),
-        )
-        keys, environ = ({"pro": "sk-test"}, {}) if keyed else ({}, {"OPENAI_API_KEY": "sk-test"})
+        pro = by_litellm("openai", ONLY_RESPONSES, provider.url)
+        keys, environ = ({"strong": "sk-test"}, {}) if keyed else ({}, {"OPENAI_API_KEY": "sk-test"})
         async with running(pro, tmp_path=tmp_path, api_keys=keys, environ=environ) as gateway:
             asked = {"model": "maker/strong", "input": "hi", "tools": [{"type": "web_search"}], "stream": stream}
             told = await gateway.client.post("/v1/responses", json=asked)
@@ -238,18 +223,9 @@ async def test_no_request_gives_litellm_orders(tmp_path: Path, order: dict[str, 
     """`api_base` and `fallbacks` sent our key to whatever address a client named."""
     asked = {"input": "hi"} if door.endswith("responses") else {"messages": [{"role": "user", "content": "hi"}]}
     async with FakeProvider() as evil, FakeProvider() as own:
-        ours = Backend(
-            id="strong",
-            profile_id="maker/strong",
-            kind="litellm",
-            provider="openai",
-            model_name="of-ours",
-            base_url=own.url,
-            limits=Limits(timeout_s=30, first_token_timeout_s=30),
-        )
+        ours = by_litellm("openai", "of-ours", own.url)
         told = orjson.loads(orjson.dumps(order).replace(b"EVIL", evil.url.encode()))
-        once = {"server": {"rehearse_ms": 0}}
-        async with running(ours, tmp_path=tmp_path, api_keys={"strong": "sk-ours"}, settings=once) as gateway:
+        async with running(ours, tmp_path=tmp_path, api_keys={"strong": "sk-ours"}, settings=ONCE) as gateway:
             answer = await gateway.client.post(door, json={"model": "strong", **asked, **told})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unsupported_parameter")
     assert answer.json()["error"]["param"] in order
@@ -265,17 +241,8 @@ async def test_a_picture_that_may_not_be_fetched_is_the_requests_fault_and_not_t
     monkeypatch.setattr("tests.gateway.running.STRONG", sees)
     async with FakeProvider() as inner:
         picture = {"type": "image_url", "image_url": {"url": f"{inner.url}/models"}}  # on this machine
-        strong = Backend(
-            id="strong",
-            profile_id="maker/strong",
-            kind="litellm",
-            provider="gemini",
-            model_name="gemini-2.0-flash",
-            base_url="http://127.0.0.1:9",
-            limits=Limits(timeout_s=30, first_token_timeout_s=30),
-        )
-        once = {"server": {"rehearse_ms": 0}}
-        async with running(strong, tmp_path=tmp_path, api_keys={"strong": "sk-ours"}, settings=once) as gateway:
+        strong = by_litellm("gemini", "gemini-2.0-flash", NOBODY_LISTENS)
+        async with running(strong, tmp_path=tmp_path, api_keys={"strong": "sk-ours"}, settings=ONCE) as gateway:
             for _ in range(3):
                 answer = await gateway.chat(
                     model="strong", messages=[{"role": "user", "content": [picture]}], stream=stream
@@ -311,17 +278,8 @@ async def test_what_litellm_falls_over_takes_no_backend_away_from_others(
 ) -> None:
     """One request was tried five times, and then nobody was answered for a second, and ever longer."""
     async with FakeAnthropic(words=("hello",)) as provider:
-        claude = Backend(
-            id="strong",
-            profile_id="maker/strong",
-            kind="litellm",
-            provider="anthropic",
-            model_name="claude-sonnet-4-5",
-            base_url=provider.url.removesuffix("/v1"),
-            limits=Limits(timeout_s=30, first_token_timeout_s=30),
-        )
-        once = {"server": {"rehearse_ms": 0}}
-        async with running(claude, tmp_path=tmp_path, api_keys={"strong": "sk-ant-test"}, settings=once) as gateway:
+        claude = by_litellm("anthropic", "claude-sonnet-4-5", provider.url.removesuffix("/v1"))
+        async with running(claude, tmp_path=tmp_path, api_keys={"strong": "sk-ant-test"}, settings=ONCE) as gateway:
             hurt = [await gateway.chat(model="strong", stream=stream, **POISONS[poison]) for _ in range(5)]
             well = (await gateway.client.get("/health/readiness")).json()["available"]
             others = await gateway.chat(model="strong")
