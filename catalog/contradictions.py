@@ -1,18 +1,15 @@
 """Facts of one profile that cannot both be true. Each is a finding that names the fields and what each says."""
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
 
-from .compilation.dating import day_in_name
+from .compilation.dating import OF_MONTH, OF_NAME, day_in_name
 from .finding import Finding
 from .profiles.profile import ModelProfile
 from .structure.sizes import named_size
 
 __all__ = ["contradictions"]
 
-_SLACK = timedelta(days=31)  # of days that stand for a month
-_OF_NAME = timedelta(days=75)  # names carry the snapshot's month, and models appear some weeks later
-_SIZE_OF_NAME = 1.7  # names round, and some leave the embeddings out
+_SIZE_OF_NAME = 1.7  # a factor: names round, and some leave the embeddings out
 
 
 def contradictions(profiles: Iterable[ModelProfile], *, file: str) -> tuple[Finding, ...]:
@@ -26,9 +23,9 @@ def contradictions(profiles: Iterable[ModelProfile], *, file: str) -> tuple[Find
 
 def _of_dates(profile: ModelProfile) -> Iterator[tuple[str, str]]:
     released, cutoff, named = profile.released, profile.knowledge_cutoff, day_in_name(profile.id)
-    if released and cutoff and cutoff > released + _SLACK:
+    if released and cutoff and cutoff > released + OF_MONTH:
         yield "knowledge_cutoff", f"{cutoff} is after the release, {released}"
-    if released and named and abs(released - named) > _OF_NAME:
+    if released and named and abs(released - named) > OF_NAME:
         yield "released", f"{released} is far from the date in the name, {named}"
 
 

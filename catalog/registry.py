@@ -36,7 +36,7 @@ class Catalog:
         self._ids = tuple(sorted({*compiled.records, *above}))
         digest = hashlib.sha256(compiled.version.encode())
         for model_id in sorted(above):
-            digest.update(_print(above[model_id]))
+            digest.update(_content_of(above[model_id]))
         self.version: str = digest.hexdigest()[:12] if above else compiled.version
 
     @classmethod
@@ -230,7 +230,7 @@ def _matches(model_id: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(model_id if "/" in pattern else name, pattern) for pattern in patterns)
 
 
-def _print(profile: ModelProfile) -> bytes:
+def _content_of(profile: ModelProfile) -> bytes:
     """The facts of a profile as bytes that are the same in every process: sets have no order of their own."""
     facts = [
         sorted(value) if isinstance(value, frozenset) else dict(value) if isinstance(value, Mapping) else value

@@ -30,8 +30,9 @@ _FEWEST = 8  # known models that a benchmark needs before it says anything of ot
 _FLOOR = 0.005  # scores are held this far from 0 and 1, where the logit has no end
 _SMALLEST_SE = 0.15  # nothing that one leaderboard tells is surer than this
 _SHARED_SE = 0.25  # what the tests of one leaderboard err by together: its models' settings, its prompts, its day
-_HUBER = 1.345  # standard deviations beyond which a model counts for less
-_ROUNDS = 20
+_HUBER = 1.345  # standard deviations beyond which a model counts for less; keeps 95 % of efficiency on normal errors
+_SD_PER_MAD = 1.4826  # standard deviation of normal errors by their median absolute deviation
+_ROUNDS = 20  # of reweighting
 
 _Known = Mapping[str, Mapping[str, Ability]]  # id -> axis -> ability
 
@@ -105,9 +106,11 @@ def _axes(benchmark: str, stated: Mapping[str, str]) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
+    """From ability to a benchmark's score."""
+
     start: float
     slope: float
-    residual: float
+    residual: float  # standard deviation of scores about the line
 
     def ability(self, level: float) -> tuple[float, float]:
         """Ability and its standard error."""
@@ -122,21 +125,21 @@ def _line(levels: Mapping[str, float], known: _Known, axis: str) -> _Line | str:
     abilities = [known[model][axis] for model in anchors]
     x = np.array([ability.mean for ability in abilities])  # (n_anchors,)
     y = np.array([levels[model] for model in anchors])
-    sure = 1.0 / (np.array([ability.se for ability in abilities]) ** 2 + _SMALLEST_SE**2)
-    start, slope, residual = _robust(x, y, sure)
+    precision = 1.0 / (np.array([ability.se for ability in abilities]) ** 2 + _SMALLEST_SE**2)
+    start, slope, residual = _robust(x, y, precision)
     if slope <= 0:
         return "it does not rise with the ability of the models that are known"
     return _Line(start=start, slope=slope, residual=residual)
 
 
-def _robust(x: Floats, y: Floats, sure: Floats) -> tuple[float, float, float]:
+def _robust(x: Floats, y: Floats, precision: Floats) -> tuple[float, float, float]:
     """Start, slope and spread by iterated weighting; the spread is that of the middle, not of the strays."""
-    weight = sure
+    weight = precision
     for _ in range(_ROUNDS):
         slope, start = np.polyfit(x, y, 1, w=np.sqrt(weight))
         off = np.abs(y - start - slope * x)
-        spread = max(1.4826 * float(np.median(off)), 1e-9)
-        weight = sure * np.minimum(1.0, _HUBER * spread / np.maximum(off, 1e-12))
+        spread = max(_SD_PER_MAD * float(np.median(off)), 1e-9)
+        weight = precision * np.minimum(1.0, _HUBER * spread / np.maximum(off, 1e-12))
     kept = np.sqrt(np.average((y - start - slope * x) ** 2, weights=weight))
     return float(start), float(slope), float(max(kept, spread))
 

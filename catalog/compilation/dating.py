@@ -1,10 +1,14 @@
 """When a model was released and what it knows: settled between sources, the name and each other.
 
-No single source is believed: registries slip (DeepSeek-V3.1 entered seven months early, Llama 3.1 8B half a year late),
-hosts state the day they began to sell it, and a first of January is mostly a placeholder. Hosts are asked only where
-nobody else speaks. So the date that most
-sources agree on within a month counts; where they are even, the nearest to the maker. A date in the name has the last
-word. Knowledge cannot end after the release: the claim with less behind it goes.
+No single source is believed. Registries err (DeepSeek-V3.1 was entered seven months early, Llama 3.1 8B half a year
+late), a first of January is mostly a placeholder, and hosts state the day on which they began to sell the model. So:
+
+- The date counts that most sources agree on within a month; of equally supported ones that of the source nearest to
+  the maker.
+- Hosts are asked only where no other source states a date.
+- Where the model's name has a date, claims that are far from it do not count; it is the date itself where none is near.
+- What a model knows cannot end after its release: of two dates that contradict each other the release goes where it is
+  a bare month or year, else the end of knowledge.
 """
 
 import re
@@ -18,13 +22,13 @@ from catalog.profiles.profile import ModelProfile
 from catalog.profiles.provenance import Provenance
 
 from .from_name import NAMED
-from .rows import Row, day_of, rank, source_of
+from .rows import Row, day_of, is_hosts, source_of
 
-__all__ = ["day_in_name", "with_dates", "without_late_cutoff"]
+__all__ = ["OF_MONTH", "OF_NAME", "day_in_name", "with_dates", "without_late_cutoff"]
 
-_AGREE = timedelta(days=31)
-_OF_NAME = timedelta(days=75)  # names carry the snapshot's month, and models appear some weeks later
-_SLACK = timedelta(days=31)  # of cutoffs stated as a month
+_AGREE = timedelta(days=31)  # sources this near to each other mean the same day
+OF_NAME = timedelta(days=75)  # names carry the snapshot's month, and models appear some weeks later
+OF_MONTH = timedelta(days=31)  # a day that stands for its month is wrong by at most this
 _IN_NAME = re.compile(r"-(?:(20\d\d)(\d\d)(\d\d)|(2[3-9])(0[1-9]|1[0-2]))(?=-|$)")
 
 
@@ -34,19 +38,19 @@ class _Claim:
 
     day: date
     precise: bool  # a whole date, and not the first of a month or year that stands for more
-    voter: str
+    voter: str  # who says so: several claims of one source are one vote
     source: Provenance
 
 
 def with_dates(profile: ModelProfile, rows: Sequence[Row], refused: list[Finding]) -> ModelProfile:
     """The profile with settled dates; what sources stated and was not believed becomes a finding."""
-    registries = [row for row in rows if rank(row) < 9]
+    registries = [row for row in rows if not is_hosts(row)]
     released = _settled(profile.id, _claims(registries, "release_date"))
     if released is None:
         hosts = _claims(rows, "release_date", by="provider")
         released = _settled(profile.id, sorted(hosts, key=lambda claim: claim.day))  # of equals the first to sell it
     cutoffs = _claims(registries, "knowledge_cutoff")
-    cutoff = next((c for c in cutoffs if released is None or c.day <= released.day + _SLACK), None)
+    cutoff = next((c for c in cutoffs if released is None or c.day <= released.day + OF_MONTH), None)
     if cutoff is None and cutoffs and released is not None and not released.precise:
         cutoff, released = cutoffs[0], None
     _tell(profile.id, "released", _claims(registries, "release_date"), released, refused)
@@ -64,7 +68,7 @@ def with_dates(profile: ModelProfile, rows: Sequence[Row], refused: list[Finding
 def without_late_cutoff(profile: ModelProfile) -> ModelProfile:
     """The profile, without a knowledge cutoff that lies after its release."""
     released, cutoff = profile.released, profile.knowledge_cutoff
-    if released is None or cutoff is None or cutoff <= released + _SLACK:
+    if released is None or cutoff is None or cutoff <= released + OF_MONTH:
         return profile
     sources = {name: source for name, source in profile.provenance.items() if name != "knowledge_cutoff"}
     return replace(profile, knowledge_cutoff=None, provenance=MappingProxyType(sources))
@@ -92,7 +96,7 @@ def _claims(rows: Sequence[Row], name: str, *, by: str = "source") -> list[_Clai
 def _settled(model_id: str, claims: Sequence[_Claim]) -> _Claim | None:
     named = day_in_name(model_id)
     if named is not None and claims:
-        claims = [claim for claim in claims if abs(claim.day - named) <= _OF_NAME] or [
+        claims = [claim for claim in claims if abs(claim.day - named) <= OF_NAME] or [
             _Claim(day=named, precise=False, voter="name", source=NAMED)
         ]
     if not claims:

@@ -15,6 +15,8 @@ __all__ = [
     "Row",
     "capabilities_of",
     "day_of",
+    "is_hosts",
+    "is_makers",
     "newest_day",
     "positive",
     "price_of",
@@ -25,13 +27,9 @@ __all__ = [
 
 Row = Mapping[str, Any]
 
-SOURCES = (
-    "models.dev",
-    "llm-stats",
-    "helm",
-    "inspect_ai",
-    "epoch",
-)  # of metadata; MIT, CC BY 4.0, Apache-2.0, MIT, MIT
+# Of metadata, the most believed first; their licences are MIT, CC BY 4.0, Apache-2.0, MIT and MIT.
+SOURCES = ("models.dev", "llm-stats", "helm", "inspect_ai", "epoch")
+_FIRST_REGISTRY, _HOST = 2, 9  # ranks: registries stand between the maker and its hosts
 MAKER_PROVIDERS = {
     "openai": "openai", "anthropic": "anthropic", "google": "google", "mistral": "mistralai", "xai": "x-ai",
     "deepseek": "deepseek", "alibaba": "qwen", "moonshotai": "moonshotai", "zai": "z-ai", "minimax": "minimax",
@@ -41,12 +39,22 @@ MAKER_PROVIDERS = {
 
 
 def rank(row: Row) -> int:
-    """How near a row's source is to the maker: 0 is the maker's own entry, 9 is a host's."""
+    """How far a row's source is from the maker: first its own entries (0, 1), then registries, last of all hosts."""
     if row["source"] != "models.dev":
-        return 2 + SOURCES.index(row["source"])
+        return _FIRST_REGISTRY + SOURCES.index(row["source"])
     if row["provider"].startswith("(base)/"):
         return 0
-    return 1 if row["provider"] in MAKER_PROVIDERS and not row.get("is_host") else 9
+    return 1 if row["provider"] in MAKER_PROVIDERS and not row.get("is_host") else _HOST
+
+
+def is_makers(row: Row) -> bool:
+    """Whether the maker itself states the row."""
+    return rank(row) < _FIRST_REGISTRY
+
+
+def is_hosts(row: Row) -> bool:
+    """Whether whoever merely serves the model states the row: believed least."""
+    return rank(row) == _HOST
 
 
 def seen_from(owner: str, rows: Iterable[Row]) -> list[Row]:
@@ -58,7 +66,7 @@ def seen_from(owner: str, rows: Iterable[Row]) -> list[Row]:
 def source_of(row: Row) -> Provenance:
     """The source to name for what the row says, believed as far as it is near the maker."""
     told = f"{row['source']}: {row['provider']}" if row["source"] == "models.dev" else str(row["source"])
-    trust = Trust.LINKED if rank(row) < 9 else Trust.SELF_REPORTED
+    trust = Trust.SELF_REPORTED if is_hosts(row) else Trust.LINKED
     return Provenance(source=told, trust=trust, recorded=day_of(row["source_date"]))
 
 

@@ -16,7 +16,7 @@ from catalog.profiles.profile import ModelProfile
 from catalog.profiles.provenance import Provenance, Trust
 
 from .from_name import NAMED
-from .rows import Row, capabilities_of, price_of, rank, source_of
+from .rows import Row, capabilities_of, is_hosts, is_makers, price_of, source_of
 
 __all__ = ["settled_profile"]
 
@@ -56,7 +56,7 @@ def settled_profile(
     _agree_on_senses(key, stated.facts, stated.sources)
     _drop_answers_beyond_context(stated)
     _state_closed(stated, f"{owner}/{key}")
-    name = next((row["name"] for row in rows if row["name"] and rank(row) < 9), None) or key
+    name = next((row["name"] for row in rows if row["name"] and not is_hosts(row)), None) or key
     provenance = {field: source for field, source in stated.sources.items() if stated.facts.get(field) is not None}
     return ModelProfile(
         id=f"{owner}/{key}",
@@ -82,18 +82,18 @@ class _Stated:
 def _state_from_rows(stated: _Stated, rows: Sequence[Row]) -> None:
     for row in rows:
         source = source_of(row)
-        if rank(row) < 9:
+        if not is_hosts(row):
             stated.state("license", _LICENSES.get(row["licence"] or ""), source)
         stated.state("family", row["family"] if row["source"] == "models.dev" else None, source)
         stated.state("open_weights", row["open_weights"] or None, source)
-        stated.state("list_price", price_of(row) if rank(row) < 2 else None, source)
-        if rank(row) < 9:
+        stated.state("list_price", price_of(row) if is_makers(row) else None, source)
+        if not is_hosts(row):
             stated.state("context_tokens", row["context"] or None, source)
             stated.state("max_output_tokens", row["max_output"] or None, source)
         for senses in ("modalities_in", "modalities_out"):
             stated.state(senses, frozenset(row[senses].split(",")) if row[senses] else None, source)
     for row in rows:  # that weights are closed counts only where nobody says otherwise
-        stated.state("open_weights", row["open_weights"] if rank(row) < 9 else None, source_of(row))
+        stated.state("open_weights", None if is_hosts(row) else row["open_weights"], source_of(row))
     _state_limits_of_hosts(stated, rows)
 
 
@@ -115,13 +115,13 @@ def _drop_answers_beyond_context(stated: _Stated) -> None:
 def _state_limits_of_hosts(stated: _Stated, rows: Sequence[Row]) -> None:
     """Hosts cut limits as they like, and round: what most of them state, of equals the middle, unrounded."""
     for name, column in (("context_tokens", "context"), ("max_output_tokens", "max_output")):
-        stated_by_hosts = [int(row[column]) for row in rows if rank(row) >= 9 and row[column]]
+        stated_by_hosts = [int(row[column]) for row in rows if is_hosts(row) and row[column]]
         if stated_by_hosts:
             middle = median(stated_by_hosts)
             near = {v: [other for other in stated_by_hosts if abs(other / v - 1) <= _ROUNDED] for v in stated_by_hosts}
             about = max(near.values(), key=lambda values: (len(values), -abs(median(values) - middle), median(values)))
             limit = max(about, key=lambda value: (about.count(value), value))
-            source = next(source_of(row) for row in rows if rank(row) >= 9 and row[column] == limit)
+            source = next(source_of(row) for row in rows if is_hosts(row) and row[column] == limit)
             stated.state(name, limit, source)
 
 
@@ -141,7 +141,7 @@ def _state_from_offers(stated: _Stated, owner: str, sold: Sequence[Offer]) -> No
 
 def _state_capabilities(stated: _Stated, owner: str, rows: Sequence[Row], sold: Sequence[Offer]) -> None:
     """What its maker says it can do; where only hosts speak, what most of them say."""
-    near = [row for row in rows if rank(row) < 2 and row["source"] == "models.dev"]
+    near = [row for row in rows if is_makers(row) and row["source"] == "models.dev"]
     own = [offer for offer in sold if offer.provider in MAKERS.get(owner, ()) and offer.source == SOURCE]
     said = {"streaming", *capabilities_of(near), *(ability for offer in own for ability in offer.capabilities)}
     if near or own:

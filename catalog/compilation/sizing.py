@@ -9,7 +9,7 @@ from catalog.profiles.profile import ModelProfile
 from catalog.profiles.provenance import Provenance, Trust
 from catalog.structure.sizes import NamedSize, settled_size
 
-from .rows import Row, positive, rank, source_of
+from .rows import Row, is_hosts, positive, source_of
 
 __all__ = ["with_size"]
 
@@ -18,7 +18,7 @@ def with_size(
     profile: ModelProfile, rows: Sequence[Row], params_b: float | None, refused: list[Finding]
 ) -> ModelProfile:
     """The profile with a settled size; what sources stated and was not believed becomes a finding."""
-    stated = [row for row in rows if row["params_source"] == "source" and rank(row) < 9]
+    stated = [row for row in rows if row["params_source"] == "source" and not is_hosts(row)]
     total = [(size, source_of(row)) for row in stated if (size := positive(row["params_total_b"]))]
     if params_b is not None:
         total.append((params_b, Provenance(source="routing data: models table", trust=Trust.SELF_REPORTED)))
@@ -45,6 +45,7 @@ def with_size(
 
 
 def _read_off(rows: Sequence[Row]) -> NamedSize | None:
+    """The size that whoever made the table read off the model's name there."""
     read = [row for row in rows if row["params_source"] == "name"]
     total = next((size for row in read if (size := positive(row["params_total_b"]))), None)
     active = next((size for row in read if (size := positive(row["params_active_b"]))), None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.errors import ImportFailedError
 
-from .rows import SOURCES, Row, rank
+from .rows import SOURCES, Row, is_hosts, rank
 
 if TYPE_CHECKING:
     import polars as pl
@@ -101,4 +101,4 @@ def bases_by_key(data: Path) -> dict[str, str]:
 
 def _notable(rows: Sequence[Row]) -> bool:
     """Listed by its maker or by a registry; or sold by two hosts, so that it is no one-off."""
-    return any(rank(row) < 9 for row in rows) or len({row["provider"] for row in rows}) >= 2
+    return any(not is_hosts(row) for row in rows) or len({row["provider"] for row in rows}) >= 2

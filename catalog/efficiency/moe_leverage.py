@@ -1,5 +1,8 @@
 """What a mixture of experts is worth in a dense model's training operations, at equal loss.
 
+    leverage      activation'^(a + d log10(operations) + gamma log2(granularity)^2 + beta log2(granularity))
+    activation'   the share of active experts, saturated near 0 and near 1
+
 The paper does not state the bases of its logarithms. Only log10 of the operations with log2 of the granularity gives
 back both facts it reports (leverage above 7 at 3.1 % activation, granularity 12 and 1e22 operations; best granularity
 between 8 and 12), so those are used. The leverage is one of training loss: memory still follows all parameters.
@@ -15,7 +18,7 @@ __all__ = ["best_granularity", "efficiency_leverage", "granularity"]
 
 _A, _D = 1.23, -7.61e-2
 _GAMMA, _BETA = 1.67e-2, -1.17e-1
-_START, _MOST = 1.63e-2, 5.28e16
+_START, _MOST = 1.63e-2, 5.28e16  # of the saturated activation: what it is at 0, and its limit
 
 
 def efficiency_leverage(*, activation: float, granularity: float, training_flops: float) -> float:

@@ -15,7 +15,7 @@ from catalog.untrusted.regular_files import check_file
 
 __all__ = ["HubImport", "find_records", "import_records"]
 
-_BLOCK_BYTES = 8_000_000
+_BLOCK_BYTES = 8_000_000  # large enough for polars to be quick, small enough for any memory
 _ORDERS = {"downloads": True, "likes": True, "released": True, "params_b": False, "id": False}  # largest first?
 
 
@@ -28,7 +28,7 @@ class HubImport:
 
 
 def import_records(source: Path, out: Path) -> HubImport:
-    """Stream JSON lines into a Parquet file, sorted by nothing, in bounded memory.
+    """Stream JSON lines into a Parquet file, in their own order and in bounded memory.
 
     Read are `id` (owner/name), `license`, `pipeline_tag`, `base_model`, `downloads`, `likes`, `params` (a count) and
     `created_at`; a field that is absent or of the wrong kind is unknown. A line that is no JSON or has no id is left

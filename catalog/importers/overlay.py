@@ -17,7 +17,7 @@ a measurement that has no field of its own.
 
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -94,23 +94,30 @@ def _profile(model_id: str, facts: object, *, file: str) -> ModelProfile:
             values[key] = _READERS[key](value)
         except (TypeError, ValueError, InvalidOperation) as exc:
             raise InvalidOverlayError(file=file, field=field, problem=str(exc)) from exc
-    source = Provenance(source=file, trust=Trust.OPERATOR)
-    stated = {key: source for key in values if key not in {"name", "aliases", "measured"}}
-    for name, told in values.pop("measured", {}).items():
-        if isinstance(told, Measurement):
-            values.setdefault("measured", {})[name] = told
-        elif name in stated:
-            stated[name] = told
-        else:
-            problem = "says how a field was measured that is not stated here; state it, or give a value and a unit"
-            raise InvalidOverlayError(file=file, field=f"{where}.measured.{name}", problem=problem)
-    if "measured" in values:
-        values["measured"] = MappingProxyType(values["measured"])
+    measured: dict[str, Measurement | Provenance] = values.pop("measured", {})
+    if further := {name: told for name, told in measured.items() if isinstance(told, Measurement)}:
+        values["measured"] = MappingProxyType(further)
+    stated = [key for key in values if key not in {"name", "aliases", "measured"}]
     values.setdefault("name", model_id.partition("/")[2])
     try:
-        return ModelProfile(id=model_id, provenance=MappingProxyType(stated), **values)
+        return ModelProfile(id=model_id, provenance=_provenance(stated, measured, where, file=file), **values)
     except InvalidProfileError as exc:
         raise InvalidOverlayError(file=file, field=where, problem=str(exc)) from exc
+
+
+def _provenance(
+    stated: Sequence[str], measured: Mapping[str, Measurement | Provenance], where: str, *, file: str
+) -> Mapping[str, Provenance]:
+    """Of every stated field, in order: measured as the table under `measured` says, or else the operator's word."""
+    found = dict.fromkeys(stated, Provenance(source=file, trust=Trust.OPERATOR))
+    for name, told in measured.items():
+        if isinstance(told, Measurement):
+            continue
+        if name not in found:
+            problem = "says how a field was measured that is not stated here; state it, or give a value and a unit"
+            raise InvalidOverlayError(file=file, field=f"{where}.measured.{name}", problem=problem)
+        found[name] = told
+    return MappingProxyType(found)
 
 
 def _text(value: object) -> str:

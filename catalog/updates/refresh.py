@@ -39,6 +39,7 @@ def refreshed(catalog: Catalog, prices: PriceMap) -> tuple[list[ModelProfile], d
 
 
 def _unique(offers: list[Offer]) -> tuple[Offer, ...]:
+    """One for each name at each provider, the first that was told; in the order of these."""
     found: dict[tuple[str, str], Offer] = {}
     for offer in offers:
         found.setdefault((offer.provider, offer.model_name), offer)
@@ -46,6 +47,7 @@ def _unique(offers: list[Offer]) -> tuple[Offer, ...]:
 
 
 def _repriced(profile: ModelProfile, offers: tuple[Offer, ...]) -> ModelProfile:
+    """At its maker's price; at the middle of all offers only where nobody but such a guess named one before."""
     known = profile.provenance.get("price")
     if known is not None and known.trust > Trust.LINKED:
         return profile
@@ -62,6 +64,7 @@ def _repriced(profile: ModelProfile, offers: tuple[Offer, ...]) -> ModelProfile:
 
 
 def _new(own: list[Offer]) -> ModelProfile:
+    """What the first of its maker's offers tells of a model that the catalog does not have."""
     offer = own[0]
     source = Provenance(source=f"{offer.source}: {offer.provider}", trust=Trust.LINKED)
     stated = ("context_tokens", "max_output_tokens", "capabilities", "price")
