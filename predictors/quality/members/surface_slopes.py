@@ -15,7 +15,7 @@ from .imputation import filled
 __all__ = ["SurfaceSlopes"]
 
 _MIN_PROMPTS = 20  # a domain with fewer is merged into its parent
-_LEAST_SPREAD = 1e-9
+_LEAST_SPREAD = 1e-9  # of features that are all the same
 
 
 class SurfaceSlopes:
@@ -30,11 +30,12 @@ class SurfaceSlopes:
         self.penalty = penalty  # per prompt, of features with a spread of 1
 
     def fit(self, training: TrainingSet) -> Self:
-        """Learn from the last `n_surface` columns of the features; without any, all slopes are none."""
+        """Learn from the last `n_surface` columns of the features; without any there are no slopes."""
         surface = training.features[:, training.features.shape[1] - training.n_surface :]  # (n_prompts, n_surface)
         domains = merged_domains(training.domain, min_prompts=_MIN_PROMPTS)
         self.centre_: Floats = surface.mean(axis=0)  # (n_surface,)
-        # one scale for all: a feature that hardly moves within domains has told nothing, and shall not when it does
+        # One scale for all features: by a scale of its own, one that hardly moved within domains would weigh much in a
+        # prompt where it does, though nothing was learned of it.
         square = float(((surface - self.centre_) ** 2).sum()) / max(surface.size, 1)
         self.scale_ = 1.0 / max(square**0.5, _LEAST_SPREAD)
         rows, score = self.scale_ * _within(surface, domains), _within(filled(training.score), domains)

@@ -41,14 +41,18 @@ FACTS = (
 )
 _DAYS_PER_YEAR = 365.25
 _EPOCH = date(2023, 1, 1)
-_LAST_YEARS = 2.0  # the outcomes end with models of 2024: what a later date is worth is not extrapolated
+_MOST_YEARS = 2.0  # on either side of 2023. Outcomes end with models of 2024: a later date is not extrapolated
+_SMALL_B, _SMALL_USD_PER_MTOK = 4.0, 0.5  # below these a model, or a price, counts as small
 DATE = FACTS.index("years_since_2023")  # where the date stands among the facts
-# How hard what a profile says is drawn to 0. Tables differ in the age and kind of their models, and traits tell tables
+# Penalties of the ridge regression on profiles. Tables differ in the age and kind of their models, and traits tell them
 # apart: all but what ability says of strength is worth little on other kinds of prompt (docs/quality-studies.md).
 _PENALTY = 30.0
-_OF_ABILITY = 1.0
-_NOTHING = 1e6  # an axis says nothing of traits
-_UNIT_AXIS_VARIANCE = 0.25  # of an axis' difference from general ability, in squared logits
+_PENALTY_OF_ABILITY = 1.0  # where it predicts strength
+_PENALTY_OF_AXES = 1e6  # where they would predict traits: so large that they do not
+_AXIS_VARIANCE = 0.25  # between models, of an axis' difference from general ability; squared logits
+_LEAST_VARIANCE = 0.04  # of a guess from facts: no guess is surer than 0.2 logits
+_LEAST_SCALE = 1e-3  # of a fact that hardly varies
+_FARTHEST = 4.0  # standard deviations from the mean at which a fact is cut off
 
 
 class AbilityPrior:
@@ -71,7 +75,7 @@ class AbilityPrior:
         counts = np.maximum(present.sum(axis=0), 1)
         self.fact_mean_: Floats = np.where(present, facts, 0.0).sum(axis=0) / counts  # (n_facts,)
         filled = np.where(present, facts, self.fact_mean_) - self.fact_mean_
-        self.fact_scale_: Floats = np.maximum(filled.std(axis=0), 1e-3) if len(filled) else np.ones(len(FACTS))
+        self.fact_scale_: Floats = np.maximum(filled.std(axis=0), _LEAST_SCALE) if len(filled) else np.ones(len(FACTS))
         rows = filled / self.fact_scale_  # (n_measured, n_facts)
         self.level_ = float(ability.mean()) if len(ability) else 0.0
         gram = rows.T @ rows + self.penalty * np.eye(len(FACTS))
@@ -79,7 +83,7 @@ class AbilityPrior:
         residual = ability - self.level_ - rows @ self.weights_
         noise = float(np.mean(se**2)) if len(se) else 0.0
         spread = float(np.mean(residual**2)) if len(residual) else 1.0
-        self.sd_ = math.sqrt(max(spread - noise, 0.04))
+        self.sd_ = math.sqrt(max(spread - noise, _LEAST_VARIANCE))
         return self
 
     def restore(self, *, fact_mean: Floats, fact_scale: Floats, weights: Floats, level: float, sd: float) -> Self:
@@ -94,7 +98,7 @@ class AbilityPrior:
             raise NotFittedError(self)
         facts = facts_of(profile)
         filled = np.where(np.isfinite(facts), facts, self.fact_mean_) - self.fact_mean_
-        guess = self.level_ + float(np.clip(filled / self.fact_scale_, -4.0, 4.0) @ self.weights_)
+        guess = self.level_ + float(np.clip(filled / self.fact_scale_, -_FARTHEST, _FARTHEST) @ self.weights_)
         measured = profile.ability.get("general")
         if measured is None:
             return Ability(mean=guess, se=self.sd_)
@@ -104,7 +108,10 @@ class AbilityPrior:
 
 
 def facts_of(profile: ModelProfile) -> Floats:
-    """The facts of a profile, shape (len(FACTS),), NaN where unknown; indicators of what is missing are never NaN."""
+    """The facts of a profile in the order of `FACTS`, shape (len(FACTS),).
+
+    NaN where unknown; the indicators of what is missing are never NaN.
+    """
     total, active = profile.params_total_b, profile.params_active_b or profile.params_total_b
     price = float(profile.price.output_usd_per_mtok) if profile.price else None
     if price is not None and price <= 0:
@@ -118,11 +125,11 @@ def facts_of(profile: ModelProfile) -> Floats:
             math.log(price) if price else math.nan,
             float("reasoning" in profile.capabilities),
             math.nan if profile.open_weights is None else float(profile.open_weights),
-            float(bool(total) and total is not None and total < 4.0),
+            float(bool(total) and total is not None and total < _SMALL_B),
             float(total is None),
             float(years is None),
             float(price is None),
-            float(price is not None and price < 0.5),
+            float(price is not None and price < _SMALL_USD_PER_MTOK),
         ]
     )
 
@@ -136,9 +143,10 @@ class ProfileFeatures:
 
 
 def profile_features(profiles: Sequence[ModelProfile], prior: AbilityPrior) -> ProfileFeatures:
-    """General ability, measured or guessed, the axes' differences shrunk by their errors (0: not measured), the date.
+    """One row per model: its general ability, measured or guessed, its differences on the axes, and its date.
 
-    An unknown date counts as the mean of the known ones; years are cut off at 2025.
+    A difference is shrunk by its error, and 0 where the axis was not measured. An unknown date counts as the mean of
+    the known ones; dates after 2024 count as its end.
     """
     rows = np.zeros((len(profiles), 2 + len(AXES)))
     se = np.zeros(len(profiles))
@@ -146,11 +154,11 @@ def profile_features(profiles: Sequence[ModelProfile], prior: AbilityPrior) -> P
         general = prior.estimate(profile)
         rows[i, 0], se[i] = general.mean, general.se
         years = facts_of(profile)[DATE]
-        rows[i, -1] = np.clip(years if np.isfinite(years) else prior.fact_mean_[DATE], -_LAST_YEARS, _LAST_YEARS)
+        rows[i, -1] = np.clip(years if np.isfinite(years) else prior.fact_mean_[DATE], -_MOST_YEARS, _MOST_YEARS)
         for j, axis in enumerate(AXES, start=1):
             measured = profile.ability.get(axis)
             if measured is not None and "general" in profile.ability:
-                trust = _UNIT_AXIS_VARIANCE / (_UNIT_AXIS_VARIANCE + measured.se**2)
+                trust = _AXIS_VARIANCE / (_AXIS_VARIANCE + measured.se**2)
                 rows[i, j] = trust * (measured.mean - profile.ability["general"].mean)
     return ProfileFeatures(values=rows, general_se=se)
 
@@ -164,8 +172,8 @@ def map_from_profiles(rows: Matrix, vectors: Matrix) -> Matrix:
     """
     of_traits = np.full(rows.shape[1], _PENALTY)
     of_strength = of_traits.copy()
-    of_strength[1:2] = _OF_ABILITY
-    of_traits[2 : 2 + len(AXES)] = _NOTHING
+    of_strength[1:2] = _PENALTY_OF_ABILITY
+    of_traits[2 : 2 + len(AXES)] = _PENALTY_OF_AXES
     of_strength[0] = of_traits[0] = 0.0  # the overall level is free
     gram, said = rows.T @ rows, rows.T @ vectors
     strength = np.linalg.solve(gram + np.diag(of_strength), said[:, :1])

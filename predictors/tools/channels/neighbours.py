@@ -12,6 +12,8 @@ from .products import products
 
 __all__ = ["UsageNeighbours"]
 
+_CHUNK = 256  # requests scored at once: their similarities to all past requests must fit into memory
+
 
 class UsageNeighbours:
     """Past requests near the new one vote for their tools, by meaning (cosine).
@@ -53,6 +55,7 @@ class UsageNeighbours:
         excluded: npt.NDArray[np.int64] | None,
         stripped: npt.NDArray[np.int64] | None,
     ) -> Planes:
+        """Both planes; `excluded` are rows of requests that are no neighbours of their own, see `speaking_pairs`."""
         n_tools = len(self.evidence_.registry)
         planes = np.zeros((2, len(vectors), n_tools), dtype=np.float32)
         if not len(self.evidence_.past):
@@ -74,9 +77,6 @@ class UsageNeighbours:
                     ),
                 )
         return planes
-
-
-_CHUNK = 256
 
 
 def tools_of_requests(evidence: Evidence) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
