@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BenchmarkTable", "PublicDataset"]
 
-_CHARS_PER_TOKEN = 4.0
+_CHARS_PER_TOKEN = 4.0  # the usual rule of thumb for English
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class BenchmarkTable:
 
     outcomes: Outcomes
     profiles: Mapping[str, ModelProfile]  # by the model's name in the outcomes
-    estimated_cost_share: float  # of the rows: their cost is estimated from lengths, the source states none
+    estimated_cost_share: float  # the share of rows whose cost the source does not state: estimated from lengths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class PublicDataset:
             table: outcomes as the dataset has them.
             prices: the dataset's `models.parquet`.
         """
-        import polars as pl  # noqa: PLC0415
+        import polars as pl  # noqa: PLC0415 - as above
 
         models = pl.read_parquet(prices)
         if self.benchmarks is not None:
@@ -83,7 +83,7 @@ class PublicDataset:
 
     def _with_cost(self, table: "pl.DataFrame", models: "pl.DataFrame") -> "pl.DataFrame":
         """Fill unknown costs by list price times length, four characters a token; unpriced models keep null."""
-        import polars as pl  # noqa: PLC0415
+        import polars as pl  # noqa: PLC0415 - as above
 
         rates = models.select("model", "price_in_usd_per_mtok", "price_out_usd_per_mtok")
         assumed = pl.col("benchmark").replace_strict(

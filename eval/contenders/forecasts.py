@@ -12,7 +12,7 @@ __all__ = ["BatchForecasts"]
 
 
 class BatchForecasts(OneByOne):
-    """A ForecastSource over known prompts. What nobody told (lengths, often latency) is NaN: unknown.
+    """A ForecastSource over known prompts. What no contender forecasts (lengths, often latency) is NaN: unknown.
 
     Args:
         pool: the candidates.

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +16,7 @@ from predictors.journal.outcomes import chosen_position, journal_records
 
 __all__ = ["LoggedDecision", "read_journal"]
 
-
-_CALLERS = frozenset({"named", "order"})  # reasons of decisions in which the caller said who
+_CALLERS = frozenset({"named", "order"})  # reasons of decisions that the caller made by naming a model, or several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +33,15 @@ class LoggedDecision:
     quality_se: Floats
     cost_usd: Floats
     expected_latency_s: Floats
-    prompt: str  # the text where it was kept, else what names it
-    has_prompt: bool  # it was kept
+    prompt: str  # its text where the journal kept that, else the decision's id in its place
+    has_prompt: bool  # whether the text was kept
     input_tokens: int
     reward: float | None  # the mean of its feedback, in [0, 1]
     paid_usd: float | None
     latency_s: float | None
-    tenant: str = field(default="")
-    policy: str = ""  # that it was made under
-    last_answered: int | None = None  # the candidate that the conversation was with, where that was remembered
+    tenant: str = ""
+    policy: str = ""  # under which the decision was made
+    last_answered: int | None = None  # the candidate that answered the turn before; None: there was none, or unknown
 
 
 def read_journal(path: Path, *, metric: str | None = None) -> tuple[LoggedDecision, ...]:
@@ -89,7 +88,9 @@ class _Read(NamedTuple):
 
 
 class _Outcome(NamedTuple):
-    backend: object
+    """What came of a decision."""
+
+    backend: object  # the one that answered
     cost_usd: float | None
     latency_s: float | None
 
@@ -98,6 +99,7 @@ _NO_OUTCOME = _Outcome(None, None, None)
 
 
 def _logged(read: _Read, outcome: _Outcome, rewards: Sequence[float]) -> LoggedDecision:
+    """The decision with what came of it."""
     scores = rewards if outcome.backend in (None, read.backend) else ()  # after a fallback another model was rewarded
     return replace(
         read.decision,
@@ -108,7 +110,7 @@ def _logged(read: _Read, outcome: _Outcome, rewards: Sequence[float]) -> LoggedD
 
 
 def _read(key: str, decision: Mapping[str, object], known: dict[tuple[str, ...], tuple[str, ...]]) -> _Read:
-    """`known` holds the names of candidates that were met before, for the same are met again and again."""
+    """A decision as it was journalled; by `known`, equal lists of candidates are kept in memory only once."""
     candidates = decision["candidates"]
     if not isinstance(candidates, list) or not candidates:
         raise InvalidOutcomesError(f"decision {key}: it has no candidates; only routed requests can be evaluated")
@@ -153,7 +155,7 @@ def _is_callers_choice(decision: Mapping[str, object]) -> bool:
 
 
 def _propensities(candidates: Sequence[Mapping[str, object]], chosen: int, propensity: float) -> Floats:
-    """As they were journalled; of older records the chosen one's, and nobody else's where that was certain."""
+    """As they were journalled. Older records have the chosen one's only: others' are 0 where that is 1, else NaN."""
     told = _column(candidates, "propensity")
     if np.isnan(told).all():
         told = np.full(len(candidates), 0.0 if propensity >= 1 else np.nan)
