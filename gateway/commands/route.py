@@ -1,7 +1,7 @@
 """`paretogate route` and `explain`: a decision in this process, without a server and without asking any model."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,14 +44,7 @@ def route(
 ) -> None:
     """Decide which model should answer a prompt, without asking it."""
     explained = decide(prompt, pool=pool, policy=policy, require=require, tradeoff=tradeoff, config=config)
-    if as_json:
-        typer.echo(orjson.dumps(explained).decode())
-        return
-    _say_what_cannot_be_called(explained)
-    on_front = [c for c in _by_utility(explained) if c["on_front"]]
-    title = f"Pareto front of {', '.join(explained['objectives'])}"
-    console().print(_table(on_front[:_SHOWN], chosen=explained["chosen"], title=title))
-    typer.echo(printable(f"{explained['chosen']}  ({explained['policy']}: {explained['reason']})"))
+    _tell(explained, _show_front, as_json=as_json)
 
 
 def explain(
@@ -66,16 +59,7 @@ def explain(
 ) -> None:
     """The same decision with every candidate, why it was rejected, and what relaxing a constraint would gain."""
     explained = decide(prompt, pool=pool, policy=policy, require=require, tradeoff=tradeoff, config=config)
-    if as_json:
-        typer.echo(orjson.dumps(explained).decode())
-        return
-    _say_what_cannot_be_called(explained)
-    screen = console()
-    screen.print(_table(_by_utility(explained), chosen=explained["chosen"], title="Candidates", long=True))
-    for price in explained.get("shadow_prices") or ():
-        screen.print(f"relaxing {price['constraint']} to {_short(price['relax_to'])}: {_gain(price['gain'])}")
-    versions = ", ".join(f"{name} {version}" for name, version in explained["versions"].items())
-    typer.echo(printable(f"{explained['chosen']}  ({explained['policy']}: {explained['reason']}; {versions})"))
+    _tell(explained, _show_all, as_json=as_json)
 
 
 def decide(
@@ -108,6 +92,30 @@ def decide(
         "without_backend": _without_backend(decision),
         "versions": dict(serving.versions),
     }
+
+
+def _tell(explained: Mapping[str, Any], show: Callable[[Mapping[str, Any]], None], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(orjson.dumps(explained).decode())
+        return
+    _say_what_cannot_be_called(explained)
+    show(explained)
+
+
+def _show_front(explained: Mapping[str, Any]) -> None:
+    on_front = [c for c in _by_utility(explained) if c["on_front"]]
+    title = f"Pareto front of {', '.join(explained['objectives'])}"
+    console().print(_table(on_front[:_SHOWN], chosen=explained["chosen"], title=title))
+    typer.echo(printable(f"{explained['chosen']}  ({explained['policy']}: {explained['reason']})"))
+
+
+def _show_all(explained: Mapping[str, Any]) -> None:
+    screen = console()
+    screen.print(_table(_by_utility(explained), chosen=explained["chosen"], title="Candidates", long=True))
+    for price in explained.get("shadow_prices") or ():
+        screen.print(f"relaxing {price['constraint']} to {_short(price['relax_to'])}: {_gain(price['gain'])}")
+    versions = ", ".join(f"{name} {version}" for name, version in explained["versions"].items())
+    typer.echo(printable(f"{explained['chosen']}  ({explained['policy']}: {explained['reason']}; {versions})"))
 
 
 def _candidates(settings: Settings, pool: Sequence[str] | None) -> tuple[Catalog, tuple[Backend, ...]]:

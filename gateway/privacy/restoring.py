@@ -15,7 +15,7 @@ __all__ = ["StreamRestorer", "restored_answer"]
 
 _DONE = b"data: [DONE]"
 _TEXTS = ("content", "text", "refusal")  # reasoning stays as its author wrote it
-Place = tuple[object, ...]  # where a text goes on: choice, field, tool call
+Place = tuple[object, ...]  # which text a delta continues: index of the choice, field, index of the tool call
 
 
 def restored_answer(answer: ChatAnswer, redaction: Redaction, *, backend_id: str) -> ChatAnswer:
@@ -89,6 +89,7 @@ class StreamRestorer:
                 function["arguments"] = self._next(place, arguments, in_json=True)
 
     def _next(self, place: Place, text: str, *, in_json: bool) -> str:
+        """What may go out by now: all but an ending from which a placeholder could still come."""
         text = self._held.pop(place, "") + text
         opening = text.rfind("[", max(0, len(text) - self._longest + 1)) if self._longest else -1
         if opening >= 0 and self._may_go_on(text[opening:]):

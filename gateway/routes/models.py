@@ -19,7 +19,7 @@ _US = "paretogate"
 
 
 def models_routes(serving: Callable[[], Serving], *, embedding: Serving | None = None) -> APIRouter:
-    """Both doors. Aliases are listed; forms with a suffix (`:floor`, `:nitro`) are understood but not listed.
+    """Both addresses. Aliases are listed; forms with a suffix (`:floor`, `:nitro`) are understood but not listed.
 
     `embedding` serves the models that only `/v1/embeddings` asks.
     """
@@ -72,7 +72,7 @@ def _as_anthropics(model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _anthropics_list(listed: Sequence[Mapping[str, Any]], request: Request) -> dict[str, Any]:
-    """All of them on one page, whatever was asked for: what comes after or before it is nothing."""
+    """All of them on one page, whatever `limit` was asked for; the pages after and before that one are empty."""
     turning = {"after_id", "before_id"} & request.query_params.keys()
     data = [] if turning else [_as_anthropics(model) for model in listed]
     ends = (data[0]["id"], data[-1]["id"]) if data else (None, None)

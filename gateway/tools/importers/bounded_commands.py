@@ -20,9 +20,9 @@ from .bounded_answers import MOST_BYTES, UnfitAnswerError
 
 __all__ = ["bounded_command"]
 
-_MOST_IN_ALL: Final = 8 * MOST_BYTES  # of one question: pages of tools, notifications, words that are no message
+_MOST_IN_ALL: Final = 8 * MOST_BYTES  # of all that one server says: pages of tools, notifications, other lines
 _LEAVES_WITHIN_S: Final = 2.0  # of the end of its input, and then of each signal
-_PIECE: Final = 65_536
+_PIECE: Final = 65_536  # bytes thrown away at once
 
 
 @asynccontextmanager

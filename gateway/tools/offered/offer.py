@@ -28,8 +28,8 @@ __all__ = [
 ]
 
 _WORDS = re.compile(r"[\w.-]+")
-_FIRST_CHARS = 100_000  # of instructions, these are looked through for names of tools
-_LAST_CHARS = 2_000  # of a long message, these are what retrieval reads: the question mostly stands at the end
+_FIRST_CHARS = 100_000  # of instructions: only these are searched for names of tools
+_LAST_CHARS = 2_000  # of a user's message: retrieval reads only these, for the question mostly stands at the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,20 +53,20 @@ class Offer:
     readable: Mapping[str, Tool]
     forced: frozenset[str]  # named by `tool_choice`
     needs_call: bool = False  # `tool_choice` asks for a call, whichever
-    known_digest: str | None = None  # what `digest` would find, where it was found in reading
-    known_marked: tuple[str, ...] | None = None  # likewise
+    known_digest: str | None = None  # `digest`, where it was computed while the offer was read
+    known_marked: tuple[str, ...] | None = None  # `marked`, likewise
 
     def __len__(self) -> int:
         return len(self.declared)
 
     @cached_property
     def digest(self) -> str:
-        """Names the content, in any order."""
+        """Of all declarations, the same in whatever order they stand."""
         return self.known_digest or digest_of(map(_digest_of_entry, self.declared.values()))
 
     @cached_property
     def marked(self) -> tuple[str, ...]:
-        """Ids of what is more than a plain function: search tools, and functions that bear a mark of deferred ones."""
+        """Ids of what is more than a plain function: search tools, and functions that say whether they are deferred."""
         if self.known_marked is not None:
             return self.known_marked
         return tuple(tool_id for tool_id, entry in self.declared.items() if _is_marked(entry))
@@ -87,7 +87,7 @@ class Offer:
 
 
 def read_offer(body: Mapping[str, Any]) -> Offer:
-    """The offer of a body in chat's shape; what is no list of objects is the backend's to judge, and offers nothing."""
+    """The offer of a body in chat's shape: none where `tools` is no list of objects; backends refuse that."""
     reading = reading_offer(body, at_once=None)
     while True:
         try:
@@ -100,7 +100,7 @@ def read_offer(body: Mapping[str, Any]) -> Offer:
 def reading_offer(body: Mapping[str, Any], *, at_once: int | None) -> Generator[None, None, Offer]:
     """`read_offer` with a pause after every so many tools, in which others can have their turn.
 
-    Where there are pauses, the digest is found on the way, since nobody could pause for it later.
+    Where there are pauses, the digest is computed on the way: later it would be one long step without any.
     """
     tools = body.get("tools")
     declared: dict[str, Mapping[str, Any]] = {}
@@ -134,7 +134,7 @@ def reading_offer(body: Mapping[str, Any], *, at_once: int | None) -> Generator[
 
 
 def digest_of(parts: Iterable[bytes]) -> str:
-    """Names these parts, in any order."""
+    """One digest of these, the same in whatever order they come."""
     return blake2b(b"\n".join(sorted(parts)), digest_size=16).hexdigest()
 
 

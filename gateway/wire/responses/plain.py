@@ -12,7 +12,8 @@ from gateway.wire.messages.plain import texts_within
 
 __all__ = ["hosted_tools", "is_hosted", "plainly", "without_optional"]
 
-_THERE = frozenset({"context_management", "conversation", "max_tool_calls", "truncation"})  # what OpenAI does itself
+# Fields that ask for what OpenAI's servers alone can do.
+_THERE = frozenset({"context_management", "conversation", "max_tool_calls", "truncation"})
 _INCLUDED = ("message.output_text.logprobs", "reasoning.encrypted_content")
 _TEXT, _REASONING = ("format", "verbosity"), ("effort", "summary", "generate_summary")
 _OURS = ("function", "custom", "namespace", "tool_search")  # tools that chat can call
@@ -94,7 +95,7 @@ def _item(item: object) -> object:
         return item
     kind = item.get("type", "message")
     if not isinstance(kind, str) or kind == "item_reference":
-        return item  # malformed, or what nobody found
+        return item  # malformed, or a reference to what is stored nowhere: the reader of items refuses both
     if kind not in _ITEMS:
         return {"type": "message", "role": "assistant", "content": texts_within(item)}
     if kind == "message":
@@ -108,6 +109,7 @@ def _content(content: object) -> object:
 
 
 def _part(part: object) -> object:
+    """A part that chat knows, as it is; of any other the text in it, such as of a picture that is only referred to."""
     if not isinstance(part, Mapping) or part.get("type") in _PARTS:
         return part
     is_whole = part.get("image_url" if part.get("type") == "input_image" else "file_data") is not None

@@ -29,7 +29,6 @@ _DELTAS = {
     "tool": "function_call_arguments",
 }
 
-
 # Of OpenAI's codes for a failed Response those that clients act on.
 _TELLING = frozenset({OUT_OF_ROOM, "insufficient_quota", "rate_limit_exceeded"})
 
@@ -141,6 +140,7 @@ class ResponsesStream:
                 return self._close(piece, item, at)
 
     def _close(self, piece: Piece, item: dict[str, Any], at: dict[str, Any]) -> bytes:
+        """The events that end an item, which from here on is part of the whole Response."""
         out = b""
         match piece.kind:
             case "tool" if item["type"] == "function_call":

@@ -31,7 +31,7 @@ __all__ = [
 
 SEARCH: Final = "tool_search"
 _LOADING: Final = ("tool_search_output", "additional_tools")  # items that bring tools into a conversation
-_PATHS: Final = {  # what a model is to say to a client's search that declares no parameters
+_PATHS: Final = {  # parameters of a client's search that declares none
     "type": "object",
     "properties": {"paths": {"type": "array", "items": {"type": "string"}, "description": "Names to load."}},
     "required": ["paths"],
@@ -49,6 +49,7 @@ def chat_tools(body: Mapping[str, Any]) -> dict[str, Any]:
     given = list_at(body.get("tools"), "tools")
     declared = [entry for i, tool in enumerate(given) for entry in _declared(tool, f"tools[{i}]")]
     loaded = {_name(entry): entry for entry in _loaded(body.get("input"))}
+    # A deferred tool that is loaded by now stands behind all others; one that never was deferred stays in its place.
     standing = {_name(entry) for entry in declared if "defer_loading" not in entry}
     kept = [entry for entry in declared if _name(entry) in standing or _name(entry) not in loaded]
     tools = [*kept, *(entry for name, entry in loaded.items() if name not in standing)]
@@ -119,6 +120,7 @@ def _loaded(given: object) -> Iterator[dict[str, Any]]:
 
 
 def _brought(given: object) -> Iterator[object]:
+    """What `_loaded` translates, as the client has it."""
     for item in given if isinstance(given, list) else ():
         if isinstance(item, Mapping) and item.get("type") in _LOADING:
             yield from item.get("tools") or ()
