@@ -138,6 +138,16 @@ date = 2026-11-24
     assert profile.measured["information_capacity"].n == 900
 
 
+def test_facts_have_their_sources_in_the_order_in_which_they_are_stated(tmp_path: Path) -> None:
+    """A catalog's version is a digest of its profiles: in an order that varies, each process would have its own."""
+    stated = ["tokens_per_s", "params_total_b", "license", "energy_wh_per_mtok", "agent_risk", "bias", "ttft_s", "harm"]
+    file = tmp_path / "stated.toml"
+    facts = {**dict.fromkeys(stated, "0.5"), "license": '"mit"'}
+    file.write_text("\n".join(['[models."acme/tune"]', *(f"{name} = {value}" for name, value in facts.items())]))
+    (profile,) = read_overlay(file)
+    assert list(profile.provenance) == stated
+
+
 def test_a_measurement_of_nothing_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "measured.toml"
     file.write_text('[models."a/b".measured.ttft_s]\nmethod = "probe"\nn = 2\ndate = 2026-11-24\n')
