@@ -14,10 +14,9 @@ from gateway.commands import promotion
 from predictors.trained_questions import TrainedQuestions
 from predictors.versions import PredictorVersions
 from router.promotion import Verdict
-from tests.gateway.promotion.replicas import Replica, open_encoder_once, variant
+from tests.gateway.promotion.replicas import SHIPPED, Replica, open_encoder_once, variant
 from tests.gateway.state.servers import RedisServer
 
-SHIPPED = Path(__file__).parents[3] / "predictors" / "data" / "default"
 FACTS = {
     "n": 300,
     "left_out": 4,

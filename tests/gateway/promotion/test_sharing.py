@@ -47,6 +47,21 @@ def plant(server: RedisServer, files: dict[str, bytes], *, number: int = 1) -> N
         client.set(JournalKeys().predictors, order.content)
 
 
+def at_once(n: int, act: Callable[[int], None]) -> None:
+    """Let n threads act, none before all are there."""
+    together = threading.Barrier(n)
+
+    def run(number: int) -> None:
+        together.wait()
+        act(number)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def shipped(**others: bytes) -> dict[str, bytes]:
     return {**Parcel.of(SHIPPED).files, **others}
 
@@ -188,17 +203,12 @@ def test_promotions_at_once_come_one_after_the_other_and_the_same_for_all(
     n = MOST_IN_FORCE
     replicas = [Replica(tmp_path / str(i), redis_server.url) for i in range(n)]
     made = [variant(tmp_path, f"v{i}") for i in range(n)]
-    together, numbers = threading.Barrier(n), [0] * n
+    numbers = [0] * n
 
     def promote(i: int) -> None:
-        together.wait()
         numbers[i] = replicas[i].promote(made[i])
 
-    threads = [threading.Thread(target=promote, args=(i,)) for i in range(n)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(n, promote)
     assert sorted(numbers) == list(range(1, n + 1))
     last = Parcel.of(made[numbers.index(n)]).digest
     for replica in replicas:
@@ -214,20 +224,15 @@ def test_of_promotions_at_once_over_the_same_champion_one_is_put_in_force_and_th
     replicas = [Replica(tmp_path / str(i), redis_server.url) for i in range(n)]
     made = [variant(tmp_path, f"v{i}") for i in range(n)]
     champions = [replica.shared.champion() for replica in replicas]
-    together, put, heard = threading.Barrier(n), [], []
+    put, heard = [], []
 
     def promote(i: int) -> None:
-        together.wait()
         try:
             put.append(replicas[i].shared.promote(Parcel.of(made[i]), {}, over=champions[i]))
         except OvertakenError as exc:
             heard.append(exc.decides)
 
-    threads = [threading.Thread(target=promote, args=(i,)) for i in range(n)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(n, promote)
     assert (put, heard) == ([1], ["version 1"] * (n - 1))
     with redis_server.client() as client:
         assert {*client.keys()} == {JournalKeys().predictors.encode(), files_of(1).encode()}  # nothing else was sent
