@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from aiohttp import web
 
@@ -88,6 +89,21 @@ async def test_what_one_model_does_not_take_another_is_asked(tmp_path: Path) -> 
     assert statuses == ["ok", *["rejected"] * 9, "ok"]
 
 
+async def refused(
+    tmp_path: Path, status: int, error: dict[str, Any]
+) -> tuple[Particular, httpx.Response, httpx.Response]:
+    """A provider that refuses, and what is heard where another backend may answer, and where none may."""
+    async with (
+        Particular() as strong,
+        FakeProvider(words=("cheap",)) as cheap,
+        running(backend("strong", strong.url), backend("cheap", cheap.url), tmp_path=tmp_path) as gateway,
+    ):
+        strong.status, strong.said = status, {"error": error}
+        other = await gateway.chat(model="auto:best", store=True)
+        named = await gateway.chat(model="strong", store=True)
+    return strong, other, named
+
+
 @pytest.mark.loopback
 @pytest.mark.parametrize(
     ("status", "error"),
@@ -100,14 +116,7 @@ async def test_what_one_model_does_not_take_another_is_asked(tmp_path: Path) -> 
 async def test_limits_of_one_provider_are_not_those_of_others(
     tmp_path: Path, status: int, error: dict[str, Any]
 ) -> None:
-    async with (
-        Particular() as strong,
-        FakeProvider(words=("cheap",)) as cheap,
-        running(backend("strong", strong.url), backend("cheap", cheap.url), tmp_path=tmp_path) as gateway,
-    ):
-        strong.status, strong.said = status, {"error": error}
-        answer = await gateway.chat(model="auto:best", store=True)
-        named = await gateway.chat(model="strong", store=True)
+    _, answer, named = await refused(tmp_path, status, error)
     assert (answer.status_code, answer.json()["choices"][0]["message"]["content"]) == (200, "cheap")
     assert (named.status_code, named.json()["error"]["message"]) == (status, error["message"])
 
@@ -124,14 +133,7 @@ async def test_limits_of_one_provider_are_not_those_of_others(
 async def test_an_account_without_credit_is_no_rate_limit_that_would_pass(
     tmp_path: Path, status: int, error: dict[str, Any]
 ) -> None:
-    async with (
-        Particular() as strong,
-        FakeProvider(words=("cheap",)) as cheap,
-        running(backend("strong", strong.url), backend("cheap", cheap.url), tmp_path=tmp_path) as gateway,
-    ):
-        strong.status, strong.said = status, {"error": error}
-        other = await gateway.chat(model="auto:best", store=True)
-        named = await gateway.chat(model="strong", store=True)
+    strong, other, named = await refused(tmp_path, status, error)
     assert other.headers["x-paretogate-fallback-from"] == "strong"
     assert (named.status_code, named.headers["x-should-retry"]) == (502, "false")  # which SDKs obey
     assert "out of credit" in named.json()["error"]["message"]
