@@ -125,7 +125,7 @@ def _fit(training: TrainingSet, side: ModelSide, judged: Judgement, *, prior: Ab
         placing=judged.placing,
         newest_year=side.newest_year,
         known_sd=judged.known_sd,
-        prompt_sd=judged.known_sd,
+        prompt_sd=judged.known_sd,  # what held-out prompts show is the error of both, and does not tell them apart
     )
 
 
